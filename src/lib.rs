@@ -1,0 +1,4 @@
+//! chaos-proxy: forwards TCP connections by the local port they arrive on and injects the faults that were asked for.
+#![forbid(unsafe_code)]
+
+pub mod plan;

@@ -1,0 +1,2 @@
+//! Parse, run, exit code. Nothing else.
+fn main() {}

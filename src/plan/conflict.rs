@@ -1,0 +1,161 @@
+//! What no single route can tell: that two of them claim the same port or name, or that connections would go in circles.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+
+use super::{Port, RouteName, Upstream};
+
+/// What a route takes for itself. The parts that could not be made out are absent and conflict with nothing, so that a
+/// file's conflicts can be told together with its other problems.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// What the route is called.
+    pub name: Option<RouteName>,
+    /// The address it listens on.
+    pub bind: Option<IpAddr>,
+    /// The port it listens on.
+    pub port: Option<Port>,
+    /// Where its connections go.
+    pub upstream: Option<Upstream>,
+}
+
+/// Why routes can't be live together. Routes are given by their index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// There is no route at all.
+    NoRoutes,
+    /// Two routes listen on one port.
+    SamePort {
+        /// The first route that claims it.
+        first: usize,
+        /// The one that claims it again.
+        second: usize,
+    },
+    /// Two routes have one name, so that their random draws and log lines could not be told apart.
+    SameName {
+        /// The first route that has it.
+        first: usize,
+        /// The one that has it again.
+        second: usize,
+    },
+    /// Each route's upstream is the next one's listener, and the last one's is the first one's: a connection would
+    /// open connections until the descriptors run out.
+    Loop(Vec<usize>),
+}
+
+impl Conflict {
+    /// Every conflict among `claims`.
+    #[must_use]
+    pub fn among(claims: &[Claim]) -> Vec<Self> {
+        if claims.is_empty() {
+            return vec![Self::NoRoutes];
+        }
+        let ports = repeats(claims.iter().map(|claim| claim.port));
+        let names = repeats(claims.iter().map(|claim| claim.name.as_ref()));
+        let same_port = ports.into_iter().map(|(first, second)| Self::SamePort { first, second });
+        let same_name = names.into_iter().map(|(first, second)| Self::SameName { first, second });
+        same_port.chain(same_name).chain(loops(claims).into_iter().map(Self::Loop)).collect()
+    }
+}
+
+/// The index of each value that was there before, behind the index of its first appearance.
+fn repeats<T: Hash + Eq>(values: impl Iterator<Item = Option<T>>) -> Vec<(usize, usize)> {
+    let mut seen = HashMap::new();
+    let mut found = Vec::new();
+    for (index, value) in values.enumerate() {
+        let Some(value) = value else { continue };
+        let first = *seen.entry(value).or_insert(index);
+        if first != index {
+            found.push((first, index));
+        }
+    }
+    found
+}
+
+/// Each route has one upstream, so from any route there is one way to go: follow it until it ends or comes back.
+fn loops(claims: &[Claim]) -> Vec<Vec<usize>> {
+    let next: Vec<Option<usize>> = claims.iter().map(|claim| fed_by(claim, claims)).collect();
+    let mut settled = vec![false; claims.len()];
+    let mut found = Vec::new();
+    for start in 0..claims.len() {
+        let mut path = Vec::new();
+        let mut at = Some(start);
+        while let Some(here) = at.filter(|&here| !settled[here]) {
+            settled[here] = true;
+            path.push(here);
+            at = next[here];
+        }
+        if let Some(entry) = at.and_then(|back| path.iter().position(|&seen| seen == back)) {
+            found.push(path.split_off(entry));
+        }
+    }
+    found
+}
+
+/// The route whose listener the upstream of `claim` is.
+fn fed_by(claim: &Claim, claims: &[Claim]) -> Option<usize> {
+    let upstream = claim.upstream?.addr();
+    claims.iter().position(|other| {
+        let same_port = other.port.is_some_and(|port| port.get() == upstream.port());
+        same_port && other.bind.is_some_and(|bind| listens_at(bind, upstream.ip()))
+    })
+}
+
+/// Whether a listener on `bind` takes connections to `ip`. Of a listener on every address it is only known that it
+/// takes those to the loopback: which other addresses are this machine's is not for a config check to find out.
+fn listens_at(bind: IpAddr, ip: IpAddr) -> bool {
+    let (bind, ip) = (bind.to_canonical(), ip.to_canonical());
+    // [::] takes IPv4 as well, unless net.ipv6.bindv6only is set (ipv6(7)).
+    let every_address = bind.is_unspecified() && (bind.is_ipv6() || ip.is_ipv4());
+    bind == ip || (every_address && ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(bind: &str, port: u16, upstream: &str) -> Claim {
+        Claim {
+            name: None,
+            bind: bind.parse().ok(),
+            port: Port::try_from(i128::from(port)).ok(),
+            upstream: upstream.parse().ok(),
+        }
+    }
+
+    fn loops_among(claims: &[(&str, u16, &str)]) -> Vec<Vec<usize>> {
+        let claims: Vec<Claim> = claims.iter().map(|&(bind, port, upstream)| claim(bind, port, upstream)).collect();
+        loops(&claims)
+    }
+
+    #[test]
+    fn a_chain_is_no_loop() {
+        let chain = [("127.0.0.1", 1, "127.0.0.1:2"), ("127.0.0.1", 2, "127.0.0.1:3"), ("127.0.0.1", 3, "127.0.0.1:4")];
+        assert!(loops_among(&chain).is_empty());
+    }
+
+    #[test]
+    fn a_loop_is_found_once_and_without_the_way_into_it() {
+        let lasso = [("127.0.0.1", 1, "127.0.0.1:2"), ("127.0.0.1", 2, "127.0.0.1:3"), ("127.0.0.1", 3, "127.0.0.1:2")];
+        assert_eq!(loops_among(&lasso), [[1, 2]]);
+        assert_eq!(loops_among(&[("::1", 5, "[::1]:5")]), [[0]]);
+    }
+
+    #[test]
+    fn a_listener_on_every_address_takes_the_loopback() {
+        assert_eq!(loops_among(&[("0.0.0.0", 5, "127.0.0.9:5")]), [[0]]);
+        assert_eq!(loops_among(&[("::", 5, "127.0.0.1:5")]), [[0]]);
+        assert_eq!(loops_among(&[("::", 5, "[::1]:5")]), [[0]]);
+        assert_eq!(loops_among(&[("127.0.0.1", 5, "[::ffff:127.0.0.1]:5")]), [[0]]);
+        assert!(loops_among(&[("0.0.0.0", 5, "[::1]:5")]).is_empty());
+        assert!(loops_among(&[("127.0.0.2", 5, "127.0.0.1:5")]).is_empty());
+    }
+
+    #[test]
+    fn what_could_not_be_made_out_conflicts_with_nothing() {
+        let claims = [Claim::default(), Claim::default()];
+        assert!(Conflict::among(&claims).is_empty());
+        assert_eq!(Conflict::among(&[]), [Conflict::NoRoutes]);
+    }
+}

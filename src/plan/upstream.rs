@@ -1,0 +1,189 @@
+//! The address of an upstream, and what to write instead of what is not one.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+use super::{Port, Rejected};
+
+/// An address that a connection can be made to: an IP, never a host name (a lookup would be a fault of its own,
+/// with a cache and a timeout that nobody asked for), and a port that is not 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Upstream(SocketAddr);
+
+impl Upstream {
+    /// The address to connect to.
+    #[must_use]
+    pub fn addr(self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Upstream {
+    type Err = Rejected;
+
+    fn from_str(text: &str) -> Result<Self, Rejected> {
+        if text.is_empty() {
+            return Err(Rejected::new("the upstream is empty", "use IP:PORT, such as 127.0.0.1:9090"));
+        }
+        match text.parse::<SocketAddr>() {
+            Ok(addr) => Self::connectable(addr),
+            Err(_) => Err(reject(text)),
+        }
+    }
+}
+
+impl Upstream {
+    fn connectable(addr: SocketAddr) -> Result<Self, Rejected> {
+        let (ip, port) = (addr.ip(), addr.port());
+        if port == 0 {
+            return Err(Rejected::new("port 0 can't be connected to", "use 1 to 65535"));
+        }
+        if ip.is_unspecified() {
+            let here = if ip.is_ipv4() { "127.0.0.1" } else { "[::1]" };
+            let hint = format!("to reach this machine, use {here}:{port}");
+            return Err(Rejected::new(format!("{ip} is an address to listen on, not to connect to"), hint));
+        }
+        if ip.is_multicast() || ip == IpAddr::from([255; 4]) {
+            let what = format!("{ip} is the address of a group, which TCP can't connect to");
+            return Err(Rejected::new(what, "use the IP address of one machine"));
+        }
+        Ok(Self(addr))
+    }
+}
+
+/// Finds the reason that helps most; `text` is known not to be an `ip:port`.
+fn reject(text: &str) -> Rejected {
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let rest = rest.split('/').next().unwrap_or_default();
+        let hint = format!("drop the scheme{}", written_as(rest));
+        return Rejected::new(format!("`{text}` is a URL ({scheme}), but TCP knows no schemes"), hint);
+    }
+    if text.trim() != text {
+        return Rejected::new(format!("`{text}` has spaces around it"), format!("write {}", text.trim()));
+    }
+    if let Some((address, _)) = text.split_once('/') {
+        return Rejected::new(format!("`{text}` has a path"), format!("drop the path{}", written_as(address)));
+    }
+    if let Some((ip, port)) = unbracketed(text) {
+        return Rejected::new(
+            format!("`{text}` lacks the brackets of an IPv6 address"),
+            format!("write [{ip}]:{port}"),
+        );
+    }
+    if let Some(ip) = bare_ip(text) {
+        return Rejected::new(
+            format!("`{text}` has no port"),
+            format!("add one, such as {}", SocketAddr::new(ip, 9090)),
+        );
+    }
+    match text.rsplit_once(':') {
+        Some((host, port)) => reject_parts(text, host, port),
+        None => Rejected::new(format!("`{text}` is not ip:port"), host_hint(text, "PORT")),
+    }
+}
+
+fn reject_parts(text: &str, host: &str, port: &str) -> Rejected {
+    if let Err(reason) = parse_port(port) {
+        return Rejected::new(format!("`{text}` has no valid port: {}", reason.what), reason.hint);
+    }
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    if let Some(IpAddr::V4(ip)) = bracketed.and_then(|host| host.parse().ok()) {
+        return Rejected::new(format!("`{text}` has brackets around an IPv4 address"), format!("write {ip}:{port}"));
+    }
+    if host.is_empty() {
+        return Rejected::new(format!("`{text}` has no IP address"), format!("write 127.0.0.1:{port}"));
+    }
+    if host.starts_with(|first: char| first.is_ascii_digit() || first == '[') || bare_ip(host).is_some() {
+        return Rejected::new(format!("`{host}` is not an IP address"), "use four numbers of 0 to 255, or [IPv6]");
+    }
+    Rejected::new(format!("`{host}` is a host name"), host_hint(host, port))
+}
+
+/// `::1:9090` is an IPv6 address by the letter, but a last group of four digits or more was meant for a port.
+fn unbracketed(text: &str) -> Option<(Ipv6Addr, Port)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let ip = host.parse().ok()?;
+    (port.len() >= 4).then_some((ip, parse_port(port).ok()?))
+}
+
+fn parse_port(text: &str) -> Result<Port, Rejected> {
+    let number = text.parse::<i128>();
+    let number = number.map_err(|_| Rejected::new(format!("`{text}` is not a number"), "use 1 to 65535"))?;
+    Port::try_from(number)
+}
+
+fn bare_ip(text: &str) -> Option<IpAddr> {
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inner.unwrap_or(text).parse().ok()
+}
+
+/// A lookup of names is left to the user, so that no fault of DNS passes for an injected one.
+fn host_hint(host: &str, port: &str) -> String {
+    if host.eq_ignore_ascii_case("localhost") {
+        return format!("use 127.0.0.1:{port}");
+    }
+    format!("upstreams are IP addresses, so that DNS is never a hidden fault; `getent hosts {host}` prints its IP")
+}
+
+/// `: write …`, where what is left of a text is itself worth writing.
+fn written_as(rest: &str) -> String {
+    match rest.parse::<Upstream>() {
+        Ok(upstream) => format!(": write {upstream}"),
+        Err(reason) => format!("; {}", reason.hint),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(text: &str) -> String {
+        text.parse::<Upstream>().expect_err(text).hint
+    }
+
+    #[test]
+    fn addresses_with_a_port_are_taken() {
+        for text in ["127.0.0.1:1", "10.0.0.7:65535", "[::1]:9090", "[fe80::1%2]:80"] {
+            assert_eq!(text.parse::<Upstream>().map(|it| it.to_string()).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn every_other_text_gets_what_to_write_instead() {
+        for (text, expected) in [
+            ("", "use IP:PORT, such as 127.0.0.1:9090"),
+            ("localhost:9090", "use 127.0.0.1:9090"),
+            ("LOCALHOST:9090", "use 127.0.0.1:9090"),
+            ("localhost", "use 127.0.0.1:PORT"),
+            ("http://127.0.0.1:9090/a/b", "drop the scheme: write 127.0.0.1:9090"),
+            ("http://localhost:80", "drop the scheme; use 127.0.0.1:80"),
+            ("127.0.0.1:80/a", "drop the path: write 127.0.0.1:80"),
+            (" 127.0.0.1:80 ", "write 127.0.0.1:80"),
+            ("127.0.0.1", "add one, such as 127.0.0.1:9090"),
+            ("::1", "add one, such as [::1]:9090"),
+            ("[::1]", "add one, such as [::1]:9090"),
+            ("fe80::a:b:c:d:9090", "write [fe80::a:b:c:d]:9090"),
+            ("[127.0.0.1]:80", "write 127.0.0.1:80"),
+            ("127.0.0.1:", "use 1 to 65535"),
+            ("127.0.0.1:0", "use 1 to 65535"),
+            ("127.0.0.1:65536", "use 1 to 65535"),
+            ("127.0.0.1:http", "use 1 to 65535"),
+            (":80", "write 127.0.0.1:80"),
+            ("127.0.0.256:80", "use four numbers of 0 to 255, or [IPv6]"),
+            ("0.0.0.0:80", "to reach this machine, use 127.0.0.1:80"),
+            ("[::]:80", "to reach this machine, use [::1]:80"),
+            ("224.0.0.1:80", "use the IP address of one machine"),
+            ("255.255.255.255:80", "use the IP address of one machine"),
+        ] {
+            assert_eq!(hint(text), expected, "{text}");
+        }
+        assert!(hint("db.example:5432").contains("getent hosts db.example"));
+    }
+}
