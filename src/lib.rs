@@ -1,5 +1,6 @@
-//! chaos-proxy: forwards TCP connections by the local port they arrive on and injects the faults that were asked for.
+//! chaos-proxy: forwards TCP connections by the local port they arrive on, and injects the faults that were asked for.
 #![forbid(unsafe_code)]
 
+pub mod dice;
 pub mod plan;
 pub mod threads;
