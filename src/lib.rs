@@ -3,4 +3,6 @@
 
 pub mod dice;
 pub mod plan;
+pub mod signals;
+pub mod stop;
 pub mod threads;
