@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod dice;
+pub mod limits;
 pub mod plan;
 pub mod signals;
 pub mod stop;
