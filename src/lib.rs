@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 pub mod dice;
+pub mod event;
 pub mod limits;
+pub mod logging;
 pub mod plan;
 pub mod signals;
 pub mod stop;

@@ -1,0 +1,212 @@
+//! What happened, and the one match that turns it into log lines. Whoever notices something hands over an [`Event`]; how
+//! it is worded, which level it has and which fields it carries is decided here. How lines look is `logging`.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use log::{debug, error, info, warn};
+
+use crate::limits::Cap;
+use crate::plan::{DropMode, Plan, Route};
+
+/// Which connection an event is about.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The route that it came in by.
+    pub route: Arc<Route>,
+    /// Its number on that route: 1, 2, 3, …
+    pub number: u64,
+    /// The client's address.
+    pub client: SocketAddr,
+}
+
+/// Something worth telling.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The configuration holds and the limits are known.
+    Starting(&'a Plan, u64, &'a Cap),
+    /// Something that a run can't do without can't be had.
+    StartFailed(&'a dyn Error),
+    /// A route's port is bound.
+    Listening(&'a Route),
+    /// A route's port can't be bound.
+    BindFailed(&'a Route, &'a io::Error),
+    /// A connection was accepted.
+    Opened(&'a Subject),
+    /// A fault acts on a connection because it was asked for.
+    Injected(&'a Subject, Fault),
+    /// The upstream accepted, so long after it was dialled.
+    UpstreamConnected(&'a Subject, Duration),
+    /// The upstream could not be reached.
+    UpstreamFailed(&'a Subject, fmt::Arguments<'a>),
+    /// There is no thread for a connection.
+    NoThread(&'a Subject, &'a io::Error),
+    /// A connection is over.
+    Closed(&'a Subject, &'a Report),
+    /// Accepting fails for lack of resources.
+    AcceptPaused(&'a Route, &'a io::Error),
+    /// Accepting works again, so long after it failed.
+    AcceptResumed(&'a Route, Duration),
+    /// All places are taken: from here on connections wait in the backlog.
+    Full(&'a Route, usize),
+    /// A signal has come, or the run ends otherwise; so many connections are in flight.
+    Draining(usize),
+    /// So many are still in flight.
+    StillDraining(usize),
+    /// The drain is over: so many connections had to be cut.
+    Drained(usize),
+}
+
+/// A fault that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// The connection never reaches its upstream.
+    Drop(DropMode),
+    /// Forwarding begins this long after the accept.
+    Latency(Duration),
+}
+
+/// What a connection came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    /// Bytes that went from the client to the upstream.
+    pub bytes_up: u64,
+    /// Bytes that went from the upstream to the client.
+    pub bytes_down: u64,
+    /// From the accept to the end.
+    pub lasted: Duration,
+    /// Why it ended.
+    pub end: End,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Both sides closed in good order, the client first.
+    ClientClosed,
+    /// Both sides closed in good order, the upstream first.
+    UpstreamClosed,
+    /// The client reset the connection.
+    ClientReset,
+    /// The upstream reset the connection.
+    UpstreamReset,
+    /// The client left before anything was forwarded.
+    ClientLeft,
+    /// The upstream could not be reached.
+    Unreachable,
+    /// It was drawn to be dropped.
+    Dropped,
+    /// The machine had no thread for it.
+    NoThread,
+    /// The drain's deadline or a second signal.
+    Cut,
+}
+
+impl End {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientClosed => "client closed",
+            Self::UpstreamClosed => "upstream closed",
+            Self::ClientReset => "client reset",
+            Self::UpstreamReset => "upstream reset",
+            Self::ClientLeft => "client left",
+            Self::Unreachable => "upstream unreachable",
+            Self::Dropped => "dropped",
+            Self::NoThread => "no thread",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+/// A line about one connection: all of them begin with the same three fields.
+macro_rules! line {
+    ($level:ident, $subject:expr, $message:literal $(, $key:ident $(: $how:tt)? = $value:expr)*) => {{
+        let Subject { route, number, client } = $subject;
+        $level!(route = route.name.as_str(), conn = *number, client:% = client $(, $key $(: $how)? = $value)*; $message);
+    }};
+}
+
+/// Tells it.
+pub fn emit(event: &Event<'_>) {
+    match *event {
+        Event::Starting(plan, seed, cap) => info!(
+            version = env!("CARGO_PKG_VERSION"), seed, routes = plan.routes().len(),
+            max_connections = cap.connections.get(), limited_by:% = cap.limited_by; "starting"
+        ),
+        Event::StartFailed(error) => error!(error:%; "can't start"),
+        Event::Listening(route) => info!(
+            route = route.name.as_str(), addr:% = route.listen(), upstream:% = route.upstream,
+            drop_rate = route.drop_rate.get(), drop_mode = route.drop_mode.as_str(), latency_ms = route.latency.get();
+            "listening"
+        ),
+        Event::BindFailed(route, error) => error!(
+            route = route.name.as_str(), port = route.port.get(), addr:% = route.listen(), error:%,
+            hint = bind_hint(error); "can't listen"
+        ),
+        Event::Opened(subject) => line!(info, subject, "connection opened"),
+        Event::Injected(subject, Fault::Drop(mode)) => {
+            line!(info, subject, "fault injected", fault = "drop", mode = mode.as_str());
+        }
+        Event::Injected(subject, Fault::Latency(latency)) => {
+            line!(info, subject, "fault injected", fault = "latency", latency_ms = millis(latency));
+        }
+        Event::UpstreamConnected(subject, took) => {
+            line!(debug, subject, "upstream connected", upstream:% = subject.route.upstream, connect_ms = millis(took));
+        }
+        Event::UpstreamFailed(subject, error) => {
+            line!(warn, subject, "upstream unreachable", upstream:% = subject.route.upstream, error:% = error);
+        }
+        Event::NoThread(subject, error) => line!(error, subject, "no thread for the connection", error:% = error),
+        Event::Closed(subject, report) => line!(
+            info,
+            subject,
+            "connection closed",
+            bytes_up = report.bytes_up,
+            bytes_down = report.bytes_down,
+            duration_ms = millis(report.lasted),
+            why = report.end.as_str()
+        ),
+        Event::AcceptPaused(route, error) => error!(
+            route = route.name.as_str(), error:%; "accepting is paused, new connections wait in the backlog"
+        ),
+        Event::AcceptResumed(route, after) => info!(
+            route = route.name.as_str(), paused_ms = millis(after); "accepting again"
+        ),
+        Event::Full(route, capacity) => warn!(
+            route = route.name.as_str(), max_connections = capacity;
+            "as many connections as can be, further ones wait in the backlog"
+        ),
+        Event::Draining(left) => info!(left; "draining, no new connections"),
+        Event::StillDraining(left) => info!(left; "still draining"),
+        Event::Drained(0) => info!("drained"),
+        Event::Drained(cut) => warn!(cut; "drain cut short"),
+    }
+}
+
+fn bind_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another process listens there: stop it (`ss -ltnp` names it) or choose another port"
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address: bind to 127.0.0.1 or 0.0.0.0",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose one above",
+        _ => "see `chaos-proxy --help`",
+    }
+}
+
+/// With the microseconds behind the point.
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+impl Subject {
+    /// Names the threads that serve it. 15 bytes are what Linux shows, so the port stands in for the route's name.
+    #[must_use]
+    pub fn thread_name(&self) -> String {
+        format!("{}#{}", self.route.port, self.number)
+    }
+}
