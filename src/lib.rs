@@ -6,6 +6,7 @@ pub mod event;
 pub mod limits;
 pub mod logging;
 pub mod plan;
+pub mod proxy;
 pub mod signals;
 pub mod stop;
 pub mod threads;

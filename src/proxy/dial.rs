@@ -1,0 +1,57 @@
+//! Connecting to an upstream: with a timeout, and given up at once when the client leaves.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+
+use super::client::{Client, Woken};
+
+/// Why there is no connection to the upstream.
+#[derive(Debug)]
+pub enum DialError {
+    /// It refused, no route leads to it, or this machine has no descriptor for it.
+    Failed(io::Error),
+    /// It did not answer in time.
+    TimedOut,
+    /// The client did not wait for it.
+    ClientLeft,
+}
+
+/// Connects to `upstream`, which has `timeout` to accept.
+pub fn dial(upstream: SocketAddr, timeout: Duration, client: &Client) -> Result<TcpStream, DialError> {
+    let stream = begin(upstream).map_err(DialError::Failed)?;
+    let due = Instant::now() + timeout;
+    match client.wait_for(PollFd::new(&stream, PollFlags::OUT), due) {
+        Woken::Ready => finish(stream).map_err(DialError::Failed),
+        Woken::Due => Err(DialError::TimedOut),
+        Woken::Left => Err(DialError::ClientLeft),
+    }
+}
+
+/// std's `connect_timeout` can be waited for, but not together with the client.
+fn begin(upstream: SocketAddr) -> io::Result<TcpStream> {
+    let family = if upstream.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    match connect(&socket, &upstream) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(TcpStream::from(socket)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn finish(stream: TcpStream) -> io::Result<TcpStream> {
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    // Where nobody listens on a port of the ephemeral range, the kernel may pick that very port as the source, and the
+    // socket connects to itself (simultaneous open, RFC 9293 section 3.5): the client would talk to its own echo.
+    if stream.local_addr()? == stream.peer_addr()? {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    stream.set_nonblocking(false)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}

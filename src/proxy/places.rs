@@ -1,0 +1,68 @@
+//! How many connections may be served at once: past the machine's limits a connection waits in the kernel's backlog, where
+//! it costs nothing. Who they are is `roster`.
+
+use std::convert::Infallible;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, select};
+
+/// A semaphore over all routes: a connection is given its threads only with a place.
+#[derive(Debug)]
+pub struct Places {
+    capacity: NonZeroUsize,
+    free: Receiver<()>,
+    give_back: Sender<()>,
+    were_short: AtomicBool,
+}
+
+/// A place, given back when it is dropped.
+#[derive(Debug)]
+pub struct Place {
+    give_back: Sender<()>,
+}
+
+impl Places {
+    pub fn new(capacity: NonZeroUsize) -> Self {
+        let (give_back, free) = crossbeam_channel::bounded(capacity.get());
+        // Both ends are here and the channel holds as many as there are places: it is never full and never disconnected.
+        for _ in 0..capacity.get() {
+            let _ = give_back.try_send(());
+        }
+        Self { capacity, free, give_back, were_short: AtomicBool::new(false) }
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.capacity.get()
+    }
+
+    /// Whether nobody was told so far that places are short. At the limit they come and go with each connection, so
+    /// that telling it each time would be a log line a connection.
+    pub fn first_shortage(&self) -> bool {
+        !self.were_short.swap(true, Ordering::Relaxed)
+    }
+
+    /// A place, if one is free at this moment.
+    pub fn try_take(&self) -> Option<Place> {
+        self.free.try_recv().ok().map(|()| self.place())
+    }
+
+    /// Waits for a place, unless `no_more` disconnects first.
+    pub fn take(&self, no_more: &Receiver<Infallible>) -> Option<Place> {
+        select! {
+            recv(self.free) -> _ => Some(self.place()),
+            recv(no_more) -> _ => None,
+        }
+    }
+
+    fn place(&self) -> Place {
+        Place { give_back: self.give_back.clone() }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // As in `Places::new`.
+        let _ = self.give_back.try_send(());
+    }
+}

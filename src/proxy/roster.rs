@@ -1,0 +1,67 @@
+//! Who is connected, so that they can be counted and cut from outside. How many may be is `places`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::client::Client;
+use crate::event::End;
+
+/// Every client that has been accepted and not yet closed.
+#[derive(Debug, Default)]
+pub struct Roster {
+    entries: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    next: u64,
+    clients: HashMap<u64, Arc<Client>>,
+}
+
+/// A client that is on the roster until this is dropped.
+#[derive(Debug)]
+pub struct Enrolled {
+    id: u64,
+    client: Arc<Client>,
+    roster: Arc<Roster>,
+}
+
+impl Roster {
+    pub fn enrol(self: &Arc<Self>, client: Client) -> Enrolled {
+        let client = Arc::new(client);
+        let mut entries = self.entries();
+        let id = entries.next;
+        entries.next += 1;
+        entries.clients.insert(id, Arc::clone(&client));
+        Enrolled { id, client, roster: Arc::clone(self) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries().clients.len()
+    }
+
+    /// Resets everyone, and returns how many that were.
+    pub fn cut(&self) -> usize {
+        let clients: Vec<_> = self.entries().clients.values().cloned().collect();
+        for client in &clients {
+            client.abort(End::Cut);
+        }
+        clients.len()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Enrolled {
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+}
+
+impl Drop for Enrolled {
+    fn drop(&mut self) {
+        self.roster.entries().clients.remove(&self.id);
+    }
+}

@@ -1,0 +1,100 @@
+//! Owns what is live. A plan comes in through [`Supervisor::apply`] and by no other way; [`Supervisor::drain`] ends it.
+
+use std::convert::Infallible;
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, after, never, select, tick};
+
+use super::Shared;
+use super::listener::Listener;
+use super::places::Places;
+use super::roster::Roster;
+use crate::event::{Event, emit};
+use crate::plan::{Plan, Route};
+use crate::stop::Stop;
+use crate::threads;
+
+/// Between two lines that tell how many connections a drain still waits for.
+const REMINDER: Duration = Duration::from_secs(5);
+
+/// How long connections that were cut have to say so in the log. They need microseconds; a machine that is out of
+/// breath should not keep the process from ending.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The live routes.
+#[derive(Debug)]
+pub struct Supervisor {
+    shared: Arc<Shared>,
+    gone: Receiver<Infallible>,
+}
+
+/// Why a plan could not be applied. Nothing is live then.
+#[derive(Debug)]
+pub enum ApplyError<'a> {
+    /// These ports can't be listened on.
+    Bind(Vec<(&'a Route, io::Error)>),
+    /// There is no thread for a listener.
+    Thread(io::Error),
+}
+
+impl Supervisor {
+    /// Nothing is live yet; at most `capacity` connections will be served at once.
+    #[must_use]
+    pub fn new(capacity: NonZeroUsize, stop: Arc<Stop>) -> Self {
+        let (alive, gone) = crossbeam_channel::bounded(0);
+        let shared = Shared { roster: Arc::new(Roster::default()), places: Places::new(capacity), stop, alive };
+        Self { shared: Arc::new(shared), gone }
+    }
+
+    /// Makes the routes of `plan` live: every port is bound before any connection is accepted.
+    ///
+    /// # Errors
+    /// All ports that can't be bound, or the lack of a thread.
+    pub fn apply<'a>(&self, plan: &'a Plan, seed: u64) -> Result<(), ApplyError<'a>> {
+        for listener in bind_all(plan.routes(), seed)? {
+            emit(&Event::Listening(listener.route()));
+            let shared = Arc::clone(&self.shared);
+            threads::spawn("listener", move || listener.run(&shared)).map_err(ApplyError::Thread)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the last connection has come to its natural end, at most until `timeout` has passed or the stop asks
+    /// for a cut; what is left then is reset. Returns how many connections that were.
+    #[must_use]
+    pub fn drain(self, timeout: Option<Duration>) -> usize {
+        let Self { shared, gone } = self;
+        let (roster, stop) = (Arc::clone(&shared.roster), Arc::clone(&shared.stop));
+        // The listeners hold what is shared until they have ended; this was the last hold on it besides theirs.
+        drop(shared);
+        emit(&Event::Draining(roster.len()));
+        let (deadline, reminder) = (timeout.map_or_else(never, after), tick(REMINDER));
+        loop {
+            select! {
+                recv(gone) -> _ => return 0,
+                recv(deadline) -> _ => break,
+                recv(stop.cut().channel()) -> _ => break,
+                recv(reminder) -> _ => emit(&Event::StillDraining(roster.len())),
+            }
+        }
+        stop.cut().ring();
+        let cut = roster.cut();
+        // Whether they managed or not, this was all the time they have.
+        let _ = gone.recv_timeout(LAST_WORDS);
+        cut
+    }
+}
+
+fn bind_all(routes: &[Route], seed: u64) -> Result<Vec<Listener>, ApplyError<'_>> {
+    let (mut bound, mut failed) = (Vec::new(), Vec::new());
+    for route in routes {
+        match Listener::bind(route, seed) {
+            Ok(listener) => bound.push(listener),
+            Err(error) => failed.push((route, error)),
+        }
+    }
+    if failed.is_empty() { Ok(bound) } else { Err(ApplyError::Bind(failed)) }
+}
