@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Port, RouteName, Upstream};
 
@@ -75,7 +75,8 @@ fn repeats<T: Hash + Eq>(values: impl Iterator<Item = Option<T>>) -> Vec<(usize,
 
 /// Each route has one upstream, so from any route there is one way to go: follow it until it ends or comes back.
 fn loops(claims: &[Claim]) -> Vec<Vec<usize>> {
-    let next: Vec<Option<usize>> = claims.iter().map(|claim| fed_by(claim, claims)).collect();
+    let listeners = listeners(claims);
+    let next: Vec<Option<usize>> = claims.iter().map(|claim| fed_by(claim, &listeners)).collect();
     let mut settled = vec![false; claims.len()];
     let mut found = Vec::new();
     for start in 0..claims.len() {
@@ -93,22 +94,31 @@ fn loops(claims: &[Claim]) -> Vec<Vec<usize>> {
     found
 }
 
-/// The route whose listener the upstream of `claim` is.
-fn fed_by(claim: &Claim, claims: &[Claim]) -> Option<usize> {
-    let upstream = claim.upstream?.addr();
-    claims.iter().position(|other| {
-        let same_port = other.port.is_some_and(|port| port.get() == upstream.port());
-        same_port && other.bind.is_some_and(|bind| listens_at(bind, upstream.ip()))
-    })
+/// The first route that listens on each address.
+fn listeners(claims: &[Claim]) -> HashMap<(IpAddr, u16), usize> {
+    let mut first = HashMap::new();
+    for (index, claim) in claims.iter().enumerate() {
+        if let (Some(bind), Some(port)) = (claim.bind, claim.port) {
+            first.entry((bind.to_canonical(), port.get())).or_insert(index);
+        }
+    }
+    first
 }
 
-/// Whether a listener on `bind` takes connections to `ip`. Of a listener on every address it is only known that it
-/// takes those to the loopback: which other addresses are this machine's is not for a config check to find out.
-fn listens_at(bind: IpAddr, ip: IpAddr) -> bool {
-    let (bind, ip) = (bind.to_canonical(), ip.to_canonical());
+/// The route whose listener the upstream of `claim` is.
+fn fed_by(claim: &Claim, listeners: &HashMap<(IpAddr, u16), usize>) -> Option<usize> {
+    let upstream = claim.upstream?.addr();
+    binds_that_take(upstream.ip()).filter_map(|bind| listeners.get(&(bind, upstream.port())).copied()).min()
+}
+
+/// Where a listener takes connections to `ip`. Of a listener on every address it is only known that it takes those to
+/// the loopback: which other addresses are this machine's is not for a config check to find out.
+fn binds_that_take(ip: IpAddr) -> impl Iterator<Item = IpAddr> {
+    let ip = ip.to_canonical();
     // [::] takes IPv4 as well, unless net.ipv6.bindv6only is set (ipv6(7)).
-    let every_address = bind.is_unspecified() && (bind.is_ipv6() || ip.is_ipv4());
-    bind == ip || (every_address && ip.is_loopback())
+    let v6 = ip.is_loopback().then_some(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    let v4 = (ip.is_loopback() && ip.is_ipv4()).then_some(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    std::iter::once(ip).chain(v4).chain(v6)
 }
 
 #[cfg(test)]
