@@ -3,6 +3,7 @@
 //! No file formats, no I/O, no defaults of the command line: whoever reads a file or a flag parses into these types,
 //! and past that point nothing has to be checked again. Imports nothing of this crate.
 
+mod bind;
 mod conflict;
 mod upstream;
 mod value;
@@ -10,6 +11,7 @@ mod value;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+pub use bind::Bind;
 pub use conflict::{Claim, Conflict};
 pub use upstream::Upstream;
 pub use value::{Millis, Port, Probability, Rejected, RouteName, Timeout};
@@ -73,7 +75,9 @@ impl Route {
         SocketAddr::new(self.bind, self.port.get())
     }
 
-    fn claim(&self) -> Claim {
+    /// What it takes for itself.
+    #[must_use]
+    pub fn claim(&self) -> Claim {
         Claim {
             name: Some(self.name.clone()),
             bind: Some(self.bind),

@@ -76,12 +76,14 @@ impl TryFrom<f64> for Probability {
             // -0.0 is in the range; plus 0.0 makes it print as 0.
             return Ok(Self(number + 0.0));
         }
-        let hint = if (1.0..=100.0).contains(&number) {
-            format!("use 0.0 (never) to 1.0 (always); {number} % is {}", number / 100.0)
-        } else {
-            "use 0.0 (never) to 1.0 (always)".to_owned()
-        };
-        Err(Rejected::new(format!("{number} is not a probability"), hint))
+        let mut hint = "use 0.0 (never) to 1.0 (always)".to_owned();
+        if (1.0..=100.0).contains(&number) {
+            // Rounded, because 1.1 / 100.0 prints as 0.011000000000000001.
+            let share = (number * 1e6).round() / 1e8;
+            hint = format!("{hint}; {number} % is {share}");
+        }
+        // Debug turns to an exponent where Display writes out 300 digits.
+        Err(Rejected::new(format!("{number:?} is not a probability"), hint))
     }
 }
 

@@ -1,0 +1,69 @@
+//! The address that a listener is bound to, and what to write instead of what is not one.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use super::Rejected;
+
+/// An IP address that a listener can be bound to: one of this machine's, or `0.0.0.0` or `::` for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bind(IpAddr);
+
+impl Bind {
+    /// The address alone.
+    #[must_use]
+    pub fn ip(self) -> IpAddr {
+        self.0
+    }
+}
+
+impl FromStr for Bind {
+    type Err = Rejected;
+
+    fn from_str(text: &str) -> Result<Self, Rejected> {
+        match text.parse::<IpAddr>() {
+            Ok(ip) if ip.is_multicast() || ip == Ipv4Addr::BROADCAST => Err(Rejected::new(
+                format!("{ip} is the address of a group, which TCP can't listen on"),
+                "use 127.0.0.1 for this machine alone, 0.0.0.0 for every address",
+            )),
+            Ok(ip) => Ok(Self(ip)),
+            Err(_) => Err(Rejected::new(format!("`{text}` is not an IP address"), hint(text))),
+        }
+    }
+}
+
+fn hint(text: &str) -> String {
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if let Some(Ok(ip)) = bracketed.map(str::parse::<IpAddr>) {
+        return format!("write {ip}, without the brackets");
+    }
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return format!("write {}, without the port: that is `localPort`", address.ip());
+    }
+    if text.eq_ignore_ascii_case("localhost") {
+        return "use 127.0.0.1".to_owned();
+    }
+    "use 127.0.0.1 for this machine alone, 0.0.0.0 for every address".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_and_every_other_text_gets_what_to_write_instead() {
+        for ip in ["127.0.0.1", "0.0.0.0", "::", "10.0.0.7"] {
+            assert_eq!(ip.parse::<Bind>().map(|bind| bind.ip().to_string()).as_deref(), Ok(ip));
+        }
+        for (text, hint) in [
+            ("[::1]", "write ::1, without the brackets"),
+            ("127.0.0.1:80", "write 127.0.0.1, without the port: that is `localPort`"),
+            ("localhost", "use 127.0.0.1"),
+            ("", "use 127.0.0.1 for this machine alone, 0.0.0.0 for every address"),
+            ("eth0", "use 127.0.0.1 for this machine alone, 0.0.0.0 for every address"),
+            ("224.0.0.1", "use 127.0.0.1 for this machine alone, 0.0.0.0 for every address"),
+        ] {
+            assert_eq!(text.parse::<Bind>().expect_err(text).hint, hint, "{text}");
+        }
+    }
+}
