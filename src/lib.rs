@@ -1,6 +1,7 @@
 //! chaos-proxy: forwards TCP connections by the local port they arrive on, and injects the faults that were asked for.
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod dice;
 pub mod event;
 pub mod limits;

@@ -1,0 +1,93 @@
+//! How routes that can't be live together are told: which of them has to change, and which it runs into.
+
+use super::{Check, EXAMPLE};
+use crate::config::document::Node;
+use crate::config::problem::{Problem, Span};
+use crate::plan::{Claim, Conflict, RouteName};
+
+impl Check<'_> {
+    /// Reports conflicts among the routes of `list`; their indices are those of `nodes` and `claims`.
+    pub(super) fn conflicts(&mut self, conflicts: Vec<Conflict>, list: &Node, nodes: &[Node], claims: &[Claim]) {
+        let routes = Routes { list, nodes, claims };
+        self.problems.extend(conflicts.into_iter().filter_map(|conflict| routes.problem(conflict)));
+    }
+}
+
+struct Routes<'r> {
+    list: &'r Node,
+    nodes: &'r [Node],
+    claims: &'r [Claim],
+}
+
+impl Routes<'_> {
+    fn problem(&self, conflict: Conflict) -> Option<Problem> {
+        match conflict {
+            Conflict::NoRoutes => {
+                Some(Problem::at(self.list.place.written, "there are no routes", format!("add one, {EXAMPLE}")))
+            }
+            Conflict::SamePort { first, second } => Some(self.same_port(first, second)),
+            Conflict::SameName { first, second } => self.same_name(first, second),
+            Conflict::Loop(round) => Some(self.circle(&round)),
+        }
+    }
+
+    fn same_port(&self, first: usize, second: usize) -> Problem {
+        let port = self.claims[second].port.map(|port| port.to_string()).unwrap_or_default();
+        let what = format!("port {port} is used twice");
+        Problem::at(self.spot(second, "localPort"), what, "give each route a port of its own")
+            .also(self.spot(first, "localPort"), "first used here")
+    }
+
+    /// Two routes without a name are called the same only because their ports are, which is told already.
+    fn same_name(&self, first: usize, second: usize) -> Option<Problem> {
+        let [first_named, second_named] = [first, second].map(|route| self.nodes[route].get("name").is_some());
+        let name = self.name(second);
+        let spot = |route, named| self.spot(route, if named { "name" } else { "localPort" });
+        let (what, hint) = match (first_named, second_named) {
+            (true, true) => (format!("the name `{name}` is used twice"), "give each route a name of its own"),
+            (false, true) => (format!("`{name}` is what the route on that port is called"), "use another name"),
+            (true, false) => {
+                (format!("a route without a name is called by its port, but `{name}` is taken"), "name it")
+            }
+            (false, false) => return None,
+        };
+        let problem = Problem::at(spot(second, second_named), what, hint);
+        Some(problem.also(spot(first, first_named), "first used here"))
+    }
+
+    fn circle(&self, round: &[usize]) -> Problem {
+        let (what, also) = match round {
+            [only] => (format!("route `{}` is its own upstream", self.name(*only)), &[][..]),
+            _ => (format!("these routes feed each other in a loop: {}", self.chain(round)), &round[1..]),
+        };
+        let hint = "every connection would open connections without end; point one of them elsewhere";
+        let first = round.first().map(|&route| self.spot(route, "upstream")).unwrap_or_default();
+        let problem = Problem::at(first, what, hint);
+        also.iter()
+            .take(MOST_SHOWN)
+            .fold(problem, |problem, &route| problem.also(self.spot(route, "upstream"), "and on from here"))
+    }
+
+    /// `a -> b -> a`, with the middle of a long one left out.
+    fn chain(&self, round: &[usize]) -> String {
+        let mut names: Vec<&str> = round.iter().take(MOST_SHOWN).map(|&route| self.name(route)).collect();
+        if round.len() > MOST_SHOWN {
+            names.push("…");
+        }
+        names.extend(round.first().map(|&route| self.name(route)));
+        names.join(" -> ")
+    }
+
+    fn name(&self, route: usize) -> &str {
+        self.claims[route].name.as_ref().map(RouteName::as_str).unwrap_or_default()
+    }
+
+    /// Where a route says something: its value of `key`, or the route as a whole.
+    fn spot(&self, route: usize, key: &str) -> Span {
+        let node = &self.nodes[route];
+        node.get(key).unwrap_or(node).place.used
+    }
+}
+
+/// So many routes of a loop are named and shown.
+const MOST_SHOWN: usize = 8;

@@ -1,0 +1,131 @@
+//! The keys of one map: read one by one, each at most once; what nobody asked for is unknown.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::config::document::{Node, Value};
+use crate::config::problem::Problem;
+
+pub(super) struct Keys<'c, 't> {
+    check: &'c mut Check<'t>,
+    map: &'t Node,
+    /// What has not been asked for yet: each key's name, the key and its value.
+    left: BTreeMap<&'t str, &'t (Node, Node)>,
+    known: Vec<&'static str>,
+    missing: Vec<(&'static str, &'static str)>,
+}
+
+impl<'c, 't> Keys<'c, 't> {
+    /// The keys of `map`, which is to be `what`. Each that is there twice is reported.
+    pub(super) fn of(check: &'c mut Check<'t>, map: &'t Node, what: &str) -> Option<Self> {
+        let Value::Map(entries) = &map.value else {
+            return check.expected(
+                &format!("{what}, an object"),
+                map,
+                "write its keys and values: { \"key\": value, … }",
+            );
+        };
+        let mut left: BTreeMap<&str, &(Node, Node)> = BTreeMap::new();
+        for entry in entries {
+            let name = check.name(&entry.0);
+            match left.get(name) {
+                Some((first, _)) => check.duplicate(name, first, &entry.0),
+                None => drop(left.insert(name, entry)),
+            }
+        }
+        Some(Self { check, map, left, known: Vec::new(), missing: Vec::new() })
+    }
+
+    /// What `read` makes of the value of `key`, or `default` where the map doesn't have it.
+    pub(super) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Check<'t>, &'t Node) -> Option<T>,
+        default: impl Into<Option<T>>,
+    ) -> Option<T> {
+        self.known.push(key);
+        match self.left.remove(key) {
+            Some((_, value)) => read(self.check, value),
+            None => default.into(),
+        }
+    }
+
+    /// What `read` makes of the value of `key`, which is `meaning`.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        meaning: &'static str,
+        read: impl FnOnce(&mut Check<'t>, &'t Node) -> Option<T>,
+    ) -> Option<T> {
+        if !self.left.contains_key(key) {
+            self.missing.push((key, meaning));
+        }
+        self.optional(key, read, None)
+    }
+
+    /// Reports the keys that nobody asked for and those that are missing, unless the former were meant to be the latter.
+    pub(super) fn finish(self) {
+        let Self { check, map, left, known, mut missing } = self;
+        for (name, (key, _)) in left {
+            let meant = nearest(name, &known);
+            missing.retain(|&(key, _)| Some(key) != meant);
+            let hint = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("the keys are {}", known.join(", ")),
+            };
+            check.problems.push(Problem::at(key.place.written, format!("unknown key `{name}`"), hint));
+        }
+        for (key, meaning) in missing {
+            check.problems.push(Problem::at(
+                map.place.used,
+                format!("there is no `{key}`"),
+                format!("add `{key}`: {meaning}"),
+            ));
+        }
+    }
+}
+
+impl<'t> Check<'t> {
+    /// A key that is not text is called by how it was written: none of ours is.
+    fn name(&self, key: &'t Node) -> &'t str {
+        match &key.value {
+            Value::Text(name) => name,
+            _ => self.written(key),
+        }
+    }
+
+    fn duplicate(&mut self, name: &str, first: &Node, again: &Node) {
+        let problem = Problem::at(again.place.used, format!("the key `{name}` is here twice"), "remove one of the two");
+        self.problems.push(problem.also(first.place.used, "first written here"));
+    }
+}
+
+/// The key that was meant, if one is near: the same but for case, `_` and `-`, or at most a third of its letters wrong.
+fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    let bare = |key: &str| key.replace(['_', '-'], "").to_ascii_lowercase();
+    let name = bare(name);
+    let distances = known.iter().map(|&key| (strsim::damerau_levenshtein(&name, &bare(key)), key));
+    distances.filter(|&(distance, key)| distance <= key.len() / 3).min().map(|(_, key)| key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_key_is_named_and_a_far_one_is_not() {
+        const KNOWN: [&str; 4] = ["localPort", "latencyMs", "dropRate", "bind"];
+        for (name, meant) in [
+            ("localport", Some("localPort")),
+            ("local_port", Some("localPort")),
+            ("DROP-RATE", Some("dropRate")),
+            ("dropRat", Some("dropRate")),
+            ("latency", Some("latencyMs")),
+            ("bnid", Some("bind")),
+            ("port", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, &KNOWN), meant, "{name}");
+        }
+    }
+}

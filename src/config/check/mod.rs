@@ -1,0 +1,112 @@
+//! The tree becomes a plan, or every reason why it can't, found in one pass: a value that is wrong hides no other.
+//!
+//! A route's keys are the lines of `Check::route`, a new key is a new line there. How a map is read lives in `keys`,
+//! how one value is read in `values`, what routes do to each other in `conflicts`.
+
+mod conflicts;
+mod keys;
+mod values;
+
+use crate::plan::{Bind, Claim, Conflict, DropMode, Millis, Plan, Probability, Route, RouteName, Timeout};
+
+use super::Defaults;
+use super::document::{Node, Value};
+use super::problem::Problem;
+use keys::Keys;
+use values::Seed;
+
+/// Binds the tree that was read from `text`.
+pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
+    let mut check = Check { text, problems: Vec::new() };
+    let plan = check.file(root, defaults);
+    match plan {
+        Some(plan) if check.problems.is_empty() => Ok(plan),
+        _ => Err(check.problems),
+    }
+}
+
+pub(super) const EXAMPLE: &str = r#"such as [ { "localPort": 8180, "upstream": "127.0.0.1:9090" } ]"#;
+
+/// A route, or what could be made out of one that has problems.
+type Draft = Result<Route, Claim>;
+
+/// The problems so far. What reads a value gives `None` when it has reported why there is none.
+struct Check<'t> {
+    text: &'t str,
+    problems: Vec<Problem>,
+}
+
+impl<'t> Check<'t> {
+    /// A file is a list of routes, or an object that has one.
+    fn file(&mut self, root: &'t Node, defaults: Defaults) -> Option<Plan> {
+        match &root.value {
+            Value::List(_) => self.routes(root, None, defaults),
+            Value::Map(_) if is_route(root) => self.lone_route(root, defaults),
+            Value::Map(_) => {
+                let mut keys = Keys::of(self, root, "the file")?;
+                let seed = keys.optional("seed", Check::whole::<Seed>, None);
+                let list = keys.required("routes", "the list of routes", |_, node| Some(node));
+                keys.finish();
+                self.routes(list?, seed.map(Seed::get), defaults)
+            }
+            _ => self.expected("a list of routes", root, EXAMPLE),
+        }
+    }
+
+    fn routes(&mut self, list: &'t Node, seed: Option<u64>, defaults: Defaults) -> Option<Plan> {
+        let Value::List(nodes) = &list.value else { return self.expected("a list of routes", list, EXAMPLE) };
+        let drafts: Vec<Draft> = nodes.iter().map(|node| self.route(node, defaults)).collect();
+        let claims = || drafts.iter().map(|draft| draft.as_ref().map_or_else(Claim::clone, Route::claim));
+        let plan = match drafts.iter().cloned().collect() {
+            Ok(routes) => Plan::new(seed, routes),
+            Err(_) => Err(Conflict::among(&claims().collect::<Vec<_>>())),
+        };
+        plan.map_err(|conflicts| self.conflicts(conflicts, list, nodes, &claims().collect::<Vec<_>>())).ok()
+    }
+
+    /// Checks it nevertheless, for the other problems that it may have.
+    fn lone_route(&mut self, root: &'t Node, defaults: Defaults) -> Option<Plan> {
+        let span = root.place.written;
+        let hint = match &self.text[span.start..span.end] {
+            "{" => "put it in brackets: [ {…} ]",
+            _ => "begin its first line with `- ` and indent the others by two spaces",
+        };
+        self.problems.push(Problem::at(span, "this is one route where a list of routes belongs", hint));
+        self.route(root, defaults).ok()?;
+        None
+    }
+
+    /// What every route says of itself.
+    fn route(&mut self, node: &'t Node, defaults: Defaults) -> Draft {
+        let Some(mut keys) = Keys::of(self, node, "a route") else { return Err(Claim::default()) };
+        let port = keys.required("localPort", "the port to listen on, such as 8180", Check::whole);
+        let upstream = keys.required("upstream", "where connections go, such as \"127.0.0.1:9090\"", Check::word);
+        let name = keys.optional("name", Check::word, port.map(RouteName::from));
+        let bind = keys.optional("bind", |check, node| check.word(node).map(Bind::ip), defaults.bind);
+        let drop_rate = keys.optional("dropRate", Check::real, Probability::default());
+        let drop_mode = keys.optional("dropMode", Check::word, DropMode::default());
+        let latency = keys.optional("latencyMs", Check::whole, Millis::default());
+        let connect_timeout = keys.optional("connectTimeoutMs", Check::whole, Timeout::CONNECT);
+        keys.finish();
+
+        let claim = Claim { name: name.clone(), bind, port, upstream };
+        let route = || {
+            Some(Route {
+                name: name?,
+                bind: bind?,
+                port: port?,
+                upstream: upstream?,
+                drop_rate: drop_rate?,
+                drop_mode: drop_mode?,
+                latency: latency?,
+                connect_timeout: connect_timeout?,
+            })
+        };
+        route().ok_or(claim)
+    }
+}
+
+/// Whether a map at the top is a route that lacks its list.
+fn is_route(root: &Node) -> bool {
+    root.get("localPort").or(root.get("upstream")).is_some()
+}

@@ -1,0 +1,113 @@
+//! Why a text is not JSON, in the words of someone who has to correct it. `serde_json` says what it expected; what
+//! stands there instead tells which mistake it was.
+
+use super::{Problem, Span};
+
+/// Explains `error`, met in `slice`, which begins at `base` of `text`.
+pub(super) fn explain(text: &str, base: usize, slice: &str, error: &serde_json::Error) -> Problem {
+    if error.is_eof() {
+        return unfinished(text);
+    }
+    let at = base + offset(slice, error.line(), error.column());
+    let message = without_position(&error.to_string());
+    let at = if message == "trailing comma" { text[..at].rfind(',').unwrap_or(at) } else { at };
+    let span = Span::word(text, at);
+    Problem::at(span, format!("this is not JSON: {message}"), hint(text, span, &message))
+}
+
+/// `serde_json` counts lines from 1 and columns in bytes: 0 is the newline that ends the line before.
+fn offset(slice: &str, line: usize, column: usize) -> usize {
+    let line_start = match line.checked_sub(2) {
+        Some(newlines) => slice.match_indices('\n').nth(newlines).map_or(slice.len(), |(newline, _)| newline + 1),
+        None => 0,
+    };
+    (line_start + column).saturating_sub(1)
+}
+
+/// The position is in the report already.
+fn without_position(message: &str) -> String {
+    message.rsplit_once(" at line ").map_or(message, |(message, _)| message).to_owned()
+}
+
+fn unfinished(text: &str) -> Problem {
+    let end = Span::word(text, text.len());
+    let Some(open) = left_open(text) else {
+        return Problem::at(end, "this is not JSON: the file ends within a value", "write the value to its end");
+    };
+    let (name, closing) = match text.as_bytes()[open] {
+        b'[' => ("a list", "]"),
+        b'{' => ("an object", "}"),
+        _ => ("a text", "\""),
+    };
+    let what = format!("this is not JSON: the file ends within {name}");
+    Problem::at(end, what, format!("close it with `{closing}`"))
+        .also(Span { start: open, end: open + 1 }, "opened here")
+}
+
+/// The innermost bracket or quote that nothing closes.
+fn left_open(text: &str) -> Option<usize> {
+    let mut open = Vec::new();
+    let mut bytes = text.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        let in_string = open.last().is_some_and(|&(_, opening)| opening == b'"');
+        match byte {
+            b'\\' if in_string => drop(bytes.next()),
+            b'"' if in_string => drop(open.pop()),
+            _ if in_string => {}
+            b'"' | b'[' | b'{' => open.push((at, byte)),
+            b']' | b'}' => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open.last().map(|&(at, _)| at)
+}
+
+fn hint(text: &str, at: Span, message: &str) -> &'static str {
+    let found = &text[at.start..at.end];
+    let first_of_file = text[..at.start].trim().is_empty();
+    match (message, found) {
+        ("trailing comma", _) => "remove this comma: nothing follows it",
+        ("trailing characters", "," | "{" | "[") => "put every route into one list: [ {…}, {…} ]",
+        ("trailing characters", _) => "remove what stands behind the end",
+        ("invalid escape", _) => "write \\\\ for a backslash",
+        ("invalid number", _) => "write digits without leading zeros, and some on both sides of a point",
+        ("expected `:`", _) => "put a colon between the key and its value",
+        (_, "/" | "#") => "JSON has no comments: remove it, or write YAML, in a file named .yaml",
+        (_, "'") => "put text and keys in double quotes: \"…\"",
+        (_, "NaN" | "Infinity" | "nan" | "inf") => "write a number; JSON knows neither NaN nor infinity",
+        (_, "True" | "False" | "None") => "write true, false or null, all in lower case",
+        _ if first_of_file => "begin with [ and the first route; if this is YAML, name the file .yaml",
+        _ if message.starts_with("control character") => {
+            "close the text with \" before the line ends, or write \\n in it"
+        }
+        _ if message.starts_with("expected `,`") => "put a comma between the one before and this",
+        _ if message.contains("unicode") || message.contains("surrogate") => "write the character itself instead",
+        ("key must be a string", "," | "{" | "[") => "write a key in double quotes here, or remove this",
+        ("key must be a string", _) => "put the key in double quotes",
+        (_, "," | "]" | "}") => "write the value that is missing before this, or remove what asks for one",
+        (_, "+" | ".") => "begin a number with a digit or with -",
+        _ => "put text in double quotes",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_position_of_serde_json_becomes_an_offset() {
+        assert_eq!(offset("abc", 1, 2), 1);
+        assert_eq!(offset("a\nbc", 2, 1), 2);
+        assert_eq!(offset("a\nbc", 2, 0), 1, "the newline itself");
+        assert_eq!(offset("", 1, 0), 0);
+        assert_eq!(offset("a", 9, 9), 9, "beyond the end, which is for the caller to bound");
+    }
+
+    #[test]
+    fn what_is_left_open_is_the_innermost() {
+        assert_eq!(left_open("[{\"a\": [1]"), Some(1));
+        assert_eq!(left_open("[\"a]\\\""), Some(1));
+        assert_eq!(left_open("[\"a\\\\\", {}"), Some(0));
+        assert_eq!(left_open("]]"), None);
+    }
+}

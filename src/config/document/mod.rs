@@ -1,0 +1,108 @@
+//! The file as it was written: one tree, whether the text is JSON or YAML, in which each value knows where it stands.
+//!
+//! Nothing is judged here but syntax, depth and size: duplicate keys are kept, unknown keys too. What the values mean
+//! is for `check` to say.
+
+mod json;
+mod json_syntax;
+#[cfg(feature = "yaml")]
+mod yaml;
+
+use std::path::Path;
+
+use super::problem::{Problem, Span};
+
+/// Deep enough for every config (a file, its routes, a route and three levels in it are 6), shallow enough for any
+/// stack and for reading each level's text again.
+const DEEPEST: usize = 16;
+
+/// A value of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Node {
+    pub(super) place: Place,
+    pub(super) value: Value,
+}
+
+/// Where a value stands. The two differ for what came through a YAML alias or merge key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Where it was written: what to correct, if the value itself is wrong.
+    pub(super) written: Span,
+    /// Where it is used: what to correct, if it is only wrong there.
+    pub(super) used: Span,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Node>),
+    /// In the order of the file, duplicates included. JSON's keys are text, YAML's may be anything.
+    Map(Vec<(Node, Node)>),
+}
+
+/// A number by how it was written: `1.0` and `1e3` are real.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Number {
+    Whole(i128),
+    /// Also an integer of more than 64 bits, in which case it is out of every range.
+    Real(f64),
+}
+
+/// The languages that a config can be written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// RFC 8259, by the letter: no comments, no trailing commas.
+    Json,
+    /// YAML 1.2 with anchors, aliases and merge keys. Needs the cargo feature `yaml`.
+    Yaml,
+}
+
+impl Format {
+    /// The language of a file by its name: YAML for `.yaml` and `.yml`, JSON for everything else.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        let yaml = path.extension().is_some_and(|is| is.eq_ignore_ascii_case("yaml") || is.eq_ignore_ascii_case("yml"));
+        if yaml { Self::Yaml } else { Self::Json }
+    }
+
+    /// Reads `text` whole, or finds where its syntax ends to make sense.
+    pub(super) fn read(self, text: &str) -> Result<Node, Problem> {
+        match self {
+            Self::Json => json::read(text),
+            #[cfg(feature = "yaml")]
+            Self::Yaml => yaml::read(text),
+            #[cfg(not(feature = "yaml"))]
+            Self::Yaml => Err(Problem::of_file(
+                "this build reads no YAML",
+                "write JSON, or build with `cargo build --features yaml`",
+            )),
+        }
+    }
+}
+
+impl Node {
+    /// What a map says about `name`, in its first entry of that name.
+    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+        let Value::Map(entries) = &self.value else { return None };
+        entries.iter().find(|(key, _)| matches!(&key.value, Value::Text(text) if text == name)).map(|(_, value)| value)
+    }
+
+    /// What kind of value it is, as in "expected …, found …".
+    pub(super) fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "nothing (null)",
+            Value::Bool(_) => "true or false",
+            Value::Number(_) => "a number",
+            Value::Text(_) => "text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "an object",
+        }
+    }
+}
+
+fn too_deep(at: Span) -> Problem {
+    Problem::at(at, format!("this is nested more than {DEEPEST} levels deep"), "a config is a flat list of routes")
+}

@@ -1,0 +1,180 @@
+//! YAML to the tree, with anchors, aliases and merge keys expanded within a budget, and what to do about an error.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{
+    DuplicateKeyPolicy, Error, Location, MessageFormatter, NonFiniteFloatPolicy, Options, Spanned, UserMessageFormatter,
+};
+
+use super::{DEEPEST, Node, Number, Place, Problem, Span, Value, too_deep};
+
+pub(super) fn read(text: &str) -> Result<Node, Problem> {
+    serde_saphyr::from_str_with_options(text, options()).map_err(|error| explain(text, &error))
+}
+
+/// Everything that `check` has something to say about is let through: duplicate keys, NaN. `no` and `off` are text.
+fn options() -> Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: DEEPEST,
+            flow_nesting_limit: DEEPEST + 1,
+            // As many values as from JSON; each is at most two events.
+            max_nodes: 1_000_000,
+            max_events: 2_100_000,
+            // One anchor may well serve every route.
+            enforce_alias_anchor_ratio: false,
+        },
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        strict_booleans: true,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Spanned { value, referenced, defined } = Spanned::deserialize(deserializer)?;
+        Ok(Self { place: Place { written: span(defined), used: span(referenced) }, value })
+    }
+}
+
+fn span(location: Location) -> Span {
+    let bytes = |count: Option<u64>| count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+    let start = bytes(location.span().byte_offset());
+    Span { start, end: start + bytes(location.span().byte_len()) }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Number(Number::Whole(number.into())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Number(Number::Whole(number.into())))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Number(Number::Real(number)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element()? {
+            elements.push(element);
+        }
+        Ok(Value::List(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Value::Map(entries))
+    }
+}
+
+fn explain(text: &str, error: &Error) -> Problem {
+    let at = place(text, error);
+    let not_yaml = |what: &str| format!("this is not YAML: {what}");
+    match error {
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(at),
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasReplayStackDepthExceeded { .. } => {
+            Problem::at(
+                at,
+                "this file grows too large as its aliases are expanded",
+                "use fewer aliases, or split it up",
+            )
+        }
+        Error::MultipleDocuments { .. } => {
+            Problem::at(at, "a second YAML document begins here", "remove the `---` and put every route into one list")
+        }
+        Error::UnknownAnchor { .. } => {
+            Problem::at(at, "this alias has no anchor", "define &NAME further up; text that begins with * needs quotes")
+        }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            Problem::at(at, "this alias is part of what it stands for", "write the value itself here")
+        }
+        Error::UnsupportedTag { tag, .. } => {
+            Problem::at(at, format!("the tag `{tag}` means nothing here"), "remove it")
+        }
+        other => {
+            let message = UserMessageFormatter.format_message(other);
+            match indented_by_tab(text, at) {
+                Some(tab) => Problem::at(tab, not_yaml("a tab indents this line"), "indent with spaces"),
+                None => Problem::at(at, not_yaml(&message), hint(line_of(text, at), &message)),
+            }
+        }
+    }
+}
+
+/// The parser counts in characters, and tells bytes only where it got past the syntax.
+fn place(text: &str, error: &Error) -> Span {
+    let Some(location) = error.location() else { return Span::default() };
+    let characters = usize::try_from(location.span().offset()).unwrap_or(usize::MAX);
+    let start = text.char_indices().nth(characters).map_or(text.len(), |(start, _)| start);
+    Span::word(text, start)
+}
+
+/// The tab in the indentation of the line at `place` or of the next one: the parser stumbles over it at either.
+fn indented_by_tab(text: &str, place: Span) -> Option<Span> {
+    let mut start = text[..place.start].rfind('\n').map_or(0, |newline| newline + 1);
+    for line in text[start..].split_inclusive('\n').take(2) {
+        let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..indentation].find('\t') {
+            return Some(Span { start: start + tab, end: start + tab + 1 });
+        }
+        start += line.len();
+    }
+    None
+}
+
+fn line_of(text: &str, place: Span) -> &str {
+    let start = text[..place.start].rfind('\n').map_or(0, |newline| newline + 1);
+    text[start..].lines().next().unwrap_or_default()
+}
+
+fn hint(line: &str, message: &str) -> &'static str {
+    if line.contains(": [") && line.contains("]:") {
+        return "put an address with brackets in quotes: \"[::1]:9090\"";
+    }
+    match message {
+        _ if message.starts_with("unclosed bracket") => "close it with the bracket that belongs to it",
+        _ if message.starts_with("unclosed quote") => "close it with the same quote",
+        _ if message.starts_with("unexpected character") => "put text that begins with this character in quotes",
+        _ if message.contains("quoted scalar") => "put the whole text in quotes, and write '' for a ' in single quotes",
+        _ if message.contains("mapping values") => "indent it like the key before; text with `: ` in it needs quotes",
+        _ if message.contains("block") => "indent it like the line it belongs with; begin each route with `- `",
+        _ if message.contains("escape") => "write \\\\ for a backslash, or use single quotes",
+        _ => "check the indentation, the quotes and the brackets around here",
+    }
+}

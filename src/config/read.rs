@@ -1,0 +1,46 @@
+//! The bytes of a config file, a bounded number of them, and why there are none.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::string::FromUtf8Error;
+
+use super::problem::{Problem, Span};
+
+/// A config of every port that there is, with every key, has some 13 MiB.
+const LONGEST: u64 = 16 << 20;
+
+/// Reads a file, a pipe or a device; of one that never ends, no more than is needed to know that it is too large.
+pub(super) fn file(path: &Path) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
+    match read {
+        Err(error) => Err(unreadable(&error)),
+        Ok(length) if length as u64 > LONGEST => {
+            Err(Problem::of_file("the file is larger than 16 MiB", "split it up, or check that this is a config"))
+        }
+        Ok(_) => Ok(bytes),
+    }
+}
+
+fn unreadable(error: &io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::NotFound => Problem::of_file("there is no such file", "check the path and the spelling"),
+        io::ErrorKind::IsADirectory => Problem::of_file("this is a directory", "name a file in it"),
+        io::ErrorKind::PermissionDenied => {
+            Problem::of_file("this user may not read the file", "allow it with chmod, or run as another user")
+        }
+        _ => Problem::of_file(format!("the file can't be read: {error}"), "check the path and what is mounted there"),
+    }
+}
+
+/// The place of the first byte that is no UTF-8, which is the same in the text with replacement characters.
+pub(super) fn not_utf8(error: &FromUtf8Error) -> Problem {
+    let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+    let what = format!("byte 0x{:02X} at offset {at} is not UTF-8", bytes[at]);
+    let hint = match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "this is UTF-16, as some Windows editors write it; save it as UTF-8",
+        _ => "save the file as UTF-8",
+    };
+    Problem::at(Span { start: at, end: at + char::REPLACEMENT_CHARACTER.len_utf8() }, what, hint)
+}

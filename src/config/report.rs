@@ -1,0 +1,155 @@
+//! Every problem of one config, and how they are printed: `file:line:column`, the source line with carets, the hint.
+
+use std::fmt;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use super::problem::{Problem, Span, char_start};
+
+/// Why a config gives no plan. `Display` prints the first 50 problems in full and then how many there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    name: String,
+    text: String,
+    problems: Vec<Problem>,
+}
+
+/// Where something stands in a text, as editors count: both from 1, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+impl Report {
+    const MOST_PRINTED: usize = 50;
+
+    /// Sorts `problems` by where they are; one that was met twice, through a YAML alias, is told once.
+    pub(super) fn new(name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
+        problems.sort();
+        problems.dedup();
+        Self { name: printable(name), text: text.to_owned(), problems }
+    }
+
+    /// Every problem, by position.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Where `problem` is; `None` for one of the file as a whole.
+    #[must_use]
+    pub fn position(&self, problem: &Problem) -> Option<Position> {
+        problem.at.map(|span| self.position_of(span))
+    }
+
+    fn position_of(&self, span: Span) -> Position {
+        let before = &self.text[..span.start];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Position { line: 1 + before.matches('\n').count(), column: 1 + before[line_start..].chars().count() }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in self.problems.iter().take(Self::MOST_PRINTED) {
+            writeln!(f, "{}\n", self.render(problem))?;
+        }
+        let (name, count) = (&self.name, self.problems.len());
+        match count {
+            1 => write!(f, "{name}: 1 problem"),
+            0..=Self::MOST_PRINTED => write!(f, "{name}: {count} problems"),
+            _ => write!(f, "{name}: {count} problems, of which the first {} are shown", Self::MOST_PRINTED),
+        }
+    }
+}
+
+impl std::error::Error for Report {}
+
+impl Report {
+    fn render(&self, problem: &Problem) -> String {
+        let title = Level::ERROR.primary_title(printable(&problem.what));
+        let hint = Level::HELP.message(printable(&problem.hint));
+        let Some(span) = problem.at else {
+            return format!("{}: {}", self.name, Renderer::plain().render(&[title.element(hint)]));
+        };
+        let Position { line, column } = self.position_of(span);
+        let excerpt = Excerpt::of(&self.text, span, &problem.also);
+        let elsewhere = excerpt.left_out.iter().map(|&(span, label)| {
+            let Position { line, column } = self.position_of(span);
+            Level::NOTE.message(format!("{label}: {}:{line}:{column}", self.name))
+        });
+        let report = title.element(excerpt.snippet(&self.text, line)).elements(elsewhere).element(hint);
+        format!("{}:{line}:{column}: {}", self.name, Renderer::plain().render(&[report]))
+    }
+}
+
+/// The part of the text that is shown for one problem.
+struct Excerpt {
+    shown: Span,
+    primary: Span,
+    context: Vec<(Span, &'static str)>,
+    left_out: Vec<(Span, &'static str)>,
+}
+
+impl Excerpt {
+    /// An excerpt is at most so long, in bytes, so that a file of one 16 MiB line is not printed.
+    const LONGEST: usize = 4096;
+    /// What is left of a longer line on each side of the place; the renderer cuts it to its 140 columns and says so.
+    const AROUND: usize = 400;
+
+    /// The lines from the first place to the last, or the primary place's line alone where they are far apart.
+    fn of(text: &str, primary: Span, also: &[(Span, &'static str)]) -> Self {
+        let first = also.iter().map(|&(span, _)| span.start).fold(primary.start, usize::min);
+        let last = also.iter().map(|&(span, _)| span.end).fold(primary.end, usize::max);
+        let together = lines(text, Span { start: first, end: last });
+        if together.end - together.start <= Self::LONGEST {
+            return Self { shown: together, primary, context: also.to_vec(), left_out: Vec::new() };
+        }
+        let alone = lines(text, Span { end: primary.start, ..primary });
+        Self { shown: around(text, primary, alone), primary, context: Vec::new(), left_out: also.to_vec() }
+    }
+
+    fn snippet<'t>(&self, text: &'t str, primary_line: usize) -> Snippet<'t, annotate_snippets::Annotation<'t>> {
+        let source = &text[self.shown.start..self.shown.end];
+        let above = text[self.shown.start..self.primary.start].matches('\n').count();
+        let place = |span: Span| {
+            let inside = span.start - self.shown.start..span.end.min(self.shown.end) - self.shown.start;
+            // A value of many lines is pointed at by its first.
+            let first_line = source[inside.clone()].find('\n').map_or(inside.end, |length| inside.start + length);
+            inside.start..first_line
+        };
+        let context = self.context.iter().map(|&(span, label)| AnnotationKind::Context.span(place(span)).label(label));
+        Snippet::source(terminal_safe(source))
+            .line_start(primary_line - above)
+            .annotation(AnnotationKind::Primary.span(place(self.primary)))
+            .annotations(context)
+    }
+}
+
+/// The whole lines that `span` touches, without the last one's end.
+fn lines(text: &str, span: Span) -> Span {
+    let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[span.end..].find('\n').map_or(text.len(), |length| span.end + length);
+    Span { start, end }
+}
+
+/// What of a long `line` is near the beginning of `place`.
+fn around(text: &str, place: Span, line: Span) -> Span {
+    let start = char_start(text, place.start.saturating_sub(Excerpt::AROUND)).max(line.start);
+    let end = char_start(text, place.start + Excerpt::AROUND).min(line.end);
+    Span { start, end }
+}
+
+/// The renderer shows the ASCII controls and those of text direction as pictures, but not the C1 controls, some of
+/// which terminals obey. Each takes two bytes, and so does what stands for it: the spans stay true.
+fn terminal_safe(source: &str) -> String {
+    source.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{b7}")
+}
+
+/// A text that may come from the file, for use in a line of a message: no control character reaches the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() }).collect()
+}

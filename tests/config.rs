@@ -1,0 +1,199 @@
+//! The configs of `configs/`: each valid one loads, and what is said about each invalid one is pinned word for word in
+//! `tests/expected/`. After a message was changed on purpose, `BLESS=1 cargo test --test config` writes those files
+//! anew; read the difference before committing it. Properties of all texts live in `config_properties`.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chaos_proxy::config::{Defaults, Format, Report, load, parse};
+use chaos_proxy::plan::{DropMode, Plan};
+
+#[test]
+fn every_valid_config_loads() {
+    for path in files("configs/valid") {
+        if let Err(report) = load(&path, Defaults::default()) {
+            panic!("{report}");
+        }
+    }
+}
+
+#[test]
+fn every_invalid_config_is_told_as_expected() {
+    let bless = env::var_os("BLESS").is_some();
+    let mut wrong = Vec::new();
+    for path in files("configs/invalid") {
+        let told = format!("{}\n", load(&path, Defaults::default()).expect_err(&path.display().to_string()));
+        let expected = expectation(&path);
+        if bless {
+            fs::write(&expected, told).unwrap();
+        } else if fs::read_to_string(&expected).unwrap_or_default() != told {
+            wrong.push(format!("{} should say:\n{told}", expected.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "not as expected; BLESS=1 takes it over\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_expectation_has_its_config_and_every_config_its_line_in_the_readme() {
+    let invalid = files("configs/invalid");
+    let expected: BTreeSet<PathBuf> = invalid.iter().map(|path| expectation(path)).collect();
+    assert_eq!(files("tests/expected"), expected);
+
+    let readme = fs::read_to_string("configs/README.md").unwrap();
+    for path in invalid.union(&files("configs/valid")) {
+        let name = format!("`{}`", path.file_name().unwrap().to_str().unwrap());
+        assert!(readme.contains(&name), "configs/README.md does not describe {name}");
+    }
+}
+
+fn files(folder: &str) -> BTreeSet<PathBuf> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+fn expectation(config: &Path) -> PathBuf {
+    Path::new("tests/expected").join(format!("{}.txt", config.file_name().unwrap().to_str().unwrap()))
+}
+
+#[test]
+fn every_key_reaches_the_plan() {
+    let plan = load(Path::new("configs/valid/every_key.json"), Defaults::default()).unwrap();
+    let [route] = plan.routes() else { panic!("one route was written") };
+    assert_eq!(plan.seed(), Some(42));
+    assert_eq!((route.name.as_str(), route.listen()), ("database", "127.0.0.1:8180".parse().unwrap()));
+    assert_eq!(route.upstream.addr(), "127.0.0.1:5432".parse().unwrap());
+    assert_eq!((route.drop_rate.get(), route.drop_mode), (0.1, DropMode::Reset));
+    assert_eq!(route.latency.duration(), Duration::from_millis(50));
+    assert_eq!(route.connect_timeout.duration(), Duration::from_secs(2));
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let defaults = Defaults { bind: "127.0.0.7".parse().unwrap() };
+    let plan = json(r#"[{ "localPort": 8180, "upstream": "127.0.0.1:9090" }]"#, defaults).unwrap();
+    let route = &plan.routes()[0];
+    assert_eq!(plan.seed(), None);
+    assert_eq!((route.name.as_str(), route.bind), ("8180", defaults.bind));
+    assert_eq!((route.drop_rate.get(), route.drop_mode), (0.0, DropMode::Close));
+    assert_eq!((route.latency.get(), route.connect_timeout.duration()), (0, Duration::from_secs(10)));
+}
+
+#[test]
+fn a_merge_key_gives_what_the_route_does_not_say() {
+    let plan = load(Path::new("configs/valid/anchors.yaml"), Defaults::default()).unwrap();
+    let told: Vec<_> = plan.routes().iter().map(|it| (it.port.get(), it.drop_rate.get(), it.latency.get())).collect();
+    assert_eq!(told, [(8180, 0.1, 250), (8181, 0.0, 250)]);
+}
+
+#[test]
+fn the_largest_values_are_taken_and_one_more_is_not() {
+    let file = |seed: &str, latency: &str| {
+        format!(
+            r#"{{ "seed": {seed}, "routes": [
+                {{ "localPort": 65535, "upstream": "127.0.0.1:65535", "bind": "127.0.0.2", "latencyMs": {latency} }} ] }}"#
+        )
+    };
+    for format in [Format::Json, Format::Yaml] {
+        let read = |seed, latency| parse("it", &file(seed, latency), format, Defaults::default());
+        let plan = read("18446744073709551615", "4294967295").unwrap();
+        assert_eq!((plan.seed(), plan.routes()[0].latency.get()), (Some(u64::MAX), u32::MAX));
+        assert_eq!(read("18446744073709551616", "4294967296").unwrap_err().problems().len(), 2);
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_text() {
+    let text = "\u{feff}[{ \"localPort\": 0, \"upstream\": \"127.0.0.1:9090\" }]";
+    let report = json(text, Defaults::default()).unwrap_err();
+    assert!(report.to_string().starts_with("it:1:17: error: port 0 is out of range"), "{report}");
+}
+
+#[test]
+fn what_is_no_readable_file_is_named_with_its_remedy() {
+    for (path, said) in [
+        ("configs/nowhere.json", "error: there is no such file\n"),
+        ("configs", "error: this is a directory\n"),
+        ("configs/README.md/below.json", "error: the file can't be read: Not a directory"),
+    ] {
+        let report = load(Path::new(path), Defaults::default()).unwrap_err().to_string();
+        assert!(report.starts_with(&format!("{path}: {said}")), "{report}");
+        assert!(report.contains("= help: ") && report.ends_with(&format!("\n{path}: 1 problem")), "{report}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_never_ends_is_not_read_to_its_end() {
+    let report = load(Path::new("/dev/zero"), Defaults::default()).unwrap_err().to_string();
+    assert!(report.starts_with("/dev/zero: error: the file is larger than 16 MiB"), "{report}");
+}
+
+#[test]
+fn sixteen_mebibytes_are_read_and_one_byte_more_is_not() {
+    let path = env::temp_dir().join(format!("chaos-proxy-{}.json", std::process::id()));
+    let mut text = b"[{ \"localPort\": 8180, \"upstream\": \"127.0.0.1:9090\" }]".to_vec();
+    text.resize(16 << 20, b'\n');
+    fs::write(&path, &text).unwrap();
+    let full = load(&path, Defaults::default());
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"\n").unwrap();
+    let beyond = load(&path, Defaults::default());
+    fs::remove_file(&path).unwrap();
+    assert!(full.is_ok());
+    assert!(beyond.unwrap_err().to_string().contains("larger than 16 MiB"));
+}
+
+#[test]
+fn deep_nesting_is_refused_on_a_small_stack() {
+    for (format, open) in [(Format::Json, "["), (Format::Json, "{\"a\":"), (Format::Yaml, "["), (Format::Yaml, "- ")] {
+        let text = open.repeat(1_000_000);
+        let deep = move || parse("it", &text, format, Defaults::default()).unwrap_err().to_string();
+        let report = thread::Builder::new().stack_size(2048 << 10).spawn(deep).unwrap().join().unwrap();
+        assert!(report.len() < 2_000, "{}", report.len());
+    }
+    let balanced = format!("{}{}", "[".repeat(17), "]".repeat(17));
+    assert!(json(&balanced, Defaults::default()).unwrap_err().to_string().contains("nested more than 16 levels deep"));
+}
+
+#[test]
+fn an_alias_bomb_is_refused() {
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let aliases = vec![format!("*a{}", level - 1); 9].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    let report = parse("it", &bomb, Format::Yaml, Defaults::default()).unwrap_err().to_string();
+    assert!(report.contains("grows too large as its aliases are expanded"), "{report}");
+}
+
+/// One route per port, each feeding the next one, all in one line, with a mistake in the last.
+#[test]
+fn a_route_on_every_port_is_checked_in_seconds_and_a_long_line_is_not_printed() {
+    let route = |port: u32| format!("{{\"localPort\":{port},\"upstream\":\"127.0.0.1:{}\"}}", port + 1);
+    let routes: Vec<String> = (1..=65_535).map(route).collect();
+    let text = format!("[{}]", routes.join(","));
+    let start = Instant::now();
+    let report = json(&text, Defaults::default()).unwrap_err().to_string();
+    // A debug build takes about 2 s of one core; the square of 65,535 would take minutes.
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    assert!(report.contains("port 65536 is out of range"), "{report}");
+    assert!(report.len() < 1_000, "{}", report.len());
+}
+
+#[test]
+fn of_many_problems_the_first_are_printed_and_all_are_counted() {
+    let text = format!("[{}]", vec!["5"; 60].join(",\n"));
+    let report = json(&text, Defaults::default()).unwrap_err();
+    let printed = report.to_string();
+    assert_eq!(report.problems().len(), 60);
+    assert_eq!(printed.matches("error: ").count(), 50);
+    assert!(printed.ends_with("\nit: 60 problems, of which the first 50 are shown"), "{printed}");
+}
+
+fn json(text: &str, defaults: Defaults) -> Result<Plan, Report> {
+    parse("it", text, Format::Json, defaults)
+}
