@@ -10,4 +10,5 @@ pub mod plan;
 pub mod proxy;
 pub mod signals;
 pub mod stop;
+pub mod test_server;
 pub mod threads;

@@ -1,0 +1,148 @@
+//! Reads the body of a request, by its length or in chunks (RFC 9112, 6 and 7.1). Knows no socket and no clock.
+
+use std::io::{self, BufRead, Read};
+
+use super::response::{Refusal, Status};
+
+/// How a body is told from what follows it. A request without one has a body of length 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// So many bytes, at most [`LARGEST`].
+    Length(u64),
+    /// Pieces, each behind its length, the last one empty.
+    Chunked,
+}
+
+/// The largest body, in bytes. It is held in memory until it is there in full, as most clients read no answer before
+/// they have sent everything: an answer that began earlier would block both sides once the buffers between are full.
+pub(super) const LARGEST: u64 = 64 * 1024 * 1024;
+
+pub(super) const TOO_LARGE: Refusal = Refusal { status: Status::ContentTooLarge, why: "the body is over 64 MiB" };
+
+/// The longest line between chunks, in bytes, and the most lines behind the last one. Extensions and trailers are hardly
+/// ever used, and ignored here.
+const LONGEST_LINE: u64 = 1024;
+const MOST_TRAILERS: usize = 64;
+
+/// Reads to the end of the body and not a byte further.
+pub(super) fn read(input: &mut impl BufRead, framing: Framing) -> Result<Vec<u8>, Refusal> {
+    let mut body = Vec::new();
+    match framing {
+        Framing::Length(length) => append(&mut body, input, length)?,
+        Framing::Chunked => append_chunks(&mut body, input)?,
+    }
+    Ok(body)
+}
+
+/// Memory is taken as bytes arrive, so that a mere promise of 64 MiB costs nothing.
+fn append(body: &mut Vec<u8>, input: &mut impl BufRead, length: u64) -> io::Result<()> {
+    let read = input.take(length).read_to_end(body)?;
+    if read as u64 == length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+fn append_chunks(body: &mut Vec<u8>, input: &mut impl BufRead) -> Result<(), Refusal> {
+    loop {
+        let length = chunk_length(&line(input)?)?;
+        if length == 0 {
+            return skip_trailers(input);
+        }
+        if length > LARGEST - body.len() as u64 {
+            return Err(TOO_LARGE);
+        }
+        append(body, input, length)?;
+        if line(input)? != b"\r\n" {
+            return Err(Refusal::bad("a chunk is longer than it said"));
+        }
+    }
+}
+
+/// httparse reads no digits at all as 0, which would end the body.
+fn chunk_length(line: &[u8]) -> Result<u64, Refusal> {
+    let begins_well = line.first().is_some_and(u8::is_ascii_hexdigit);
+    match httparse::parse_chunk_size(line) {
+        Ok(httparse::Status::Complete((end, length))) if begins_well && end == line.len() => Ok(length),
+        _ => Err(Refusal::bad("a chunk does not begin with its length")),
+    }
+}
+
+fn skip_trailers(input: &mut impl BufRead) -> Result<(), Refusal> {
+    for _ in 0..=MOST_TRAILERS {
+        if line(input)? == b"\r\n" {
+            return Ok(());
+        }
+    }
+    Err(Refusal::bad("too many trailers"))
+}
+
+/// The next line, with its end.
+fn line(input: &mut impl BufRead) -> Result<Vec<u8>, Refusal> {
+    let mut line = Vec::new();
+    let read = input.take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+    match line.last() {
+        Some(b'\n') => Ok(line),
+        _ if read as u64 == LONGEST_LINE => Err(Refusal::bad("a line of a chunked body is over 1 KiB")),
+        _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was read as a body, and what was left for the next request.
+    fn split(mut input: &[u8], framing: Framing) -> Result<(Vec<u8>, &[u8]), Status> {
+        let body = read(&mut input, framing).map_err(|refusal| refusal.status)?;
+        Ok((body, input))
+    }
+
+    fn chunked(input: &str) -> Result<(Vec<u8>, &[u8]), Status> {
+        split(input.as_bytes(), Framing::Chunked)
+    }
+
+    #[test]
+    fn a_length_is_kept_to() {
+        assert_eq!(split(b"hello GET", Framing::Length(5)), Ok((b"hello".to_vec(), &b" GET"[..])));
+        assert_eq!(split(b"GET", Framing::Length(0)), Ok((Vec::new(), &b"GET"[..])));
+        assert_eq!(split(b"hell", Framing::Length(5)), Err(Status::BadRequest));
+    }
+
+    #[test]
+    fn chunks_are_joined_and_the_rest_is_ignored() {
+        let expected = Ok((b"hello world".to_vec(), &b"GET"[..]));
+        assert_eq!(chunked("5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nGET"), expected);
+        assert_eq!(chunked("00b;a=\"b;c\";d\r\nhello world\r\n0;e\r\nTrailer: x\r\nY: z\r\n\r\nGET"), expected);
+        assert_eq!(chunked("B \r\nhello world\r\n000\r\n\r\nGET"), expected);
+        assert_eq!(chunked("0\r\n\r\n"), Ok((Vec::new(), &b""[..])));
+    }
+
+    #[test]
+    fn chunks_that_are_not_well_formed_are_refused() {
+        for input in [
+            "",
+            "5",
+            "5\r\nhell",
+            "5\r\nhello",
+            "5\r\nhello\r\n",
+            "5\r\nhello\r\n0\r\n",
+            "5\r\nhello!\r\n0\r\n\r\n",
+            "5\nhello\n0\n\n",
+            "\r\n\r\n",
+            ";x\r\n\r\n",
+            "-1\r\n\r\n",
+            "0x1\r\na\r\n0\r\n\r\n",
+            "10000000000000000\r\n",
+        ] {
+            assert_eq!(chunked(input), Err(Status::BadRequest), "{input:?}");
+        }
+        assert_eq!(chunked(&format!("1;{}\r\n", "x".repeat(2000))), Err(Status::BadRequest));
+        assert_eq!(chunked(&format!("0\r\n{}\r\n", "a: b\r\n".repeat(100))), Err(Status::BadRequest));
+    }
+
+    #[test]
+    fn a_body_is_64_mib_at_most_however_it_is_cut() {
+        assert_eq!(chunked("4000001\r\n"), Err(Status::ContentTooLarge));
+        assert_eq!(chunked("1\r\nx\r\n4000000\r\n"), Err(Status::ContentTooLarge));
+        assert_eq!(chunked("ffffffffffffffff\r\n"), Err(Status::ContentTooLarge));
+        assert_eq!(chunked("4000000\r\n"), Err(Status::BadRequest), "64 MiB may be, they only did not come");
+    }
+}

@@ -1,0 +1,171 @@
+//! The HTTP upstreams of `--test-server`: something to point a route at before there is a real service.
+//!
+//! | path       | answer                                                                                        |
+//! |------------|-----------------------------------------------------------------------------------------------|
+//! | `/`        | the address that was connected to, as a line of text                                          |
+//! | `/bytes/N` | N bytes, N up to 2^64 - 1; the one at offset i is i mod 251, so that a client can check each   |
+//! | `/echo`    | the request's body, up to 64 MiB, under its own Content-Type; in full before the answer begins |
+//!
+//! HTTP/1.1 and 1.0 (RFC 9110, RFC 9112): keep-alive, pipelining, HEAD, chunked requests, `Expect: 100-continue`. No
+//! `Date`, so that the same request gets the same bytes each time. It is for tests on one's own machine: no TLS, and
+//! as many threads as there are connections.
+//!
+//! This file binds and accepts. From there down: `connection` holds one client and the clock, `resource` knows what to
+//! answer, `body` and `head` read a request, `response` writes.
+
+mod body;
+mod connection;
+mod head;
+mod resource;
+mod response;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use crate::threads;
+
+/// Serves on each of `addrs` until the process ends. None is served before all are bound.
+///
+/// # Errors
+/// The first address that can't be listened on.
+pub fn start(addrs: impl IntoIterator<Item = SocketAddr>) -> Result<(), BindError> {
+    let distinct: BTreeSet<SocketAddr> = addrs.into_iter().collect();
+    let servers: Vec<TestServer> = distinct.into_iter().map(TestServer::bind).collect::<Result<_, _>>()?;
+    servers.into_iter().try_for_each(TestServer::serve)
+}
+
+/// One address, bound: connections to it wait in the kernel's backlog until it serves.
+#[derive(Debug)]
+pub struct TestServer {
+    listener: TcpListener,
+    addr: SocketAddr,
+}
+
+impl TestServer {
+    /// Listens on `addr`; port 0 takes any free one.
+    ///
+    /// # Errors
+    /// The address is in use, not this machine's, or not for this user.
+    pub fn bind(addr: SocketAddr) -> Result<Self, BindError> {
+        let bound = TcpListener::bind(addr).and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (addr, listener) = bound.map_err(|source| BindError { addr, source })?;
+        Ok(Self { listener, addr })
+    }
+
+    /// Where it listens, with the port that was taken.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves until the process ends, on threads of its own.
+    ///
+    /// # Errors
+    /// No thread is left to accept on.
+    pub fn serve(self) -> Result<(), BindError> {
+        let Self { listener, addr } = self;
+        let accepting = threads::spawn("test-accept", move || accept_forever(&listener));
+        accepting.map(drop).map_err(|source| BindError { addr, source })
+    }
+}
+
+/// Why an address is not served.
+#[derive(Debug)]
+pub struct BindError {
+    /// The address that was to be served.
+    pub addr: SocketAddr,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let remedy = match self.source.kind() {
+            io::ErrorKind::AddrInUse => {
+                "stop what listens there, or leave --test-server out if it is the real upstream"
+            }
+            io::ErrorKind::AddrNotAvailable => "it is not this machine's: use one that is, such as 127.0.0.1",
+            io::ErrorKind::PermissionDenied => "use a port above 1023, or leave --test-server out",
+            _ => "leave --test-server out, or use another upstream address",
+        };
+        write!(f, "the test server can't listen on {}: {}; {remedy}", self.addr, self.source)
+    }
+}
+
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Between two tries to accept when descriptors or memory ran out: short to a person, and 20 a second cost no CPU,
+/// whereas accept(2) at EMFILE returns at once, 355,000 times a second.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+fn accept_forever(listener: &TcpListener) {
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => serve_apart(stream),
+            // One client that left too early says nothing about the next.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                log::debug!("test server: accept: {error}");
+                thread::sleep(BACK_OFF);
+            }
+        }
+    }
+}
+
+/// Without a thread for it, the connection is closed: the stream goes with the closure that could not begin.
+fn serve_apart(stream: TcpStream) {
+    let serving = threads::spawn("test-client", move || {
+        if let Err(error) = connection::serve(&stream) {
+            log::debug!("test server: {error}");
+        }
+    });
+    if let Err(error) = serving {
+        log::debug!("test server: a connection was closed for want of a thread: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A free port of 127.0.2.`host`. One address per test: a port that was let go is not taken by another.
+    fn any_port(host: u8) -> TestServer {
+        TestServer::bind(SocketAddr::from(([127, 0, 2, host], 0))).expect("a free port")
+    }
+
+    #[test]
+    fn an_address_in_use_is_named_with_a_remedy() {
+        let first = any_port(1);
+        let error = TestServer::bind(first.local_addr()).expect_err("it is taken").to_string();
+        assert!(error.contains(&first.local_addr().to_string()), "{error}");
+        assert!(error.contains("stop what listens there"), "{error}");
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_named_with_a_remedy() {
+        // TEST-NET-1 is nobody's (RFC 5737).
+        let error = start([SocketAddr::from(([192, 0, 2, 1], 80))]).expect_err("not ours").to_string();
+        assert!(error.contains("192.0.2.1:80") && error.contains("not this machine's"), "{error}");
+    }
+
+    #[test]
+    fn one_address_named_twice_is_bound_once() {
+        let addr = any_port(2).local_addr();
+        start([addr, addr]).expect("the port was free a moment ago");
+    }
+
+    #[test]
+    fn nothing_is_served_unless_everything_is_bound() {
+        let (free, taken) = (any_port(3).local_addr(), any_port(3));
+        start([free, taken.local_addr()]).expect_err("one is taken");
+        TestServer::bind(free).expect("the other was let go");
+    }
+}
