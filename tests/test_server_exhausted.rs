@@ -1,7 +1,6 @@
 //! The test server when no descriptor is left. In a process of its own, since the limit holds for all of it.
 #![allow(clippy::unwrap_used)]
 
-use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -13,21 +12,17 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 fn a_client_that_comes_when_descriptors_ran_out_is_served_once_there_are_some() {
     let server = TestServer::bind("127.0.2.7:0".parse().unwrap()).unwrap();
     let addr = server.local_addr();
-    server.serve().unwrap();
-
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, 64, most).unwrap();
-    let mut hoard: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
-    hoard.truncate(hoard.len() - 2);
-    // accept(2) takes a descriptor before it waits: the first client may still get that one.
-    let _silent = TcpStream::connect(addr).unwrap();
     let mut client = TcpStream::connect(addr).unwrap();
     client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
 
+    // Those that are open stay open. It serves only now, as accept(2) takes a descriptor before it waits.
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, 0, hard).unwrap();
+    server.serve().unwrap();
     client.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     assert_eq!(client.read(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
 
-    drop(hoard);
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
