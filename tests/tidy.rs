@@ -175,10 +175,9 @@ fn code(source: &str) -> String {
 /// Every path in `code` and the line that it ends on, groups multiplied out: `a::{b, c::d}` is `a::b` and `a::c::d`.
 fn paths(code: &str) -> Vec<(usize, Vec<&str>)> {
     let mut found = Vec::new();
+    // What each open brace stands behind; the path so far; whether it goes on.
     let (mut groups, mut path, mut joined) = (Vec::new(), Vec::new(), false);
-    for (line, token) in
-        code.lines().zip(1..).flat_map(|(text, line)| tokens(text).into_iter().map(move |it| (line, it)))
-    {
+    for (line, token) in tokens(code) {
         if token == "{" {
             groups.push(if joined { path.clone() } else { Vec::new() });
         } else if token == "}" {
@@ -200,8 +199,12 @@ fn paths(code: &str) -> Vec<(usize, Vec<&str>)> {
     found
 }
 
-/// Words, `::`, and every other character for itself.
-fn tokens(line: &str) -> Vec<&str> {
+/// Words, `::`, and every other character for itself, each with its line.
+fn tokens(code: &str) -> impl Iterator<Item = (usize, &str)> {
+    code.lines().zip(1..).flat_map(|(text, line)| tokens_of(text).into_iter().map(move |token| (line, token)))
+}
+
+fn tokens_of(line: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = line.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -230,9 +233,7 @@ fn unexplained_dependencies(manifest: &str) -> Vec<String> {
         let name = line.split(['=', '.', ' ']).next().unwrap();
         let is_dependency = among_dependencies && line.starts_with(is_word);
         if is_dependency && !above.starts_with('#') && !DESIGN_CARD.contains(&name) {
-            found.push(format!(
-                "Cargo.toml:{number}: `{name}` needs a comment line above it: what it earns its place with"
-            ));
+            found.push(format!("Cargo.toml:{number}: `{name}` needs a comment above it: what earns its place"));
         }
         above = line;
     }

@@ -78,8 +78,8 @@ impl<'a> Connection<'a> {
         Ok((head, body))
     }
 
-    /// Parses anew with every arrival, so that garbage is refused at once: its sender may wait for an answer in vain.
-    /// One byte at a time that is 16 Ki parses of 8 KiB on average, 0.1 s in all.
+    /// Parses anew with every arrival, so that garbage is refused at once, while its sender may wait for an answer. At
+    /// worst, one byte at a time, that is 8 KiB of parsing a packet on average: no more than the packet itself costs.
     fn receive_head(&mut self) -> Result<Head, Refusal> {
         let mut received = Vec::new();
         loop {

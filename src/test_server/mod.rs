@@ -92,15 +92,12 @@ impl fmt::Display for BindError {
             io::ErrorKind::PermissionDenied => "use a port above 1023, or leave --test-server out",
             _ => "leave --test-server out, or use another upstream address",
         };
-        write!(f, "the test server can't listen on {}: {}; {remedy}", self.addr, self.source)
+        write!(f, "the test server can't serve {}: {}; {remedy}", self.addr, self.source)
     }
 }
 
-impl std::error::Error for BindError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
+// Without `source()`: what the system said stands in the text already, and a printed chain would say it twice.
+impl std::error::Error for BindError {}
 
 /// Between two tries to accept when descriptors or memory ran out: short to a person, and 20 a second cost no CPU,
 /// whereas accept(2) at EMFILE returns at once, 355,000 times a second.
