@@ -63,7 +63,7 @@ pub fn parse(name: &str, text: &str, format: Format, defaults: Defaults) -> Resu
 
 fn plan(text: &str, format: Format, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
     if text.trim().is_empty() {
-        return Err(vec![Problem::of_file("the file is empty", format!("write a list of routes, {}", check::EXAMPLE))]);
+        return Err(vec![Problem::of_file("the file is empty", check::EXAMPLE)]);
     }
     let root = format.read(text).map_err(|problem| vec![problem])?;
     check::plan(text, &root, defaults)

@@ -12,13 +12,16 @@ pub struct Span {
 }
 
 impl Span {
-    /// The word at `offset`, or the one character there, or nothing where `text` ends.
+    /// The word around `offset`, or the one character there, or nothing where `text` ends.
     pub(super) fn word(text: &str, offset: usize) -> Self {
-        let start = char_start(text, offset);
-        let rest = &text[start..];
-        let word = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
-        let one = rest.chars().next().map_or(0, char::len_utf8);
-        Self { start, end: start + word.max(one) }
+        let (before, after) = text.split_at(char_start(text, offset));
+        match after.find(|c: char| !c.is_alphanumeric()).unwrap_or(after.len()) {
+            0 => Self { start: before.len(), end: before.len() + after.chars().next().map_or(0, char::len_utf8) },
+            length => {
+                let start = before.trim_end_matches(char::is_alphanumeric).len();
+                Self { start, end: before.len() + length }
+            }
+        }
     }
 }
 

@@ -83,7 +83,8 @@ impl TryFrom<f64> for Probability {
             hint = format!("{hint}; {number} % is {share}");
         }
         // Debug turns to an exponent where Display writes out 300 digits.
-        Err(Rejected::new(format!("{number:?} is not a probability"), hint))
+        let number = format!("{number:?}");
+        Err(Rejected::new(format!("{} is not a probability", number.trim_end_matches(".0")), hint))
     }
 }
 

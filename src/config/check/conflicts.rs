@@ -22,9 +22,7 @@ struct Routes<'r> {
 impl Routes<'_> {
     fn problem(&self, conflict: Conflict) -> Option<Problem> {
         match conflict {
-            Conflict::NoRoutes => {
-                Some(Problem::at(self.list.place.written, "there are no routes", format!("add one, {EXAMPLE}")))
-            }
+            Conflict::NoRoutes => Some(Problem::at(self.list.place.written, "there are no routes", EXAMPLE)),
             Conflict::SamePort { first, second } => Some(self.same_port(first, second)),
             Conflict::SameName { first, second } => self.same_name(first, second),
             Conflict::Loop(round) => Some(self.circle(&round)),
@@ -60,7 +58,7 @@ impl Routes<'_> {
             [only] => (format!("route `{}` is its own upstream", self.name(*only)), &[][..]),
             _ => (format!("these routes feed each other in a loop: {}", self.chain(round)), &round[1..]),
         };
-        let hint = "every connection would open connections without end; point one of them elsewhere";
+        let hint = "point it elsewhere: else each connection opens another one, without end";
         let first = round.first().map(|&route| self.spot(route, "upstream")).unwrap_or_default();
         let problem = Problem::at(first, what, hint);
         also.iter()

@@ -20,7 +20,7 @@ impl<'c, 't> Keys<'c, 't> {
     pub(super) fn of(check: &'c mut Check<'t>, map: &'t Node, what: &str) -> Option<Self> {
         let Value::Map(entries) = &map.value else {
             return check.expected(
-                &format!("{what}, an object"),
+                &format!("{what} (an object)"),
                 map,
                 "write its keys and values: { \"key\": value, … }",
             );

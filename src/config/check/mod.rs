@@ -25,7 +25,7 @@ pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Plan, 
     }
 }
 
-pub(super) const EXAMPLE: &str = r#"such as [ { "localPort": 8180, "upstream": "127.0.0.1:9090" } ]"#;
+pub(super) const EXAMPLE: &str = r#"write a list, such as [ { "localPort": 8180, "upstream": "127.0.0.1:9090" } ]"#;
 
 /// A route, or what could be made out of one that has problems.
 type Draft = Result<Route, Claim>;
@@ -49,6 +49,7 @@ impl<'t> Check<'t> {
                 keys.finish();
                 self.routes(list?, seed.map(Seed::get), defaults)
             }
+            Value::Null => self.no_routes(root),
             _ => self.expected("a list of routes", root, EXAMPLE),
         }
     }
@@ -62,6 +63,11 @@ impl<'t> Check<'t> {
             Err(_) => Err(Conflict::among(&claims().collect::<Vec<_>>())),
         };
         plan.map_err(|conflicts| self.conflicts(conflicts, list, nodes, &claims().collect::<Vec<_>>())).ok()
+    }
+
+    fn no_routes(&mut self, list: &Node) -> Option<Plan> {
+        self.problems.push(Problem::at(list.place.written, "there are no routes", EXAMPLE));
+        None
     }
 
     /// Checks it nevertheless, for the other problems that it may have.

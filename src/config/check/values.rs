@@ -73,7 +73,8 @@ impl<'t> Check<'t> {
             Some(Err(reason)) => reason.hint,
             None => hint_of(T::try_from(i128::MIN)),
         };
-        let what = if number.abs() < 2_f64.powi(63) { "is not written as a whole number" } else { "is out of range" };
+        let integer_of_64_bits = (-2_f64.powi(63)..2_f64.powi(64)).contains(&number);
+        let what = if integer_of_64_bits { "is not written as a whole number" } else { "is out of range" };
         let what = format!("{} {what}", self.written(node));
         self.problems.push(Problem::at(node.place.written, what, hint));
         None

@@ -52,7 +52,8 @@ impl<'t> Reader<'t> {
     }
 
     fn number(&self, written: &'t str) -> Result<Number, Problem> {
-        match written.parse() {
+        let whole = written.parse().map(u64::into).or_else(|_| written.parse().map(i64::into));
+        match whole {
             Ok(whole) => Ok(Number::Whole(whole)),
             // Rust reads every number of JSON; one that is too large becomes infinite, which no range includes.
             Err(_) => written.parse().map(Number::Real).or_else(|_| self.parse(written).map(Number::Real)),

@@ -8,11 +8,17 @@ pub(super) fn explain(text: &str, base: usize, slice: &str, error: &serde_json::
     if error.is_eof() {
         return unfinished(text);
     }
-    let at = base + offset(slice, error.line(), error.column());
     let message = without_position(&error.to_string());
-    let at = if message == "trailing comma" { text[..at].rfind(',').unwrap_or(at) } else { at };
-    let span = Span::word(text, at);
-    Problem::at(span, format!("this is not JSON: {message}"), hint(text, span, &message))
+    let found = Span::word(text, base + offset(slice, error.line(), error.column()));
+    let before = text[..found.start].trim_end();
+    if before.ends_with(',') && matches!(&text[found.start..found.end], "]" | "}") {
+        let comma = Span { start: before.len() - 1, end: before.len() };
+        return Problem::at(comma, "this is not JSON: trailing comma", "remove it: nothing follows");
+    }
+    if message.starts_with("control character") {
+        return control_character(text, found.end);
+    }
+    Problem::at(found, format!("this is not JSON: {message}"), hint(text, found, &message))
 }
 
 /// `serde_json` counts lines from 1 and columns in bytes: 0 is the newline that ends the line before.
@@ -29,8 +35,20 @@ fn without_position(message: &str) -> String {
     message.rsplit_once(" at line ").map_or(message, |(message, _)| message).to_owned()
 }
 
+/// Of this error alone `serde_json` tells the column before.
+fn control_character(text: &str, at: usize) -> Problem {
+    let found = Span::word(text, at);
+    let (what, hint) = match &text[found.start..found.end] {
+        "\n" | "\r" => ("a text ends where its line ends", "close it with \", or write \\n for a line break in it"),
+        "\t" => ("a tab in a text", "write \\t for it"),
+        _ => ("a control character in a text", "remove it, or write it as \\u and four digits"),
+    };
+    Problem::at(found, format!("this is not JSON: {what}"), hint)
+}
+
 fn unfinished(text: &str) -> Problem {
-    let end = Span::word(text, text.len());
+    let end = text.trim_end().len();
+    let end = Span { start: end, end };
     let Some(open) = left_open(text) else {
         return Problem::at(end, "this is not JSON: the file ends within a value", "write the value to its end");
     };
@@ -64,22 +82,19 @@ fn left_open(text: &str) -> Option<usize> {
 
 fn hint(text: &str, at: Span, message: &str) -> &'static str {
     let found = &text[at.start..at.end];
-    let first_of_file = text[..at.start].trim().is_empty();
     match (message, found) {
-        ("trailing comma", _) => "remove this comma: nothing follows it",
+        (_, "/" | "#") => "JSON has no comments: remove it, or write YAML, in a file named .yaml",
+        _ if !text.trim_start().starts_with(['[', '{']) => {
+            "begin with [ and the first route; if this is YAML, name the file .yaml"
+        }
         ("trailing characters", "," | "{" | "[") => "put every route into one list: [ {…}, {…} ]",
         ("trailing characters", _) => "remove what stands behind the end",
         ("invalid escape", _) => "write \\\\ for a backslash",
         ("invalid number", _) => "write digits without leading zeros, and some on both sides of a point",
         ("expected `:`", _) => "put a colon between the key and its value",
-        (_, "/" | "#") => "JSON has no comments: remove it, or write YAML, in a file named .yaml",
         (_, "'") => "put text and keys in double quotes: \"…\"",
         (_, "NaN" | "Infinity" | "nan" | "inf") => "write a number; JSON knows neither NaN nor infinity",
         (_, "True" | "False" | "None") => "write true, false or null, all in lower case",
-        _ if first_of_file => "begin with [ and the first route; if this is YAML, name the file .yaml",
-        _ if message.starts_with("control character") => {
-            "close the text with \" before the line ends, or write \\n in it"
-        }
         _ if message.starts_with("expected `,`") => "put a comma between the one before and this",
         _ if message.contains("unicode") || message.contains("surrogate") => "write the character itself instead",
         ("key must be a string", "," | "{" | "[") => "write a key in double quotes here, or remove this",

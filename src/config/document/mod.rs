@@ -14,7 +14,7 @@ use super::problem::{Problem, Span};
 
 /// Deep enough for every config (a file, its routes, a route and three levels in it are 6), shallow enough for any
 /// stack and for reading each level's text again.
-const DEEPEST: usize = 16;
+const DEEPEST: usize = 8;
 
 /// A value of the file.
 #[derive(Clone, Debug, PartialEq)]

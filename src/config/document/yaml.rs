@@ -14,6 +14,9 @@ pub(super) fn read(text: &str) -> Result<Node, Problem> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| explain(text, &error))
 }
 
+/// What aliases may stand for in all, in the parser's events: ten thousand routes that each merge ten keys.
+const MOST_EXPANDED: usize = 250_000;
+
 /// Everything that `check` has something to say about is let through: duplicate keys, NaN. `no` and `off` are text.
 fn options() -> Options {
     serde_saphyr::options! {
@@ -23,9 +26,11 @@ fn options() -> Options {
             // As many values as from JSON; each is at most two events.
             max_nodes: 1_000_000,
             max_events: 2_100_000,
+            max_recorded_anchor_events: MOST_EXPANDED,
             // One anchor may well serve every route.
             enforce_alias_anchor_ratio: false,
         },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_EXPANDED },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         strict_booleans: true,
@@ -104,6 +109,8 @@ impl<'de> Visitor<'de> for ValueVisitor {
 }
 
 fn explain(text: &str, error: &Error) -> Problem {
+    // An error met in what an alias stands for.
+    let error = if let Error::AliasError { error, .. } = error { error } else { error };
     let at = place(text, error);
     let not_yaml = |what: &str| format!("this is not YAML: {what}");
     match error {
@@ -172,7 +179,9 @@ fn hint(line: &str, message: &str) -> &'static str {
         _ if message.starts_with("unclosed quote") => "close it with the same quote",
         _ if message.starts_with("unexpected character") => "put text that begins with this character in quotes",
         _ if message.contains("quoted scalar") => "put the whole text in quotes, and write '' for a ' in single quotes",
-        _ if message.contains("mapping values") => "indent it like the key before; text with `: ` in it needs quotes",
+        _ if message.contains("mapping values") => {
+            "indent it like the key above, which needs a colon; put text with `: ` in it in quotes"
+        }
         _ if message.contains("block") => "indent it like the line it belongs with; begin each route with `- `",
         _ if message.contains("escape") => "write \\\\ for a backslash, or use single quotes",
         _ => "check the indentation, the quotes and the brackets around here",
