@@ -77,3 +77,21 @@ impl Problem {
         &self.hint
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_found_from_anywhere_in_it() {
+        let text = "ab \u{e4}c,";
+        let word = |offset| {
+            let span = Span::word(text, offset);
+            &text[span.start..span.end]
+        };
+        assert_eq!(
+            [0, 1, 2, 3, 4, 5, 6, 7, 99].map(word),
+            ["ab", "ab", " ", "\u{e4}c", "\u{e4}c", "\u{e4}c", ",", "", ""]
+        );
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
 
 use super::problem::{Problem, Span, char_start};
 
@@ -48,7 +48,7 @@ impl Report {
     fn position_of(&self, span: Span) -> Position {
         let before = &self.text[..span.start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Position { line: 1 + before.matches('\n').count(), column: 1 + before[line_start..].chars().count() }
+        Position { line: 1 + newlines(before), column: 1 + before[line_start..].chars().count() }
     }
 }
 
@@ -114,7 +114,7 @@ impl Excerpt {
 
     fn snippet<'t>(&self, text: &'t str, primary_line: usize) -> Snippet<'t, annotate_snippets::Annotation<'t>> {
         let source = &text[self.shown.start..self.shown.end];
-        let above = text[self.shown.start..self.primary.start].matches('\n').count();
+        let above = newlines(&text[self.shown.start..self.primary.start]);
         let place = |span: Span| {
             let inside = span.start - self.shown.start..span.end.min(self.shown.end) - self.shown.start;
             // A value of many lines is pointed at by its first.
@@ -127,6 +127,10 @@ impl Excerpt {
             .annotation(AnnotationKind::Primary.span(place(self.primary)))
             .annotations(context)
     }
+}
+
+fn newlines(text: &str) -> usize {
+    text.bytes().filter(|&byte| byte == b'\n').count()
 }
 
 /// The whole lines that `span` touches, without the last one's end.
@@ -149,7 +153,64 @@ fn terminal_safe(source: &str) -> String {
     source.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{b7}")
 }
 
-/// A text that may come from the file, for use in a line of a message: no control character reaches the terminal.
+/// A text that may come from the file, for a line of a message: neither control characters nor those that turn the
+/// direction of text reach the terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() }).collect()
+    let escaped = text.chars().map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() });
+    normalize_untrusted_str(&escaped.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(text: &str, problem: Problem) -> String {
+        Report::new("it", text, vec![problem]).to_string()
+    }
+
+    fn span(text: &str, word: &str) -> Span {
+        let start = text.find(word).unwrap_or_default();
+        Span { start, end: start + word.len() }
+    }
+
+    #[test]
+    fn a_column_counts_characters_and_a_line_feeds() {
+        let text = "a\n\u{1F600}\u{e4} b\n";
+        let report = Report::new("it", text, vec![Problem::at(span(text, "b"), "", "")]);
+        assert_eq!(report.position(&report.problems()[0]), Some(Position { line: 2, column: 4 }));
+    }
+
+    #[test]
+    fn a_second_place_that_is_far_away_is_named_instead_of_shown() {
+        let text = format!("first\n{}second\n", "\n".repeat(5000));
+        let problem = Problem::at(span(&text, "second"), "what", "do").also(span(&text, "first"), "first used here");
+        assert_eq!(
+            report(&text, problem),
+            "it:5002:1: error: what\n     |\n5002 | second\n     | ^^^^^^\n     |\n     \
+             = note: first used here: it:1:1\n     = help: do\n\nit: 1 problem"
+        );
+    }
+
+    #[test]
+    fn of_a_long_line_what_is_near_the_place_is_shown() {
+        let text = format!("{}here{}", "\u{e4} ".repeat(100_000), " \u{e4}".repeat(100_000));
+        let printed = report(&text, Problem::at(span(&text, "here"), "what", "do"));
+        assert!(printed.starts_with("it:1:200001: error: what"), "{printed}");
+        assert!(printed.contains(" here ") && printed.len() < 1000, "{printed}");
+    }
+
+    #[test]
+    fn a_value_of_many_lines_is_pointed_at_by_its_first() {
+        let text = "a: |\n  one\n  two\n";
+        let printed = report(text, Problem::at(span(text, "one\n  two\n"), "what", "do"));
+        assert!(printed.contains("2 |   one\n  |   ^^^\n"), "{printed}");
+    }
+
+    #[test]
+    fn no_control_character_reaches_the_terminal() {
+        let text = "\u{1b}[31m\u{9b}31m\u{202e}";
+        let problem = Problem::at(span(text, "[31m"), text, text);
+        let printed = Report::new(text, text, vec![problem]).to_string();
+        assert!(!printed.contains(|c: char| c != '\n' && (c.is_control() || c == '\u{202e}')), "{printed:?}");
+    }
 }

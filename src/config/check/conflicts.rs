@@ -45,7 +45,7 @@ impl Routes<'_> {
             (true, true) => (format!("the name `{name}` is used twice"), "give each route a name of its own"),
             (false, true) => (format!("`{name}` is what the route on that port is called"), "use another name"),
             (true, false) => {
-                (format!("a route without a name is called by its port, but `{name}` is taken"), "name it")
+                (format!("a route without a name is called by its port, but `{name}` is taken"), "give this one a name")
             }
             (false, false) => return None,
         };

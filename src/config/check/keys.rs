@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Check;
+use super::values::short;
 use crate::config::document::{Node, Value};
 use crate::config::problem::Problem;
 
 pub(super) struct Keys<'c, 't> {
     check: &'c mut Check<'t>,
     map: &'t Node,
+    what: &'static str,
     /// What has not been asked for yet: each key's name, the key and its value.
     left: BTreeMap<&'t str, &'t (Node, Node)>,
     known: Vec<&'static str>,
@@ -16,11 +18,11 @@ pub(super) struct Keys<'c, 't> {
 }
 
 impl<'c, 't> Keys<'c, 't> {
-    /// The keys of `map`, which is to be `what`. Each that is there twice is reported.
-    pub(super) fn of(check: &'c mut Check<'t>, map: &'t Node, what: &str) -> Option<Self> {
+    /// The keys of `map`, which messages call a `what`. Each that is there twice is reported.
+    pub(super) fn of(check: &'c mut Check<'t>, map: &'t Node, what: &'static str) -> Option<Self> {
         let Value::Map(entries) = &map.value else {
             return check.expected(
-                &format!("{what} (an object)"),
+                &format!("a {what} (an object)"),
                 map,
                 "write its keys and values: { \"key\": value, … }",
             );
@@ -33,7 +35,7 @@ impl<'c, 't> Keys<'c, 't> {
                 None => drop(left.insert(name, entry)),
             }
         }
-        Some(Self { check, map, left, known: Vec::new(), missing: Vec::new() })
+        Some(Self { check, map, what, left, known: Vec::new(), missing: Vec::new() })
     }
 
     /// What `read` makes of the value of `key`, or `default` where the map doesn't have it.
@@ -65,7 +67,7 @@ impl<'c, 't> Keys<'c, 't> {
 
     /// Reports the keys that nobody asked for and those that are missing, unless the former were meant to be the latter.
     pub(super) fn finish(self) {
-        let Self { check, map, left, known, mut missing } = self;
+        let Self { check, map, what, left, known, mut missing } = self;
         for (name, (key, _)) in left {
             let meant = nearest(name, &known);
             missing.retain(|&(key, _)| Some(key) != meant);
@@ -73,12 +75,12 @@ impl<'c, 't> Keys<'c, 't> {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("the keys are {}", known.join(", ")),
             };
-            check.problems.push(Problem::at(key.place.written, format!("unknown key `{name}`"), hint));
+            check.problems.push(Problem::at(key.place.written, format!("unknown key `{}`", short(name)), hint));
         }
         for (key, meaning) in missing {
             check.problems.push(Problem::at(
                 map.place.used,
-                format!("there is no `{key}`"),
+                format!("this {what} has no `{key}`"),
                 format!("add `{key}`: {meaning}"),
             ));
         }
@@ -95,7 +97,8 @@ impl<'t> Check<'t> {
     }
 
     fn duplicate(&mut self, name: &str, first: &Node, again: &Node) {
-        let problem = Problem::at(again.place.used, format!("the key `{name}` is here twice"), "remove one of the two");
+        let problem =
+            Problem::at(again.place.used, format!("the key `{}` is here twice", short(name)), "remove one of the two");
         self.problems.push(problem.also(first.place.used, "first written here"));
     }
 }

@@ -43,7 +43,7 @@ impl<'t> Check<'t> {
             Value::List(_) => self.routes(root, None, defaults),
             Value::Map(_) if is_route(root) => self.lone_route(root, defaults),
             Value::Map(_) => {
-                let mut keys = Keys::of(self, root, "the file")?;
+                let mut keys = Keys::of(self, root, "file")?;
                 let seed = keys.optional("seed", Check::whole::<Seed>, None);
                 let list = keys.required("routes", "the list of routes", |_, node| Some(node));
                 keys.finish();
@@ -84,7 +84,7 @@ impl<'t> Check<'t> {
 
     /// What every route says of itself.
     fn route(&mut self, node: &'t Node, defaults: Defaults) -> Draft {
-        let Some(mut keys) = Keys::of(self, node, "a route") else { return Err(Claim::default()) };
+        let Some(mut keys) = Keys::of(self, node, "route") else { return Err(Claim::default()) };
         let port = keys.required("localPort", "the port to listen on, such as 8180", Check::whole);
         let upstream = keys.required("upstream", "where connections go, such as \"127.0.0.1:9090\"", Check::word);
         let name = keys.optional("name", Check::word, port.map(RouteName::from));

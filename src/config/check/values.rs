@@ -56,8 +56,7 @@ impl<'t> Check<'t> {
 
     /// A value as the file has it, or the beginning of a long one.
     pub(super) fn written(&self, node: &Node) -> &'t str {
-        let written = &self.text[node.place.written.start..node.place.written.end];
-        &written[..char_start(written, LONGEST_WORD)]
+        short(&self.text[node.place.written.start..node.place.written.end])
     }
 
     fn accept<T>(&mut self, node: &Node, value: Result<T, Rejected>) -> Option<T> {
@@ -93,6 +92,11 @@ impl<'t> Check<'t> {
 
 /// No value of a route needs a longer text: an IPv6 address with scope and port has about 60 characters.
 const LONGEST_WORD: usize = 100;
+
+/// The beginning of a text that is too long for a message.
+pub(super) fn short(text: &str) -> &str {
+    &text[..char_start(text, LONGEST_WORD)]
+}
 
 /// What a type says to do about a value that it can't take.
 fn hint_of<T>(value: Result<T, Rejected>) -> String {

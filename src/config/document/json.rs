@@ -7,10 +7,10 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json_syntax::explain;
-use super::{DEEPEST, Node, Number, Place, Problem, Span, Value, too_deep};
+use super::{DEEPEST, MOST_VALUES, Node, Number, Place, Problem, Span, Value, too_deep, too_many};
 
 pub(super) fn read(text: &str) -> Result<Node, Problem> {
-    let mut reader = Reader { text, values_left: Reader::MOST_VALUES };
+    let mut reader = Reader { text, values_left: MOST_VALUES };
     let root = reader.parse(text)?;
     reader.node(root, 0)
 }
@@ -21,10 +21,6 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    /// At some 100 bytes each, this bounds the tree of a 16 MiB file to 100 MB. Three times the 65,535 routes that
-    /// there are ports for, with five keys each, fit.
-    const MOST_VALUES: usize = 1_000_000;
-
     fn node(&mut self, raw: &'t RawValue, depth: usize) -> Result<Node, Problem> {
         let written = raw.get();
         let span = self.span(written);
@@ -76,11 +72,6 @@ impl<'t> Reader<'t> {
     fn offset(&self, slice: &str) -> usize {
         slice.as_ptr().addr() - self.text.as_ptr().addr()
     }
-}
-
-fn too_many(at: Span) -> Problem {
-    let what = format!("this file has more than {} values", Reader::MOST_VALUES);
-    Problem::at(at, what, "split it up; there are only 65535 ports to listen on")
 }
 
 /// An object with its keys in the order of the text, duplicates included.

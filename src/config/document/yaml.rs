@@ -8,7 +8,7 @@ use serde_saphyr::{
     DuplicateKeyPolicy, Error, Location, MessageFormatter, NonFiniteFloatPolicy, Options, Spanned, UserMessageFormatter,
 };
 
-use super::{DEEPEST, Node, Number, Place, Problem, Span, Value, too_deep};
+use super::{DEEPEST, MOST_VALUES, Node, Number, Place, Problem, Span, Value, too_deep, too_many};
 
 pub(super) fn read(text: &str) -> Result<Node, Problem> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| explain(text, &error))
@@ -22,10 +22,9 @@ fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: DEEPEST,
-            flow_nesting_limit: DEEPEST + 1,
-            // As many values as from JSON; each is at most two events.
-            max_nodes: 1_000_000,
-            max_events: 2_100_000,
+            max_nodes: MOST_VALUES,
+            // A list or map has two, a scalar one, and the document four.
+            max_events: 2 * MOST_VALUES + 4,
             max_recorded_anchor_events: MOST_EXPANDED,
             // One anchor may well serve every route.
             enforce_alias_anchor_ratio: false,
@@ -115,12 +114,9 @@ fn explain(text: &str, error: &Error) -> Problem {
     let not_yaml = |what: &str| format!("this is not YAML: {what}");
     match error {
         Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(at),
+        Error::Budget { breach: BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. }, .. } => too_many(at),
         Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasReplayStackDepthExceeded { .. } => {
-            Problem::at(
-                at,
-                "this file grows too large as its aliases are expanded",
-                "use fewer aliases, or split it up",
-            )
+            Problem::at(at, "anchors and aliases make too much of this file", "use fewer aliases, or split it up")
         }
         Error::MultipleDocuments { .. } => {
             Problem::at(at, "a second YAML document begins here", "remove the `---` and put every route into one list")
