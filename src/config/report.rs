@@ -33,16 +33,11 @@ impl Report {
         Self { name: printable(name), text: text.to_owned(), problems }
     }
 
-    /// Every problem, by position.
+    /// Every problem by position; one of the file as a whole has none. To find a position takes time in proportion to
+    /// the length of the text before it.
     #[must_use]
-    pub fn problems(&self) -> &[Problem] {
-        &self.problems
-    }
-
-    /// Where `problem` is; `None` for one of the file as a whole.
-    #[must_use]
-    pub fn position(&self, problem: &Problem) -> Option<Position> {
-        problem.at.map(|span| self.position_of(span))
+    pub fn problems(&self) -> impl ExactSizeIterator<Item = (Option<Position>, &Problem)> {
+        self.problems.iter().map(|problem| (problem.at.map(|span| self.position_of(span)), problem))
     }
 
     fn position_of(&self, span: Span) -> Position {
@@ -136,7 +131,7 @@ fn newlines(text: &str) -> usize {
 /// The whole lines that `span` touches, without the last one's end.
 fn lines(text: &str, span: Span) -> Span {
     let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
-    let end = text[span.end..].find('\n').map_or(text.len(), |length| span.end + length);
+    let end = span.end + text[span.end..].lines().next().map_or(0, str::len);
     Span { start, end }
 }
 
@@ -177,7 +172,8 @@ mod tests {
     fn a_column_counts_characters_and_a_line_feeds() {
         let text = "a\n\u{1F600}\u{e4} b\n";
         let report = Report::new("it", text, vec![Problem::at(span(text, "b"), "", "")]);
-        assert_eq!(report.position(&report.problems()[0]), Some(Position { line: 2, column: 4 }));
+        let positions: Vec<_> = report.problems().map(|(position, _)| position).collect();
+        assert_eq!(positions, [Some(Position { line: 2, column: 4 })]);
     }
 
     #[test]
@@ -197,6 +193,14 @@ mod tests {
         let printed = report(&text, Problem::at(span(&text, "here"), "what", "do"));
         assert!(printed.starts_with("it:1:200001: error: what"), "{printed}");
         assert!(printed.contains(" here ") && printed.len() < 1000, "{printed}");
+    }
+
+    #[test]
+    fn the_line_ends_of_windows_are_not_shown() {
+        let text = "one\r\ntwo\r\nthree\r\n";
+        let problem = Problem::at(span(text, "two"), "what", "do").also(span(text, "one"), "first");
+        let shown = "1 | one\n  | --- first\n2 | two\n  | ^^^\n";
+        assert!(report(text, problem).contains(shown));
     }
 
     #[test]

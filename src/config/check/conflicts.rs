@@ -25,7 +25,7 @@ impl Routes<'_> {
             Conflict::NoRoutes => Some(Problem::at(self.list.place.written, "there are no routes", EXAMPLE)),
             Conflict::SamePort { first, second } => Some(self.same_port(first, second)),
             Conflict::SameName { first, second } => self.same_name(first, second),
-            Conflict::Loop(round) => Some(self.circle(&round)),
+            Conflict::Loop(round) => self.circle(&round),
         }
     }
 
@@ -53,17 +53,16 @@ impl Routes<'_> {
         Some(problem.also(spot(first, first_named), "first used here"))
     }
 
-    fn circle(&self, round: &[usize]) -> Problem {
-        let (what, also) = match round {
-            [only] => (format!("route `{}` is its own upstream", self.name(*only)), &[][..]),
-            _ => (format!("these routes feed each other in a loop: {}", self.chain(round)), &round[1..]),
+    fn circle(&self, round: &[usize]) -> Option<Problem> {
+        let (&first, rest) = round.split_first()?;
+        let what = match rest {
+            [] => format!("route `{}` is its own upstream", self.name(first)),
+            _ => format!("these routes feed each other in a loop: {}", self.chain(round)),
         };
         let hint = "point it elsewhere: else each connection opens another one, without end";
-        let first = round.first().map(|&route| self.spot(route, "upstream")).unwrap_or_default();
-        let problem = Problem::at(first, what, hint);
-        also.iter()
-            .take(MOST_SHOWN)
-            .fold(problem, |problem, &route| problem.also(self.spot(route, "upstream"), "and on from here"))
+        let problem = Problem::at(self.spot(first, "upstream"), what, hint);
+        let rest = rest.iter().take(MOST_SHOWN).map(|&route| self.spot(route, "upstream"));
+        Some(rest.fold(problem, |problem, upstream| problem.also(upstream, "and on from here")))
     }
 
     /// `a -> b -> a`, with the middle of a long one left out.

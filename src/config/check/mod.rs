@@ -17,14 +17,14 @@ use values::Seed;
 
 /// Binds the tree that was read from `text`.
 pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
-    let mut check = Check { text, problems: Vec::new() };
-    let plan = check.file(root, defaults);
-    match plan {
+    let mut check = Check { text, defaults, problems: Vec::new() };
+    match check.file(root) {
         Some(plan) if check.problems.is_empty() => Ok(plan),
         _ => Err(check.problems),
     }
 }
 
+/// What to do where there is no list of routes.
 pub(super) const EXAMPLE: &str = r#"write a list, such as [ { "localPort": 8180, "upstream": "127.0.0.1:9090" } ]"#;
 
 /// A route, or what could be made out of one that has problems.
@@ -33,57 +33,56 @@ type Draft = Result<Route, Claim>;
 /// The problems so far. What reads a value gives `None` when it has reported why there is none.
 struct Check<'t> {
     text: &'t str,
+    defaults: Defaults,
     problems: Vec<Problem>,
 }
 
 impl<'t> Check<'t> {
     /// A file is a list of routes, or an object that has one.
-    fn file(&mut self, root: &'t Node, defaults: Defaults) -> Option<Plan> {
+    fn file(&mut self, root: &'t Node) -> Option<Plan> {
         match &root.value {
-            Value::List(_) => self.routes(root, None, defaults),
-            Value::Map(_) if is_route(root) => self.lone_route(root, defaults),
+            Value::Map(_) if is_route(root) => self.lone_route(root),
             Value::Map(_) => {
                 let mut keys = Keys::of(self, root, "file")?;
                 let seed = keys.optional("seed", Check::whole::<Seed>, None);
                 let list = keys.required("routes", "the list of routes", |_, node| Some(node));
                 keys.finish();
-                self.routes(list?, seed.map(Seed::get), defaults)
+                self.routes(list?, seed.map(Seed::get))
             }
-            Value::Null => self.no_routes(root),
-            _ => self.expected("a list of routes", root, EXAMPLE),
+            _ => self.routes(root, None),
         }
     }
 
-    fn routes(&mut self, list: &'t Node, seed: Option<u64>, defaults: Defaults) -> Option<Plan> {
-        let Value::List(nodes) = &list.value else { return self.expected("a list of routes", list, EXAMPLE) };
-        let drafts: Vec<Draft> = nodes.iter().map(|node| self.route(node, defaults)).collect();
-        let claims = || drafts.iter().map(|draft| draft.as_ref().map_or_else(Claim::clone, Route::claim));
-        let plan = match drafts.iter().cloned().collect() {
-            Ok(routes) => Plan::new(seed, routes),
-            Err(_) => Err(Conflict::among(&claims().collect::<Vec<_>>())),
+    fn routes(&mut self, list: &'t Node, seed: Option<u64>) -> Option<Plan> {
+        let nodes = match &list.value {
+            Value::List(nodes) => &nodes[..],
+            Value::Null => &[],
+            _ => return self.expected("a list of routes", list, EXAMPLE),
         };
-        plan.map_err(|conflicts| self.conflicts(conflicts, list, nodes, &claims().collect::<Vec<_>>())).ok()
-    }
-
-    fn no_routes(&mut self, list: &Node) -> Option<Plan> {
-        self.problems.push(Problem::at(list.place.written, "there are no routes", EXAMPLE));
-        None
+        let drafts: Vec<Draft> = nodes.iter().map(|node| self.route(node)).collect();
+        let claims: Vec<Claim> = drafts.iter().map(|it| it.as_ref().map_or_else(Claim::clone, Route::claim)).collect();
+        let plan = match drafts.into_iter().collect() {
+            Ok(routes) => Plan::new(seed, routes),
+            Err(_) => Err(Conflict::among(&claims)),
+        };
+        plan.map_err(|conflicts| self.conflicts(conflicts, list, nodes, &claims)).ok()
     }
 
     /// Checks it nevertheless, for the other problems that it may have.
-    fn lone_route(&mut self, root: &'t Node, defaults: Defaults) -> Option<Plan> {
+    fn lone_route(&mut self, root: &'t Node) -> Option<Plan> {
         let span = root.place.written;
         let hint = match &self.text[span.start..span.end] {
             "{" => "put it in brackets: [ {…} ]",
             _ => "begin its first line with `- ` and indent the others by two spaces",
         };
         self.problems.push(Problem::at(span, "this is one route where a list of routes belongs", hint));
-        self.route(root, defaults).ok()?;
+        drop(self.route(root));
         None
     }
 
     /// What every route says of itself.
-    fn route(&mut self, node: &'t Node, defaults: Defaults) -> Draft {
+    fn route(&mut self, node: &'t Node) -> Draft {
+        let defaults = self.defaults;
         let Some(mut keys) = Keys::of(self, node, "route") else { return Err(Claim::default()) };
         let port = keys.required("localPort", "the port to listen on, such as 8180", Check::whole);
         let upstream = keys.required("upstream", "where connections go, such as \"127.0.0.1:9090\"", Check::word);
