@@ -106,6 +106,35 @@ fn the_largest_values_are_taken_and_one_more_is_not() {
 }
 
 #[test]
+fn a_syntax_error_is_told_by_what_stands_there() {
+    for (text, hint) in [
+        ("[1 2]", "put a comma between the one before and this"),
+        ("[1,]", "remove it: nothing follows"),
+        ("[,]", "write the value that is missing before this, or remove what asks for one"),
+        ("[\",]\u{1}\"]", "remove it, or write it as \\u and four digits"),
+        ("[\"\t\"]", "write \\t for it"),
+        ("[\"\\d\"]", "write \\\\ for a backslash"),
+        ("[\"\\ud800\"]", "write the character itself instead"),
+        ("[{\"a\" 1}]", "put a colon between the key and its value"),
+        ("[{1: 2}]", "put the key in double quotes"),
+        ("[{,}]", "write a key in double quotes here, or remove this"),
+        ("[True]", "write true, false or null, all in lower case"),
+        ("[+1]", "begin a number with a digit or with -"),
+        ("[1.]", "write digits without leading zeros, and some on both sides of a point"),
+        ("[close]", "put text in double quotes"),
+        ("[] []", "put every route into one list: [ {…}, {…} ]"),
+        ("[] end", "remove what stands behind the end"),
+        ("[\"a", "close it with `\"`"),
+        ("[", "close it with `]`"),
+        ("localPort: 8180", "begin with [ and the first route; if this is YAML, name the file .yaml"),
+    ] {
+        let report = json(text, Defaults::default()).unwrap_err();
+        let hints: Vec<&str> = report.problems().map(|(_, problem)| problem.hint()).collect();
+        assert_eq!(hints, [hint], "{text}\n{report}");
+    }
+}
+
+#[test]
 fn a_byte_order_mark_is_no_part_of_the_text() {
     let text = "\u{feff}[{ \"localPort\": 0, \"upstream\": \"127.0.0.1:9090\" }]";
     let report = json(text, Defaults::default()).unwrap_err();

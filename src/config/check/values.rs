@@ -1,6 +1,7 @@
 //! One value of the tree becomes one value of the plan. Which texts and numbers a type takes is the type's to say; what
 //! is said here is which kind of value it is written as.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::Check;
@@ -14,10 +15,10 @@ impl<'t> Check<'t> {
         match &node.value {
             Value::Number(Number::Whole(number)) => self.accept(node, T::try_from(*number)),
             Value::Number(Number::Real(number)) => self.not_whole::<T>(node, *number),
-            Value::Text(text) if text.parse().is_ok_and(|number| T::try_from(number).is_ok()) => {
-                self.quoted(node, text)
+            _ => {
+                let hint = unquoted::<i128, T>(node).unwrap_or_else(|| hint_of(T::try_from(i128::MIN)));
+                self.expected("a whole number", node, &hint)
             }
-            _ => self.expected("a whole number", node, &hint_of(T::try_from(i128::MIN))),
         }
     }
 
@@ -27,10 +28,10 @@ impl<'t> Check<'t> {
             #[expect(clippy::cast_precision_loss, reason = "no range of reals has a border where f64 skips integers")]
             Value::Number(Number::Whole(number)) => self.accept(node, T::try_from(*number as f64)),
             Value::Number(Number::Real(number)) => self.accept(node, T::try_from(*number)),
-            Value::Text(text) if text.parse().is_ok_and(|number| T::try_from(number).is_ok()) => {
-                self.quoted(node, text)
+            _ => {
+                let hint = unquoted::<f64, T>(node).unwrap_or_else(|| hint_of(T::try_from(f64::NAN)));
+                self.expected("a number", node, &hint)
             }
-            _ => self.expected("a number", node, &hint_of(T::try_from(f64::NAN))),
         }
     }
 
@@ -79,10 +80,6 @@ impl<'t> Check<'t> {
         None
     }
 
-    fn quoted<T>(&mut self, node: &Node, text: &str) -> Option<T> {
-        self.expected("a number", node, &format!("write {text} without the quotes"))
-    }
-
     fn too_long<T>(&mut self, node: &Node, text: &str) -> Option<T> {
         let what = format!("this text is {} characters long", text.chars().count());
         self.problems.push(Problem::at(node.place.written, what, format!("write at most {LONGEST_WORD}")));
@@ -96,6 +93,13 @@ const LONGEST_WORD: usize = 100;
 /// The beginning of a text that is too long for a message.
 pub(super) fn short(text: &str) -> &str {
     &text[..char_start(text, LONGEST_WORD)]
+}
+
+/// What to write for a text that is a number which `T` takes.
+fn unquoted<N: FromStr + Copy + fmt::Debug, T: TryFrom<N>>(node: &Node) -> Option<String> {
+    let Value::Text(text) = &node.value else { return None };
+    let number = text.parse().ok().filter(|&number| T::try_from(number).is_ok())?;
+    Some(format!("write {number:?} without the quotes"))
 }
 
 /// What a type says to do about a value that it can't take.

@@ -10,13 +10,13 @@ pub(super) fn explain(text: &str, base: usize, slice: &str, error: &serde_json::
     }
     let message = without_position(&error.to_string());
     let found = Span::word(text, base + offset(slice, error.line(), error.column()));
+    if message.starts_with("control character") {
+        return control_character(text, found.end);
+    }
     let before = text[..found.start].trim_end();
     if before.ends_with(',') && matches!(&text[found.start..found.end], "]" | "}") {
         let comma = Span { start: before.len() - 1, end: before.len() };
         return Problem::at(comma, "this is not JSON: trailing comma", "remove it: nothing follows");
-    }
-    if message.starts_with("control character") {
-        return control_character(text, found.end);
     }
     Problem::at(found, format!("this is not JSON: {message}"), hint(text, found, &message))
 }
@@ -96,7 +96,9 @@ fn hint(text: &str, at: Span, message: &str) -> &'static str {
         (_, "NaN" | "Infinity" | "nan" | "inf") => "write a number; JSON knows neither NaN nor infinity",
         (_, "True" | "False" | "None") => "write true, false or null, all in lower case",
         _ if message.starts_with("expected `,`") => "put a comma between the one before and this",
-        _ if message.contains("unicode") || message.contains("surrogate") => "write the character itself instead",
+        _ if ["unicode", "surrogate", "hex escape"].iter().any(|part| message.contains(part)) => {
+            "write the character itself instead"
+        }
         ("key must be a string", "," | "{" | "[") => "write a key in double quotes here, or remove this",
         ("key must be a string", _) => "put the key in double quotes",
         (_, "," | "]" | "}") => "write the value that is missing before this, or remove what asks for one",
