@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_build_without_yaml_says_how_to_get_one_with_it() {
-        let problem = Format::Yaml.read("- localPort: 8180").unwrap_err();
+        let problem = Format::Yaml.read("- localPort: 8180").expect_err("YAML is not built in");
         assert!(problem.hint().contains("--features yaml"), "{problem:?}");
     }
 }
