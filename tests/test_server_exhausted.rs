@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use chaos_proxy::test_server::TestServer;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 #[test]
 fn a_client_that_comes_when_descriptors_ran_out_is_served_once_there_are_some() {
@@ -16,13 +16,13 @@ fn a_client_that_comes_when_descriptors_ran_out_is_served_once_there_are_some() 
     client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
 
     // Those that are open stay open. It serves only now, as accept(2) takes a descriptor before it waits.
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, 0, hard).unwrap();
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).unwrap();
     server.serve().unwrap();
     client.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     assert_eq!(client.read(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
 
-    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+    setrlimit(Resource::Nofile, limit).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
