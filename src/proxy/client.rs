@@ -35,8 +35,8 @@ pub enum Woken {
     Due,
     /// The other descriptor has something to tell.
     Ready,
-    /// The client has left, or was cut.
-    Left,
+    /// The client has left or was cut: why.
+    Left(End),
 }
 
 impl Client {
@@ -113,7 +113,7 @@ impl Client {
             wait(&mut fds, [due, look].into_iter().flatten().min());
             let told = fds[0].revents();
             if told.intersects(PollFlags::ERR | PollFlags::HUP) {
-                return Woken::Left;
+                return Woken::Left(self.aborted().unwrap_or(End::ClientReset));
             }
             if fds.get(1).is_some_and(|other| !other.revents().is_empty()) {
                 return Woken::Ready;
@@ -123,7 +123,7 @@ impl Client {
             }
             // From here on: the client has sent its FIN, now or earlier.
             if has_left(presence::of_peer(&self.stream), due) {
-                return Woken::Left;
+                return Woken::Left(End::ClientLeft);
             }
             fds[0] = PollFd::new(&self.stream, PollFlags::empty());
             look = Some(Instant::now() + pause);

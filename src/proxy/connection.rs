@@ -10,7 +10,7 @@ use std::time::Instant;
 use crossbeam_channel::Sender;
 
 use super::client::{Client, Woken};
-use super::dial::{DialError, dial};
+use super::dial::{DialError, abandon, dial};
 use super::places::Place;
 use super::pump::{Direction, Link};
 use super::roster::Enrolled;
@@ -106,7 +106,7 @@ impl Connection {
     /// Both sides, with the delay behind them; or why there is nothing to forward.
     fn link(&self) -> Result<Link, End> {
         let upstream = self.dial()?;
-        self.delay()?;
+        self.delay().inspect_err(|&why| abandon(&upstream, why))?;
         Ok(Link::new(Arc::clone(self.client()), upstream))
     }
 
@@ -120,7 +120,7 @@ impl Connection {
                 emit(&Event::UpstreamConnected(&self.subject, began.elapsed()));
                 Ok(upstream)
             }
-            Err(DialError::ClientLeft) => Err(self.left()),
+            Err(DialError::Left(why)) => Err(why),
             Err(DialError::Failed(error)) => Err(self.unreachable(format_args!("{error}"))),
             Err(DialError::TimedOut) => Err(self.unreachable(format_args!(
                 "no answer within connectTimeoutMs, {} ms",
@@ -138,13 +138,9 @@ impl Connection {
         }
         emit(&Event::Injected(&self.subject, Fault::Latency(latency)));
         match self.client().wait_until(due) {
-            Woken::Left => Err(self.left()),
+            Woken::Left(why) => Err(why),
             Woken::Due | Woken::Ready => Ok(()),
         }
-    }
-
-    fn left(&self) -> End {
-        self.client().aborted().unwrap_or(End::ClientLeft)
     }
 
     fn unreachable(&self, why: fmt::Arguments<'_>) -> End {

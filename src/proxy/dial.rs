@@ -9,6 +9,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use super::client::{Client, Woken};
+use super::reset::reset;
+use crate::event::End;
 
 /// Why there is no connection to the upstream.
 #[derive(Debug)]
@@ -17,8 +19,8 @@ pub enum DialError {
     Failed(io::Error),
     /// It did not answer in time.
     TimedOut,
-    /// The client did not wait for it.
-    ClientLeft,
+    /// The client did not wait for it: why.
+    Left(End),
 }
 
 /// Connects to `upstream`, which has `timeout` to accept.
@@ -28,7 +30,17 @@ pub fn dial(upstream: SocketAddr, timeout: Duration, client: &Client) -> Result<
     match client.wait_for(PollFd::new(&stream, PollFlags::OUT), due) {
         Woken::Ready => finish(stream).map_err(DialError::Failed),
         Woken::Due => Err(DialError::TimedOut),
-        Woken::Left => Err(DialError::ClientLeft),
+        Woken::Left(why) => {
+            abandon(&stream, why);
+            Err(DialError::Left(why))
+        }
+    }
+}
+
+/// Lets go of an upstream that nothing was sent to: a client that closed becomes a FIN, one that was reset a RST.
+pub fn abandon(upstream: &TcpStream, why: End) {
+    if why != End::ClientLeft {
+        reset(upstream);
     }
 }
 

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::Shared;
 use super::client::Client;
 use super::connection::{Connection, Fate};
 use super::places::Place;
+use super::shared::Shared;
 use super::wait::wait;
 use crate::dice::Dice;
 use crate::event::{End, Event, Subject, emit};

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, after, never, select, tick};
 
-use super::Shared;
 use super::listener::Listener;
 use super::places::Places;
 use super::roster::Roster;
+use super::shared::Shared;
 use crate::event::{Event, emit};
 use crate::plan::{Plan, Route};
 use crate::stop::Stop;
