@@ -1,2 +1,10 @@
 //! Parse, run, exit code. Nothing else.
-fn main() {}
+
+use std::env;
+use std::process::ExitCode;
+
+use chaos_proxy::{cli, run};
+
+fn main() -> ExitCode {
+    run::run(cli::parse(env::args_os().skip(1))).into()
+}

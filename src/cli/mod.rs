@@ -1,0 +1,397 @@
+//! The command line: what may be written, and what it asks for. No I/O: what is asked for is done in `run`.
+
+mod spelling;
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use log::LevelFilter;
+use pico_args::Arguments;
+
+use crate::config::Defaults;
+use crate::logging::Format;
+use crate::plan::{Bind, DropMode, Millis, Plan, Port, Probability, Route, RouteName, Timeout, Upstream};
+use spelling::{raw_value, refuse_leftovers, spelled_out, split_at_dashes, value};
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+chaos-proxy: forwards TCP connections by local port, with the faults you ask for
+
+Usage:
+  chaos-proxy --config FILE [options]
+  chaos-proxy --listen PORT --upstream IP:PORT [options]
+
+Routes:
+  --config FILE            routes from a JSON file, or YAML (.yaml, .yml)
+  --listen PORT            one route without a file: its local port,
+  --upstream IP:PORT       where its connections go,
+  --drop-rate P            the share of them to drop, 0.0 to 1.0 [0.0],
+  --latency-ms N           the delay before forwarding begins, in ms [0]
+  --bind IP                listen here where a route names no IP [127.0.0.1]
+
+Running:
+  --check                  only validate the routes: nothing is opened
+  --test-server            serve HTTP on every upstream: /, /bytes/N, /echo
+  --seed N                 repeat the faults of an earlier run [a new one]
+  --max-connections N      let further ones wait [what the machine carries]
+  --drain-timeout SECONDS  after SIGINT or SIGTERM, cut what is left then [never]
+
+Log, on stderr:
+  --verbose                debug lines too
+  --quiet                  errors only
+  --log-format FORMAT      logfmt or json [logfmt]
+
+  -h, --help               print this
+  -V, --version            print the version
+
+Every long flag works with one dash too, and as --flag=value. RUST_LOG sets the
+log level where no flag does. Exit codes: 0 done; 1 could not run, or connections
+were cut; 2 usage or config error; 130 or 143 cut short by a second signal.
+";
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Command {
+    /// Print [`HELP`].
+    Help,
+    /// Print the version.
+    Version,
+    /// Validate the routes.
+    Check(Routes),
+    /// Run them.
+    Run(Box<Options>),
+}
+
+/// Where the routes come from.
+#[derive(Debug)]
+pub enum Routes {
+    /// A file.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What holds where it says nothing.
+        defaults: Defaults,
+    },
+    /// The flags themselves.
+    Flags(Plan),
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Options {
+    /// What to make live.
+    pub routes: Routes,
+    /// All the rest.
+    pub running: Running,
+    /// What was odd about the command line, but can be done.
+    pub warnings: Vec<&'static str>,
+}
+
+/// How to run, whatever the routes are.
+#[derive(Debug)]
+pub struct Running {
+    /// Wins over the seed that the routes' file names.
+    pub seed: Option<u64>,
+    /// What serves the upstream addresses.
+    pub upstreams: Upstreams,
+    /// Lowers the cap that the machine's limits give.
+    pub max_connections: Option<NonZeroUsize>,
+    /// None waits for ever.
+    pub drain_timeout: Option<Duration>,
+    /// None leaves it to `RUST_LOG`.
+    pub log_level: Option<LevelFilter>,
+    /// How log lines are written.
+    pub log_format: Format,
+}
+
+/// Who answers at the upstream addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upstreams {
+    /// Somebody else.
+    Theirs,
+    /// The test server in this process.
+    TestServer,
+}
+
+/// What is wrong with the command line, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageError(pub String);
+
+type Parsed<T> = Result<T, UsageError>;
+
+/// Reads the arguments, without the program's name.
+///
+/// # Errors
+/// The first thing that is wrong with them.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
+    let (flags, operands) = split_at_dashes(args);
+    let mut args = Arguments::from_vec(flags.into_iter().flat_map(spelled_out).collect());
+    if args.contains(["-h", "--help"]) {
+        return Ok(Command::Help);
+    }
+    if args.contains(["-V", "--version"]) {
+        return Ok(Command::Version);
+    }
+    let written = Written::take_from(&mut args)?;
+    refuse_leftovers(args.finish().iter().chain(&operands))?;
+    written.into_command()
+}
+
+/// The flags as they were written: each valid in itself, not yet fitted together.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that was given or not")]
+struct Written {
+    config: Option<PathBuf>,
+    bind: Option<Bind>,
+    listen: Option<Port>,
+    upstream: Option<Upstream>,
+    drop_rate: Option<Probability>,
+    latency: Option<Millis>,
+    seed: Option<u64>,
+    max_connections: Option<NonZeroUsize>,
+    drain_timeout: Option<Duration>,
+    log_format: Option<Format>,
+    verbose: bool,
+    quiet: bool,
+    check: bool,
+    test_server: bool,
+}
+
+impl Written {
+    fn take_from(args: &mut Arguments) -> Parsed<Self> {
+        Ok(Self {
+            config: raw_value(args, "--config")?.map(PathBuf::from),
+            bind: value(args, "--bind", Bind::from_str)?,
+            listen: value(args, "--listen", port)?,
+            upstream: value(args, "--upstream", Upstream::from_str)?,
+            drop_rate: value(args, "--drop-rate", probability)?,
+            latency: value(args, "--latency-ms", millis)?,
+            seed: value(args, "--seed", |text| number(text, "use a whole number, 0 to 18446744073709551615"))?,
+            max_connections: value(args, "--max-connections", |text| number(text, "use a whole number, 1 or more"))?,
+            drain_timeout: value(args, "--drain-timeout", seconds)?,
+            log_format: value(args, "--log-format", Format::from_str)?,
+            // Last: taken earlier, a flag that stands where a value should be would not be seen there.
+            verbose: args.contains("--verbose"),
+            quiet: args.contains("--quiet"),
+            check: args.contains("--check"),
+            test_server: args.contains("--test-server"),
+        })
+    }
+
+    fn into_command(self) -> Parsed<Command> {
+        let routes = self.routes()?;
+        if self.check {
+            return Ok(Command::Check(routes));
+        }
+        let warnings = if self.verbose && self.quiet { vec!["--quiet wins over --verbose"] } else { Vec::new() };
+        let running = Running {
+            seed: self.seed,
+            upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::Theirs },
+            max_connections: self.max_connections,
+            drain_timeout: self.drain_timeout,
+            log_level: self.log_level(),
+            log_format: self.log_format.unwrap_or_default(),
+        };
+        Ok(Command::Run(Box::new(Options { routes, running, warnings })))
+    }
+
+    fn log_level(&self) -> Option<LevelFilter> {
+        match (self.quiet, self.verbose) {
+            (true, _) => Some(LevelFilter::Error),
+            (false, true) => Some(LevelFilter::Debug),
+            (false, false) => None,
+        }
+    }
+
+    fn routes(&self) -> Parsed<Routes> {
+        let bind = self.bind.map_or(Defaults::default().bind, Bind::ip);
+        match (&self.config, self.listen, self.upstream, self.flag_of_a_route()) {
+            (Some(path), _, _, None) => Ok(Routes::File { path: path.clone(), defaults: Defaults { bind } }),
+            (Some(_), _, _, Some(flag)) => {
+                wrong(format!("--config and {flag} exclude each other: the file's routes are all there are"))
+            }
+            (None, Some(port), Some(upstream), _) => self.route(bind, port, upstream),
+            (None, Some(_), None, _) => wrong("--listen needs --upstream IP:PORT beside it"),
+            (None, None, _, Some(flag)) => wrong(format!("{flag} needs --listen PORT beside it")),
+            (None, None, _, None) => wrong("no routes: give --config FILE, or --listen PORT --upstream IP:PORT"),
+        }
+    }
+
+    fn flag_of_a_route(&self) -> Option<&'static str> {
+        let given = [
+            ("--listen", self.listen.is_some()),
+            ("--upstream", self.upstream.is_some()),
+            ("--drop-rate", self.drop_rate.is_some()),
+            ("--latency-ms", self.latency.is_some()),
+        ];
+        given.into_iter().find_map(|(flag, given)| given.then_some(flag))
+    }
+
+    fn route(&self, bind: IpAddr, port: Port, upstream: Upstream) -> Parsed<Routes> {
+        let route = Route {
+            name: RouteName::from(port),
+            bind,
+            port,
+            upstream,
+            drop_rate: self.drop_rate.unwrap_or_default(),
+            drop_mode: DropMode::default(),
+            latency: self.latency.unwrap_or_default(),
+            connect_timeout: Timeout::CONNECT,
+        };
+        // A single route can only be in conflict with itself.
+        let circle =
+            |_| UsageError(format!("--upstream {upstream} is the listener itself: connections would go in circles"));
+        Plan::new(None, vec![route]).map(Routes::Flags).map_err(circle)
+    }
+}
+
+fn wrong<T>(what: impl Into<String>) -> Parsed<T> {
+    Err(UsageError(what.into()))
+}
+
+fn number<T: FromStr>(text: &str, hint: &'static str) -> Result<T, &'static str> {
+    text.parse().map_err(|_| hint)
+}
+
+fn port(text: &str) -> Result<Port, String> {
+    let number: i128 = number(text, "use a port number, 1 to 65535; --bind takes the address")?;
+    Port::try_from(number).map_err(|rejected| rejected.to_string())
+}
+
+fn probability(text: &str) -> Result<Probability, String> {
+    let number: f64 = number(text, "use 0.0 (never) to 1.0 (always)")?;
+    Probability::try_from(number).map_err(|rejected| rejected.to_string())
+}
+
+fn millis(text: &str) -> Result<Millis, String> {
+    let number: i128 = number(text, "use whole milliseconds")?;
+    Millis::try_from(number).map_err(|rejected| rejected.to_string())
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    // A hundred years: no clock overflows by adding them.
+    const LONGEST: f64 = 3.2e9;
+    let seconds = number(text, "use seconds, such as 30 or 2.5")?;
+    if (0.0..LONGEST).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("use seconds, 0 or more") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spelling::FLAGS;
+    use super::*;
+
+    fn parsed(line: &str) -> Parsed<Command> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    fn options(line: &str) -> Options {
+        match parsed(line) {
+            Ok(Command::Run(options)) => *options,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn error(line: &str) -> String {
+        parsed(line).expect_err(line).0
+    }
+
+    fn config_path(line: &str) -> PathBuf {
+        match options(line).routes {
+            Routes::File { path, .. } => path,
+            Routes::Flags(plan) => panic!("{line}: {plan:?}"),
+        }
+    }
+
+    #[test]
+    fn a_flag_may_be_written_in_three_ways() {
+        for line in ["--config a.json", "-config a.json", "--config=a.json", "-config=a.json"] {
+            assert_eq!(config_path(line), PathBuf::from("a.json"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_route_without_a_file() {
+        let options = options("-listen 8180 --upstream 127.0.0.1:5432 --latency-ms 50 --drop-rate 0.1 --bind ::1");
+        let Routes::Flags(plan) = options.routes else { panic!("a file") };
+        let route = &plan.routes()[0];
+        assert_eq!(route.listen().to_string(), "[::1]:8180");
+        assert_eq!(route.upstream.to_string(), "127.0.0.1:5432");
+        assert_eq!((route.latency.get(), route.drop_rate.get()), (50, 0.1));
+    }
+
+    #[test]
+    fn quiet_wins_over_verbose_and_says_so() {
+        let options = options("--verbose --quiet --config a");
+        assert_eq!(options.running.log_level, Some(LevelFilter::Error));
+        assert_eq!(options.warnings, ["--quiet wins over --verbose"]);
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_remedy() {
+        for (line, expected) in [
+            ("", "no routes: give --config FILE, or --listen PORT --upstream IP:PORT"),
+            ("--confg a.json", "unknown flag --confg; did you mean --config?"),
+            ("-test-sever --config a", "unknown flag --test-sever; did you mean --test-server?"),
+            ("--frobnicate", "unknown flag --frobnicate"),
+            ("--config", "--config needs a value"),
+            ("--config --verbose", "--config needs a value, but --verbose follows it"),
+            ("--config -quiet", "--config needs a value, but --quiet follows it"),
+            ("--config a --config b", "--config is given twice"),
+            ("--config a --verbose -verbose", "--verbose is given twice"),
+            ("--config a --verbose=yes", "--verbose takes no value"),
+            ("a.json", "unexpected argument `a.json`; a file of routes goes behind --config"),
+            ("--config a -- b", "unexpected argument `b`; a file of routes goes behind --config"),
+            (
+                "--config a --listen 1 --upstream 127.0.0.1:2",
+                "--config and --listen exclude each other: the file's routes are all there are",
+            ),
+            (
+                "--config a --drop-rate 0",
+                "--config and --drop-rate exclude each other: the file's routes are all there are",
+            ),
+            ("--listen 1", "--listen needs --upstream IP:PORT beside it"),
+            ("--upstream 127.0.0.1:1", "--upstream needs --listen PORT beside it"),
+            ("--latency-ms 5", "--latency-ms needs --listen PORT beside it"),
+            ("--listen 0 --upstream 127.0.0.1:1", "--listen 0: port 0 is out of range; use 1 to 65535"),
+            (
+                "--listen 127.0.0.1:80 --upstream 127.0.0.1:1",
+                "--listen 127.0.0.1:80: use a port number, 1 to 65535; --bind takes the address",
+            ),
+            (
+                "--listen 1 --upstream localhost:5",
+                "--upstream localhost:5: `localhost` is a host name; use 127.0.0.1:5",
+            ),
+            (
+                "--listen 1 --upstream 127.0.0.1:2 --drop-rate 1.5",
+                "--drop-rate 1.5: 1.5 is not a probability; use 0.0 (never) to 1.0 (always); 1.5 % is 0.015",
+            ),
+            (
+                "--listen 1 --upstream 127.0.0.1:2 --latency-ms -5",
+                "--latency-ms -5: -5 ms is negative; use whole milliseconds, 0 to 4294967295",
+            ),
+            (
+                "--listen 5 --upstream 127.0.0.1:5",
+                "--upstream 127.0.0.1:5 is the listener itself: connections would go in circles",
+            ),
+            ("--config a --seed -1", "--seed -1: use a whole number, 0 to 18446744073709551615"),
+            ("--config a --max-connections 0", "--max-connections 0: use a whole number, 1 or more"),
+            ("--config a --drain-timeout soon", "--drain-timeout soon: use seconds, such as 30 or 2.5"),
+            ("--config a --drain-timeout inf", "--drain-timeout inf: use seconds, 0 or more"),
+            ("--config a --log-format xml", "--log-format xml: use logfmt or json"),
+            ("--config a --bind localhost", "--bind localhost: `localhost` is not an IP address; use 127.0.0.1"),
+        ] {
+            assert_eq!(error(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_help_fits_a_screen_and_names_every_flag() {
+        assert!(HELP.lines().count() <= 40 && HELP.lines().all(|line| line.len() <= 81));
+        for flag in FLAGS {
+            assert!(HELP.contains(flag), "{flag}");
+        }
+    }
+}
