@@ -11,11 +11,15 @@ use std::process::Command;
 /// rows of their own is held inside as well. `main.rs` and `lib.rs` are roots: everything lies below them, and their
 /// own items are nobody's to name.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("cli", &["logging", "plan"]),
+    (
+        "run",
+        &["cli", "config", "dice", "event", "limits", "logging", "plan", "proxy", "signals", "stop", "test_server"],
+    ),
+    ("cli", &["config", "logging", "plan"]),
     ("config", &["plan"]),
     ("test_server", &["threads"]),
-    ("proxy", &["dice", "event", "limits", "plan", "stop", "threads"]),
-    ("event", &["plan"]),
+    ("proxy", &["dice", "event", "plan", "stop", "threads"]),
+    ("event", &["limits", "plan"]),
     ("dice", &["plan"]),
     ("plan", &[]),
     // The cellar.
@@ -25,15 +29,19 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("stop", &[]),
     ("threads", &[]),
     // Inside the proxy, its own cellar last.
-    ("proxy::supervisor", &["proxy::listener", "proxy::link", "proxy::roster", "proxy::slots", "proxy::watch"]),
-    ("proxy::listener", &["proxy::connection", "proxy::link", "proxy::roster", "proxy::slots", "proxy::watch"]),
-    ("proxy::connection", &["proxy::pump", "proxy::link", "proxy::roster", "proxy::slots", "proxy::watch"]),
-    ("proxy::pump", &["proxy::relay", "proxy::link", "proxy::watch"]),
-    ("proxy::relay", &["proxy::link", "proxy::watch"]),
-    ("proxy::roster", &["proxy::link"]),
-    ("proxy::link", &[]),
-    ("proxy::slots", &[]),
-    ("proxy::watch", &[]),
+    ("proxy::supervisor", &["proxy::listener", "proxy::places", "proxy::roster", "proxy::shared"]),
+    ("proxy::listener", &["proxy::client", "proxy::connection", "proxy::places", "proxy::shared", "proxy::wait"]),
+    ("proxy::connection", &["proxy::client", "proxy::dial", "proxy::places", "proxy::pump", "proxy::roster"]),
+    ("proxy::pump", &["proxy::client", "proxy::relay", "proxy::reset", "proxy::wait"]),
+    ("proxy::relay", &["proxy::wait"]),
+    ("proxy::dial", &["proxy::client", "proxy::reset"]),
+    ("proxy::shared", &["proxy::places", "proxy::roster"]),
+    ("proxy::roster", &["proxy::client"]),
+    ("proxy::client", &["proxy::presence", "proxy::reset", "proxy::wait"]),
+    ("proxy::places", &[]),
+    ("proxy::presence", &[]),
+    ("proxy::reset", &[]),
+    ("proxy::wait", &[]),
 ];
 
 /// Modules that get time, randomness and bytes handed in, so that their tests need neither a socket nor a sleep.

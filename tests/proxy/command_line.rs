@@ -1,0 +1,114 @@
+//! What a user meets before anything runs: help, versions, mistakes, and exit codes.
+
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output};
+
+use crate::harness::{Setup, echoes, own_ip, serve_echo};
+
+fn chaos_proxy(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_chaos-proxy")).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    let help = chaos_proxy(&["--help"]);
+    assert!(help.status.success() && text(&help.stdout).starts_with("chaos-proxy: ") && help.stderr.is_empty());
+    let version = chaos_proxy(&["-version"]);
+    assert_eq!(text(&version.stdout), concat!("chaos-proxy ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn a_usage_error_is_exit_2() {
+    let output = chaos_proxy(&["--confg", "x"]);
+    assert_eq!(output.status.code(), Some(2));
+    let expected = "chaos-proxy: unknown flag --confg; did you mean --config?\ntry `chaos-proxy --help`\n";
+    assert_eq!(text(&output.stderr), expected);
+}
+
+#[test]
+fn a_config_error_is_exit_2() {
+    for file in ["configs/invalid/invalid_zero_port.json", "configs/there_is_no_such_file.json"] {
+        for check in [&[][..], &["--check"]] {
+            let output = chaos_proxy(&[&["--config", file][..], check].concat());
+            assert_eq!(output.status.code(), Some(2), "{file}");
+            assert!(text(&output.stderr).contains(file), "{}", text(&output.stderr));
+        }
+    }
+}
+
+#[test]
+fn check_opens_nothing() {
+    let ip = own_ip();
+    let holder = TcpListener::bind((ip, 8180)).unwrap();
+    let output = chaos_proxy(&["--check", "--bind", &ip.to_string(), "--listen=8180", "-upstream=127.0.0.1:1"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "ok: 1 route\n"));
+    drop(holder);
+}
+
+#[test]
+fn ready_is_said_once_every_port_takes_connections() {
+    let setup = Setup::new().route(8182, 9090, "").route(8180, 9090, "").route(8181, 9090, "");
+    serve_echo(setup.upstream());
+    let proxy = setup.start();
+    assert_eq!(proxy.ready, format!("ready pid={} ports=8182,8180,8181", proxy.pid()));
+    assert!([8180, 8181, 8182].into_iter().all(|port| echoes(&proxy.connect_to(port), b"ready")));
+}
+
+#[test]
+fn a_port_in_use_is_exit_1_and_nothing_runs() {
+    let setup = Setup::new().route(8180, 9090, "").route(8181, 9090, "").route(8182, 9090, "");
+    let ip = setup.ip();
+    let _holder = TcpListener::bind((ip, 8181)).unwrap();
+    let mut proxy = setup.launch();
+    assert_eq!((proxy.wait(), &*proxy.ready), (1, ""));
+    proxy.logged(&["level=error", "can't listen", "port=8181", "Address already in use", "hint="]);
+    assert!(proxy.lines(&["msg=listening"]).is_empty());
+    assert!(TcpStream::connect((ip, 8180)).is_err());
+}
+
+#[test]
+fn a_route_needs_no_file() {
+    let ip = own_ip();
+    let upstream = TcpListener::bind((ip, 9090)).unwrap();
+    let upstream_addr = format!("{ip}:9090");
+    serve_echo(upstream);
+    let setup = Setup::new();
+    let proxy = setup.args(["--listen", "8180", "--upstream", &upstream_addr, "--bind", &ip.to_string()]).start();
+    let client = TcpStream::connect((ip, 8180)).unwrap();
+    assert!(echoes(&client, b"no file"));
+    drop(proxy);
+}
+
+#[test]
+fn the_test_server_answers_behind_every_route() {
+    let setup = Setup::new().route(8180, 3000, "").route(8181, 3001, "").route(8182, 3000, "");
+    let ip = setup.ip();
+    let mut proxy = setup.args(["--test-server"]).start();
+    for (port, upstream) in [(8180, 3000), (8181, 3001), (8182, 3000)] {
+        let answer = http_get(&proxy.connect_to(port));
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(&format!("{ip}:{upstream}")), "{answer}");
+    }
+    assert_eq!(proxy.stop(), 0);
+}
+
+#[test]
+fn a_test_server_that_cannot_be_is_exit_1() {
+    let setup = Setup::new().route(8180, 3000, "");
+    let _holder = TcpListener::bind((setup.ip(), 3000)).unwrap();
+    let mut proxy = setup.args(["--test-server"]).launch();
+    let expected = format!("{}:3000", proxy.ip);
+    assert_eq!(proxy.wait(), 1);
+    proxy.logged(&["can't start", &expected]);
+}
+
+fn http_get(mut stream: &TcpStream) -> String {
+    use std::io::{Read, Write};
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}

@@ -1,0 +1,132 @@
+//! SIGINT and SIGTERM: nobody new, everybody to their end, and a deadline for those who have none.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{Ending, accept, echoes, ending, met, one_route, serve_echo};
+
+#[test]
+fn an_idle_proxy_ends_at_once() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut proxy = one_route("").start();
+        proxy.signal(signal);
+        assert_eq!(proxy.wait(), 0);
+        proxy.logged(&["msg=drained"]);
+    }
+}
+
+#[test]
+fn newcomers_are_refused_and_those_in_flight_run_to_their_end() {
+    let setup = one_route("");
+    serve_echo(setup.upstream());
+    let mut proxy = setup.start();
+    let client = proxy.connect();
+    assert!(echoes(&client, b"before"));
+    proxy.signal(Signal::SIGTERM);
+    let refused = until_refused(|| TcpStream::connect(proxy.addr(8180)));
+    assert!(refused < Duration::from_millis(100), "{refused:?}");
+    assert!(echoes(&client, b"after"));
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    assert_eq!(proxy.wait(), 0);
+    proxy.logged(&["draining, no new connections", "left="]);
+}
+
+/// How long connections still go in. On an idle machine it is a fraction of a millisecond; the best of several tries
+/// says what the proxy does, the others what else ran at the time.
+fn until_refused(connect: impl Fn() -> std::io::Result<TcpStream>) -> Duration {
+    let began = Instant::now();
+    while connect().is_ok() {}
+    began.elapsed()
+}
+
+#[test]
+fn whoever_is_in_the_delay_or_in_the_backlog_is_served() {
+    let setup = one_route(r#""latencyMs": 500"#).args(["--max-connections", "2"]);
+    let upstream = setup.upstream();
+    let mut proxy = setup.start();
+    let clients: Vec<_> = (0..6).map(|_| proxy.connect()).collect();
+    proxy.logged(&["connection opened", "conn=2 "]);
+    proxy.signal(Signal::SIGINT);
+    for mut client in &clients {
+        client.write_all(b"ask").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+    }
+    for _ in &clients {
+        let mut server = accept(&upstream);
+        assert_eq!(ending(&server), Ending::Fin(b"ask".to_vec()));
+        server.write_all(b"tell").unwrap();
+    }
+    for client in &clients {
+        assert_eq!(ending(client), Ending::Fin(b"tell".to_vec()));
+    }
+    assert_eq!(proxy.wait(), 0);
+}
+
+#[test]
+fn the_deadline_cuts_what_is_left_and_counts_it() {
+    let setup = one_route("").args(["--drain-timeout", "0.3"]);
+    let upstream = setup.upstream();
+    let mut proxy = setup.start();
+    let (clients, servers): (Vec<_>, Vec<_>) = (0..3).map(|_| met(&proxy, &upstream)).unzip();
+    // One in the middle of nothing, one half-closed, one with its hands full.
+    clients[1].shutdown(Shutdown::Write).unwrap();
+    clients[2].set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    while (&clients[2]).write(&[1; 65_536]).is_ok() {}
+    assert_eq!(proxy.stop(), 1);
+    proxy.logged(&["drain cut short", "cut=3"]);
+    assert_eq!(proxy.lines(&["connection closed", "why=cut"]).len(), 3);
+    // A FIN would pass for the end of an answer.
+    assert!(clients.iter().all(|client| ending(client) == Ending::Reset));
+    assert_eq!(ending(&servers[0]), Ending::Reset);
+}
+
+#[test]
+fn a_deadline_that_nobody_needs_is_not_waited_for() {
+    let mut proxy = one_route("").args(["--drain-timeout", "3600"]).start();
+    assert_eq!(proxy.stop(), 0);
+}
+
+#[test]
+fn a_second_signal_cuts_at_once_and_names_itself_in_the_exit_code() {
+    for (second, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+        for keys in ["", r#""latencyMs": 3600000"#, r#""dropRate": 1.0, "dropMode": "hang""#] {
+            let setup = one_route(keys);
+            let _upstream = setup.upstream();
+            let mut proxy = setup.start();
+            let client = proxy.connect();
+            proxy.logged(&["connection opened"]);
+            proxy.signal(Signal::SIGTERM);
+            proxy.logged(&["draining"]);
+            proxy.signal(second);
+            assert_eq!(proxy.wait(), code);
+            assert_eq!(ending(&client), Ending::Reset, "{keys}");
+        }
+    }
+}
+
+#[test]
+fn how_many_are_left_is_told_now_and_then() {
+    let setup = one_route("");
+    let upstream = setup.upstream();
+    let mut proxy = setup.start();
+    let mut client = proxy.connect();
+    let server = accept(&upstream);
+    proxy.signal(Signal::SIGTERM);
+    proxy.logged(&["still draining", "left=1"]);
+    drop(server);
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    drop(client);
+    assert_eq!(proxy.wait(), 0);
+}
+
+/// As a shell starts what is to run in the background: with SIGINT ignored, and under nohup with SIGHUP ignored too.
+#[test]
+fn it_can_be_interrupted_in_the_background_of_a_script() {
+    let mut proxy = one_route("").args(["--quiet"]).start_from_a_script();
+    proxy.signal(Signal::SIGINT);
+    assert_eq!(proxy.wait(), 0);
+}

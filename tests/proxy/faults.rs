@@ -1,0 +1,185 @@
+//! The faults that were asked for, and nothing but those.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Ending, Proxy, Setup, accept, ending, is_untouched, one_route, reset, serve_echo};
+
+#[test]
+fn a_closed_drop_is_a_clean_end_even_behind_unread_data() {
+    let setup = one_route(r#""dropRate": 1.0"#);
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    let mut client = proxy.connect();
+    client.write_all(&[1; 100_000]).unwrap();
+    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    drop(client);
+    proxy.logged(&["fault injected", "conn=1 ", "fault=drop mode=close"]);
+    proxy.logged(&["connection closed", "conn=1 ", "bytes_up=0 bytes_down=0", "why=dropped"]);
+    assert!(is_untouched(&upstream));
+}
+
+#[test]
+fn a_reset_drop_is_a_reset() {
+    let setup = one_route(r#""dropRate": 1.0, "dropMode": "reset""#);
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    assert_eq!(ending(&proxy.connect()), Ending::Reset);
+    proxy.logged(&["fault injected", "fault=drop mode=reset"]);
+    proxy.logged(&["connection closed", "why=dropped"]);
+    assert!(is_untouched(&upstream));
+}
+
+#[test]
+fn a_hanging_drop_is_silent_until_the_client_leaves() {
+    let setup = one_route(r#""dropRate": 1.0, "dropMode": "hang""#);
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    let mut client = proxy.connect();
+    // More than the kernels would hold for someone who does not read.
+    client.write_all(&vec![1; 32 << 20]).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    proxy.logged(&["fault injected", "fault=drop mode=hang"]);
+    client.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let silence = client.read(&mut [0]).unwrap_err();
+    assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock);
+    assert!(proxy.lines(&["connection closed"]).is_empty(), "it only half-closed");
+    drop(client);
+    proxy.logged(&["connection closed", "conn=1 ", "why=dropped"]);
+
+    reset(proxy.connect());
+    proxy.logged(&["connection closed", "conn=2 ", "why=dropped"]);
+    assert!(is_untouched(&upstream));
+}
+
+/// Which of the connections 1 to `count` of port `port` are dropped.
+fn dropped(proxy: &Proxy, port: u16, count: usize) -> Vec<usize> {
+    let met = |_: &usize| ending(&proxy.connect_to(port)) == Ending::Fin(Vec::new());
+    (1..=count).filter(met).collect()
+}
+
+/// Routes to an upstream that answers each connection with one byte: what comes without it was dropped.
+fn greeted(setup: Setup) -> Proxy {
+    let upstream = setup.upstream();
+    std::thread::spawn(move || {
+        for mut stream in upstream.incoming().map_while(Result::ok) {
+            let _ = stream.write_all(b"!");
+        }
+    });
+    setup.start()
+}
+
+/// With 1,000 connections at 0.3 the number of drops has mean 300 and standard deviation sqrt(1000 * 0.3 * 0.7) = 14.5:
+/// five of those either way are 73. The seed is fixed, so that this passes always or never.
+#[test]
+fn the_drop_rate_is_kept() {
+    let proxy = greeted(one_route(r#""dropRate": 0.3"#).args(["--seed", "1"]));
+    let drops = dropped(&proxy, 8180, 1000).len();
+    assert!(drops.abs_diff(300) < 73, "{drops}");
+}
+
+#[test]
+fn the_same_seed_drops_the_same_connections_whatever_stands_beside_the_route() {
+    let half = r#""dropRate": 0.5"#;
+    let alone = greeted(one_route(half).args(["--seed", "7"]));
+    let among = Setup::new().route(8170, 9090, half).route(8180, 9090, half).route(8190, 9090, half);
+    let among = greeted(among.args(["--seed", "7"]));
+    let elsewhere = Setup::new().route(8170, 9090, r#""dropRate": 0.5, "name": "8180""#);
+    let elsewhere = greeted(elsewhere.args(["--seed", "7"]));
+    let other_seed = greeted(one_route(half).args(["--seed", "8"]));
+
+    let first = dropped(&alone, 8180, 64);
+    // What connections of the neighbours do is nothing to this route.
+    assert_ne!(dropped(&among, 8170, 64), first);
+    assert_eq!(dropped(&among, 8180, 64), first);
+    assert_eq!(dropped(&elsewhere, 8170, 64), first, "a route is known by its name");
+    assert_ne!(dropped(&other_seed, 8180, 64), first);
+}
+
+#[test]
+fn a_seed_that_was_drawn_can_be_given() {
+    let half = r#""dropRate": 0.5"#;
+    let drawn = greeted(one_route(half));
+    let line = drawn.logged(&["msg=starting"]);
+    let seed = line.split("seed=").nth(1).unwrap().split(' ').next().unwrap();
+    let given = greeted(one_route(half).args(["--seed", seed]));
+    assert_eq!(dropped(&drawn, 8180, 64), dropped(&given, 8180, 64));
+}
+
+/// The client's clock starts before the accept, so that what it measures may only be longer.
+#[test]
+fn neither_direction_is_ever_early() {
+    const LATENCY: Duration = Duration::from_millis(60);
+    let setup = one_route(r#""latencyMs": 60"#);
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    for number in 1..=20 {
+        let began = Instant::now();
+        let mut client = proxy.connect();
+        client.write_all(b"c").unwrap();
+        let mut server = accept(&upstream);
+        server.write_all(b"s").unwrap();
+        let mut byte = [0];
+        client.read_exact(&mut byte).unwrap();
+        assert!(byte == *b"s" && began.elapsed() >= LATENCY);
+        server.read_exact(&mut byte).unwrap();
+        assert!(byte == *b"c" && began.elapsed() >= LATENCY);
+        proxy.logged(&["fault injected", &format!("conn={number} "), "fault=latency latency_ms=60"]);
+    }
+}
+
+#[test]
+fn connections_are_delayed_side_by_side() {
+    let setup = one_route(r#""latencyMs": 1000"#);
+    serve_echo(setup.upstream());
+    let proxy = setup.start();
+    let began = Instant::now();
+    let clients: Vec<_> = (0..50).map(|_| proxy.connect()).collect();
+    for mut client in &clients {
+        client.write_all(b"x").unwrap();
+    }
+    for mut client in &clients {
+        client.read_exact(&mut [0]).unwrap();
+    }
+    // One after the other they would take 50 s.
+    assert!(began.elapsed() < Duration::from_secs(25));
+}
+
+#[test]
+fn a_client_that_leaves_during_the_delay_frees_everything_at_once() {
+    let setup = one_route(r#""latencyMs": 3600000"#);
+    let upstream = setup.upstream();
+    let mut proxy = setup.start();
+
+    let mut closes = proxy.connect();
+    closes.write_all(b"a request that nobody waits for").unwrap();
+    let server = accept(&upstream);
+    drop(closes);
+    proxy.logged(&["connection closed", "conn=1 ", "why=\"client left\""]);
+    assert_eq!(ending(&server), Ending::Fin(Vec::new()));
+
+    let resets = proxy.connect();
+    let server = accept(&upstream);
+    reset(resets);
+    proxy.logged(&["connection closed", "conn=2 ", "why=\"client reset\""]);
+    assert_eq!(ending(&server), Ending::Reset);
+    assert_eq!(proxy.stop(), 0);
+}
+
+#[test]
+fn a_client_that_half_closes_during_the_delay_has_not_left() {
+    let setup = one_route(r#""latencyMs": 400"#);
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    for request in [&b"request"[..], b""] {
+        let mut client = proxy.connect();
+        client.write_all(request).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut server = accept(&upstream);
+        assert_eq!(ending(&server), Ending::Fin(request.to_vec()));
+        server.write_all(b"answer").unwrap();
+        drop(server);
+        assert_eq!(ending(&client), Ending::Fin(b"answer".to_vec()));
+    }
+}

@@ -1,0 +1,284 @@
+//! Bytes, ends of stream and resets go through as if nothing were in between.
+
+use std::hash::Hasher;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use crate::harness::{
+    Ending, PATIENCE, Setup, accept, echoes, ending, impatient, is_untouched, met, one_route, reset, serve_echo,
+};
+
+#[test]
+fn each_port_leads_to_its_own_upstream() {
+    let setup = Setup::new().route(8180, 3000, "").route(8181, 3001, "").route(8182, 3002, "");
+    let upstreams = [3000, 3001, 3002].map(|port| TcpListener::bind((setup.ip(), port)).unwrap());
+    let proxy = setup.start();
+    for (port, upstream) in [8180, 8181, 8182].into_iter().zip(&upstreams) {
+        let client = proxy.connect_to(port);
+        accept(upstream).write_all(&port.to_be_bytes()).unwrap();
+        assert_eq!(ending(&client), Ending::Fin(port.to_be_bytes().to_vec()));
+    }
+    assert!(upstreams.iter().all(is_untouched));
+}
+
+#[test]
+fn ipv6_works_on_both_sides() {
+    let upstream = TcpListener::bind("[::1]:0").unwrap();
+    // Nobody else gets this port while we hold a listener on it, and the IPv4 side of it is free to be listened on.
+    let port = upstream.local_addr().unwrap().port();
+    let setup = Setup::new();
+    let ip = setup.ip();
+    let setup = setup
+        .args(["--verbose"])
+        .raw_route(&format!(r#"{{"localPort": {port}, "bind": "{ip}", "upstream": "[::1]:{port}"}}"#));
+    let proxy = setup.start();
+    serve_echo(upstream);
+    assert!(echoes(&proxy.connect_to(port), b"over"));
+}
+
+/// A stream of bytes that is cheap to make, never repeats, and differs by seed.
+struct Noise(fastrand::Rng);
+
+impl Noise {
+    const BYTES: usize = 64 << 20;
+
+    fn chunks(seed: u64) -> impl Iterator<Item = Vec<u8>> {
+        let mut noise = Self(fastrand::Rng::with_seed(seed));
+        (0..Self::BYTES / 65_536).map(move |_| {
+            let mut chunk = vec![0; 65_536];
+            noise.0.fill(&mut chunk);
+            chunk
+        })
+    }
+
+    fn send(seed: u64, mut stream: &TcpStream) {
+        Self::chunks(seed).for_each(|chunk| stream.write_all(&chunk).unwrap());
+        stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    fn hash(seed: u64) -> u64 {
+        let mut hasher = std::hash::DefaultHasher::new();
+        Self::chunks(seed).for_each(|chunk| hasher.write(&chunk));
+        hasher.finish()
+    }
+}
+
+fn hash_of_all(mut stream: &TcpStream) -> u64 {
+    let (mut hasher, mut buffer) = (std::hash::DefaultHasher::new(), vec![0; 65_536]);
+    loop {
+        match stream.read(&mut buffer).unwrap() {
+            0 => return hasher.finish(),
+            read => hasher.write(&buffer[..read]),
+        }
+    }
+}
+
+#[test]
+fn data_is_intact_both_ways_at_once() {
+    let setup = one_route("");
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    let client = proxy.connect();
+    let server = accept(&upstream);
+    thread::scope(|scope| {
+        scope.spawn(|| Noise::send(1, &client));
+        scope.spawn(|| Noise::send(2, &server));
+        let up = scope.spawn(|| hash_of_all(&server));
+        let down = scope.spawn(|| hash_of_all(&client));
+        assert_eq!(up.join().unwrap(), Noise::hash(1));
+        assert_eq!(down.join().unwrap(), Noise::hash(2));
+    });
+    let bytes = Noise::BYTES;
+    proxy.logged(&["connection closed", &format!("bytes_up={bytes} bytes_down={bytes}")]);
+}
+
+#[test]
+fn a_half_closed_client_still_gets_its_answer() {
+    let setup = one_route("");
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    let mut client = proxy.connect();
+    client.write_all(b"question").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let mut server = accept(&upstream);
+    assert_eq!(ending(&server), Ending::Fin(b"question".to_vec()));
+    server.write_all(b"answer").unwrap();
+    drop(server);
+    assert_eq!(ending(&client), Ending::Fin(b"answer".to_vec()));
+    proxy.logged(&["connection closed", "bytes_up=8 bytes_down=6", "why=\"client closed\""]);
+}
+
+#[test]
+fn a_half_closed_upstream_still_hears_the_client() {
+    let setup = one_route("");
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    let mut client = proxy.connect();
+    let server = accept(&upstream);
+    server.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    client.write_all(b"last words").unwrap();
+    drop(client);
+    assert_eq!(ending(&server), Ending::Fin(b"last words".to_vec()));
+    proxy.logged(&["connection closed", "why=\"upstream closed\""]);
+}
+
+#[test]
+fn a_reset_on_one_side_becomes_a_reset_on_the_other() {
+    let setup = one_route("");
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+
+    let (client, server) = met(&proxy, &upstream);
+    reset(client);
+    assert_eq!(ending(&server), Ending::Reset);
+    proxy.logged(&["connection closed", "conn=1 ", "why=\"client reset\""]);
+
+    let (client, server) = met(&proxy, &upstream);
+    reset(server);
+    assert_eq!(ending(&client), Ending::Reset);
+    proxy.logged(&["connection closed", "conn=2 ", "why=\"upstream reset\""]);
+}
+
+#[test]
+fn a_reset_travels_after_a_half_close_too() {
+    let setup = one_route("");
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+
+    let (client, server) = met(&proxy, &upstream);
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&server), b"");
+    reset(client);
+    // The server has nothing to read any more; its next write is answered with the reset that has come.
+    assert!(writes_fail(&server));
+    proxy.logged(&["connection closed", "conn=1 ", "why=\"client reset\""]);
+
+    let (client, server) = met(&proxy, &upstream);
+    server.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&client), b"");
+    reset(server);
+    assert!(writes_fail(&client));
+    proxy.logged(&["connection closed", "conn=2 ", "why=\"upstream reset\""]);
+}
+
+/// Neither side reads, so the proxy stands with its hands full in both directions; a reset is noticed all the same.
+#[test]
+fn a_reset_is_noticed_while_nobody_reads() {
+    let setup = one_route("");
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    for (number, client_resets) in [(1, true), (2, false)] {
+        let (client, server) = met(&proxy, &upstream);
+        fill(&client);
+        fill(&server);
+        let (leaver, other, why) =
+            if client_resets { (client, server, "client reset") } else { (server, client, "upstream reset") };
+        reset(leaver);
+        assert!(!matches!(ending_after_data(&other), Ending::Fin(_)));
+        proxy.logged(&["connection closed", &format!("conn={number} "), &format!("why={why:?}")]);
+    }
+}
+
+/// The two pumps race for the news: a write that meets the reset takes it from the other's read, which then sees an end
+/// of stream that is none. The client here runs the same race, so one of its two has to be told; had a FIN come first,
+/// its write would fail with a broken pipe instead (`tcp_reset` in `net/ipv4/tcp_input.c`).
+#[test]
+fn a_reset_under_traffic_never_looks_like_an_end() {
+    let setup = one_route("");
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    for round in 0..300 {
+        let (client, server) = (proxy.connect(), accept(&upstream));
+        let (write_met, read_met) = thread::scope(|scope| {
+            let writer = scope.spawn(|| (0..).find_map(|_| (&client).write_all(&[7; 512]).err()));
+            (&server).read_exact(&mut [0; 2048]).unwrap();
+            reset(server);
+            let read_met = ending(&client);
+            (writer.join().unwrap().unwrap().kind(), read_met)
+        });
+        let told = write_met == ErrorKind::ConnectionReset || read_met == Ending::Reset;
+        assert!(told, "round {round}: {write_met}, {read_met:?}");
+    }
+}
+
+#[test]
+fn an_upstream_that_refuses_resets_the_client_at_once() {
+    let proxy = one_route(r#""latencyMs": 3600000"#).start();
+    assert_eq!(ending(&proxy.connect()), Ending::Reset);
+    proxy.logged(&["upstream unreachable", "conn=1 ", "refused"]);
+    proxy.logged(&["connection closed", "conn=1 ", "why=\"upstream unreachable\""]);
+}
+
+/// An upstream whose backlog is full drops each SYN: it neither accepts nor refuses.
+#[test]
+fn an_upstream_that_never_answers_is_given_up_and_stalls_nobody() {
+    let setup = one_route(r#""connectTimeoutMs": 300"#);
+    let upstream = setup.upstream();
+    rustix::net::listen(&upstream, 0).unwrap();
+    let addr = upstream.local_addr().unwrap();
+    let full: Vec<_> =
+        (0..4).map_while(|_| TcpStream::connect_timeout(&addr, Duration::from_millis(100)).ok()).collect();
+    assert!(full.len() < 4, "the backlog takes no more");
+    let proxy = setup.start();
+    let clients: Vec<_> = (0..20).map(|_| proxy.connect()).collect();
+    for (client, number) in clients.iter().zip(1..) {
+        assert_eq!(ending(client), Ending::Reset);
+        proxy.logged(&[
+            "upstream unreachable",
+            &format!("conn={number} "),
+            "no answer within connectTimeoutMs, 300 ms",
+        ]);
+    }
+}
+
+#[test]
+fn a_client_that_leaves_ends_the_dial() {
+    let setup = one_route(r#""connectTimeoutMs": 3600000"#);
+    let upstream = setup.upstream();
+    rustix::net::listen(&upstream, 0).unwrap();
+    let addr = upstream.local_addr().unwrap();
+    let _full: Vec<_> =
+        (0..4).map_while(|_| TcpStream::connect_timeout(&addr, Duration::from_millis(100)).ok()).collect();
+    let mut proxy = setup.start();
+    drop(proxy.connect());
+    proxy.logged(&["connection closed", "why=\"client left\""]);
+    assert_eq!(proxy.stop(), 0);
+}
+
+fn read_all(mut stream: &TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// Writes until nothing more goes in.
+fn fill(stream: &TcpStream) {
+    stream.set_nonblocking(true).unwrap();
+    let mut idle_since = std::time::Instant::now();
+    // What the kernels hold is not known from outside: full is when a quarter of a second makes no room.
+    while idle_since.elapsed() < Duration::from_millis(250) {
+        if { stream }.write(&[1; 65_536]).is_ok() {
+            idle_since = std::time::Instant::now();
+        }
+    }
+    stream.set_nonblocking(false).unwrap();
+}
+
+fn ending_after_data(stream: &TcpStream) -> Ending {
+    impatient(stream.try_clone().unwrap());
+    ending(stream)
+}
+
+fn writes_fail(mut stream: &TcpStream) -> bool {
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while std::time::Instant::now() < deadline {
+        if stream.write(b"anyone?").is_err() {
+            return true;
+        }
+    }
+    false
+}

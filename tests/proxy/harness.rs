@@ -1,0 +1,328 @@
+//! Starts the real binary on an address of its own, so that tests run side by side on the same ports, and waits for
+//! what it says. No test sleeps: whatever is waited for has a condition, and [`PATIENCE`] turns a hang into a failure.
+
+use std::fmt::Display;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio, id};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// Far more than anything here takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An address of the loopback network that no other test has: the process's number and a count.
+pub fn own_ip() -> Ipv4Addr {
+    static COUNT: AtomicU8 = AtomicU8::new(1);
+    let [high, low] = (id() as u16).to_be_bytes();
+    Ipv4Addr::new(127, high, low, COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A run that is being put together.
+pub struct Setup {
+    ip: Ipv4Addr,
+    routes: Vec<String>,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    launcher: Vec<String>,
+}
+
+/// A run on one route, port 8180, to the upstream at port 9090; `keys` are more keys of that route, in JSON.
+pub fn one_route(keys: &str) -> Setup {
+    Setup::new().route(8180, 9090, keys)
+}
+
+impl Setup {
+    pub fn new() -> Self {
+        Self { ip: own_ip(), routes: Vec::new(), args: Vec::new(), env: Vec::new(), launcher: Vec::new() }
+    }
+
+    pub fn ip(&self) -> Ipv4Addr {
+        self.ip
+    }
+
+    pub fn route(mut self, port: u16, upstream: u16, keys: &str) -> Self {
+        let ip = self.ip;
+        let comma = if keys.is_empty() { "" } else { ", " };
+        let upstream = format!(r#""upstream": "{ip}:{upstream}""#);
+        self.routes.push(format!(r#"{{"localPort": {port}, "bind": "{ip}", {upstream}{comma}{keys}}}"#));
+        self
+    }
+
+    /// A route in the config's own words.
+    pub fn raw_route(mut self, route: &str) -> Self {
+        self.routes.push(route.to_owned());
+        self
+    }
+
+    pub fn args<T: Display>(mut self, args: impl IntoIterator<Item = T>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.to_string()));
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Listens where a route of port 9090 connects to.
+    pub fn upstream(&self) -> TcpListener {
+        TcpListener::bind((self.ip, 9090)).unwrap()
+    }
+
+    fn spawn(&self) -> Child {
+        let words = self.launcher.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_chaos-proxy")]);
+        let words: Vec<&str> = words.collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).args(self.config_args()).args(&self.args);
+        command.env_remove("RUST_LOG").envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Without routes there is no file: they are in the flags then.
+    fn config_args(&self) -> Vec<String> {
+        if self.routes.is_empty() {
+            return Vec::new();
+        }
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.json", self.ip));
+        fs::write(&path, format!("[{}]", self.routes.join(",\n"))).unwrap();
+        vec!["--config".to_owned(), path.display().to_string()]
+    }
+
+    /// Starts it and waits until it is ready.
+    pub fn start(self) -> Proxy {
+        let proxy = self.launch();
+        assert!(proxy.ready.starts_with("ready "), "not ready:\n{}", proxy.log_text());
+        proxy
+    }
+
+    /// Starts it as a script does in the background, under nohup: with SIGINT and SIGHUP ignored.
+    pub fn start_from_a_script(mut self) -> Proxy {
+        self.launcher = ["sh", "-c", "trap '' INT HUP; exec \"$0\" \"$@\""].map(str::to_owned).to_vec();
+        self.start()
+    }
+
+    /// Starts it, with nobody reading its log until [`Proxy::read_log`].
+    pub fn start_unread(self) -> (Proxy, ChildStderr) {
+        let mut child = self.spawn();
+        let stderr = child.stderr.take().unwrap();
+        let ready = first_line(&mut child);
+        (Proxy { child, ready, ip: self.ip, log: Log::default() }, stderr)
+    }
+
+    /// Starts it, and waits until it is ready or has ended.
+    pub fn launch(self) -> Proxy {
+        let mut child = self.spawn();
+        let log = Log::default();
+        log.follow(child.stderr.take().unwrap());
+        let ready = first_line(&mut child);
+        Proxy { child, ready, ip: self.ip, log }
+    }
+}
+
+fn first_line(child: &mut Child) -> String {
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+/// A running binary; killed when it is dropped.
+pub struct Proxy {
+    child: Child,
+    /// The first line of its stdout.
+    pub ready: String,
+    pub ip: Ipv4Addr,
+    log: Log,
+}
+
+impl Proxy {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn addr(&self, port: u16) -> SocketAddr {
+        SocketAddrV4::new(self.ip, port).into()
+    }
+
+    /// Connects to port 8180.
+    pub fn connect(&self) -> TcpStream {
+        self.connect_to(8180)
+    }
+
+    pub fn connect_to(&self, port: u16) -> TcpStream {
+        impatient(TcpStream::connect(self.addr(port)).unwrap())
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), signal).unwrap();
+    }
+
+    /// Waits for the end and returns the exit code.
+    pub fn wait(&mut self) -> i32 {
+        let deadline = Instant::now() + PATIENCE;
+        let status: ExitStatus = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it does not end:\n{}", self.log_text());
+            thread::yield_now();
+        };
+        self.log.wait_for_end();
+        status.code().unwrap()
+    }
+
+    /// SIGTERM, and the exit code.
+    pub fn stop(&mut self) -> i32 {
+        self.signal(Signal::SIGTERM);
+        self.wait()
+    }
+
+    /// Waits for a log line that has all of `parts` in it, and returns it.
+    pub fn logged(&self, parts: &[&str]) -> String {
+        self.log.wait_for(|line| parts.iter().all(|part| line.contains(part)), &format!("{parts:?}"))
+    }
+
+    /// The log lines so far that have all of `parts` in them.
+    pub fn lines(&self, parts: &[&str]) -> Vec<String> {
+        let lines = self.log.lines();
+        lines.into_iter().filter(|line| parts.iter().all(|part| line.contains(part))).collect()
+    }
+
+    pub fn log_text(&self) -> String {
+        self.log.lines().join("\n")
+    }
+
+    /// Has the log read from here on.
+    pub fn read_log(&self, stderr: ChildStderr) {
+        self.log.follow(stderr);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<(Mutex<Lines>, Condvar)>);
+
+#[derive(Default)]
+struct Lines {
+    lines: Vec<String>,
+    /// Whether somebody still reads more of them.
+    open: bool,
+}
+
+impl Log {
+    fn follow(&self, stderr: ChildStderr) {
+        let log = self.clone();
+        log.change(|lines| lines.open = true);
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                log.change(|lines| lines.lines.push(line));
+            }
+            log.change(|lines| lines.open = false);
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Lines)) {
+        change(&mut self.0.0.lock().unwrap());
+        self.0.1.notify_all();
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.0.lock().unwrap().lines.clone()
+    }
+
+    fn wait_for(&self, wanted: impl Fn(&str) -> bool, what: &str) -> String {
+        let (lines, changed) = &*self.0;
+        let missing = |lines: &mut Lines| !lines.lines.iter().any(|line| wanted(line)) && lines.open;
+        let (lines, _) = changed.wait_timeout_while(lines.lock().unwrap(), PATIENCE, missing).unwrap();
+        let found = lines.lines.iter().find(|line| wanted(line));
+        found.unwrap_or_else(|| panic!("no {what} in the log:\n{}", lines.lines.join("\n"))).clone()
+    }
+
+    fn wait_for_end(&self) {
+        let (lines, changed) = &*self.0;
+        drop(changed.wait_timeout_while(lines.lock().unwrap(), PATIENCE, |lines| lines.open).unwrap());
+    }
+}
+
+/// A stream on which a test fails instead of hanging.
+pub fn impatient(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// The next connection that reaches an upstream.
+pub fn accept(upstream: &TcpListener) -> TcpStream {
+    let patience = Timespec::try_from(PATIENCE).unwrap();
+    let ready = poll(&mut [PollFd::new(upstream, PollFlags::IN)], Some(&patience));
+    assert_eq!(ready, Ok(1), "nobody connects to the upstream");
+    impatient(upstream.accept().unwrap().0)
+}
+
+/// Both ends of a connection that has been forwarding already.
+pub fn met(proxy: &Proxy, upstream: &TcpListener) -> (TcpStream, TcpStream) {
+    let (mut client, mut server) = (proxy.connect(), accept(upstream));
+    client.write_all(b"?").unwrap();
+    server.read_exact(&mut [0]).unwrap();
+    (client, server)
+}
+
+/// Whether nobody has connected to an upstream.
+pub fn is_untouched(upstream: &TcpListener) -> bool {
+    upstream.set_nonblocking(true).unwrap();
+    upstream.accept().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+/// Sends back whatever comes, on each connection, until its end.
+pub fn serve_echo(upstream: TcpListener) {
+    thread::spawn(move || {
+        for stream in upstream.incoming().map_while(Result::ok) {
+            thread::spawn(move || {
+                let _ = std::io::copy(&mut &stream, &mut &stream);
+                let _ = stream.shutdown(Shutdown::Write);
+            });
+        }
+    });
+}
+
+/// Sends `bytes` and expects them back.
+pub fn echoes(mut stream: &TcpStream, bytes: &[u8]) -> bool {
+    let mut back = vec![0; bytes.len()];
+    stream.write_all(bytes).is_ok() && stream.read_exact(&mut back).is_ok() && back == bytes
+}
+
+/// How a stream ends, as its reader sees it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ending {
+    Fin(Vec<u8>),
+    Reset,
+}
+
+/// Reads to the end.
+pub fn ending(mut stream: &TcpStream) -> Ending {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Ok(_) => Ending::Fin(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ending::Reset,
+        Err(error) => panic!("neither an end nor a reset: {error}"),
+    }
+}
+
+/// Closes a stream with a RST.
+pub fn reset(stream: TcpStream) {
+    rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+}

@@ -1,0 +1,80 @@
+//! At the limits of the machine connections wait, and none is lost to another's account.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
+use crate::harness::{Ending, Setup, accept, echoes, ending, impatient, is_untouched, met, one_route, serve_echo};
+
+#[test]
+fn a_thousand_connections_on_one_route() {
+    let setup = one_route("");
+    serve_echo(setup.upstream());
+    let mut proxy = setup.start();
+    let clients: Vec<_> = (0..1000).map(|_| proxy.connect()).collect();
+    assert!(clients.iter().all(|client| echoes(client, b"all at once")));
+    drop(clients);
+    assert_eq!(proxy.stop(), 0);
+}
+
+#[test]
+fn two_hundred_routes() {
+    let ports = 8000..8200;
+    let setup = ports.clone().fold(Setup::new(), |setup, port| setup.route(port, 9090, ""));
+    serve_echo(setup.upstream());
+    let proxy = setup.start();
+    let clients: Vec<_> = ports.map(|port| proxy.connect_to(port)).collect();
+    assert!(clients.iter().all(|client| echoes(client, b"all of them")));
+}
+
+#[test]
+fn past_the_cap_connections_wait_in_the_backlog() {
+    let setup = one_route("").args(["--max-connections", "2"]);
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    let (first, _second) = (met(&proxy, &upstream), met(&proxy, &upstream));
+    let mut third = proxy.connect();
+    third.write_all(b"patience").unwrap();
+    proxy.logged(&["further ones wait", "max_connections=2"]);
+    assert!(is_untouched(&upstream));
+    upstream.set_nonblocking(false).unwrap();
+
+    drop(first);
+    let mut server = accept(&upstream);
+    server.write_all(b"served").unwrap();
+    assert_eq!(ending_of_request(&third, server), Ending::Fin(b"served".to_vec()));
+}
+
+fn ending_of_request(client: &TcpStream, server: TcpStream) -> Ending {
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(ending(&server), Ending::Fin(b"patience".to_vec()));
+    drop(server);
+    ending(client)
+}
+
+/// The limit is lowered under the running process, which worked its cap out for the old one.
+#[test]
+fn running_out_of_descriptors_pauses_and_recovers() {
+    let setup = one_route("");
+    serve_echo(setup.upstream());
+    let proxy = setup.start();
+    let survivor = proxy.connect();
+    assert!(echoes(&survivor, b"before"));
+
+    let pid = Pid::from_raw(i32::try_from(proxy.pid()).unwrap());
+    let limit = getrlimit(Resource::Nofile);
+    prlimit(pid, Resource::Nofile, Rlimit { current: Some(8), ..limit }).unwrap();
+    let waiting: Vec<_> = (0..10).map(|_| proxy.connect()).collect();
+    proxy.logged(&["accepting is paused", "route=8180"]);
+    assert!(echoes(&survivor, b"during"));
+
+    prlimit(pid, Resource::Nofile, limit).unwrap();
+    proxy.logged(&["accepting again"]);
+    for client in waiting {
+        // At the edge a connection may have got its first descriptor and not its second: it alone is reset, and told.
+        let served = echoes(&impatient(client), b"after");
+        assert!(served || !proxy.lines(&["upstream unreachable", "open files"]).is_empty());
+    }
+    assert_eq!(proxy.lines(&["accepting is paused"]).len(), 1);
+}

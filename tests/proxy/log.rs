@@ -1,0 +1,134 @@
+//! What the log says, in both of its forms, and that it never holds anyone up.
+
+use std::io::Write;
+
+use crate::harness::{Ending, accept, echoes, ending, one_route, serve_echo};
+
+/// The keys and values of a logfmt line, read as its readers do: a quoted value is a JSON string.
+fn logfmt(line: &str) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    let mut rest = line;
+    while let Some((key, after)) = rest.split_once('=') {
+        let length = if after.starts_with('"') {
+            serde_json::Deserializer::from_str(after).into_iter::<String>().next().unwrap().unwrap();
+            let mut stream = serde_json::Deserializer::from_str(after).into_iter::<String>();
+            let _ = stream.next();
+            stream.byte_offset()
+        } else {
+            after.find(' ').unwrap_or(after.len())
+        };
+        let raw = &after[..length];
+        let value = serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned());
+        pairs.push((key.trim_start().to_owned(), value));
+        rest = &after[length..];
+    }
+    assert_eq!(rest, "", "{line}");
+    pairs
+}
+
+fn value<'a>(pairs: &'a [(String, String)], key: &str) -> &'a str {
+    let found = pairs.iter().find(|(name, _)| name == key);
+    &found.unwrap_or_else(|| panic!("no {key} in {pairs:?}")).1
+}
+
+const NAME: &str = r#"a "b" = c\\d é"#;
+
+#[test]
+fn every_event_of_a_connection_is_told_and_can_be_read_back() {
+    let setup = one_route(&format!(r#""latencyMs": 100, "name": {}"#, serde_json::Value::from(NAME)));
+    let upstream = setup.upstream();
+    let mut proxy = setup.args(["--verbose", "--seed", "5", "--max-connections", "9"]).start();
+    let client = proxy.connect();
+    let mut server = accept(&upstream);
+    server.write_all(b"hello").unwrap();
+    drop(server);
+    assert_eq!(ending(&client), Ending::Fin(b"hello".to_vec()));
+    let from = client.local_addr().unwrap().to_string();
+    drop(client);
+    proxy.logged(&["connection closed"]);
+    assert_eq!(proxy.stop(), 0);
+
+    let lines: Vec<_> = proxy.log_text().lines().map(logfmt).collect();
+    let messages: Vec<_> = lines.iter().map(|pairs| value(pairs, "msg")).collect();
+    let story = [
+        "starting",
+        "listening",
+        "connection opened",
+        "upstream connected",
+        "fault injected",
+        "connection closed",
+        "draining, no new connections",
+        "drained",
+    ];
+    assert_eq!(messages, story);
+    for pairs in &lines {
+        assert!(value(pairs, "time").ends_with('Z'));
+    }
+    for pairs in &lines[2..6] {
+        assert_eq!((value(pairs, "route"), value(pairs, "conn"), value(pairs, "client")), (NAME, "1", &*from));
+    }
+    let (start, closed) = (&lines[0], &lines[5]);
+    assert_eq!(value(start, "version"), env!("CARGO_PKG_VERSION"));
+    assert_eq!((value(start, "seed"), value(start, "max_connections")), ("5", "9"));
+    assert_eq!((value(closed, "bytes_up"), value(closed, "bytes_down")), ("0", "5"));
+    assert!(value(closed, "duration_ms").parse::<f64>().unwrap() >= 100.0);
+}
+
+#[test]
+fn json_lines_are_json() {
+    let setup = one_route(&format!(r#""name": {}, "dropRate": 1"#, serde_json::Value::from(NAME)));
+    let mut proxy = setup.args(["--log-format", "json"]).start();
+    assert_eq!(ending(&proxy.connect()), Ending::Fin(Vec::new()));
+    proxy.logged(&["connection closed"]);
+    assert_eq!(proxy.stop(), 0);
+    let lines: Vec<serde_json::Value> =
+        proxy.log_text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let fault = lines.iter().find(|line| line["msg"] == "fault injected").unwrap();
+    assert_eq!((&fault["route"], &fault["conn"], &fault["fault"]), (&NAME.into(), &1.into(), &"drop".into()));
+    assert!(lines.iter().all(|line| line["time"].is_string() && line["level"].is_string()));
+}
+
+#[test]
+fn the_level_is_set_by_flag_or_by_environment() {
+    let story = |flags: &[&str], rust_log: Option<&str>| {
+        let mut setup = one_route(r#""dropRate": 1"#).args(flags);
+        if let Some(level) = rust_log {
+            setup = setup.env("RUST_LOG", level);
+        }
+        let mut proxy = setup.start();
+        assert_eq!(proxy.stop(), 0);
+        proxy.log_text()
+    };
+    assert!(story(&[], None).contains("listening"));
+    assert_eq!(story(&["--quiet"], None), "");
+    assert_eq!(story(&[], Some("error")), "");
+    assert!(story(&["--verbose"], Some("error")).contains("listening"));
+    assert_eq!(story(&["--quiet", "--verbose"], None), "chaos-proxy: warning: --quiet wins over --verbose");
+}
+
+/// The pipe takes 64 KiB and the queue 4,096 lines; 3,000 connections at three lines each are more than both.
+#[test]
+fn a_reader_that_stops_reading_slows_nobody_and_is_told_what_it_missed() {
+    let setup = one_route("").args(["--verbose"]);
+    serve_echo(setup.upstream());
+    let (mut proxy, unread) = setup.start_unread();
+    for _ in 0..3000 {
+        assert!(echoes(&proxy.connect(), b"x"));
+    }
+    proxy.read_log(unread);
+    let line = proxy.logged(&["log lines lost"]);
+    let lost: usize = line.split("lost=").nth(1).unwrap().parse().unwrap();
+    assert_eq!(proxy.stop(), 0);
+    let told = proxy.lines(&["conn="]).len();
+    assert!(lost > 0 && told > 0 && lost + told >= 9000, "{lost} lost, {told} told");
+}
+
+#[test]
+fn a_closed_stderr_harms_nobody() {
+    let setup = one_route("");
+    serve_echo(setup.upstream());
+    let (mut proxy, unread) = setup.start_unread();
+    drop(unread);
+    assert!(echoes(&proxy.connect(), b"x"));
+    assert_eq!(proxy.stop(), 0);
+}
