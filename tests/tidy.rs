@@ -302,7 +302,7 @@ mod checker {
         assert_breach("src/threads.rs", "use super::stop::Stop;", "`threads` may not name `stop`");
         assert_breach("src/event.rs", "use crate::Exit;", "`event` may not name `Exit`");
         assert_breach("src/proxy/pump.rs", "use super::listener;", "`proxy::pump` may not name `proxy::listener`");
-        assert_breach("src/proxy/link.rs", "use crate::proxy::Route;", "`proxy::link` may not name `proxy::Route`");
+        assert_breach("src/proxy/wait.rs", "use crate::proxy::Route;", "`proxy::wait` may not name `proxy::Route`");
     }
 
     #[test]
@@ -352,7 +352,7 @@ mod checker {
             ("src/stop.rs", "use std::thread; thread::sleep(Duration::ZERO);"),
             ("src/threads.rs", "use std::thread::{Builder, JoinHandle};"),
             ("src/proxy/mod.rs", "mod pump; pub use supervisor::Supervisor; use self::pump::Pump; use crate::threads;"),
-            ("src/proxy/pump.rs", "use super::{link::Link, relay}; use crate::stop;"),
+            ("src/proxy/pump.rs", "use super::{client::Client, relay}; use crate::stop;"),
             ("src/test_server/body.rs", "use super::response::{Refusal, Status}; use crate::threads;"),
         ] {
             assert_eq!(breaches(file, &format!("//! A room.\n{source}\n")), [""; 0], "{source}");

@@ -127,11 +127,17 @@ impl Listener {
         }
     }
 
+    /// Newcomers may be faster than we are, and then the backlog is never empty: after a while it is closed to them. Not
+    /// at once, as the kernel drops what a closed backlog can't take instead of refusing it, and a dropped SYN is only
+    /// sent again after a second (RFC 6298, section 2.1).
     fn accept_all(&mut self, shared: &Arc<Shared>) -> Vec<Connection> {
-        // From now on the kernel completes one connection at most on top of those that are there.
-        let _ = rustix::net::listen(&self.socket, 0);
-        let mut waiting = Vec::new();
+        let (began, mut waiting, mut open) = (Instant::now(), Vec::new(), true);
         while !shared.stop.cut().has_rung() {
+            if open && began.elapsed() > PAUSE {
+                open = false;
+                // Were it refused, it would only take longer.
+                let _ = rustix::net::listen(&self.socket, 0);
+            }
             match self.accept(shared) {
                 Ok(connection) => waiting.push(connection),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
