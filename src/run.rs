@@ -65,7 +65,7 @@ fn load(routes: Routes) -> Result<Plan, Exit> {
     match routes {
         Routes::Flags(plan) => Ok(plan),
         Routes::File { path, defaults } => {
-            config::load(&path, defaults).map_err(|report| complain(&report.to_string(), Exit::Usage))
+            config::load(&path, defaults).map_err(|report| say(&report.to_string(), Exit::Usage))
         }
     }
 }
@@ -158,7 +158,12 @@ fn print(text: &str) -> Exit {
 
 /// For what goes wrong before there is a log.
 fn complain(what: &str, exit: Exit) -> Exit {
+    say(&format!("chaos-proxy: {what}"), exit)
+}
+
+/// Without our name in front: editors jump to a line that begins with `file:line:column`.
+fn say(what: &str, exit: Exit) -> Exit {
     // Without a stderr the exit code has to do.
-    let _ = writeln!(io::stderr(), "chaos-proxy: {what}");
+    let _ = writeln!(io::stderr(), "{what}");
     exit
 }
