@@ -1,4 +1,43 @@
-//! chaos-proxy: forwards TCP connections by the local port they arrive on, and injects the faults that were asked for.
+//! chaos-proxy forwards TCP connections by the local port they arrive on, and injects the faults that were asked for:
+//! those, and no others.
+//!
+//! # How it is laid out
+//!
+//! ```text
+//! words   ──cli──────┐
+//!                    ├──► Plan ──► Supervisor::apply ──► Listener ──► Connection ──► two pumps
+//! file    ──config───┘                    │                             │ Dice        │ relay
+//!         (or every problem,              └── drain ◄── Stop ◄── signals              │
+//!          with line and hint)                                                        │
+//! log lines ◄── logging ◄── event ◄── what happened, as values ◄──────────────────────┘
+//! ```
+//!
+//! Data flows one way. What was asked for is parsed once, into a [`plan::Plan`] that can't be wrong, and goes live by one
+//! door, [`proxy::Supervisor::apply`]. What happened comes back as values and leaves by one door, [`event::emit`].
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
+//! | [`cli`] | the command line, as words and as options |
+//! | [`config`] | a file's text to a plan, or every problem of it at once |
+//! | [`test_server`] | the HTTP upstreams of `--test-server` |
+//! | [`proxy`] | the only rooms that touch the sockets of clients and upstreams |
+//! | [`event`] | what happened, and how it is worded |
+//! | [`dice`] | every random decision, from the seed and nothing else |
+//! | [`plan`] | what was asked for, in values that can't be wrong |
+//! | [`logging`] | how a log line looks, and how it gets out without making anyone wait |
+//! | [`signals`], [`stop`] | what asks for the end, and what waits for it |
+//! | [`limits`] | how many connections this machine can carry |
+//! | [`threads`] | the only place that builds a thread |
+//!
+//! Imports go down this table only; `tests/tidy.rs` holds them to it, floor by floor.
+//!
+//! # What is deliberately absent
+//!
+//! An async runtime: each direction of a connection is a blocking copy on a thread of its own. Name lookups: a fault of
+//! DNS must not pass for an injected one. Unsafe code. A generator of random numbers with a state that threads share: a
+//! draw depends on what it is for, never on what was drawn before.
+
 #![forbid(unsafe_code)]
 
 pub mod cli;

@@ -1,5 +1,7 @@
 //! Parse, run, exit code. Nothing else.
 
+#![forbid(unsafe_code)]
+
 use std::env;
 use std::process::ExitCode;
 
