@@ -76,7 +76,7 @@ fn rooms(each: Footprint, listeners: u64) -> Vec<Room> {
     let free = |limit: Option<u64>, used: u64| Some(limit?.saturating_sub(used));
     let descriptors = free(raise_descriptors(), entries("/proc/self/fd") + listeners + RESERVED_DESCRIPTORS);
     let maps_used = lines("/proc/self/maps") + listeners * MAPS_PER_THREAD + RESERVED_MAPS;
-    let maps = free(number("/proc/sys/vm/max_map_count"), maps_used);
+    let maps = free(max_map_count(), maps_used);
     let threads_used = running_threads() + listeners + RESERVED_THREADS;
     let threads = |path| free(number(path), threads_used);
     let cgroup = cgroup_pids().map(|(max, current)| max.saturating_sub(current + listeners + RESERVED_THREADS));
@@ -90,6 +90,13 @@ fn rooms(each: Footprint, listeners: u64) -> Vec<Room> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Linux has this limit also where /proc is not there to be read, in a bare chroot, say. The default is that of
+/// `include/linux/mm.h`, `DEFAULT_MAX_MAP_COUNT`.
+fn max_map_count() -> Option<u64> {
+    let default = cfg!(target_os = "linux").then_some(65_530);
+    number("/proc/sys/vm/max_map_count").or(default)
 }
 
 /// The soft limit that is in force after trying to raise it; none if there is none.
