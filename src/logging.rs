@@ -1,6 +1,7 @@
 //! How a log line looks (key=value or JSON) and how it gets to stderr: through a bounded queue and a thread of its own, so
 //! that a reader that stops reading costs lines, which are counted, and never time. What the lines say is `event`.
 
+use std::env;
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use env_logger::fmt::Formatter;
-use env_logger::{Builder, Env, Target};
+use env_logger::{Builder, Target};
 use log::kv::{self, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Record, warn};
 
@@ -58,14 +59,12 @@ pub fn start(level: Option<LevelFilter>, format: Format) -> io::Result<Log> {
     let (queue, entries) = crossbeam_channel::bounded(QUEUE_LINES);
     let lost = Arc::new(AtomicU64::new(0));
     let front = Front { queue: queue.clone(), lost: Arc::clone(&lost) };
-    let mut builder = match level {
-        Some(level) => {
-            let mut builder = Builder::new();
-            builder.filter_level(level);
-            builder
-        }
-        None => Builder::from_env(Env::default().default_filter_or("info")),
-    };
+    let mut builder = Builder::new();
+    builder.filter_level(level.unwrap_or(LevelFilter::Info));
+    // Set to nothing, or for some other program's modules only, it leaves our level as it is.
+    if let (None, Ok(filters)) = (level, env::var("RUST_LOG")) {
+        builder.parse_filters(&filters);
+    }
     builder.target(Target::Pipe(Box::new(front))).format(match format {
         Format::Logfmt => write_logfmt,
         Format::Json => write_json,

@@ -101,6 +101,9 @@ fn the_level_is_set_by_flag_or_by_environment() {
     };
     assert!(story(&[], None).contains("listening"));
     assert_eq!(story(&["--quiet"], None), "");
+    // A variable that is meant for another program takes nothing away from this one's log.
+    assert!(story(&[], Some("")).contains("listening"));
+    assert!(story(&[], Some("my_app=debug")).contains("listening"));
     assert_eq!(story(&[], Some("error")), "");
     assert!(story(&["--verbose"], Some("error")).contains("listening"));
     assert_eq!(story(&["--quiet", "--verbose"], None), "chaos-proxy: warning: --quiet wins over --verbose");
