@@ -38,10 +38,11 @@ impl Dice {
     }
 }
 
-/// A seed for a run that was given none.
+/// A seed for a run that was given none: short enough to be typed, and to pass through JSON readers that keep numbers as
+/// doubles.
 #[must_use]
 pub fn fresh_seed() -> u64 {
-    fastrand::u64(..)
+    fastrand::u32(..).into()
 }
 
 /// The finalizer of splitmix64 (Steele, Lea, Flood 2014: "Fast splittable pseudorandom number generators"). Generators
