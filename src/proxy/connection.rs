@@ -64,6 +64,7 @@ impl Connection {
     /// Resets it unserved.
     pub fn abort(self, why: End) {
         self.client().abort(why);
+        emit(&Event::Opened(&self.subject));
         emit(&Event::Closed(&self.subject, &self.report((0, 0), why)));
     }
 

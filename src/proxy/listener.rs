@@ -1,10 +1,12 @@
 //! One route's listener: bound, then accepting on a thread of its own until the drain, then emptying its backlog.
 
+use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Sender;
 use rustix::event::{PollFd, PollFlags};
 
 use super::client::Client;
@@ -47,8 +49,8 @@ impl Listener {
         &self.route
     }
 
-    /// Serves until the drain begins and the backlog is empty.
-    pub fn run(mut self, shared: &Arc<Shared>) {
+    /// Serves until the drain begins and the backlog is empty; `open` is dropped when the port is closed.
+    pub fn run(mut self, shared: &Arc<Shared>, open: Sender<Infallible>) {
         while self.client_waits(shared.stop.draining()) {
             let Some(place) = self.place(shared) else { break };
             match self.accept(shared) {
@@ -57,7 +59,7 @@ impl Listener {
                 Err(error) => self.pause(&error, shared.stop.draining()),
             }
         }
-        self.empty_backlog(shared);
+        self.empty_backlog(shared, open);
     }
 
     /// Waits for a client; none is waited for once the drain has begun.
@@ -116,11 +118,13 @@ impl Listener {
 
     /// Closing a listener resets whoever waits in its backlog, and keeping it open lets newcomers in. So everyone is
     /// accepted first, without a place, then the port is closed, and then they are served as places become free.
-    fn empty_backlog(mut self, shared: &Arc<Shared>) {
+    fn empty_backlog(mut self, shared: &Arc<Shared>, open: Sender<Infallible>) {
         let waiting = self.accept_all(shared);
-        drop(self.socket);
+        drop((self.socket, open));
         for connection in waiting {
-            match shared.places.take(shared.stop.cut().channel()) {
+            // Taken together with the bell, a place could be had although it rings.
+            let place = shared.places.take(shared.stop.cut().channel()).filter(|_| !shared.stop.cut().has_rung());
+            match place {
                 Some(place) => connection.start(place),
                 None => connection.abort(End::Cut),
             }
@@ -131,10 +135,10 @@ impl Listener {
     /// at once, as the kernel drops what a closed backlog can't take instead of refusing it, and a dropped SYN is only
     /// sent again after a second (RFC 6298, section 2.1).
     fn accept_all(&mut self, shared: &Arc<Shared>) -> Vec<Connection> {
-        let (began, mut waiting, mut open) = (Instant::now(), Vec::new(), true);
-        while !shared.stop.cut().has_rung() {
-            if open && began.elapsed() > PAUSE {
-                open = false;
+        let (began, mut waiting, mut closing) = (Instant::now(), Vec::new(), false);
+        loop {
+            if !closing && began.elapsed() > PAUSE {
+                closing = true;
                 // Were it refused, it would only take longer.
                 let _ = rustix::net::listen(&self.socket, 0);
             }
@@ -142,6 +146,7 @@ impl Listener {
                 Ok(connection) => waiting.push(connection),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if is_passing(&error) => {}
+                Err(_) if shared.stop.cut().has_rung() => break,
                 Err(error) => self.pause(&error, shared.stop.cut()),
             }
         }

@@ -16,6 +16,8 @@ pub struct Roster {
 struct Entries {
     next: u64,
     clients: HashMap<u64, Arc<Client>>,
+    /// How many have left because they were cut.
+    cut: usize,
 }
 
 /// A client that is on the roster until this is dropped.
@@ -40,13 +42,18 @@ impl Roster {
         self.entries().clients.len()
     }
 
-    /// Resets everyone, and returns how many that were.
-    pub fn cut(&self) -> usize {
+    /// Resets everyone.
+    pub fn cut(&self) {
         let clients: Vec<_> = self.entries().clients.values().cloned().collect();
         for client in &clients {
             client.abort(End::Cut);
         }
-        clients.len()
+    }
+
+    /// How many were cut: those that have left for it, and those that still have to.
+    pub fn cut_count(&self) -> usize {
+        let entries = self.entries();
+        entries.cut + entries.clients.values().filter(|client| client.aborted() == Some(End::Cut)).count()
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -62,6 +69,8 @@ impl Enrolled {
 
 impl Drop for Enrolled {
     fn drop(&mut self) {
-        self.roster.entries().clients.remove(&self.id);
+        let mut entries = self.roster.entries();
+        entries.clients.remove(&self.id);
+        entries.cut += usize::from(self.client.aborted() == Some(End::Cut));
     }
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, after, never, select, tick};
+use crossbeam_channel::{Receiver, Sender, after, never, select, tick};
 
 use super::listener::Listener;
 use super::places::Places;
@@ -20,6 +20,9 @@ use crate::threads;
 /// Between two lines that tell how many connections a drain still waits for.
 const REMINDER: Duration = Duration::from_secs(5);
 
+/// How long the listeners have to empty their backlogs before those in flight are counted.
+const CLOSING: Duration = Duration::from_millis(100);
+
 /// How long connections that were cut have to say so in the log. They need microseconds; a machine that is out of
 /// breath should not keep the process from ending.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -28,6 +31,10 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Supervisor {
     shared: Arc<Shared>,
+    open: Sender<Infallible>,
+    /// Disconnects when the last port is closed.
+    closed: Receiver<Infallible>,
+    /// Disconnects when the last connection is gone.
     gone: Receiver<Infallible>,
 }
 
@@ -44,9 +51,10 @@ impl Supervisor {
     /// Nothing is live yet; at most `capacity` connections will be served at once.
     #[must_use]
     pub fn new(capacity: NonZeroUsize, stop: Arc<Stop>) -> Self {
+        let (open, closed) = crossbeam_channel::bounded(0);
         let (alive, gone) = crossbeam_channel::bounded(0);
         let shared = Shared { roster: Arc::new(Roster::default()), places: Places::new(capacity), stop, alive };
-        Self { shared: Arc::new(shared), gone }
+        Self { shared: Arc::new(shared), open, closed, gone }
     }
 
     /// Makes the routes of `plan` live: every port is bound before any connection is accepted.
@@ -56,8 +64,8 @@ impl Supervisor {
     pub fn apply<'a>(&self, plan: &'a Plan, seed: u64) -> Result<(), ApplyError<'a>> {
         for listener in bind_all(plan.routes(), seed)? {
             emit(&Event::Listening(listener.route()));
-            let shared = Arc::clone(&self.shared);
-            threads::spawn("listener", move || listener.run(&shared)).map_err(ApplyError::Thread)?;
+            let (shared, open) = (Arc::clone(&self.shared), self.open.clone());
+            threads::spawn("listener", move || listener.run(&shared, open)).map_err(ApplyError::Thread)?;
         }
         Ok(())
     }
@@ -66,10 +74,12 @@ impl Supervisor {
     /// for a cut; what is left then is reset. Returns how many connections that were.
     #[must_use]
     pub fn drain(self, timeout: Option<Duration>) -> usize {
-        let Self { shared, gone } = self;
+        let Self { shared, open, closed, gone } = self;
         let (roster, stop) = (Arc::clone(&shared.roster), Arc::clone(&shared.stop));
         // The listeners hold what is shared until they have ended; this was the last hold on it besides theirs.
-        drop(shared);
+        drop((shared, open));
+        // Where it takes longer, the count comes too early, and is made up for by the reminders.
+        let _ = closed.recv_timeout(CLOSING);
         emit(&Event::Draining(roster.len()));
         let (deadline, reminder) = (timeout.map_or_else(never, after), tick(REMINDER));
         loop {
@@ -80,11 +90,12 @@ impl Supervisor {
                 recv(reminder) -> _ => emit(&Event::StillDraining(roster.len())),
             }
         }
+        // In this order: whoever a listener admits without having heard the bell is on the roster by then.
         stop.cut().ring();
-        let cut = roster.cut();
+        roster.cut();
         // Whether they managed or not, this was all the time they have.
         let _ = gone.recv_timeout(LAST_WORDS);
-        cut
+        roster.cut_count()
     }
 }
 

@@ -92,6 +92,25 @@ fn the_deadline_cuts_what_is_left_and_counts_it() {
     assert_eq!(ending(&servers[0]), Ending::Reset);
 }
 
+/// Those that are accepted at the end and still have no place are in flight like all others.
+#[test]
+fn whoever_waits_for_a_place_at_the_deadline_is_cut_and_counted_too() {
+    for timeout in ["0.2", "0"] {
+        let setup = one_route("").args(["--max-connections", "1", "--drain-timeout", timeout]);
+        let upstream = setup.upstream();
+        let mut proxy = setup.start();
+        let (first, _server) = met(&proxy, &upstream);
+        let (second, third) = (proxy.connect(), proxy.connect());
+        assert_eq!(proxy.stop(), 1);
+        proxy.logged(&["draining, no new connections", "left=3"]);
+        proxy.logged(&["drain cut short", "cut=3"]);
+        for message in ["connection opened", "connection closed"] {
+            assert_eq!(proxy.lines(&[message]).len(), 3, "{message}");
+        }
+        assert!([first, second, third].iter().all(|client| ending(client) == Ending::Reset));
+    }
+}
+
 #[test]
 fn a_deadline_that_nobody_needs_is_not_waited_for() {
     let mut proxy = one_route("").args(["--drain-timeout", "3600"]).start();
