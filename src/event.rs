@@ -202,11 +202,3 @@ fn bind_hint(error: &io::Error) -> &'static str {
 fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
-
-impl Subject {
-    /// Names the threads that serve it. 15 bytes are what Linux shows, so the port stands in for the route's name.
-    #[must_use]
-    pub fn thread_name(&self) -> String {
-        format!("{}#{}", self.route.port, self.number)
-    }
-}

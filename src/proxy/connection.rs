@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,7 +15,7 @@ use super::pump::{Direction, Link};
 use super::roster::Enrolled;
 use crate::event::{End, Event, Fault, Report, Subject, emit};
 use crate::plan::DropMode;
-use crate::threads;
+use crate::threads::Crew;
 
 /// What the dice have for a connection.
 #[derive(Clone, Copy, Debug)]
@@ -25,83 +24,69 @@ pub enum Fate {
     Drop(DropMode),
 }
 
-/// An accepted connection.
+/// An accepted connection that has no place yet.
 #[derive(Debug)]
-pub struct Connection {
-    subject: Subject,
-    fate: Fate,
-    opened_at: Instant,
-    enrolled: Enrolled,
+pub struct Arrival {
+    pub subject: Subject,
+    pub fate: Fate,
+    pub opened_at: Instant,
+    pub enrolled: Enrolled,
     /// Dropped last: who holds the other end of the channel knows then that all of this is gone.
-    _alive: Sender<Infallible>,
+    pub _alive: Sender<Infallible>,
 }
 
-impl Connection {
-    pub fn new(
-        subject: Subject,
-        fate: Fate,
-        opened_at: Instant,
-        enrolled: Enrolled,
-        alive: Sender<Infallible>,
-    ) -> Self {
-        Self { subject, fate, opened_at, enrolled, _alive: alive }
-    }
-
-    /// Serves it on a thread of its own; without one it is reset.
-    pub fn start(self, place: Place) {
-        let (client, subject) = (Arc::clone(self.client()), self.subject.clone());
-        let serve = move || {
-            self.serve();
-            drop(self);
-            drop(place);
-        };
-        if let Err(error) = threads::spawn(&subject.thread_name(), serve) {
+impl Arrival {
+    /// Serves it on a thread of the crew; without one it is reset.
+    pub fn admit(self, place: Place, crew: &Arc<Crew>) {
+        let (client, subject) = (Arc::clone(self.enrolled.client()), self.subject.clone());
+        let connection = Connection { arrival: self, _place: place };
+        let own_crew = Arc::clone(crew);
+        if let Err(error) = crew.run(move || connection.serve(&own_crew)) {
             client.abort(End::NoThread);
             emit(&Event::NoThread(&subject, &error));
         }
     }
 
     /// Resets it unserved.
-    pub fn abort(self, why: End) {
-        self.client().abort(why);
+    pub fn turn_away(self, why: End) {
+        self.enrolled.client().abort(why);
         emit(&Event::Opened(&self.subject));
         emit(&Event::Closed(&self.subject, &self.report((0, 0), why)));
     }
 
-    fn serve(&self) {
-        emit(&Event::Opened(&self.subject));
-        let (bytes, end) = match self.fate {
-            Fate::Drop(mode) => ((0, 0), self.drop_client(mode)),
-            Fate::Forward => self.forward(),
-        };
-        emit(&Event::Closed(&self.subject, &self.report(bytes, end)));
+    fn report(&self, (bytes_up, bytes_down): (u64, u64), end: End) -> Report {
+        Report { bytes_up, bytes_down, lasted: self.opened_at.elapsed(), end }
+    }
+}
+
+/// A connection that is being served.
+#[derive(Debug)]
+struct Connection {
+    arrival: Arrival,
+    /// Dropped last: it stands for the descriptors and threads that are free again then.
+    _place: Place,
+}
+
+impl Connection {
+    fn serve(self, crew: &Arc<Crew>) {
+        emit(&Event::Opened(self.subject()));
+        match self.arrival.fate {
+            Fate::Drop(mode) => self.tell_closed((0, 0), self.drop_client(mode)),
+            Fate::Forward => match self.link() {
+                Ok(link) => Session { link, connection: self }.run(crew),
+                Err(end) => self.tell_closed((0, 0), end),
+            },
+        }
     }
 
     fn drop_client(&self, mode: DropMode) -> End {
-        emit(&Event::Injected(&self.subject, Fault::Drop(mode)));
+        emit(&Event::Injected(self.subject(), Fault::Drop(mode)));
         match mode {
             DropMode::Close => self.client().close(),
             DropMode::Reset => self.client().abort(End::Dropped),
             DropMode::Hang => self.client().outwait(),
         }
         self.client().aborted().unwrap_or(End::Dropped)
-    }
-
-    fn forward(&self) -> ((u64, u64), End) {
-        let link = match self.link() {
-            Ok(link) => Arc::new(link),
-            Err(end) => return ((0, 0), end),
-        };
-        let downstream = Arc::clone(&link);
-        let pump_down = move || downstream.pump(Direction::Downstream);
-        match threads::spawn(&self.subject.thread_name(), pump_down) {
-            Ok(down) => {
-                let bytes_up = link.pump(Direction::Upstream);
-                // A pump does not panic; if one did, its bytes would be all that is unknown.
-                ((bytes_up, down.join().unwrap_or_default()), link.end())
-            }
-            Err(error) => ((0, 0), self.no_thread(&link, &error)),
-        }
     }
 
     /// Both sides, with the delay behind them; or why there is nothing to forward.
@@ -112,13 +97,13 @@ impl Connection {
     }
 
     fn dial(&self) -> Result<TcpStream, End> {
-        let route = &self.subject.route;
+        let route = &self.subject().route;
         let began = Instant::now();
         // Only a connection that is down already refuses it, and that shows soon enough.
         let _ = self.client().stream().set_nodelay(true);
         match dial(route.upstream.addr(), route.connect_timeout.duration(), self.client()) {
             Ok(upstream) => {
-                emit(&Event::UpstreamConnected(&self.subject, began.elapsed()));
+                emit(&Event::UpstreamConnected(self.subject(), began.elapsed()));
                 Ok(upstream)
             }
             Err(DialError::Left(why)) => Err(why),
@@ -132,12 +117,12 @@ impl Connection {
 
     /// Forwarding begins a latency after the accept, however much of that time the dial took.
     fn delay(&self) -> Result<(), End> {
-        let latency = self.subject.route.latency.duration();
-        let due = self.opened_at + latency;
+        let latency = self.subject().route.latency.duration();
+        let due = self.arrival.opened_at + latency;
         if Instant::now() >= due {
             return Ok(());
         }
-        emit(&Event::Injected(&self.subject, Fault::Latency(latency)));
+        emit(&Event::Injected(self.subject(), Fault::Latency(latency)));
         match self.client().wait_until(due) {
             Woken::Left(why) => Err(why),
             Woken::Due | Woken::Ready => Ok(()),
@@ -145,22 +130,47 @@ impl Connection {
     }
 
     fn unreachable(&self, why: fmt::Arguments<'_>) -> End {
-        emit(&Event::UpstreamFailed(&self.subject, why));
+        emit(&Event::UpstreamFailed(self.subject(), why));
         self.client().abort(End::Unreachable);
         End::Unreachable
     }
 
-    fn no_thread(&self, link: &Link, error: &io::Error) -> End {
-        emit(&Event::NoThread(&self.subject, error));
-        link.abort(End::NoThread);
-        End::NoThread
+    fn tell_closed(&self, bytes: (u64, u64), end: End) {
+        emit(&Event::Closed(self.subject(), &self.arrival.report(bytes, end)));
     }
 
-    fn report(&self, (bytes_up, bytes_down): (u64, u64), end: End) -> Report {
-        Report { bytes_up, bytes_down, lasted: self.opened_at.elapsed(), end }
+    fn subject(&self) -> &Subject {
+        &self.arrival.subject
     }
 
     fn client(&self) -> &Arc<Client> {
-        self.enrolled.client()
+        self.arrival.enrolled.client()
+    }
+}
+
+/// A connection that is forwarding: held by both of its threads, and ended by the one that lets go of it last, so that
+/// neither waits for the other.
+#[derive(Debug)]
+struct Session {
+    link: Link,
+    connection: Connection,
+}
+
+impl Session {
+    fn run(self, crew: &Arc<Crew>) {
+        let here = Arc::new(self);
+        let there = Arc::clone(&here);
+        if let Err(error) = crew.run(move || there.pump(Direction::Downstream)) {
+            emit(&Event::NoThread(here.connection.subject(), &error));
+            here.link.abort(End::NoThread);
+        }
+        here.pump(Direction::Upstream);
+    }
+
+    fn pump(self: Arc<Self>, direction: Direction) {
+        self.link.pump(direction);
+        if let Some(last) = Arc::into_inner(self) {
+            last.connection.tell_closed(last.link.bytes(), last.link.end());
+        }
     }
 }

@@ -10,7 +10,7 @@ use crossbeam_channel::Sender;
 use rustix::event::{PollFd, PollFlags};
 
 use super::client::Client;
-use super::connection::{Connection, Fate};
+use super::connection::{Arrival, Fate};
 use super::places::Place;
 use super::shared::Shared;
 use super::wait::wait;
@@ -54,7 +54,7 @@ impl Listener {
         while self.client_waits(shared.stop.draining()) {
             let Some(place) = self.place(shared) else { break };
             match self.accept(shared) {
-                Ok(connection) => connection.start(place),
+                Ok(arrival) => arrival.admit(place, &shared.crew),
                 Err(error) if is_passing(&error) => {}
                 Err(error) => self.pause(&error, shared.stop.draining()),
             }
@@ -80,7 +80,7 @@ impl Listener {
 
     /// # Errors
     /// No error ends a listener: they are passing, or lack something that comes back.
-    fn accept(&mut self, shared: &Arc<Shared>) -> io::Result<Connection> {
+    fn accept(&mut self, shared: &Arc<Shared>) -> io::Result<Arrival> {
         let (stream, addr) = self.socket.accept()?;
         let opened_at = Instant::now();
         // BSD and macOS hand the listener's own mode on; Linux does not (accept(2)).
@@ -89,7 +89,7 @@ impl Listener {
         self.accepted += 1;
         let subject = Subject { route: Arc::clone(&self.route), number: self.accepted, client: addr };
         let enrolled = shared.roster.enrol(Client::new(stream));
-        Ok(Connection::new(subject, self.draw_fate(), opened_at, enrolled, shared.alive.clone()))
+        Ok(Arrival { subject, fate: self.draw_fate(), opened_at, enrolled, _alive: shared.alive.clone() })
     }
 
     fn draw_fate(&self) -> Fate {
@@ -121,12 +121,12 @@ impl Listener {
     fn empty_backlog(mut self, shared: &Arc<Shared>, open: Sender<Infallible>) {
         let waiting = self.accept_all(shared);
         drop((self.socket, open));
-        for connection in waiting {
+        for arrival in waiting {
             // Taken together with the bell, a place could be had although it rings.
             let place = shared.places.take(shared.stop.cut().channel()).filter(|_| !shared.stop.cut().has_rung());
             match place {
-                Some(place) => connection.start(place),
-                None => connection.abort(End::Cut),
+                Some(place) => arrival.admit(place, &shared.crew),
+                None => arrival.turn_away(End::Cut),
             }
         }
     }
@@ -134,7 +134,7 @@ impl Listener {
     /// Newcomers may be faster than we are, and then the backlog is never empty: after a while it is closed to them. Not
     /// at once, as the kernel drops what a closed backlog can't take instead of refusing it, and a dropped SYN is only
     /// sent again after a second (RFC 6298, section 2.1).
-    fn accept_all(&mut self, shared: &Arc<Shared>) -> Vec<Connection> {
+    fn accept_all(&mut self, shared: &Arc<Shared>) -> Vec<Arrival> {
         let (began, mut waiting, mut closing) = (Instant::now(), Vec::new(), false);
         loop {
             if !closing && began.elapsed() > PAUSE {
@@ -143,7 +143,7 @@ impl Listener {
                 let _ = rustix::net::listen(&self.socket, 0);
             }
             match self.accept(shared) {
-                Ok(connection) => waiting.push(connection),
+                Ok(arrival) => waiting.push(arrival),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if is_passing(&error) => {}
                 Err(_) if shared.stop.cut().has_rung() => break,

@@ -6,6 +6,7 @@ mod client;
 mod connection;
 mod dial;
 mod listener;
+mod pipe;
 mod places;
 mod presence;
 mod pump;

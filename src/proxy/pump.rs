@@ -2,13 +2,13 @@
 //! a FIN travels on as a FIN while the other direction runs on, and a reset ends both sides with a reset.
 
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rustix::event::{PollFd, PollFlags};
 
 use super::client::Client;
-use super::relay::{Stopped, relay};
+use super::relay::{Relay, Stopped};
 use super::reset::reset;
 use super::wait::wait;
 use crate::event::End;
@@ -28,30 +28,39 @@ pub enum Direction {
 pub struct Link {
     client: Arc<Client>,
     upstream: TcpStream,
-    /// Set before our own FIN goes to that side.
-    upstream_finished: AtomicBool,
-    client_finished: AtomicBool,
+    up: Progress,
+    down: Progress,
     first_fin: OnceLock<End>,
+}
+
+/// How far one direction has come.
+#[derive(Debug, Default)]
+struct Progress {
+    bytes: AtomicU64,
+    /// Set before our own FIN goes out in this direction.
+    finished: AtomicBool,
 }
 
 impl Link {
     pub fn new(client: Arc<Client>, upstream: TcpStream) -> Self {
-        let (upstream_finished, client_finished) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { client, upstream, upstream_finished, client_finished, first_fin: OnceLock::new() }
+        Self { client, upstream, up: Progress::default(), down: Progress::default(), first_fin: OnceLock::new() }
     }
 
-    /// Copies one direction to its end and returns how many bytes went. Comes back only when the connection as a whole
-    /// needs this direction no more.
-    pub fn pump(&self, direction: Direction) -> u64 {
+    /// Copies one direction to its end. Comes back only when the connection as a whole needs this direction no more.
+    pub fn pump(&self, direction: Direction) {
         let (source, sink) = self.ends(direction);
-        let (bytes, stopped) = relay(source.stream, sink.stream);
-        match stopped {
+        let relay = Relay { source: source.stream, sink: sink.stream, moved: &sink.progress.bytes };
+        match relay.run() {
             Stopped::Eof if source.torn() => self.abort(source.lost),
             Stopped::Eof => self.pass_fin_on(&source, &sink),
             Stopped::SourceLost => self.abort(source.lost),
             Stopped::SinkLost => self.abort(sink.lost),
         }
-        bytes
+    }
+
+    /// The bytes that the sinks have taken so far, up and down.
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.up.bytes.load(Ordering::Relaxed), self.down.bytes.load(Ordering::Relaxed))
     }
 
     /// Resets both sides.
@@ -70,7 +79,7 @@ impl Link {
     /// its sending may still be reset, and nobody else reads from it any more.
     fn pass_fin_on(&self, source: &Side<'_>, sink: &Side<'_>) {
         let _ = self.first_fin.set(source.closed);
-        sink.finished.store(true, Ordering::SeqCst);
+        sink.progress.finished.store(true, Ordering::SeqCst);
         if sink.stream.shutdown(Shutdown::Write).is_err() {
             return self.abort(sink.lost);
         }
@@ -84,16 +93,12 @@ impl Link {
     fn ends(&self, direction: Direction) -> (Side<'_>, Side<'_>) {
         let client = Side {
             stream: self.client.stream(),
-            finished: &self.client_finished,
+            progress: &self.down,
             closed: End::ClientClosed,
             lost: End::ClientReset,
         };
-        let upstream = Side {
-            stream: &self.upstream,
-            finished: &self.upstream_finished,
-            closed: End::UpstreamClosed,
-            lost: End::UpstreamReset,
-        };
+        let upstream =
+            Side { stream: &self.upstream, progress: &self.up, closed: End::UpstreamClosed, lost: End::UpstreamReset };
         match direction {
             Direction::Upstream => (client, upstream),
             Direction::Downstream => (upstream, client),
@@ -104,7 +109,8 @@ impl Link {
 /// One side as a pump sees it.
 struct Side<'a> {
     stream: &'a TcpStream,
-    finished: &'a AtomicBool,
+    /// Of the direction that it is the sink of.
+    progress: &'a Progress,
     closed: End,
     lost: End,
 }
@@ -114,6 +120,6 @@ impl Side<'_> {
     /// was told, this one's read sees an end of stream. But a stream that has only ended still has a peer, until our own
     /// FIN is out as well (`inet_getname` in `net/ipv4/af_inet.c`). In this order: `finished` is set before that FIN.
     fn torn(&self) -> bool {
-        self.stream.peer_addr().is_err() && !self.finished.load(Ordering::SeqCst)
+        self.stream.peer_addr().is_err() && !self.progress.finished.load(Ordering::SeqCst)
     }
 }

@@ -1,16 +1,33 @@
-//! Moves bytes from one socket to another and looks at none of them.
+//! Moves bytes from one socket to another and looks at none of them. A stream that trickles goes through a small buffer
+//! on the stack, as reading and writing is the quickest way for a message; one that surges goes through a pipe, without
+//! being copied (`pipe`), until it falls quiet. So an idle connection holds neither.
 
-use std::io::{self, Read};
+use std::io;
+use std::mem::MaybeUninit;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::{SendFlags, send};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
+use super::pipe::{self, Pipe};
 use super::wait::wait;
 
-/// The heap that a direction holds; a page of it is resident once a read has reached it.
-const BUFFER_BYTES: usize = 64 * 1024;
+/// Room for most messages, on the stack. A frame of a page or more would be resident to its last byte in every idle
+/// thread, as it is probed; so it is half a page. A read that fills it means that more is coming.
+const TRICKLE_BYTES: usize = 2048;
+
+/// The buffer of a surge without a pipe: at 64 KiB the cost of the calls is small beside that of copying.
+const SURGE_BYTES: usize = 64 * 1024;
+
+/// A surge is over when nothing comes for this long, which is longer than a retransmission takes (200 ms at least,
+/// `TCP_RTO_MIN` in `include/net/tcp.h`), so that a real network's hiccup does not end it.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// Or when so many pieces in a row would have fit into the small buffer.
+const SMALL_PIECES: u32 = 16;
 
 /// How a relay came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,52 +40,161 @@ pub enum Stopped {
     SinkLost,
 }
 
-/// Copies until `source` ends or one of the two is lost. Returns the bytes that the sink's kernel took, and why it stopped.
-pub fn relay(source: &TcpStream, sink: &TcpStream) -> (u64, Stopped) {
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut moved = 0;
-    loop {
-        let filled = match (&*source).read(&mut buffer) {
-            Ok(0) => return (moved, Stopped::Eof),
-            Ok(filled) => filled,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => return (moved, Stopped::SourceLost),
-        };
-        let mut rest = &buffer[..filled];
-        while !rest.is_empty() {
-            match write_some(source, sink, rest) {
-                Ok(written) => {
-                    moved += written as u64;
-                    rest = &rest[written..];
-                }
-                Err(lost) => return (moved, lost),
+/// One direction of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Relay<'a> {
+    pub source: &'a TcpStream,
+    pub sink: &'a TcpStream,
+    /// Bytes that the sink's kernel has taken, counted as they go.
+    pub moved: &'a AtomicU64,
+}
+
+impl Relay<'_> {
+    /// Copies until the source ends or one of the two is lost.
+    pub fn run(&self) -> Stopped {
+        loop {
+            if let Err(stopped) = self.trickle().and_then(|()| self.surge()) {
+                return stopped;
             }
         }
     }
-}
 
-/// Like a blocking write, but ends as well when the source is reset: a sink that stands still must not hide that.
-fn write_some(source: &TcpStream, sink: &TcpStream, bytes: &[u8]) -> Result<usize, Stopped> {
-    loop {
-        match send(sink, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            Ok(written) => return Ok(written),
-            Err(Errno::AGAIN) => wait_for_room(source, sink)?,
-            Err(Errno::INTR) => {}
-            Err(_) => return Err(Stopped::SinkLost),
+    /// Waits in a read that is ready for little; returns once there is more than that. Never inlined: its buffer would
+    /// lie under the calls that log the end of the connection, whose depth decides how many pages an idle thread has.
+    #[inline(never)]
+    fn trickle(&self) -> Result<(), Stopped> {
+        let mut buffer = [MaybeUninit::uninit(); TRICKLE_BYTES];
+        while self.copy(&mut buffer)? < TRICKLE_BYTES {}
+        Ok(())
+    }
+
+    /// Returns once the stream has fallen quiet.
+    fn surge(&self) -> Result<(), Stopped> {
+        match pipe::borrow() {
+            Some(mut pipe) => self.surge_through(&mut pipe),
+            None => self.surge_by_copying(),
         }
     }
+
+    fn surge_through(&self, pipe: &mut Pipe) -> Result<(), Stopped> {
+        let Ok(_unblocked) = Unblocked::new(self.sink) else { return self.surge_by_copying() };
+        let mut small_pieces = 0;
+        while small_pieces < SMALL_PIECES && !self.is_quiet() {
+            match pipe.fill(self.source) {
+                Ok(0) => return Err(Stopped::Eof),
+                Ok(filled) => {
+                    self.empty(pipe)?;
+                    small_pieces = if filled < TRICKLE_BYTES { small_pieces + 1 } else { 0 };
+                }
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                // This kind of socket is not to be spliced (splice(2)).
+                Err(Errno::INVAL) => return self.surge_by_copying(),
+                Err(_) => return Err(Stopped::SourceLost),
+            }
+        }
+        Ok(())
+    }
+
+    fn empty(&self, pipe: &mut Pipe) -> Result<(), Stopped> {
+        while !pipe.is_empty() {
+            match pipe.pour(self.sink) {
+                Ok(poured) => self.count(poured),
+                Err(Errno::AGAIN) => self.wait_for_room()?,
+                Err(Errno::INTR) => {}
+                Err(_) => return Err(Stopped::SinkLost),
+            }
+        }
+        Ok(())
+    }
+
+    fn surge_by_copying(&self) -> Result<(), Stopped> {
+        let mut buffer = vec![MaybeUninit::uninit(); SURGE_BYTES];
+        let mut small_pieces = 0;
+        while small_pieces < SMALL_PIECES && !self.is_quiet() {
+            let filled = self.copy(&mut buffer)?;
+            small_pieces = if filled < TRICKLE_BYTES { small_pieces + 1 } else { 0 };
+        }
+        Ok(())
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.wait_for_more(Some(Instant::now() + QUIET)).is_empty()
+    }
+
+    fn wait_for_more(&self, due: Option<Instant>) -> PollFlags {
+        let mut readable = [PollFd::new(self.source, PollFlags::IN)];
+        wait(&mut readable, due);
+        readable[0].revents()
+    }
+
+    /// One read and what it takes to write it; returns how much it was.
+    fn copy(&self, buffer: &mut [MaybeUninit<u8>]) -> Result<usize, Stopped> {
+        loop {
+            match recv(self.source, &mut *buffer, RecvFlags::empty()) {
+                Ok((_, 0)) => return Err(Stopped::Eof),
+                Ok(((bytes, _), filled)) => return self.write_all(bytes).map(|()| filled),
+                // While the other direction surges into our source, reads of it don't block either.
+                Err(Errno::AGAIN) => drop(self.wait_for_more(None)),
+                Err(Errno::INTR) => {}
+                Err(_) => return Err(Stopped::SourceLost),
+            }
+        }
+    }
+
+    fn write_all(&self, mut bytes: &[u8]) -> Result<(), Stopped> {
+        while !bytes.is_empty() {
+            let written = self.write_some(bytes)?;
+            self.count(written);
+            bytes = &bytes[written..];
+        }
+        Ok(())
+    }
+
+    /// Like a blocking write, but ends as well when the source is reset: a sink that stands still must not hide that.
+    fn write_some(&self, bytes: &[u8]) -> Result<usize, Stopped> {
+        loop {
+            match send(self.sink, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(written) => return Ok(written),
+                Err(Errno::AGAIN) => self.wait_for_room()?,
+                Err(Errno::INTR) => {}
+                Err(_) => return Err(Stopped::SinkLost),
+            }
+        }
+    }
+
+    fn wait_for_room(&self) -> Result<(), Stopped> {
+        // Asking for no event still reports errors and hang-ups (poll(2)).
+        let mut fds = [PollFd::new(self.sink, PollFlags::OUT), PollFd::new(self.source, PollFlags::empty())];
+        wait(&mut fds, None);
+        if fds[1].revents().contains(PollFlags::ERR) {
+            return Err(Stopped::SourceLost);
+        }
+        if fds[1].revents().contains(PollFlags::HUP) {
+            // Closed in both directions in good order: it has nothing more to tell, and would end every poll at once.
+            wait(&mut fds[..1], None);
+        }
+        Ok(())
+    }
+
+    fn count(&self, bytes: usize) {
+        self.moved.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
 }
 
-fn wait_for_room(source: &TcpStream, sink: &TcpStream) -> Result<(), Stopped> {
-    // Asking for no event still reports errors and hang-ups (poll(2)).
-    let mut fds = [PollFd::new(sink, PollFlags::OUT), PollFd::new(source, PollFlags::empty())];
-    wait(&mut fds, None);
-    if fds[1].revents().contains(PollFlags::ERR) {
-        return Err(Stopped::SourceLost);
+/// A sink that refuses instead of waiting, as long as this lives. `SPLICE_F_NONBLOCK` is about the pipe only: whether
+/// splicing into a socket waits is up to the socket's own mode (`splice_to_socket` in `fs/splice.c`). Only one direction
+/// writes to a socket, so that no two of these are about the same one.
+struct Unblocked<'a>(&'a TcpStream);
+
+impl<'a> Unblocked<'a> {
+    fn new(sink: &'a TcpStream) -> io::Result<Self> {
+        sink.set_nonblocking(true).map(|()| Self(sink))
     }
-    if fds[1].revents().contains(PollFlags::HUP) {
-        // Closed in both directions in good order: it has nothing more to tell, and would end every poll at once.
-        wait(&mut fds[..1], None);
+}
+
+impl Drop for Unblocked<'_> {
+    fn drop(&mut self) {
+        // If it stayed as it is, reads would poll first: slower, but right.
+        let _ = self.0.set_nonblocking(false);
     }
-    Ok(())
 }

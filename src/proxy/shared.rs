@@ -8,11 +8,13 @@ use crossbeam_channel::Sender;
 use super::places::Places;
 use super::roster::Roster;
 use crate::stop::Stop;
+use crate::threads::Crew;
 
 #[derive(Debug)]
 pub struct Shared {
     pub roster: Arc<Roster>,
     pub places: Places,
+    pub crew: Arc<Crew>,
     pub stop: Arc<Stop>,
     /// Cloned for each connection: the channel disconnects when the last of them and the last listener are gone.
     pub alive: Sender<Infallible>,

@@ -10,7 +10,6 @@ use crossbeam_channel::{Receiver, Sender, after, never, select, tick};
 
 use super::listener::Listener;
 use super::places::Places;
-use super::roster::Roster;
 use super::shared::Shared;
 use crate::event::{Event, emit};
 use crate::plan::{Plan, Route};
@@ -53,7 +52,8 @@ impl Supervisor {
     pub fn new(capacity: NonZeroUsize, stop: Arc<Stop>) -> Self {
         let (open, closed) = crossbeam_channel::bounded(0);
         let (alive, gone) = crossbeam_channel::bounded(0);
-        let shared = Shared { roster: Arc::new(Roster::default()), places: Places::new(capacity), stop, alive };
+        let (roster, places, crew) = (Arc::default(), Places::new(capacity), Arc::default());
+        let shared = Shared { roster, places, crew, stop, alive };
         Self { shared: Arc::new(shared), open, closed, gone }
     }
 
