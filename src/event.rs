@@ -6,9 +6,9 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use log::{debug, error, info, warn};
+use log::{error, info, warn};
 
 use crate::limits::Cap;
 use crate::plan::{DropMode, Plan, Route};
@@ -83,6 +83,14 @@ pub struct Report {
     pub end: End,
 }
 
+impl Report {
+    /// Of a connection that nothing was forwarded for.
+    #[must_use]
+    pub fn unserved(opened_at: Instant, end: End) -> Self {
+        Self { bytes_up: 0, bytes_down: 0, lasted: opened_at.elapsed(), end }
+    }
+}
+
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -155,7 +163,7 @@ pub fn emit(event: &Event<'_>) {
             line!(info, subject, "fault injected", fault = "latency", latency_ms = millis(latency));
         }
         Event::UpstreamConnected(subject, took) => {
-            line!(debug, subject, "upstream connected", upstream:% = subject.route.upstream, connect_ms = millis(took));
+            line!(info, subject, "upstream connected", upstream:% = subject.route.upstream, connect_ms = millis(took));
         }
         Event::UpstreamFailed(subject, error) => {
             line!(warn, subject, "upstream unreachable", upstream:% = subject.route.upstream, error:% = error);

@@ -4,16 +4,20 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
+use std::path::Path;
+use std::thread;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 
 /// The cap on simultaneous connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cap {
-    /// So many.
+    /// So many are served at once.
     pub connections: NonZeroUsize,
     /// What it is that allows no more.
     pub limited_by: &'static str,
+    /// So many more descriptors there are, each good for a connection that is accepted and not yet served.
+    pub standing_room: NonZeroUsize,
 }
 
 /// What one connection takes.
@@ -32,24 +36,46 @@ impl Footprint {
     pub const PROXIED_AND_SERVED: Self = Self { descriptors: 3, threads: 3 };
 }
 
+/// What the process opens besides connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fixtures {
+    /// Sockets that listen, each with a thread of its own.
+    pub listeners: usize,
+}
+
 /// A thread of std is four maps: a stack and its guard page, an alternate signal stack and its guard page.
 const MAPS_PER_THREAD: u64 = 4;
 
-/// Left free of each resource for what is not a connection: the log, signals, DNS-less odds and ends of std, the heap's
-/// own maps (glibc: two for each of up to eight arenas a core), files that are read in passing.
+/// Left free for what comes and goes: the log and the signals have threads, files are read in passing.
 const RESERVED_DESCRIPTORS: u64 = 32;
-const RESERVED_MAPS: u64 = 256;
 const RESERVED_THREADS: u64 = 32;
 
-/// Where the system names no limit: more than any machine of today has ports for.
+/// The relay borrows pipes (`proxy::pipe`), 48 of two descriptors at the most. Where there are few descriptors it gets
+/// no more than an eighth of them set aside, and copies when it can't have one.
+const PIPE_DESCRIPTORS: u64 = 96;
+
+/// The heap's own maps: glibc has up to eight arenas a core, of two maps each (mallopt(3), `M_ARENA_MAX`).
+const MAPS_PER_CORE: u64 = 16;
+const RESERVED_MAPS: u64 = 64;
+
+/// Where the system names no limit: a table of so many connections takes about 100 MiB.
 const OUR_OWN_LIMIT: u64 = 1 << 20;
 
-/// Raises the soft limit of descriptors to the hard one, then works out how many connections there is room for beside
-/// `listeners`. `asked` lowers the cap, but can't lift it.
+/// Raises the soft limit of descriptors to the hard one, then works out how many connections there is room for. `asked`
+/// lowers the cap, but can't lift it.
 #[must_use]
-pub fn connection_cap(asked: Option<NonZeroUsize>, each: Footprint, listeners: usize) -> Cap {
+pub fn connection_cap(asked: Option<NonZeroUsize>, each: Footprint, fixtures: Fixtures) -> Cap {
+    let machine = Machine::measure(fixtures);
     let asked = asked.map(|asked| Room { limited_by: "--max-connections", connections: asked.get() as u64 });
-    tightest(rooms(each, listeners as u64).into_iter().chain(asked))
+    let least = tightest(machine.rooms(each).into_iter().chain(asked));
+    let taken = least.connections.saturating_mul(each.descriptors);
+    // Half of what is reserved may be stood on: the drain comes once, and its end gives everything back.
+    let spare = machine.descriptors.map_or(OUR_OWN_LIMIT, |free| free.saturating_sub(taken) + RESERVED_DESCRIPTORS / 2);
+    Cap {
+        connections: at_least_one(least.connections),
+        limited_by: least.limited_by,
+        standing_room: at_least_one(spare.min(OUR_OWN_LIMIT)),
+    }
 }
 
 /// How many connections one limit allows.
@@ -59,37 +85,59 @@ struct Room {
     connections: u64,
 }
 
-impl Room {
-    fn new(limited_by: &'static str, free: Option<u64>, each: u64) -> Option<Self> {
-        free.map(|free| Self { limited_by, connections: free / each })
-    }
-}
-
-fn tightest(rooms: impl Iterator<Item = Room>) -> Cap {
+fn tightest(rooms: impl Iterator<Item = Room>) -> Room {
     let start = Room { limited_by: "chaos-proxy itself", connections: OUR_OWN_LIMIT };
-    let least = rooms.fold(start, |least, room| if room.connections < least.connections { room } else { least });
-    let connections = usize::try_from(least.connections).ok().and_then(NonZeroUsize::new);
-    Cap { connections: connections.unwrap_or(NonZeroUsize::MIN), limited_by: least.limited_by }
+    rooms.fold(start, |least, room| if room.connections < least.connections { room } else { least })
 }
 
-fn rooms(each: Footprint, listeners: u64) -> Vec<Room> {
-    let free = |limit: Option<u64>, used: u64| Some(limit?.saturating_sub(used));
-    let descriptors = free(raise_descriptors(), entries("/proc/self/fd") + listeners + RESERVED_DESCRIPTORS);
-    let maps_used = lines("/proc/self/maps") + listeners * MAPS_PER_THREAD + RESERVED_MAPS;
-    let maps = free(max_map_count(), maps_used);
-    let threads_used = running_threads() + listeners + RESERVED_THREADS;
-    let threads = |path| free(number(path), threads_used);
-    let cgroup = cgroup_pids().map(|(max, current)| max.saturating_sub(current + listeners + RESERVED_THREADS));
-    [
-        Room::new("the open files limit (ulimit -n)", descriptors, each.descriptors),
-        Room::new("vm.max_map_count", maps, each.threads * MAPS_PER_THREAD),
-        Room::new("kernel.threads-max", threads("/proc/sys/kernel/threads-max"), each.threads),
-        Room::new("kernel.pid_max", threads("/proc/sys/kernel/pid_max"), each.threads),
-        Room::new("the cgroup's pids.max", cgroup, each.threads),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+fn at_least_one(number: u64) -> NonZeroUsize {
+    usize::try_from(number).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// What this machine has left of each resource; absent where it has no such limit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Machine {
+    descriptors: Option<u64>,
+    maps: Option<u64>,
+    threads_max: Option<u64>,
+    pid_max: Option<u64>,
+    user_threads: Option<u64>,
+    cgroup_threads: Option<u64>,
+}
+
+impl Machine {
+    fn measure(fixtures: Fixtures) -> Self {
+        let listeners = fixtures.listeners as u64;
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
+        let descriptors = raise_descriptors();
+        let pipes = descriptors.map_or(PIPE_DESCRIPTORS, |limit| PIPE_DESCRIPTORS.min(limit / 8));
+        let threads = listeners + RESERVED_THREADS;
+        let heap = RESERVED_MAPS + cores * MAPS_PER_CORE;
+        let left = |limit: Option<u64>, used: u64| limit.map(|limit| limit.saturating_sub(used));
+        Self {
+            descriptors: left(descriptors, entries("/proc/self/fd") + listeners + RESERVED_DESCRIPTORS + pipes),
+            maps: left(max_map_count(), lines("/proc/self/maps") + threads * MAPS_PER_THREAD + heap),
+            threads_max: left(number("/proc/sys/kernel/threads-max"), running_threads() + threads),
+            pid_max: left(number("/proc/sys/kernel/pid_max"), running_threads() + threads),
+            user_threads: left(user_threads(), threads),
+            cgroup_threads: left(cgroup_threads(), threads),
+        }
+    }
+
+    fn rooms(&self, each: Footprint) -> Vec<Room> {
+        let room = |limited_by, left: Option<u64>, each| left.map(|left| Room { limited_by, connections: left / each });
+        [
+            room("the open files limit (ulimit -n)", self.descriptors, each.descriptors),
+            room("vm.max_map_count", self.maps, each.threads * MAPS_PER_THREAD),
+            room("kernel.threads-max", self.threads_max, each.threads),
+            room("kernel.pid_max", self.pid_max, each.threads),
+            room("the user's process limit (ulimit -u)", self.user_threads, each.threads),
+            room("the cgroup's pids.max", self.cgroup_threads, each.threads),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
 }
 
 /// Linux has this limit also where /proc is not there to be read, in a bare chroot, say. The default is that of
@@ -114,15 +162,24 @@ fn running_threads() -> u64 {
     all.and_then(|all| all.parse().ok()).unwrap_or(0)
 }
 
-/// The limit and the use of the cgroup (version 2) that this process is in; a version 1 hierarchy is not looked for.
-fn cgroup_pids() -> Option<(u64, u64)> {
-    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let path = own.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let folder = format!("/sys/fs/cgroup{path}");
-    Some((number(&format!("{folder}/pids.max"))?, number(&format!("{folder}/pids.current"))?))
+/// What `RLIMIT_NPROC` leaves; it does not bind root (`getrlimit(2)`). It counts the threads of the user over all
+/// processes, which are at most those of the machine.
+fn user_threads() -> Option<u64> {
+    let limit = getrlimit(Resource::Nproc).current.filter(|_| !geteuid().is_root())?;
+    Some(limit.saturating_sub(running_threads()))
 }
 
-fn number(path: &str) -> Option<u64> {
+/// What the tightest of the cgroups (version 2) leaves that this process is in, from its own up to the root.
+fn cgroup_threads() -> Option<u64> {
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let folders = Path::new("/sys/fs/cgroup").join(path);
+    let left =
+        |folder: &Path| Some(number(folder.join("pids.max"))?.saturating_sub(number(folder.join("pids.current"))?));
+    folders.ancestors().filter_map(left).min()
+}
+
+fn number(path: impl AsRef<Path>) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
@@ -144,19 +201,28 @@ mod tests {
 
     #[test]
     fn the_tightest_limit_counts_and_is_named() {
-        let cap = tightest([room("files", 500), room("maps", 80), room("threads", 90)].into_iter());
-        assert_eq!((cap.connections.get(), cap.limited_by), (80, "maps"));
+        let machine = Machine { descriptors: Some(1000), maps: Some(640), pid_max: Some(180), ..Machine::default() };
+        let least = tightest(machine.rooms(Footprint::PROXIED).into_iter());
+        assert_eq!((least.connections, least.limited_by), (80, "vm.max_map_count"));
+        let with_servers = tightest(machine.rooms(Footprint::PROXIED_AND_SERVED).into_iter());
+        assert_eq!(with_servers.connections, 53);
+    }
+
+    #[test]
+    fn whoever_asks_gets_less_but_never_more() {
+        let asked = |connections| tightest([room("files", 500), room("--max-connections", connections)].into_iter());
+        assert_eq!((asked(3).connections, asked(3).limited_by), (3, "--max-connections"));
+        assert_eq!((asked(501).connections, asked(501).limited_by), (500, "files"));
     }
 
     #[test]
     fn there_is_always_room_for_one() {
-        assert_eq!(tightest([room("files", 0)].into_iter()).connections.get(), 1);
+        assert_eq!(at_least_one(0).get(), 1);
     }
 
     #[test]
-    fn asking_for_more_than_the_machine_has_changes_nothing() {
-        let machine = connection_cap(None, Footprint::PROXIED, 1);
-        assert_eq!(connection_cap(NonZeroUsize::new(usize::MAX), Footprint::PROXIED, 1), machine);
-        assert_eq!(connection_cap(NonZeroUsize::new(3), Footprint::PROXIED, 1).limited_by, "--max-connections");
+    fn a_machine_without_limits_has_ours() {
+        let least = tightest(Machine::default().rooms(Footprint::PROXIED).into_iter());
+        assert_eq!((least.connections, least.limited_by), (OUR_OWN_LIMIT, "chaos-proxy itself"));
     }
 }

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender};
 use env_logger::fmt::Formatter;
 use env_logger::{Builder, Target};
 use log::kv::{self, Key, Value, VisitSource};
-use log::{Level, LevelFilter, Record, warn};
+use log::{Level, LevelFilter, Record, error};
 
 use crate::threads;
 
@@ -135,12 +135,12 @@ impl Back {
         }
     }
 
-    /// The count is of the whole run, so that it is not lost when this line is.
+    /// The count is of the whole run, so that it is not lost when this line is. An error, so that --quiet does not hide it.
     fn tell_losses(&mut self) {
         let lost = self.lost.load(Ordering::Relaxed);
         if lost != self.told {
             self.told = lost;
-            warn!(lost; "log lines lost, whoever reads them is too slow");
+            error!(lost; "log lines lost, whoever reads them is too slow");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One run, from what the command line asked for to an exit code: the order in which things are opened and closed.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::{self, ExitCode};
@@ -9,7 +10,7 @@ use crate::cli::{Command, HELP, Options, Routes, Running, Upstreams, UsageError}
 use crate::config;
 use crate::dice;
 use crate::event::{Event, emit};
-use crate::limits::{self, Footprint};
+use crate::limits::{self, Fixtures, Footprint};
 use crate::logging;
 use crate::plan::Plan;
 use crate::proxy::{ApplyError, Supervisor};
@@ -90,9 +91,10 @@ fn prepare(plan: &Plan, running: &Running) -> io::Result<Exit> {
 
 fn serve(plan: &Plan, running: &Running, stop: &Arc<Stop>) -> Exit {
     let seed = running.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
-    let cap = limits::connection_cap(running.max_connections, footprint(running.upstreams), plan.routes().len());
+    let (footprint, fixtures) = needs(plan, running.upstreams);
+    let cap = limits::connection_cap(running.max_connections, footprint, fixtures);
     emit(&Event::Starting(plan, seed, &cap));
-    let supervisor = Supervisor::new(cap.connections, Arc::clone(stop));
+    let supervisor = Supervisor::new(cap, Arc::clone(stop));
     if let Err(exit) = open(&supervisor, plan, seed, running.upstreams) {
         return exit;
     }
@@ -111,7 +113,7 @@ fn serve(plan: &Plan, running: &Running, stop: &Arc<Stop>) -> Exit {
 /// The upstreams first: whoever is let in by a listener finds them there.
 fn open(supervisor: &Supervisor, plan: &Plan, seed: u64, upstreams: Upstreams) -> Result<(), Exit> {
     if upstreams == Upstreams::TestServer {
-        let served = test_server::start(addresses_to_serve(plan));
+        let served = test_server::start(plan.outer_upstreams());
         served.map_err(|error| told(&Event::StartFailed(&error)))?;
     }
     supervisor.apply(plan, seed).map_err(|error| match error {
@@ -125,16 +127,14 @@ fn open(supervisor: &Supervisor, plan: &Plan, seed: u64, upstreams: Upstreams) -
     })
 }
 
-/// Where one route feeds another, that one's listener is the upstream.
-fn addresses_to_serve(plan: &Plan) -> impl Iterator<Item = SocketAddr> {
-    let upstreams = plan.routes().iter().map(|route| route.upstream.addr());
-    upstreams.filter(|addr| plan.routes().iter().all(|route| route.listen() != *addr))
-}
-
-fn footprint(upstreams: Upstreams) -> Footprint {
+fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, Fixtures) {
+    let routes = plan.routes().len();
     match upstreams {
-        Upstreams::Theirs => Footprint::PROXIED,
-        Upstreams::TestServer => Footprint::PROXIED_AND_SERVED,
+        Upstreams::Theirs => (Footprint::PROXIED, Fixtures { listeners: routes }),
+        Upstreams::TestServer => {
+            let served: HashSet<SocketAddr> = plan.outer_upstreams().collect();
+            (Footprint::PROXIED_AND_SERVED, Fixtures { listeners: routes + served.len() })
+        }
     }
 }
 

@@ -75,8 +75,7 @@ fn repeats<T: Hash + Eq>(values: impl Iterator<Item = Option<T>>) -> Vec<(usize,
 
 /// Each route has one upstream, so from any route there is one way to go: follow it until it ends or comes back.
 fn loops(claims: &[Claim]) -> Vec<Vec<usize>> {
-    let listeners = listeners(claims);
-    let next: Vec<Option<usize>> = claims.iter().map(|claim| fed_by(claim, &listeners)).collect();
+    let next = feeds(claims);
     let mut settled = vec![false; claims.len()];
     let mut found = Vec::new();
     for start in 0..claims.len() {
@@ -92,6 +91,12 @@ fn loops(claims: &[Claim]) -> Vec<Vec<usize>> {
         }
     }
     found
+}
+
+/// For each route the one that its connections go on to, if it is one of these.
+pub(super) fn feeds(claims: &[Claim]) -> Vec<Option<usize>> {
+    let listeners = listeners(claims);
+    claims.iter().map(|claim| fed_by(claim, &listeners)).collect()
 }
 
 /// The first route that listens on each address.

@@ -40,6 +40,25 @@ impl Plan {
         self.seed
     }
 
+    /// For each route, how many others its connections pass through on their way to an upstream that is no route.
+    #[must_use]
+    pub fn stages_ahead(&self) -> Vec<usize> {
+        let next = self.feeds();
+        let way = |route: usize| std::iter::successors(next[route], |&at| next[at]);
+        // A plan has no loops, so that every way ends.
+        (0..self.routes.len()).map(|route| way(route).count()).collect()
+    }
+
+    /// The addresses that connections leave the routes for.
+    pub fn outer_upstreams(&self) -> impl Iterator<Item = SocketAddr> {
+        let outer = self.routes.iter().zip(self.feeds()).filter(|(_, next)| next.is_none());
+        outer.map(|(route, _)| route.upstream.addr())
+    }
+
+    fn feeds(&self) -> Vec<Option<usize>> {
+        conflict::feeds(&self.routes.iter().map(Route::claim).collect::<Vec<_>>())
+    }
+
     /// The routes, at least one, in the order in which they were written.
     #[must_use]
     pub fn routes(&self) -> &[Route] {

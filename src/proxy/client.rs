@@ -28,15 +28,13 @@ pub struct Client {
     ended: OnceLock<End>,
 }
 
-/// Why a wait is over.
+/// What ended a wait for another descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Woken {
-    /// The time has come.
-    Due,
-    /// The other descriptor has something to tell.
+    /// It has something to tell.
     Ready,
-    /// The client has left or was cut: why.
-    Left(End),
+    /// The time was up.
+    Due,
 }
 
 impl Client {
@@ -59,22 +57,32 @@ impl Client {
         self.ended.get().copied()
     }
 
-    /// Waits until `due`, unless the client leaves first.
-    pub fn wait_until(&self, due: Instant) -> Woken {
-        self.wait_beside(None, Some(due))
+    /// Waits until `due`.
+    ///
+    /// # Errors
+    /// Why it ended earlier: the client has left or was cut. One that has sent its FIN may still want to read, so it is
+    /// only taken to have left when that is certain.
+    pub fn wait_until(&self, due: Instant) -> Result<(), End> {
+        self.wait_present(Some(due))
     }
 
-    /// Waits for `other`, at most until `due`, unless the client leaves first. A client that has sent its FIN may still
-    /// want to read, so it is only taken to have left when that is certain.
-    pub fn wait_for(&self, other: PollFd<'_>, due: Instant) -> Woken {
-        self.wait_beside(Some(other), Some(due))
+    /// Waits for `other`, at most until `due`.
+    ///
+    /// # Errors
+    /// The client was reset or cut. A FIN is no reason to stop: whoever sends something and closes wants it delivered.
+    pub fn wait_for(&self, other: PollFd<'_>, due: Instant) -> Result<Woken, End> {
+        let mut fds = [PollFd::new(&self.stream, PollFlags::empty()), other];
+        wait(&mut fds, Some(due));
+        self.check(fds[0].revents())?;
+        Ok(if fds[1].revents().is_empty() { Woken::Due } else { Woken::Ready })
     }
 
     /// Reads and forgets what the client sends until it has left. Were nothing read, a client that leaves in the middle
     /// of sending could not get its FIN through to us.
     pub fn outwait(&self) {
         if self.discard(None) {
-            self.wait_beside(None, None);
+            // It can only end by the client's leaving.
+            let _ = self.wait_present(None);
         }
     }
 
@@ -104,39 +112,29 @@ impl Client {
         }
     }
 
-    fn wait_beside(&self, other: Option<PollFd<'_>>, due: Option<Instant>) -> Woken {
-        let mut fds = vec![PollFd::new(&self.stream, PollFlags::RDHUP)];
-        fds.extend(other);
-        let mut pause = FIRST_LOOK;
-        let mut look = None;
+    fn wait_present(&self, due: Option<Instant>) -> Result<(), End> {
+        let mut fds = [PollFd::new(&self.stream, PollFlags::RDHUP)];
+        let (mut pause, mut look) = (FIRST_LOOK, None);
         loop {
             wait(&mut fds, [due, look].into_iter().flatten().min());
-            let told = fds[0].revents();
-            if told.intersects(PollFlags::ERR | PollFlags::HUP) {
-                return Woken::Left(self.aborted().unwrap_or(End::ClientReset));
-            }
-            if fds.get(1).is_some_and(|other| !other.revents().is_empty()) {
-                return Woken::Ready;
-            }
+            self.check(fds[0].revents())?;
             if due.is_some_and(|due| Instant::now() >= due) {
-                return Woken::Due;
+                return Ok(());
             }
             // From here on: the client has sent its FIN, now or earlier.
-            if has_left(presence::of_peer(&self.stream), due) {
-                return Woken::Left(End::ClientLeft);
+            if presence::of_peer(&self.stream) == Presence::Gone {
+                return Err(End::ClientLeft);
             }
-            fds[0] = PollFd::new(&self.stream, PollFlags::empty());
+            fds = [PollFd::new(&self.stream, PollFlags::empty())];
             look = Some(Instant::now() + pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
-}
 
-/// Where it can't be known, a half-closed client gets the benefit of the doubt as long as the doubt has an end.
-fn has_left(presence: Presence, due: Option<Instant>) -> bool {
-    match presence {
-        Presence::Gone => true,
-        Presence::Here => false,
-        Presence::Unknown => due.is_none(),
+    fn check(&self, told: PollFlags) -> Result<(), End> {
+        if told.intersects(PollFlags::ERR | PollFlags::HUP) {
+            return Err(self.aborted().unwrap_or(End::ClientReset));
+        }
+        Ok(())
     }
 }

@@ -2,13 +2,14 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
 
-use super::client::{Client, Woken};
+use super::client::Client;
 use super::dial::{DialError, abandon, dial};
 use super::places::Place;
 use super::pump::{Direction, Link};
@@ -36,26 +37,27 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// Serves it on a thread of the crew; without one it is reset.
-    pub fn admit(self, place: Place, crew: &Arc<Crew>) {
-        let (client, subject) = (Arc::clone(self.enrolled.client()), self.subject.clone());
+    /// Serves it on a thread of the crew.
+    ///
+    /// # Errors
+    /// There is none, and the connection was reset for it.
+    pub fn admit(self, place: Place, crew: &Arc<Crew>) -> io::Result<()> {
+        let (client, subject, opened_at) = (Arc::clone(self.enrolled.client()), self.subject.clone(), self.opened_at);
         let connection = Connection { arrival: self, _place: place };
         let own_crew = Arc::clone(crew);
-        if let Err(error) = crew.run(move || connection.serve(&own_crew)) {
+        crew.run(move || connection.serve(&own_crew)).inspect_err(|error| {
             client.abort(End::NoThread);
-            emit(&Event::NoThread(&subject, &error));
-        }
+            emit(&Event::Opened(&subject));
+            emit(&Event::NoThread(&subject, error));
+            emit(&Event::Closed(&subject, &Report::unserved(opened_at, End::NoThread)));
+        })
     }
 
     /// Resets it unserved.
     pub fn turn_away(self, why: End) {
         self.enrolled.client().abort(why);
         emit(&Event::Opened(&self.subject));
-        emit(&Event::Closed(&self.subject, &self.report((0, 0), why)));
-    }
-
-    fn report(&self, (bytes_up, bytes_down): (u64, u64), end: End) -> Report {
-        Report { bytes_up, bytes_down, lasted: self.opened_at.elapsed(), end }
+        emit(&Event::Closed(&self.subject, &Report::unserved(self.opened_at, why)));
     }
 }
 
@@ -71,10 +73,10 @@ impl Connection {
     fn serve(self, crew: &Arc<Crew>) {
         emit(&Event::Opened(self.subject()));
         match self.arrival.fate {
-            Fate::Drop(mode) => self.tell_closed((0, 0), self.drop_client(mode)),
+            Fate::Drop(mode) => self.tell_unserved(self.drop_client(mode)),
             Fate::Forward => match self.link() {
                 Ok(link) => Session { link, connection: self }.run(crew),
-                Err(end) => self.tell_closed((0, 0), end),
+                Err(end) => self.tell_unserved(end),
             },
         }
     }
@@ -99,8 +101,6 @@ impl Connection {
     fn dial(&self) -> Result<TcpStream, End> {
         let route = &self.subject().route;
         let began = Instant::now();
-        // Only a connection that is down already refuses it, and that shows soon enough.
-        let _ = self.client().stream().set_nodelay(true);
         match dial(route.upstream.addr(), route.connect_timeout.duration(), self.client()) {
             Ok(upstream) => {
                 emit(&Event::UpstreamConnected(self.subject(), began.elapsed()));
@@ -123,10 +123,7 @@ impl Connection {
             return Ok(());
         }
         emit(&Event::Injected(self.subject(), Fault::Latency(latency)));
-        match self.client().wait_until(due) {
-            Woken::Left(why) => Err(why),
-            Woken::Due | Woken::Ready => Ok(()),
-        }
+        self.client().wait_until(due)
     }
 
     fn unreachable(&self, why: fmt::Arguments<'_>) -> End {
@@ -135,8 +132,8 @@ impl Connection {
         End::Unreachable
     }
 
-    fn tell_closed(&self, bytes: (u64, u64), end: End) {
-        emit(&Event::Closed(self.subject(), &self.arrival.report(bytes, end)));
+    fn tell_unserved(&self, end: End) {
+        emit(&Event::Closed(self.subject(), &Report::unserved(self.arrival.opened_at, end)));
     }
 
     fn subject(&self) -> &Subject {
@@ -170,7 +167,10 @@ impl Session {
     fn pump(self: Arc<Self>, direction: Direction) {
         self.link.pump(direction);
         if let Some(last) = Arc::into_inner(self) {
-            last.connection.tell_closed(last.link.bytes(), last.link.end());
+            let (bytes_up, bytes_down) = last.link.bytes();
+            let lasted = last.connection.arrival.opened_at.elapsed();
+            let report = Report { bytes_up, bytes_down, lasted, end: last.link.end() };
+            emit(&Event::Closed(last.connection.subject(), &report));
         }
     }
 }

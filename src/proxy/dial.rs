@@ -1,4 +1,4 @@
-//! Connecting to an upstream: with a timeout, and given up at once when the client leaves.
+//! Connecting to an upstream: with a timeout, and given up at once when the client is reset.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use super::client::{Client, Woken};
+use super::keepalive::notice_silence;
 use super::reset::reset;
 use crate::event::End;
 
@@ -19,7 +20,7 @@ pub enum DialError {
     Failed(io::Error),
     /// It did not answer in time.
     TimedOut,
-    /// The client did not wait for it: why.
+    /// The client was reset or cut.
     Left(End),
 }
 
@@ -28,10 +29,10 @@ pub fn dial(upstream: SocketAddr, timeout: Duration, client: &Client) -> Result<
     let stream = begin(upstream).map_err(DialError::Failed)?;
     let due = Instant::now() + timeout;
     match client.wait_for(PollFd::new(&stream, PollFlags::OUT), due) {
-        Woken::Ready => finish(stream).map_err(DialError::Failed),
-        Woken::Due => Err(DialError::TimedOut),
-        Woken::Left(why) => {
-            abandon(&stream, why);
+        Ok(Woken::Ready) => finish(stream).map_err(DialError::Failed),
+        Ok(Woken::Due) => Err(DialError::TimedOut),
+        Err(why) => {
+            reset(&stream);
             Err(DialError::Left(why))
         }
     }
@@ -65,5 +66,6 @@ fn finish(stream: TcpStream) -> io::Result<TcpStream> {
     }
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
+    notice_silence(&stream)?;
     Ok(stream)
 }

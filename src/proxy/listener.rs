@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use rustix::event::{PollFd, PollFlags};
+use rustix::net::sockopt::set_tcp_nodelay;
 
 use super::client::Client;
 use super::connection::{Arrival, Fate};
-use super::places::Place;
+use super::keepalive::notice_silence;
+use super::places::{Place, Places};
 use super::shared::Shared;
 use super::wait::wait;
 use crate::dice::Dice;
@@ -26,23 +28,37 @@ const BACKLOG: i32 = 4096;
 /// Between two tries to accept while descriptors or memory are lacking: poll(2) would say "ready" all the time.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Without a failure for this long, a shortage is over.
+const RECOVERY: Duration = Duration::from_secs(1);
+
 /// A bound port.
 #[derive(Debug)]
 pub struct Listener {
     route: Arc<Route>,
     socket: TcpListener,
+    places: Arc<Places>,
     dice: Dice,
     accepted: u64,
-    failing_since: Option<Instant>,
+    shortage: Option<Shortage>,
+}
+
+/// Accepting fails now and then for lack of something.
+#[derive(Debug)]
+struct Shortage {
+    since: Instant,
+    latest: Instant,
 }
 
 impl Listener {
-    pub fn bind(route: &Route, seed: u64) -> io::Result<Self> {
+    pub fn bind(route: &Route, seed: u64, places: Arc<Places>) -> io::Result<Self> {
         let socket = TcpListener::bind(route.listen())?;
         rustix::net::listen(&socket, BACKLOG)?;
         socket.set_nonblocking(true)?;
+        // Connections inherit both from their listener.
+        set_tcp_nodelay(&socket, true)?;
+        notice_silence(&socket)?;
         let dice = Dice::new(seed, &route.name);
-        Ok(Self { route: Arc::new(route.clone()), socket, dice, accepted: 0, failing_since: None })
+        Ok(Self { route: Arc::new(route.clone()), socket, places, dice, accepted: 0, shortage: None })
     }
 
     pub fn route(&self) -> &Route {
@@ -53,8 +69,8 @@ impl Listener {
     pub fn run(mut self, shared: &Arc<Shared>, open: Sender<Infallible>) {
         while self.client_waits(shared.stop.draining()) {
             let Some(place) = self.place(shared) else { break };
-            match self.accept(shared) {
-                Ok(arrival) => arrival.admit(place, &shared.crew),
+            match self.accept(shared).and_then(|arrival| arrival.admit(place, &shared.crew)) {
+                Ok(()) => self.tell_recovery(),
                 Err(error) if is_passing(&error) => {}
                 Err(error) => self.pause(&error, shared.stop.draining()),
             }
@@ -70,11 +86,11 @@ impl Listener {
 
     /// Takes a place before the accept, so that who has none waits in the backlog and not in our memory.
     fn place(&self, shared: &Shared) -> Option<Place> {
-        shared.places.try_take().or_else(|| {
-            if shared.places.first_shortage() {
-                emit(&Event::Full(&self.route, shared.places.capacity()));
+        self.places.try_take().or_else(|| {
+            if self.places.first_shortage() {
+                emit(&Event::Full(&self.route, self.places.capacity()));
             }
-            shared.places.take(shared.stop.draining().channel())
+            self.places.take(shared.stop.draining().channel())
         })
     }
 
@@ -84,8 +100,8 @@ impl Listener {
         let (stream, addr) = self.socket.accept()?;
         let opened_at = Instant::now();
         // BSD and macOS hand the listener's own mode on; Linux does not (accept(2)).
+        #[cfg(not(target_os = "linux"))]
         stream.set_nonblocking(false)?;
-        self.tell_recovery();
         self.accepted += 1;
         let subject = Subject { route: Arc::clone(&self.route), number: self.accepted, client: addr };
         let enrolled = shared.roster.enrol(Client::new(stream));
@@ -102,55 +118,88 @@ impl Listener {
 
     /// Waits a moment for what is lacking, or until `bell` rings.
     fn pause(&mut self, error: &io::Error, bell: &Bell) {
-        if self.failing_since.is_none() {
-            self.failing_since = Some(Instant::now());
+        let now = Instant::now();
+        if self.shortage.is_none() {
             emit(&Event::AcceptPaused(&self.route, error));
         }
+        let since = self.shortage.as_ref().map_or(now, |shortage| shortage.since);
+        self.shortage = Some(Shortage { since, latest: now });
         // Nothing is ever sent: this is a sleep that the bell ends.
         let _ = bell.channel().recv_timeout(PAUSE);
     }
 
+    /// While descriptors are short, each that is given back is taken at once, and the shortage is not over for it.
     fn tell_recovery(&mut self) {
-        if let Some(since) = self.failing_since.take() {
-            emit(&Event::AcceptResumed(&self.route, since.elapsed()));
+        if let Some(shortage) = self.shortage.take_if(|shortage| shortage.latest.elapsed() > RECOVERY) {
+            emit(&Event::AcceptResumed(&self.route, shortage.since.elapsed()));
         }
     }
 
     /// Closing a listener resets whoever waits in its backlog, and keeping it open lets newcomers in. So everyone is
     /// accepted first, without a place, then the port is closed, and then they are served as places become free.
     fn empty_backlog(mut self, shared: &Arc<Shared>, open: Sender<Infallible>) {
-        let waiting = self.accept_all(shared);
-        drop((self.socket, open));
-        for arrival in waiting {
-            // Taken together with the bell, a place could be had although it rings.
-            let place = shared.places.take(shared.stop.cut().channel()).filter(|_| !shared.stop.cut().has_rung());
-            match place {
-                Some(place) => arrival.admit(place, &shared.crew),
-                None => arrival.turn_away(End::Cut),
+        let (waiting, rest) = self.accept_without_places(shared);
+        match rest {
+            Rest::None => {
+                drop((self.socket, open));
+                serve_in_turn(waiting, &self.places, shared);
+            }
+            Rest::InBacklog => {
+                // The kernel completes no more connections from here on. It does not refuse them either: it drops
+                // their SYNs, which come again after a second (RFC 6298, section 2.1). So this is for need only.
+                let _ = rustix::net::listen(&self.socket, 0);
+                serve_in_turn(waiting, &self.places, shared);
+                self.accept_in_turn(shared);
             }
         }
     }
 
-    /// Newcomers may be faster than we are, and then the backlog is never empty: after a while it is closed to them. Not
-    /// at once, as the kernel drops what a closed backlog can't take instead of refusing it, and a dropped SYN is only
-    /// sent again after a second (RFC 6298, section 2.1).
-    fn accept_all(&mut self, shared: &Arc<Shared>) -> Vec<Arrival> {
-        let (began, mut waiting, mut closing) = (Instant::now(), Vec::new(), false);
-        loop {
-            if !closing && began.elapsed() > PAUSE {
-                closing = true;
-                // Were it refused, it would only take longer.
-                let _ = rustix::net::listen(&self.socket, 0);
-            }
+    fn accept_without_places(&mut self, shared: &Arc<Shared>) -> (Vec<Waiting>, Rest) {
+        let mut waiting = Vec::new();
+        while let Some(standing) = shared.standing_room.try_take() {
             match self.accept(shared) {
-                Ok(arrival) => waiting.push(arrival),
+                Ok(arrival) => waiting.push(Waiting { arrival, _standing: standing }),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return (waiting, Rest::None),
+                Err(error) if is_passing(&error) => {}
+                Err(_) => break,
+            }
+        }
+        (waiting, Rest::InBacklog)
+    }
+
+    fn accept_in_turn(&mut self, shared: &Arc<Shared>) {
+        while let Some(place) = self.places.take(shared.stop.cut().channel()) {
+            match self.accept(shared) {
+                Ok(arrival) => drop(arrival.admit(place, &shared.crew)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if is_passing(&error) => {}
                 Err(_) if shared.stop.cut().has_rung() => break,
                 Err(error) => self.pause(&error, shared.stop.cut()),
             }
         }
-        waiting
+    }
+}
+
+/// A connection that was accepted without a place.
+struct Waiting {
+    arrival: Arrival,
+    /// For its one descriptor.
+    _standing: Place,
+}
+
+/// What is left of a backlog.
+enum Rest {
+    None,
+    InBacklog,
+}
+
+fn serve_in_turn(waiting: Vec<Waiting>, places: &Places, shared: &Arc<Shared>) {
+    for Waiting { arrival, .. } in waiting {
+        match places.take(shared.stop.cut().channel()) {
+            // Whoever gets no thread has been told, and nobody else can be held back for it.
+            Some(place) => drop(arrival.admit(place, &shared.crew)),
+            None => arrival.turn_away(End::Cut),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod client;
 mod connection;
 mod dial;
+mod keepalive;
 mod listener;
 mod pipe;
 mod places;

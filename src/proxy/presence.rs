@@ -22,33 +22,40 @@ pub fn of_peer(stream: &TcpStream) -> Presence {
     let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else {
         return Presence::Gone;
     };
-    let found = ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().find_map(|table| {
-        let rows = fs::read_to_string(table).ok()?;
-        inode(&rows, there, here).map(|inode| if inode == "0" { Presence::Gone } else { Presence::Here })
-    });
-    found.unwrap_or(Presence::Unknown)
+    let inode = inode_of("/proc/net/tcp", there, here).or_else(|| inode_of("/proc/net/tcp6", there, here));
+    match inode.as_deref() {
+        Some("0") => Presence::Gone,
+        Some(_) => Presence::Here,
+        None => Presence::Unknown,
+    }
+}
+
+fn inode_of(table: &str, local: SocketAddr, remote: SocketAddr) -> Option<String> {
+    inode(&fs::read_to_string(table).ok()?, local, remote).map(str::to_owned)
 }
 
 /// The inode of the socket that is bound to `local` and connected to `remote`. The columns are those of proc(5):
-/// `sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode`.
+/// `sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode`. A socket of the IPv6 family, which Java uses
+/// for everything, holds an IPv4 address as `::ffff:a.b.c.d`.
 fn inode(rows: &str, local: SocketAddr, remote: SocketAddr) -> Option<&str> {
-    let is_ours = |columns: &[&str]| matches!(columns, [_, l, r, ..] if written(local, l) && written(remote, r));
-    rows.lines()
-        .map(|row| row.split_ascii_whitespace().collect::<Vec<_>>())
-        .find(|columns| is_ours(columns))?
-        .get(9)
-        .copied()
+    let spellings: [fn(IpAddr) -> IpAddr; 2] = [|ip| ip.to_canonical(), mapped];
+    spellings.into_iter().find_map(|spell| {
+        let pair =
+            format!(" {} {} ", in_words(spell(local.ip()), local.port()), in_words(spell(remote.ip()), remote.port()));
+        let (_, rest) = rows.split_once(&pair)?;
+        // Six columns stand between the addresses and the inode.
+        rest.lines().next()?.split_ascii_whitespace().nth(6)
+    })
 }
 
-/// Whether `column` is how the kernel writes `addr`: the address as 32-bit words in the machine's own byte order, in
-/// hex. A socket of the IPv6 family holds an IPv4 address as `::ffff:a.b.c.d`.
-fn written(addr: SocketAddr, column: &str) -> bool {
-    let IpAddr::V4(v4) = addr.ip().to_canonical() else {
-        return column == in_words(addr.ip(), addr.port());
-    };
-    column == in_words(IpAddr::V4(v4), addr.port()) || column == in_words(v4.to_ipv6_mapped().into(), addr.port())
+fn mapped(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().into(),
+        ip @ IpAddr::V6(_) => ip,
+    }
 }
 
+/// How the kernel writes an address: as 32-bit words in the machine's own byte order, in hex.
 fn in_words(ip: IpAddr, port: u16) -> String {
     let octets = match ip {
         IpAddr::V4(ip) => ip.octets().to_vec(),

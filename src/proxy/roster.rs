@@ -18,6 +18,8 @@ struct Entries {
     clients: HashMap<u64, Arc<Client>>,
     /// How many have left because they were cut.
     cut: usize,
+    /// Whoever comes from now on is cut too.
+    closed: bool,
 }
 
 /// A client that is on the roster until this is dropped.
@@ -35,6 +37,10 @@ impl Roster {
         let id = entries.next;
         entries.next += 1;
         entries.clients.insert(id, Arc::clone(&client));
+        if entries.closed {
+            client.abort(End::Cut);
+        }
+        drop(entries);
         Enrolled { id, client, roster: Arc::clone(self) }
     }
 
@@ -42,10 +48,9 @@ impl Roster {
         self.entries().clients.len()
     }
 
-    /// Resets everyone.
+    /// Resets everyone who is here, and who comes later.
     pub fn cut(&self) {
-        let clients: Vec<_> = self.entries().clients.values().cloned().collect();
-        for client in &clients {
+        for client in self.close() {
             client.abort(End::Cut);
         }
     }
@@ -54,6 +59,12 @@ impl Roster {
     pub fn cut_count(&self) -> usize {
         let entries = self.entries();
         entries.cut + entries.clients.values().filter(|client| client.aborted() == Some(End::Cut)).count()
+    }
+
+    fn close(&self) -> Vec<Arc<Client>> {
+        let mut entries = self.entries();
+        entries.closed = true;
+        entries.clients.values().cloned().collect()
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {

@@ -13,7 +13,8 @@ use crate::threads::Crew;
 #[derive(Debug)]
 pub struct Shared {
     pub roster: Arc<Roster>,
-    pub places: Places,
+    /// For those who are accepted without a place, when the drain closes the ports.
+    pub standing_room: Places,
     pub crew: Arc<Crew>,
     pub stop: Arc<Stop>,
     /// Cloned for each connection: the channel disconnects when the last of them and the last listener are gone.

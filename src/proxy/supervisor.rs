@@ -12,6 +12,7 @@ use super::listener::Listener;
 use super::places::Places;
 use super::shared::Shared;
 use crate::event::{Event, emit};
+use crate::limits::Cap;
 use crate::plan::{Plan, Route};
 use crate::stop::Stop;
 use crate::threads;
@@ -29,6 +30,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The live routes.
 #[derive(Debug)]
 pub struct Supervisor {
+    cap: Cap,
     shared: Arc<Shared>,
     open: Sender<Infallible>,
     /// Disconnects when the last port is closed.
@@ -37,24 +39,24 @@ pub struct Supervisor {
     gone: Receiver<Infallible>,
 }
 
-/// Why a plan could not be applied. Nothing is live then.
+/// Why a plan could not be applied.
 #[derive(Debug)]
 pub enum ApplyError<'a> {
-    /// These ports can't be listened on.
+    /// These ports can't be listened on. Nothing is live.
     Bind(Vec<(&'a Route, io::Error)>),
-    /// There is no thread for a listener.
+    /// There is no thread for a listener. Those before it are live.
     Thread(io::Error),
 }
 
 impl Supervisor {
-    /// Nothing is live yet; at most `capacity` connections will be served at once.
+    /// Nothing is live yet; no more connections will be served at once than `cap` has room for.
     #[must_use]
-    pub fn new(capacity: NonZeroUsize, stop: Arc<Stop>) -> Self {
+    pub fn new(cap: Cap, stop: Arc<Stop>) -> Self {
         let (open, closed) = crossbeam_channel::bounded(0);
         let (alive, gone) = crossbeam_channel::bounded(0);
-        let (roster, places, crew) = (Arc::default(), Places::new(capacity), Arc::default());
-        let shared = Shared { roster, places, crew, stop, alive };
-        Self { shared: Arc::new(shared), open, closed, gone }
+        let (roster, crew, standing_room) = (Arc::default(), Arc::default(), Places::new(cap.standing_room));
+        let shared = Shared { roster, standing_room, crew, stop, alive };
+        Self { cap, shared: Arc::new(shared), open, closed, gone }
     }
 
     /// Makes the routes of `plan` live: every port is bound before any connection is accepted.
@@ -62,7 +64,7 @@ impl Supervisor {
     /// # Errors
     /// All ports that can't be bound, or the lack of a thread.
     pub fn apply<'a>(&self, plan: &'a Plan, seed: u64) -> Result<(), ApplyError<'a>> {
-        for listener in bind_all(plan.routes(), seed)? {
+        for listener in self.bind_all(plan, seed)? {
             emit(&Event::Listening(listener.route()));
             let (shared, open) = (Arc::clone(&self.shared), self.open.clone());
             threads::spawn("listener", move || listener.run(&shared, open)).map_err(ApplyError::Thread)?;
@@ -74,7 +76,7 @@ impl Supervisor {
     /// for a cut; what is left then is reset. Returns how many connections that were.
     #[must_use]
     pub fn drain(self, timeout: Option<Duration>) -> usize {
-        let Self { shared, open, closed, gone } = self;
+        let Self { shared, open, closed, gone, .. } = self;
         let (roster, stop) = (Arc::clone(&shared.roster), Arc::clone(&shared.stop));
         // The listeners hold what is shared until they have ended; this was the last hold on it besides theirs.
         drop((shared, open));
@@ -97,15 +99,25 @@ impl Supervisor {
         let _ = gone.recv_timeout(LAST_WORDS);
         roster.cut_count()
     }
-}
 
-fn bind_all(routes: &[Route], seed: u64) -> Result<Vec<Listener>, ApplyError<'_>> {
-    let (mut bound, mut failed) = (Vec::new(), Vec::new());
-    for route in routes {
-        match Listener::bind(route, seed) {
-            Ok(listener) => bound.push(listener),
-            Err(error) => failed.push((route, error)),
+    fn bind_all<'a>(&self, plan: &'a Plan, seed: u64) -> Result<Vec<Listener>, ApplyError<'a>> {
+        let (mut bound, mut failed) = (Vec::new(), Vec::new());
+        for (route, places) in plan.routes().iter().zip(self.places(plan)) {
+            match Listener::bind(route, seed, places) {
+                Ok(listener) => bound.push(listener),
+                Err(error) => failed.push((route, error)),
+            }
         }
+        if failed.is_empty() { Ok(bound) } else { Err(ApplyError::Bind(failed)) }
     }
-    if failed.is_empty() { Ok(bound) } else { Err(ApplyError::Bind(failed)) }
+
+    /// Where routes feed each other, a connection that holds a place waits for another one to get its own. Were they all
+    /// of one kind, everybody could hold one and wait; so each stage of the way has places of its own.
+    fn places(&self, plan: &Plan) -> Vec<Arc<Places>> {
+        let stages = plan.stages_ahead();
+        let longest = stages.iter().max().map_or(1, |most| most + 1);
+        let share = NonZeroUsize::new(self.cap.connections.get() / longest).unwrap_or(NonZeroUsize::MIN);
+        let of_stage: Vec<_> = (0..longest).map(|_| Arc::new(Places::new(share))).collect();
+        stages.into_iter().map(|stage| Arc::clone(&of_stage[stage])).collect()
+    }
 }

@@ -6,15 +6,16 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio, id};
+use std::process::{Child, ChildStderr, Command, Stdio, id};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{PidfdFlags, pidfd_open};
 
 /// Far more than anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -110,6 +111,13 @@ impl Setup {
         self.start()
     }
 
+    /// Starts it with no more than so many descriptors.
+    pub fn start_with_descriptors(mut self, limit: u32) -> Proxy {
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        self.launcher = vec!["sh".to_owned(), "-c".to_owned(), script];
+        self.start()
+    }
+
     /// Starts it, with nobody reading its log until [`Proxy::read_log`].
     pub fn start_unread(self) -> (Proxy, ChildStderr) {
         let mut child = self.spawn();
@@ -167,16 +175,12 @@ impl Proxy {
 
     /// Waits for the end and returns the exit code.
     pub fn wait(&mut self) -> i32 {
-        let deadline = Instant::now() + PATIENCE;
-        let status: ExitStatus = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "it does not end:\n{}", self.log_text());
-            thread::yield_now();
-        };
+        let pidfd = pidfd_open(rustix::process::Pid::from_child(&self.child), PidfdFlags::empty()).unwrap();
+        let patience = Timespec::try_from(PATIENCE).unwrap();
+        let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&patience));
+        assert_eq!(ended, Ok(1), "it does not end:\n{}", self.log_text());
         self.log.wait_for_end();
-        status.code().unwrap()
+        self.child.wait().unwrap().code().unwrap()
     }
 
     /// SIGTERM, and the exit code.
