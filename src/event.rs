@@ -43,8 +43,8 @@ pub enum Event<'a> {
     UpstreamConnected(&'a Subject, Duration),
     /// The upstream could not be reached.
     UpstreamFailed(&'a Subject, fmt::Arguments<'a>),
-    /// There is no thread for a connection.
-    NoThread(&'a Subject, &'a io::Error),
+    /// There is no thread or no descriptor for a connection.
+    Starved(&'a Subject, &'a io::Error),
     /// A connection is over.
     Closed(&'a Subject, &'a Report),
     /// Accepting fails for lack of resources.
@@ -108,8 +108,8 @@ pub enum End {
     Unreachable,
     /// It was drawn to be dropped.
     Dropped,
-    /// The machine had no thread for it.
-    NoThread,
+    /// The machine had no thread or no descriptor for it.
+    Starved,
     /// The drain's deadline or a second signal.
     Cut,
 }
@@ -124,7 +124,7 @@ impl End {
             Self::ClientLeft => "client left",
             Self::Unreachable => "upstream unreachable",
             Self::Dropped => "dropped",
-            Self::NoThread => "no thread",
+            Self::Starved => "out of resources",
             Self::Cut => "cut",
         }
     }
@@ -168,7 +168,7 @@ pub fn emit(event: &Event<'_>) {
         Event::UpstreamFailed(subject, error) => {
             line!(warn, subject, "upstream unreachable", upstream:% = subject.route.upstream, error:% = error);
         }
-        Event::NoThread(subject, error) => line!(error, subject, "no thread for the connection", error:% = error),
+        Event::Starved(subject, error) => line!(error, subject, "no resources for the connection", error:% = error),
         Event::Closed(subject, report) => line!(
             info,
             subject,

@@ -14,6 +14,7 @@ use env_logger::fmt::Formatter;
 use env_logger::{Builder, Target};
 use log::kv::{self, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Record, error};
+use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::threads;
 
@@ -119,13 +120,12 @@ impl Back {
     fn run(mut self, entries: &Receiver<Entry>) {
         for entry in entries {
             match entry {
-                // Nobody is left to tell that stderr is closed.
-                Entry::Line(line) => drop(io::stderr().write_all(&line)),
+                Entry::Line(line) => write_out(&line),
                 Entry::Flush(done) => {
                     self.tell_losses();
                     entries.try_iter().for_each(|entry| {
                         if let Entry::Line(line) = entry {
-                            drop(io::stderr().write_all(&line));
+                            write_out(&line);
                         }
                     });
                     let _ = done.try_send(());
@@ -141,6 +141,22 @@ impl Back {
         if lost != self.told {
             self.told = lost;
             error!(lost; "log lines lost, whoever reads them is too slow");
+        }
+    }
+}
+
+/// Waits for the reader, also where somebody has set the pipe to refuse instead.
+fn write_out(mut line: &[u8]) {
+    while !line.is_empty() {
+        match io::stderr().write(line) {
+            Ok(written) => line = &line[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // Were it to fail, the next write would tell.
+                let _ = poll(&mut [PollFd::new(&io::stderr(), PollFlags::OUT)], None);
+            }
+            // Nobody is left to tell that stderr is closed.
+            Err(_) => return,
         }
     }
 }

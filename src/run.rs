@@ -15,7 +15,7 @@ use crate::logging;
 use crate::plan::Plan;
 use crate::proxy::{ApplyError, Supervisor};
 use crate::stop::{Signal, Stop};
-use crate::{signals, test_server};
+use crate::{signals, test_server, threads};
 
 /// How a run ended, as the process tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,14 +98,16 @@ fn serve(plan: &Plan, running: &Running, stop: &Arc<Stop>) -> Exit {
     if let Err(exit) = open(&supervisor, plan, seed, running.upstreams) {
         return exit;
     }
-    announce(plan);
+    if let Err(error) = announce(plan) {
+        return told(&Event::StartFailed(&error));
+    }
     // Nothing is ever sent: it disconnects at the first signal.
     let _ = stop.draining().channel().recv();
     let cut = supervisor.drain(running.drain_timeout);
     emit(&Event::Drained(cut));
     match (stop.cut_by(), cut) {
+        (_, 0) => Exit::Done,
         (Some(signal), _) => Exit::CutBy(signal),
-        (None, 0) => Exit::Done,
         (None, _) => Exit::Failed,
     }
 }
@@ -138,10 +140,14 @@ fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, Fixtures) {
     }
 }
 
-/// The one line of stdout: a script that waits for it can connect to every port that it names.
-fn announce(plan: &Plan) {
+/// The one line of stdout: a script that waits for it can connect to every port that it names. From a thread of its own,
+/// since a full pipe that nobody reads would keep us from hearing any signal.
+fn announce(plan: &Plan) -> io::Result<()> {
     let ports: Vec<String> = plan.routes().iter().map(|route| route.port.to_string()).collect();
-    print(&format!("ready pid={} ports={}\n", process::id(), ports.join(",")));
+    let line = format!("ready pid={} ports={}\n", process::id(), ports.join(","));
+    threads::spawn("ready", move || {
+        print(&line);
+    })
 }
 
 fn told(event: &Event<'_>) -> Exit {

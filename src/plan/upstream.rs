@@ -42,6 +42,10 @@ impl FromStr for Upstream {
 impl Upstream {
     fn connectable(addr: SocketAddr) -> Result<Self, Rejected> {
         let (ip, port) = (addr.ip(), addr.port());
+        if let (IpAddr::V6(_), IpAddr::V4(ip)) = (ip, ip.to_canonical()) {
+            // `::ffff:127.0.0.1` is another spelling of the same address.
+            return Self::connectable(SocketAddr::from((ip, port)));
+        }
         if port == 0 {
             return Err(Rejected::new("port 0 can't be connected to", "use 1 to 65535"));
         }

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 use std::net::{Shutdown, TcpStream};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -13,8 +13,9 @@ use super::reset::reset;
 use super::wait::wait;
 use crate::event::End;
 
-/// The first and the longest pause between two looks at whether a client that has sent its FIN is still there. The first
-/// is short, since close(2) sends the FIN a moment before the socket counts as closed.
+/// The pauses between looks at whether a client is still there. They are short after its FIN, since close(2) sends that a
+/// moment before the socket counts as closed, and double up to the longest; which is also how often one is looked at whose
+/// FIN may be stuck behind data that we don't take.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -25,7 +26,15 @@ const LINGER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Client {
     stream: TcpStream,
-    ended: OnceLock<End>,
+    fate: Mutex<Fate>,
+}
+
+/// What an abort has to know. Under one lock: were they set one by one, an abort and a join at the same time could miss
+/// each other.
+#[derive(Debug, Default)]
+struct Fate {
+    aborted: Option<End>,
+    upstream: Option<Arc<TcpStream>>,
 }
 
 /// What ended a wait for another descriptor.
@@ -39,22 +48,43 @@ pub enum Woken {
 
 impl Client {
     pub fn new(stream: TcpStream) -> Self {
-        Self { stream, ended: OnceLock::new() }
+        Self { stream, fate: Mutex::default() }
     }
 
     pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
-    /// Resets the client. Of several reasons the first is the true one: the others follow from it.
+    /// Resets the client, and the upstream that it is joined to. Of several reasons the first is the true one: the others
+    /// follow from it.
     pub fn abort(&self, why: End) {
-        let _ = self.ended.set(why);
+        let upstream = {
+            let mut fate = self.fate();
+            fate.aborted.get_or_insert(why);
+            fate.upstream.clone()
+        };
         reset(&self.stream);
+        if let Some(upstream) = upstream {
+            reset(&upstream);
+        }
+    }
+
+    /// From now on an abort is one of both.
+    pub fn join(&self, upstream: Arc<TcpStream>) {
+        let mut fate = self.fate();
+        if fate.aborted.is_some() {
+            reset(&upstream);
+        }
+        fate.upstream = Some(upstream);
     }
 
     /// Why it was aborted, if it was.
     pub fn aborted(&self) -> Option<End> {
-        self.ended.get().copied()
+        self.fate().aborted
+    }
+
+    fn fate(&self) -> MutexGuard<'_, Fate> {
+        self.fate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until `due`.
@@ -114,20 +144,22 @@ impl Client {
 
     fn wait_present(&self, due: Option<Instant>) -> Result<(), End> {
         let mut fds = [PollFd::new(&self.stream, PollFlags::RDHUP)];
-        let (mut pause, mut look) = (FIRST_LOOK, None);
+        let mut pause = LONGEST_PAUSE;
         loop {
-            wait(&mut fds, [due, look].into_iter().flatten().min());
+            let look = Instant::now() + pause;
+            wait(&mut fds, due.map_or(Some(look), |due| Some(due.min(look))));
             self.check(fds[0].revents())?;
             if due.is_some_and(|due| Instant::now() >= due) {
                 return Ok(());
             }
-            // From here on: the client has sent its FIN, now or earlier.
             if presence::of_peer(&self.stream) == Presence::Gone {
                 return Err(End::ClientLeft);
             }
-            fds = [PollFd::new(&self.stream, PollFlags::empty())];
-            look = Some(Instant::now() + pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            let fin_is_news = fds[0].revents().contains(PollFlags::RDHUP);
+            if fin_is_news {
+                fds = [PollFd::new(&self.stream, PollFlags::empty())];
+            }
+            pause = if fin_is_news { FIRST_LOOK } else { (pause * 2).min(LONGEST_PAUSE) };
         }
     }
 

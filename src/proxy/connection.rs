@@ -46,10 +46,10 @@ impl Arrival {
         let connection = Connection { arrival: self, _place: place };
         let own_crew = Arc::clone(crew);
         crew.run(move || connection.serve(&own_crew)).inspect_err(|error| {
-            client.abort(End::NoThread);
+            client.abort(End::Starved);
             emit(&Event::Opened(&subject));
-            emit(&Event::NoThread(&subject, error));
-            emit(&Event::Closed(&subject, &Report::unserved(opened_at, End::NoThread)));
+            emit(&Event::Starved(&subject, error));
+            emit(&Event::Closed(&subject, &Report::unserved(opened_at, End::Starved)));
         })
     }
 
@@ -107,6 +107,7 @@ impl Connection {
                 Ok(upstream)
             }
             Err(DialError::Left(why)) => Err(why),
+            Err(DialError::Starved(error)) => Err(self.starved(&error)),
             Err(DialError::Failed(error)) => Err(self.unreachable(format_args!("{error}"))),
             Err(DialError::TimedOut) => Err(self.unreachable(format_args!(
                 "no answer within connectTimeoutMs, {} ms",
@@ -124,6 +125,12 @@ impl Connection {
         }
         emit(&Event::Injected(self.subject(), Fault::Latency(latency)));
         self.client().wait_until(due)
+    }
+
+    fn starved(&self, error: &io::Error) -> End {
+        emit(&Event::Starved(self.subject(), error));
+        self.client().abort(End::Starved);
+        End::Starved
     }
 
     fn unreachable(&self, why: fmt::Arguments<'_>) -> End {
@@ -158,8 +165,8 @@ impl Session {
         let here = Arc::new(self);
         let there = Arc::clone(&here);
         if let Err(error) = crew.run(move || there.pump(Direction::Downstream)) {
-            emit(&Event::NoThread(here.connection.subject(), &error));
-            here.link.abort(End::NoThread);
+            emit(&Event::Starved(here.connection.subject(), &error));
+            here.link.abort(End::Starved);
         }
         here.pump(Direction::Upstream);
     }

@@ -16,7 +16,9 @@ use crate::event::End;
 /// Why there is no connection to the upstream.
 #[derive(Debug)]
 pub enum DialError {
-    /// It refused, no route leads to it, or this machine has no descriptor for it.
+    /// This machine has no descriptor or no memory for it.
+    Starved(io::Error),
+    /// It refused, or no route leads to it.
     Failed(io::Error),
     /// It did not answer in time.
     TimedOut,
@@ -26,7 +28,7 @@ pub enum DialError {
 
 /// Connects to `upstream`, which has `timeout` to accept.
 pub fn dial(upstream: SocketAddr, timeout: Duration, client: &Client) -> Result<TcpStream, DialError> {
-    let stream = begin(upstream).map_err(DialError::Failed)?;
+    let stream = begin(upstream)?;
     let due = Instant::now() + timeout;
     match client.wait_for(PollFd::new(&stream, PollFlags::OUT), due) {
         Ok(Woken::Ready) => finish(stream).map_err(DialError::Failed),
@@ -46,12 +48,14 @@ pub fn abandon(upstream: &TcpStream, why: End) {
 }
 
 /// std's `connect_timeout` can be waited for, but not together with the client.
-fn begin(upstream: SocketAddr) -> io::Result<TcpStream> {
+fn begin(upstream: SocketAddr) -> Result<TcpStream, DialError> {
     let family = if upstream.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let starved = |error: Errno| DialError::Starved(error.into());
+    let socket = socket_with(family, SocketType::STREAM, flags, None).map_err(starved)?;
     match connect(&socket, &upstream) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(TcpStream::from(socket)),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(DialError::Failed(error.into())),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Whether a client that has sent its FIN is still there. TCP does not tell: `close(2)` and `shutdown(SHUT_WR)` send the
 //! same segment, and only the first means that nobody waits for an answer. But where the client runs on this machine,
-//! as in most tests, the kernel's table of sockets does: a socket that no process holds any more has inode 0
-//! (`get_tcp4_sock` and `get_timewait4_sock` in `net/ipv4/tcp_ipv4.c`).
+//! as in most tests, the kernel knows its socket, and a socket that no process holds any more has inode 0
+//! (`inet_diag_msg_common_fill` and `inet_twsk_diag_fill` in `net/ipv4/inet_diag.c`). It is asked for this one socket
+//! (`sock_diag(7)`): /proc/net/tcp has the same to say, but lists all the sockets there are.
 
-use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 
 /// What is known of the process at the other end.
@@ -13,7 +13,7 @@ pub enum Presence {
     Here,
     /// It has closed its socket, or has ended.
     Gone,
-    /// It runs on another machine or in another network namespace.
+    /// It runs on another machine or in another network namespace, or this system can't tell.
     Unknown,
 }
 
@@ -22,48 +22,79 @@ pub fn of_peer(stream: &TcpStream) -> Presence {
     let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else {
         return Presence::Gone;
     };
-    let inode = inode_of("/proc/net/tcp", there, here).or_else(|| inode_of("/proc/net/tcp6", there, here));
-    match inode.as_deref() {
-        Some("0") => Presence::Gone,
+    match inode(canonical(there), canonical(here)) {
+        Some(0) => Presence::Gone,
         Some(_) => Presence::Here,
         None => Presence::Unknown,
     }
 }
 
-fn inode_of(table: &str, local: SocketAddr, remote: SocketAddr) -> Option<String> {
-    inode(&fs::read_to_string(table).ok()?, local, remote).map(str::to_owned)
+/// A socket of the IPv6 family, which Java uses for everything, is found by the IPv4 address that it holds.
+fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
-/// The inode of the socket that is bound to `local` and connected to `remote`. The columns are those of proc(5):
-/// `sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode`. A socket of the IPv6 family, which Java uses
-/// for everything, holds an IPv4 address as `::ffff:a.b.c.d`.
-fn inode(rows: &str, local: SocketAddr, remote: SocketAddr) -> Option<&str> {
-    let spellings: [fn(IpAddr) -> IpAddr; 2] = [|ip| ip.to_canonical(), mapped];
-    spellings.into_iter().find_map(|spell| {
-        let pair =
-            format!(" {} {} ", in_words(spell(local.ip()), local.port()), in_words(spell(remote.ip()), remote.port()));
-        let (_, rest) = rows.split_once(&pair)?;
-        // Six columns stand between the addresses and the inode.
-        rest.lines().next()?.split_ascii_whitespace().nth(6)
-    })
+/// The inode of the socket that is bound to `local` and connected to `remote`.
+#[cfg(target_os = "linux")]
+fn inode(local: SocketAddr, remote: SocketAddr) -> Option<u32> {
+    use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
+
+    let kind = (AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC);
+    let kernel = socket_with(kind.0, kind.1, kind.2, Some(netlink::SOCK_DIAG)).ok()?;
+    send(&kernel, &request(local, remote), SendFlags::empty()).ok()?;
+    let mut answer = [0; 256];
+    let (_, length) = recv(&kernel, &mut answer, RecvFlags::empty()).ok()?;
+    inode_in(&answer[..length])
 }
 
-fn mapped(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().into(),
-        ip @ IpAddr::V6(_) => ip,
+#[cfg(not(target_os = "linux"))]
+fn inode(_: SocketAddr, _: SocketAddr) -> Option<u32> {
+    None
+}
+
+/// `SOCK_DIAG_BY_FAMILY` in `include/uapi/linux/sock_diag.h`.
+const BY_FAMILY: u16 = 20;
+
+/// A `struct nlmsghdr` and a `struct inet_diag_req_v2` (`include/uapi/linux/inet_diag.h`), 72 bytes in all. A request
+/// that is no dump asks for exactly one socket.
+fn request(local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
+    const NLM_F_REQUEST: u16 = 1;
+    const ANY_COOKIE: [u8; 8] = [0xff; 8];
+    let (inet, inet6, tcp) = (2, 10, 6);
+    let family = if local.is_ipv4() { inet } else { inet6 };
+    [
+        &72_u32.to_ne_bytes()[..],
+        &BY_FAMILY.to_ne_bytes(),
+        &NLM_F_REQUEST.to_ne_bytes(),
+        &[0; 8],
+        &[family, tcp, 0, 0],
+        &u32::MAX.to_ne_bytes(),
+        &local.port().to_be_bytes(),
+        &remote.port().to_be_bytes(),
+        &in_16_bytes(local.ip()),
+        &in_16_bytes(remote.ip()),
+        &[0; 4],
+        &ANY_COOKIE,
+    ]
+    .concat()
+}
+
+fn in_16_bytes(ip: IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        }
+        IpAddr::V6(ip) => ip.octets(),
     }
 }
 
-/// How the kernel writes an address: as 32-bit words in the machine's own byte order, in hex.
-fn in_words(ip: IpAddr, port: u16) -> String {
-    let octets = match ip {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    };
-    let words = octets.chunks_exact(4).map(|word| u32::from_ne_bytes([word[0], word[1], word[2], word[3]]));
-    let hex: Vec<String> = words.map(|word| format!("{word:08X}")).collect();
-    format!("{}:{port:04X}", hex.concat())
+/// The last field of the `struct inet_diag_msg`, 68 bytes into it, behind the 16 of the header. Any other answer is an
+/// error, such as that there is no such socket.
+fn inode_in(answer: &[u8]) -> Option<u32> {
+    let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
+    let inode = u32::from_ne_bytes(answer.get(84..88)?.try_into().ok()?);
+    (kind == BY_FAMILY).then_some(inode)
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -82,12 +113,13 @@ mod tests {
 
     #[test]
     fn a_half_closed_client_is_here_and_a_closed_one_is_gone() {
-        for (bind, connect) in [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]"), ("[::]:0", "127.0.0.1")] {
+        let families = [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]"), ("[::]:0", "127.0.0.1")];
+        for (bind, connect) in families.into_iter().chain([("[::]:0", "[::ffff:127.0.0.1]")]) {
             let (client, served) = pair(bind, connect);
             client.shutdown(Shutdown::Write).expect("connected");
             assert_eq!(of_peer(&served), Presence::Here, "{bind}");
             drop(client);
-            // close(2) sends the FIN before it lets go of the inode, but here the FIN went out long before.
+            // Whether the inode goes before or after the FIN is the kernel's affair; it goes.
             while of_peer(&served) == Presence::Here {
                 thread::yield_now();
             }
@@ -96,12 +128,8 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_no_table_has_is_unknown() {
-        let rows = "  sl  local_address rem_address   st\n   0: 0100007F:1F90 0100007F:0050 01 0:0 0:0 0 0 0 77 1";
-        let (client, proxy) = (SocketAddr::from(([127, 0, 0, 1], 8080)), SocketAddr::from(([127, 0, 0, 1], 80)));
-        if cfg!(target_endian = "little") {
-            assert_eq!(inode(rows, client, proxy), Some("77"));
-        }
-        assert_eq!(inode(rows, proxy, client), None);
+    fn a_peer_that_the_kernel_does_not_know_is_unknown() {
+        let [near, far] = [SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([192, 0, 2, 1], 1))];
+        assert_eq!(inode(far, near), None);
     }
 }

@@ -9,7 +9,6 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::client::Client;
 use super::relay::{Relay, Stopped};
-use super::reset::reset;
 use super::wait::wait;
 use crate::event::End;
 
@@ -27,7 +26,7 @@ pub enum Direction {
 #[derive(Debug)]
 pub struct Link {
     client: Arc<Client>,
-    upstream: TcpStream,
+    upstream: Arc<TcpStream>,
     up: Progress,
     down: Progress,
     first_fin: OnceLock<End>,
@@ -43,6 +42,8 @@ struct Progress {
 
 impl Link {
     pub fn new(client: Arc<Client>, upstream: TcpStream) -> Self {
+        let upstream = Arc::new(upstream);
+        client.join(Arc::clone(&upstream));
         Self { client, upstream, up: Progress::default(), down: Progress::default(), first_fin: OnceLock::new() }
     }
 
@@ -66,7 +67,6 @@ impl Link {
     /// Resets both sides.
     pub fn abort(&self, why: End) {
         self.client.abort(why);
-        reset(&self.upstream);
     }
 
     /// Why the connection ended, once both pumps are back.

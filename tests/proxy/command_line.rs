@@ -3,7 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
 
-use crate::harness::{Setup, echoes, own_ip, serve_echo};
+use crate::harness::{Setup, echoes, one_route, own_ip, serve_echo};
 
 fn chaos_proxy(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_chaos-proxy")).args(args).output().unwrap()
@@ -56,6 +56,14 @@ fn ready_is_said_once_every_port_takes_connections() {
     let proxy = setup.start();
     assert_eq!(proxy.ready, format!("ready pid={} ports=8182,8180,8181", proxy.pid()));
     assert!([8180, 8181, 8182].into_iter().all(|port| echoes(&proxy.connect_to(port), b"ready")));
+}
+
+/// The pipe is full before it starts, and nobody reads it.
+#[test]
+fn a_blocked_stdout_holds_nobody_up() {
+    let mut proxy = one_route("").start_with_full_stdout();
+    proxy.logged(&["msg=listening"]);
+    assert_eq!(proxy.stop(), 0);
 }
 
 #[test]

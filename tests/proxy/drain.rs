@@ -111,6 +111,23 @@ fn whoever_waits_for_a_place_at_the_deadline_is_cut_and_counted_too() {
     }
 }
 
+/// The client is done in both directions, and what it sent stands before an upstream that does not read.
+#[test]
+fn a_cut_resets_an_upstream_that_is_all_that_is_left() {
+    let setup = one_route("").args(["--drain-timeout", "0.3"]);
+    let upstream = setup.upstream();
+    let mut proxy = setup.start();
+    let (client, server) = met(&proxy, &upstream);
+    server.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    client.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    while (&client).write(&[1; 65_536]).is_ok() {}
+    drop(client);
+    assert_eq!(proxy.stop(), 1);
+    proxy.logged(&["connection closed", "why=cut"]);
+    assert_eq!(ending(&server), Ending::Reset);
+}
+
 #[test]
 fn a_deadline_that_nobody_needs_is_not_waited_for() {
     let mut proxy = one_route("").args(["--drain-timeout", "3600"]).start();

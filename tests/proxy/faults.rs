@@ -167,6 +167,20 @@ fn a_client_that_leaves_during_the_delay_frees_everything_at_once() {
     assert_eq!(proxy.stop(), 0);
 }
 
+/// Its FIN stands behind data that the proxy does not take before the delay is over.
+#[test]
+fn a_client_that_leaves_with_its_hands_full_is_noticed_too() {
+    let setup = one_route(r#""latencyMs": 3600000"#);
+    let _upstream = setup.upstream();
+    let mut proxy = setup.start();
+    let client = proxy.connect();
+    client.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    while (&client).write(&[1; 65_536]).is_ok() {}
+    drop(client);
+    proxy.logged(&["connection closed", "why=\"client left\""]);
+    assert_eq!(proxy.stop(), 0);
+}
+
 #[test]
 fn a_client_that_half_closes_during_the_delay_has_not_left() {
     let setup = one_route(r#""latencyMs": 400"#);

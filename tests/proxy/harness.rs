@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, PipeReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio, id};
@@ -80,12 +80,16 @@ impl Setup {
     }
 
     fn spawn(&self) -> Child {
+        self.spawn_with_stdout(Stdio::piped())
+    }
+
+    fn spawn_with_stdout(&self, stdout: Stdio) -> Child {
         let words = self.launcher.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_chaos-proxy")]);
         let words: Vec<&str> = words.collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).args(self.config_args()).args(&self.args);
         command.env_remove("RUST_LOG").envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Without routes there is no file: they are in the flags then.
@@ -118,12 +122,24 @@ impl Setup {
         self.start()
     }
 
+    /// Starts it with a stdout that takes nothing.
+    pub fn start_with_full_stdout(self) -> Proxy {
+        let (reader, writer) = std::io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        while (&writer).write(&[0; 4096]).is_ok() {}
+        rustix::io::ioctl_fionbio(&writer, false).unwrap();
+        let mut child = self.spawn_with_stdout(Stdio::from(writer));
+        let log = Log::default();
+        log.follow(child.stderr.take().unwrap());
+        Proxy { child, ready: String::new(), ip: self.ip, log, _full_stdout: Some(reader) }
+    }
+
     /// Starts it, with nobody reading its log until [`Proxy::read_log`].
     pub fn start_unread(self) -> (Proxy, ChildStderr) {
         let mut child = self.spawn();
         let stderr = child.stderr.take().unwrap();
         let ready = first_line(&mut child);
-        (Proxy { child, ready, ip: self.ip, log: Log::default() }, stderr)
+        (Proxy { child, ready, ip: self.ip, log: Log::default(), _full_stdout: None }, stderr)
     }
 
     /// Starts it, and waits until it is ready or has ended.
@@ -132,7 +148,7 @@ impl Setup {
         let log = Log::default();
         log.follow(child.stderr.take().unwrap());
         let ready = first_line(&mut child);
-        Proxy { child, ready, ip: self.ip, log }
+        Proxy { child, ready, ip: self.ip, log, _full_stdout: None }
     }
 }
 
@@ -149,6 +165,7 @@ pub struct Proxy {
     pub ready: String,
     pub ip: Ipv4Addr,
     log: Log,
+    _full_stdout: Option<PipeReader>,
 }
 
 impl Proxy {

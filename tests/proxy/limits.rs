@@ -74,7 +74,7 @@ fn running_out_of_descriptors_pauses_and_recovers() {
     let served: Vec<bool> = waiting.into_iter().map(|client| echoes(&client, b"after")).collect();
     // At the edge a connection may have got its first descriptor and not its second: it alone is reset, and told.
     let unserved = served.iter().filter(|served| !**served).count();
-    assert_eq!(proxy.lines(&["upstream unreachable", "open files"]).len(), unserved);
+    assert_eq!(proxy.lines(&["no resources for the connection", "open files"]).len(), unserved);
     assert!(unserved < served.len());
     while proxy.lines(&["accepting again"]).is_empty() {
         assert!(echoes(&proxy.connect(), b"recovered"));

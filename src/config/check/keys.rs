@@ -106,7 +106,8 @@ impl<'t> Check<'t> {
 /// The key that was meant, if one is near: the same but for case, `_` and `-`, or at most a third of its letters wrong.
 fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let bare = |key: &str| key.replace(['_', '-'], "").to_ascii_lowercase();
-    let name = bare(name);
+    // No more of it than any key has with its misspellings: the distance takes the product of both lengths.
+    let name = bare(&name.chars().take(64).collect::<String>());
     let distances = known.iter().map(|&key| (strsim::damerau_levenshtein(&name, &bare(key)), key));
     distances.filter(|&(distance, key)| distance <= key.len() / 3).min().map(|(_, key)| key)
 }
