@@ -1,0 +1,81 @@
+//! The benchmark, `make bench`: chaos-proxy beside no proxy at all and beside its peers, on this machine, in one run. It
+//! asserts nothing: what it measures depends on the machine, and only the ratios within one run can be compared.
+//!
+//! ```text
+//! options ──► rounds ──► measure ──► upstream, load, guard    (this program again, each a process of its own)
+//!               │
+//!               └──► results ──► report: Markdown, JSON, SVG
+//! ```
+//!
+//! The upstream and the load are processes so that the proxy's CPU and memory are its own; they are the same for every
+//! target. `cargo test` measures nothing; the arithmetic has its tests in `tests/bench_summary.rs`.
+
+// Nanoseconds and bytes become figures of three digits.
+#![allow(clippy::cast_precision_loss, clippy::print_stdout, clippy::print_stderr)]
+
+mod guard;
+mod load;
+mod machine;
+mod measure;
+mod options;
+mod process_group;
+mod report;
+mod results;
+mod rig;
+mod rounds;
+mod scenario;
+mod subprocess;
+mod summary;
+mod target;
+mod upstream;
+mod wire;
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::process::ExitCode;
+
+use machine::Machine;
+use options::{HELP, Options, Request};
+
+/// A figure that can't be had is a cell of the table, with the reason in words.
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match run(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> Outcome<()> {
+    match words {
+        ["upstream", words @ ..] => subprocess::answer(upstream::run(words)),
+        ["load", words @ ..] => subprocess::answer(load::run(words)),
+        ["guard", words @ ..] => subprocess::answer(guard::run(words)),
+        _ => match options::parse(words)? {
+            Request::Help => print!("{HELP}"),
+            Request::Nothing => eprintln!("bench: this is a benchmark, nothing is measured; `cargo bench` runs it"),
+            Request::Measure(options) => measure(&options)?,
+        },
+    }
+    Ok(())
+}
+
+fn measure(options: &Options) -> Outcome<()> {
+    let machine = Machine::look();
+    let results = rounds::run(options);
+    println!("{}", report::markdown(&machine, options, &results));
+    if let Some(path) = &options.json {
+        fs::write(path, report::json(&machine, options, &results)?)?;
+    }
+    if let Some(path) = &options.svg {
+        fs::write(path, report::svg(&results))?;
+    }
+    Ok(())
+}

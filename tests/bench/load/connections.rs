@@ -1,0 +1,33 @@
+//! Connections that live for one round trip of eight bytes.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::{Figures, figures, on_threads};
+use crate::Outcome;
+use crate::wire::{Task, ask, connect};
+
+pub fn run(port: u16, workers: usize, lasting: Duration) -> Outcome<Figures> {
+    let start = Instant::now();
+    let counts = on_threads(workers, || Ok(open_and_close(port, start + lasting)))?;
+    let seconds = start.elapsed().as_secs_f64();
+    let done: u32 = counts.iter().map(|(done, _)| done).sum();
+    let failed: u32 = counts.iter().map(|(_, failed)| failed).sum();
+    Ok(figures([("done", done.into()), ("failed", failed.into()), ("seconds", seconds)]))
+}
+
+/// Returns how many went well, and how many failed.
+fn open_and_close(port: u16, deadline: Instant) -> (u32, u32) {
+    let (mut done, mut failed) = (0, 0);
+    while Instant::now() < deadline {
+        match once(port) {
+            Ok(()) => done += 1,
+            Err(_) => failed += 1,
+        }
+    }
+    (done, failed)
+}
+
+fn once(port: u16) -> io::Result<()> {
+    ask(&connect(port)?, Task::Answer)
+}

@@ -1,0 +1,98 @@
+//! What is measured on chaos-proxy alone: its delays, its log, its start and its size.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use super::Figure;
+use super::beside::{APART_MILLIS, WORKERS, arrivals, connections_for, rate};
+use crate::Outcome;
+use crate::load::Figures;
+use crate::options::Effort;
+use crate::rig::Rig;
+use crate::summary::median;
+use crate::target::{Proxy, free_port};
+
+const HELD: usize = 1000;
+const STARTS: usize = 20;
+const ROUTES: usize = 6;
+
+pub fn delay(binary: &Path, millis: u64, effort: &Effort) -> Outcome<Vec<Figure>> {
+    let figures = after_a_delay(binary, millis, effort.delays, APART_MILLIS)?;
+    Ok(overshoot(&figures, millis))
+}
+
+/// Many connections, each as soon as the one before is made, so that all are in the delay at once.
+pub fn held(binary: &Path, millis: u64) -> Outcome<Vec<Figure>> {
+    let figures = after_a_delay(binary, millis, HELD, 0)?;
+    let at_once = Figure::higher("held at once", "", figures["held"]);
+    let latest = Figure::lower("overshoot, latest", "ms", figures["latest"] - millis as f64);
+    Ok([at_once].into_iter().chain(overshoot(&figures, millis)).chain([latest]).collect())
+}
+
+fn after_a_delay(binary: &Path, millis: u64, connections: usize, apart_millis: u32) -> Outcome<Figures> {
+    let delayed = |upstream| Proxy::of_ours(binary, upstream, &["--quiet", "--latency-ms", &millis.to_string()]);
+    arrivals(|upstream| delayed(upstream).map(Some), connections, apart_millis)
+}
+
+fn overshoot(figures: &Figures, millis: u64) -> Vec<Figure> {
+    let over = |name| figures[name] - millis as f64;
+    vec![
+        Figure::lower("overshoot, earliest", "ms", over("earliest")),
+        Figure::lower("overshoot, p50", "ms", over("p50")),
+        Figure::lower("overshoot, p99", "ms", over("p99")),
+    ]
+}
+
+/// The rate of connections with the log as it is by default, read and thrown away, and without one.
+pub fn logging(binary: &Path, effort: &Effort) -> Outcome<Vec<Figure>> {
+    let rate_with = |flags: &[&str]| -> Outcome<f64> {
+        let rig = Rig::around(WORKERS, |upstream| Proxy::of_ours(binary, upstream, flags))?;
+        Ok(rate(&rig.run(&connections_for(effort))?.0))
+    };
+    let (logged, quiet) = (rate_with(&[])?, rate_with(&["--quiet"])?);
+    Ok(vec![
+        Figure::higher("connections, default log", "/s", logged),
+        Figure::higher("connections, --quiet", "/s", quiet),
+        Figure::lower("cost of the log", "%", (1.0 - logged / quiet) * 100.0),
+    ])
+}
+
+pub fn start(binary: &Path) -> Outcome<Vec<Figure>> {
+    let took: Outcome<Vec<f64>> = (0..STARTS).map(|_| start_once(binary)).collect();
+    Ok(vec![Figure::lower("until ready, six routes", "ms", median(&took?))])
+}
+
+/// Returns what it took from the spawn to the line that says so, in ms.
+fn start_once(binary: &Path) -> Outcome<f64> {
+    let config = six_routes()?;
+    let mut command = Command::new(binary);
+    command.arg("--config").arg(config).arg("--quiet").stdin(Stdio::null()).stdout(Stdio::piped());
+    let start = Instant::now();
+    let mut child = command.spawn()?;
+    let mut line = String::new();
+    let read = child.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut line));
+    let took = start.elapsed().as_secs_f64() * 1e3;
+    child.kill()?;
+    child.wait()?;
+    read.transpose()?;
+    if line.starts_with("ready") { Ok(took) } else { Err("it did not become ready".into()) }
+}
+
+fn six_routes() -> Outcome<PathBuf> {
+    let routes: Outcome<Vec<String>> = (0..ROUTES).map(|_| route()).collect();
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("six-routes.json");
+    fs::write(&path, format!("[{}]", routes?.join(", ")))?;
+    Ok(path)
+}
+
+fn route() -> Outcome<String> {
+    Ok(format!(r#"{{"localPort": {}, "upstream": "127.0.0.1:9"}}"#, free_port()?))
+}
+
+pub fn size(binary: &Path) -> Outcome<Vec<Figure>> {
+    let bytes = fs::metadata(binary)?.len();
+    Ok(vec![Figure::lower("binary", "MB", bytes as f64 / 1e6)])
+}

@@ -1,0 +1,91 @@
+//! What is measured on every target alike.
+
+use super::Figure;
+use crate::Outcome;
+use crate::load::{Figures, Load};
+use crate::options::Effort;
+use crate::rig::Rig;
+use crate::target::{Proxy, Target, free_port};
+use crate::wire::Flow;
+
+/// That many open and close connections at once.
+pub const WORKERS: usize = 8;
+/// So far apart that each connection is alone with the machine; of no delay that we measure is it a divisor, so that none
+/// ends just when the next connection is made.
+pub const APART_MILLIS: u32 = 7;
+
+const GIB: f64 = (1 << 30) as f64;
+
+pub fn bulk(target: &Target, streams: usize, flow: Flow, effort: &Effort) -> Outcome<Vec<Figure>> {
+    let rig = Rig::new(target, streams)?;
+    let way = match flow {
+        Flow::Up => "up",
+        Flow::Down => "down",
+        Flow::Both => "both",
+    };
+    let (figures, cpu) = rig.run(&format!("bulk {streams} {way} {}", effort.window.as_millis()))?;
+    let gib = figures["bytes"] / GIB;
+    let throughput = Figure::higher("throughput", "GiB/s", gib / figures["seconds"]);
+    let cost = cpu.map(|seconds| Figure::lower("proxy CPU", "s/GiB", seconds / gib));
+    Ok([throughput].into_iter().chain(cost).collect())
+}
+
+pub fn round_trips(target: &Target, connections: usize, effort: &Effort) -> Outcome<Vec<Figure>> {
+    let rig = Rig::new(target, connections)?;
+    let (figures, _) = rig.run(&format!("round-trips {connections} {}", effort.window.as_millis()))?;
+    Ok(vec![
+        Figure::higher("rate", "/s", figures["per_second"]),
+        Figure::lower("p50", "us", figures["p50"]),
+        Figure::lower("p99", "us", figures["p99"]),
+    ])
+}
+
+pub fn connections(target: &Target, effort: &Effort) -> Outcome<Vec<Figure>> {
+    let rig = Rig::new(target, WORKERS)?;
+    let (figures, cpu) = rig.run(&connections_for(effort))?;
+    if figures["done"] == 0.0 {
+        return Err("every connection failed".into());
+    }
+    let cost = cpu.map(|seconds| Figure::lower("proxy CPU", "us each", seconds * 1e6 / figures["done"]));
+    let failed = Figure::lower("failed", "", figures["failed"]);
+    let rate = Figure::higher("rate", "/s", rate(&figures));
+    Ok([rate].into_iter().chain(cost).chain([failed]).collect())
+}
+
+pub fn connections_for(effort: &Effort) -> String {
+    format!("connections {WORKERS} {}", effort.window.as_millis())
+}
+
+/// Connections a second.
+pub fn rate(figures: &Figures) -> f64 {
+    figures["done"] / figures["seconds"]
+}
+
+pub fn idle(target: &Target, exchanges: usize, effort: &Effort) -> Outcome<Vec<Figure>> {
+    let connections = effort.idle_connections;
+    let rig = Rig::new(target, connections)?;
+    let processes = rig.processes().ok_or("there is no proxy")?;
+    let before = processes.settled_rss_kib();
+    let mut load = rig.load(&format!("idle {connections} {exchanges}"))?;
+    load.figures()?;
+    let each = (processes.settled_rss_kib() - before) / connections as f64;
+    Ok(vec![Figure::lower("RSS", "KiB each", each)])
+}
+
+/// From before the connect to the arrival of the first bytes, on connections that come one after the other.
+pub fn first_bytes(target: &Target, effort: &Effort) -> Outcome<Vec<Figure>> {
+    let figures = arrivals(|upstream| target.start(upstream), effort.delays, APART_MILLIS)?;
+    Ok(vec![Figure::lower("p50", "ms", figures["p50"]), Figure::lower("p99", "ms", figures["p99"])])
+}
+
+/// The load listens itself, where the target connects to: both ends need the same clock.
+pub fn arrivals(
+    start: impl FnOnce(u16) -> Outcome<Option<Proxy>>,
+    connections: usize,
+    apart_millis: u32,
+) -> Outcome<Figures> {
+    let upstream = free_port()?;
+    let proxy = start(upstream)?;
+    let port = proxy.as_ref().map_or(upstream, |proxy| proxy.port);
+    Load::start(port, &format!("delay {upstream} {connections} {apart_millis}"))?.figures()
+}

@@ -1,0 +1,73 @@
+//! What a target uses: the CPU and the memory of every process in its group, from /proc. See proc(5).
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// `USER_HZ`, the unit of times in /proc: `include/uapi/asm-generic/param.h`.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Memory has settled when it has found no new low for so long, and is taken as it is after so long at most.
+const QUIET: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(15);
+const BETWEEN_READINGS: Duration = Duration::from_millis(50);
+
+/// A process group.
+#[derive(Clone, Copy)]
+pub struct ProcessGroup(pub u32);
+
+impl ProcessGroup {
+    /// User and system time so far, in seconds; of children that have ended too, once they are waited for.
+    pub fn cpu_seconds(self) -> f64 {
+        self.stats().map(|stat| stat.ticks as f64).sum::<f64>() / TICKS_PER_SECOND
+    }
+
+    /// The resident memory, in KiB, once it falls no further: what a proxy gives back, it gives back in its own time.
+    pub fn settled_rss_kib(self) -> f64 {
+        let start = Instant::now();
+        let (mut lowest, mut since) = (self.rss_kib(), start);
+        while since.elapsed() < QUIET && start.elapsed() < LONGEST {
+            thread::sleep(BETWEEN_READINGS);
+            let now = self.rss_kib();
+            if now < lowest {
+                (lowest, since) = (now, Instant::now());
+            }
+        }
+        lowest as f64
+    }
+
+    fn rss_kib(self) -> u64 {
+        self.stats().filter_map(|stat| rss_kib(stat.pid)).sum()
+    }
+
+    fn stats(self) -> impl Iterator<Item = Stat> {
+        let names = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
+        let pids = names.filter_map(|name| name.to_str()?.parse().ok());
+        pids.filter_map(stat).filter(move |stat| stat.group == self.0)
+    }
+}
+
+struct Stat {
+    pid: u32,
+    group: u32,
+    ticks: u64,
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    parse_stat(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The second field is the program's name in parentheses, which may hold anything; the third comes after the last of them.
+fn parse_stat(pid: u32, text: &str) -> Option<Stat> {
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+    // utime, stime, cutime, cstime.
+    let ticks = field(14)? + field(15)? + field(16)? + field(17)?;
+    Some(Stat { pid, group: u32::try_from(field(5)?).ok()?, ticks })
+}
+
+fn rss_kib(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}

@@ -1,0 +1,109 @@
+//! The plot: for each figure, how each target does against chaos-proxy. Bars to the right of the line are better than it,
+//! whichever way the figure counts.
+
+use std::fmt::Write;
+
+use crate::measure::Better;
+use crate::results::{OURS, Results, Row};
+
+/// In pixels.
+const LABEL_WIDTH: f64 = 250.0;
+const UNIT_WIDTH: f64 = 180.0;
+const BAR: f64 = 12.0;
+const GAP: f64 = 14.0;
+const TOP: f64 = 64.0;
+
+/// How many times chaos-proxy the axis has room for; longer bars end there, their number tells.
+const LONGEST: f64 = 3.0;
+
+/// Told apart by most eyes, on white and on black: Okabe and Ito, without their black and yellow.
+const COLOURS: [&str; 6] = ["#999999", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"];
+
+const STYLE: &str = "text{font:12px sans-serif;fill:#222}.l{stroke:#222}.g{stroke:#ccc}\
+                     @media(prefers-color-scheme:dark){text{fill:#ddd}.l{stroke:#ddd}.g{stroke:#444}}";
+
+pub fn svg(results: &Results) -> String {
+    let others: Vec<usize> = (0..results.targets.len()).filter(|place| *place != OURS).collect();
+    let (mut groups, mut y) = (String::new(), TOP);
+    for row in &results.rows {
+        let bars: Vec<(usize, f64)> = others.iter().filter_map(|it| Some((*it, goodness(row, *it)?))).collect();
+        if !bars.is_empty() {
+            groups += &group(row, &bars, y);
+            y += bars.len() as f64 * BAR + GAP;
+        }
+    }
+    let width = LABEL_WIDTH + LONGEST * UNIT_WIDTH + 50.0;
+    let head =
+        format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {y}\"><style>{STYLE}</style>\n");
+    head + &legend(results, &others) + &axis(y) + &groups + "</svg>\n"
+}
+
+/// How many times as good as ours.
+fn goodness(row: &Row, target: usize) -> Option<f64> {
+    match row.better {
+        Better::Higher => row.ratio(target, OURS),
+        Better::Lower => row.ratio(OURS, target),
+    }
+}
+
+fn group(row: &Row, bars: &[(usize, f64)], top: f64) -> String {
+    let mut text = String::new();
+    let middle = top + bars.len() as f64 * BAR / 2.0 + 4.0;
+    let _ = writeln!(
+        text,
+        "<text x='{}' y='{middle}' text-anchor='end'>{}</text>",
+        LABEL_WIDTH - 8.0,
+        escape(&row.title())
+    );
+    for (number, (target, times)) in bars.iter().enumerate() {
+        let y = top + number as f64 * BAR;
+        let width = times.min(LONGEST) * UNIT_WIDTH;
+        let (height, after, base) = (BAR - 2.0, LABEL_WIDTH + width + 4.0, y + BAR - 3.0);
+        let colour = colour(*target);
+        let _ = writeln!(
+            text,
+            "<rect x='{LABEL_WIDTH}' y='{y}' width='{width:.1}' height='{height}' fill='{colour}'/>\
+             <text x='{after:.1}' y='{base}' font-size='10'>{times:.2}</text>"
+        );
+    }
+    text
+}
+
+fn legend(results: &Results, others: &[usize]) -> String {
+    let mut text = String::from("<text x='8' y='18'>How many times as good as chaos-proxy; longer is better</text>\n");
+    for (number, target) in others.iter().enumerate() {
+        let x = 8.0 + number as f64 * 120.0;
+        let (colour, name) = (colour(*target), escape(&results.targets[*target]));
+        let _ = writeln!(
+            text,
+            "<rect x='{x}' y='28' width='12' height='12' fill='{colour}'/><text x='{}' y='38'>{name}</text>",
+            x + 16.0
+        );
+    }
+    text
+}
+
+/// The line that stands for chaos-proxy, and fainter ones at every half.
+fn axis(bottom: f64) -> String {
+    let mut text = String::new();
+    for half in 0..=6 {
+        let times = f64::from(half) / 2.0;
+        let x = LABEL_WIDTH + times * UNIT_WIDTH;
+        let class = if half == 2 { "l" } else { "g" };
+        let _ = writeln!(
+            text,
+            "<line class='{class}' x1='{x}' x2='{x}' y1='{TOP}' y2='{bottom}'/>\
+             <text x='{x}' y='{}' text-anchor='middle'>{times}</text>",
+            TOP - 6.0
+        );
+    }
+    text
+}
+
+fn colour(target: usize) -> &'static str {
+    COLOURS[target % COLOURS.len()]
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

@@ -1,0 +1,55 @@
+//! What is put up for one measurement: an upstream, perhaps a proxy before it, and a load on them.
+
+use crate::Outcome;
+use crate::load::{Figures, Load};
+use crate::process_group::ProcessGroup;
+use crate::subprocess::Subprocess;
+use crate::target::{Proxy, Target};
+
+/// More threads of the upstream than the load has connections: a proxy may still hold some that are over, and looking
+/// whether it listens is one too.
+const SPARE_THREADS: usize = 56;
+
+/// Taken down from top to bottom.
+pub struct Rig {
+    proxy: Option<Proxy>,
+    upstream: u16,
+    _upstream_process: Subprocess,
+}
+
+impl Rig {
+    pub fn new(target: &Target, connections: usize) -> Outcome<Self> {
+        Self::with(connections, |upstream| target.start(upstream))
+    }
+
+    /// With a proxy that is started in some special way.
+    pub fn around(connections: usize, start: impl FnOnce(u16) -> Outcome<Proxy>) -> Outcome<Self> {
+        Self::with(connections, |upstream| start(upstream).map(Some))
+    }
+
+    fn with(connections: usize, start: impl FnOnce(u16) -> Outcome<Option<Proxy>>) -> Outcome<Self> {
+        let threads = (connections + SPARE_THREADS).to_string();
+        let mut process = Subprocess::start(["upstream", &threads])?;
+        let upstream = process.line()?.parse()?;
+        Ok(Self { proxy: start(upstream)?, upstream, _upstream_process: process })
+    }
+
+    pub fn processes(&self) -> Option<ProcessGroup> {
+        self.proxy.as_ref().map(|proxy| proxy.processes)
+    }
+
+    /// Sets a workload to work.
+    pub fn load(&self, workload: &str) -> Outcome<Load> {
+        let port = self.proxy.as_ref().map_or(self.upstream, |proxy| proxy.port);
+        Load::start(port, workload)
+    }
+
+    /// Waits for a workload's figures; beside them, the seconds of CPU that the proxy took for it.
+    pub fn run(&self, workload: &str) -> Outcome<(Figures, Option<f64>)> {
+        let cpu = || self.processes().map(ProcessGroup::cpu_seconds);
+        let before = cpu();
+        let figures = self.load(workload)?.figures()?;
+        let took = cpu().zip(before).map(|(after, before)| after - before);
+        Ok((figures, took))
+    }
+}

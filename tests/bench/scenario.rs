@@ -1,0 +1,73 @@
+//! What there is to measure, in the order of the table.
+
+use crate::target::Target;
+use crate::wire::Flow;
+
+/// One measurement of one target.
+pub struct Scenario {
+    /// What `--only` takes: this, or its first words.
+    pub name: &'static str,
+    pub kind: Kind,
+}
+
+pub enum Kind {
+    Bulk { streams: usize, flow: Flow },
+    RoundTrips { connections: usize },
+    Connections,
+    Idle { exchanges: usize },
+    FirstBytes,
+    Delay { millis: u64 },
+    Held { millis: u64 },
+    Logging,
+    Start,
+    Size,
+}
+
+/// Four exchanges of one block are 1 MiB each way.
+const MEBIBYTE: usize = 4;
+
+pub const SCENARIOS: &[Scenario] = &[
+    scenario("bulk-1-up", Kind::Bulk { streams: 1, flow: Flow::Up }),
+    scenario("bulk-1-down", Kind::Bulk { streams: 1, flow: Flow::Down }),
+    scenario("bulk-1-both", Kind::Bulk { streams: 1, flow: Flow::Both }),
+    scenario("bulk-8-up", Kind::Bulk { streams: 8, flow: Flow::Up }),
+    scenario("bulk-8-down", Kind::Bulk { streams: 8, flow: Flow::Down }),
+    scenario("bulk-8-both", Kind::Bulk { streams: 8, flow: Flow::Both }),
+    scenario("round-trips-1", Kind::RoundTrips { connections: 1 }),
+    scenario("round-trips-8", Kind::RoundTrips { connections: 8 }),
+    scenario("connections", Kind::Connections),
+    scenario("idle-quiet", Kind::Idle { exchanges: 0 }),
+    scenario("idle-after-bulk", Kind::Idle { exchanges: MEBIBYTE }),
+    // What the overshoot of a delay holds besides the delay: the connect, the dial and the way.
+    scenario("first-bytes", Kind::FirstBytes),
+    scenario("delay-1", Kind::Delay { millis: 1 }),
+    scenario("delay-10", Kind::Delay { millis: 10 }),
+    scenario("delay-50", Kind::Delay { millis: 50 }),
+    scenario("delay-500", Kind::Delay { millis: 500 }),
+    scenario("delay-500-held", Kind::Held { millis: 500 }),
+    scenario("logging", Kind::Logging),
+    scenario("start", Kind::Start),
+    scenario("size", Kind::Size),
+];
+
+const fn scenario(name: &'static str, kind: Kind) -> Scenario {
+    Scenario { name, kind }
+}
+
+impl Scenario {
+    /// Whether `asked`, a name or the first words of one, means this.
+    pub fn is_meant_by(&self, asked: &str) -> bool {
+        self.name.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
+    /// Whether there is anything to learn from it about a target.
+    pub fn applies_to(&self, target: &Target) -> bool {
+        match self.kind {
+            Kind::Bulk { .. } | Kind::RoundTrips { .. } | Kind::Connections | Kind::FirstBytes => true,
+            Kind::Idle { .. } => !matches!(target, Target::Direct),
+            Kind::Delay { .. } | Kind::Held { .. } | Kind::Logging | Kind::Start | Kind::Size => {
+                matches!(target, Target::ChaosProxy(_))
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! This program again, as a process of its own. It tells what it has to tell in lines on its stdout, and ends when its
+//! stdin does: when its owner drops it, or dies of whatever.
+
+use std::env;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::Outcome;
+
+const FAILED: &str = "failed: ";
+
+/// Ended, and waited for, when it is dropped.
+pub struct Subprocess {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Subprocess {
+    /// In a process group of its own: an interrupt at the terminal must not take it before what it looks after.
+    pub fn start<'a>(words: impl IntoIterator<Item = &'a str>) -> Outcome<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command.args(words).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let stdout = child.stdout.take().ok_or("no pipe to a subprocess")?;
+        Ok(Self { child, stdout: BufReader::new(stdout) })
+    }
+
+    /// Waits for its next line.
+    pub fn line(&mut self) -> Outcome<String> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line)?;
+        match line.strip_suffix('\n') {
+            Some(line) if line.starts_with(FAILED) => Err(line[FAILED.len()..].into()),
+            Some(line) => Ok(line.to_owned()),
+            None => Err("a process of the benchmark ended early".into()),
+        }
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Subprocess {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// In the subprocess: tells its owner of a failure.
+pub fn answer(outcome: Outcome<()>) {
+    if let Err(error) = outcome {
+        println!("{FAILED}{}", error.to_string().replace('\n', " "));
+    }
+}
+
+/// In the subprocess: returns when the owner has dropped it.
+pub fn wait_for_the_end() {
+    let _ = io::stdin().read_to_end(&mut Vec::new());
+}

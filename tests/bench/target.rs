@@ -1,0 +1,105 @@
+//! What is measured: no proxy, chaos-proxy, or a peer. How it is started, and how it is known to be ready.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+use crate::process_group::ProcessGroup;
+use crate::subprocess::Subprocess;
+
+const STARTS_WITHIN: Duration = Duration::from_secs(10);
+const BETWEEN_TRIES: Duration = Duration::from_millis(1);
+
+/// Something to put between the load and the upstream.
+pub enum Target {
+    /// Nothing.
+    Direct,
+    /// The binary of chaos-proxy.
+    ChaosProxy(PathBuf),
+    /// A command for the shell, with `{listen}` and `{upstream}` where it takes its ports.
+    Peer { name: String, command: String },
+}
+
+impl Target {
+    /// Reads `name=command`.
+    pub fn peer(line: &str) -> Result<Self, String> {
+        let (name, command) = line.split_once('=').ok_or(format!("PEERS: `{line}` is not name=command"))?;
+        if !(command.contains("{listen}") && command.contains("{upstream}")) {
+            return Err(format!("PEERS: the command of {name} needs {{listen}} and {{upstream}}"));
+        }
+        Ok(Self::Peer { name: name.trim().to_owned(), command: command.trim().to_owned() })
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Direct => "direct",
+            Self::ChaosProxy(_) => "chaos-proxy",
+            Self::Peer { name, .. } => name,
+        }
+    }
+
+    /// Starts it before an upstream; None if there is nothing to start.
+    pub fn start(&self, upstream: u16) -> Outcome<Option<Proxy>> {
+        match self {
+            Self::Direct => Ok(None),
+            Self::ChaosProxy(binary) => Proxy::of_ours(binary, upstream, &["--quiet"]).map(Some),
+            Self::Peer { command, .. } => Proxy::start(|listen| shell_words(command, listen, upstream)).map(Some),
+        }
+    }
+}
+
+fn shell_words(command: &str, listen: u16, upstream: u16) -> Vec<String> {
+    let command = command.replace("{listen}", &listen.to_string()).replace("{upstream}", &upstream.to_string());
+    vec!["sh".to_owned(), "-c".to_owned(), format!("exec {command}")]
+}
+
+/// A target that runs; killed, with all that it has started, when it is dropped.
+pub struct Proxy {
+    guard: Subprocess,
+    pub port: u16,
+    pub processes: ProcessGroup,
+}
+
+impl Proxy {
+    /// chaos-proxy on one route.
+    pub fn of_ours(binary: &Path, upstream: u16, flags: &[&str]) -> Outcome<Self> {
+        let binary = binary.display().to_string();
+        Self::start(|listen| {
+            let route = format!("--listen {listen} --upstream 127.0.0.1:{upstream}");
+            let words = route.split(' ').chain(flags.iter().copied());
+            [binary.as_str()].into_iter().chain(words).map(str::to_owned).collect()
+        })
+    }
+
+    fn start(words: impl FnOnce(u16) -> Vec<String>) -> Outcome<Self> {
+        let port = free_port()?;
+        let words = words(port);
+        let mut guard = Subprocess::start(["guard"].into_iter().chain(words.iter().map(String::as_str)))?;
+        let processes = ProcessGroup(guard.line()?.parse()?);
+        let mut proxy = Self { guard, port, processes };
+        proxy.wait_until_it_accepts()?;
+        Ok(proxy)
+    }
+
+    fn wait_until_it_accepts(&mut self) -> Outcome<()> {
+        let deadline = Instant::now() + STARTS_WITHIN;
+        while TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).is_err() {
+            if self.guard.has_ended() {
+                return Err("ended before it listened".into());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("does not listen after {} s", STARTS_WITHIN.as_secs()).into());
+            }
+            thread::sleep(BETWEEN_TRIES);
+        }
+        Ok(())
+    }
+}
+
+/// A port that nobody has at the moment. The kernel does not hand it out again soon.
+pub fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}

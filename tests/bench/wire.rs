@@ -1,0 +1,144 @@
+//! What the load and the upstream say to each other. A connection carries tasks, each eight bytes from the load, which
+//! the upstream sends back before it begins. Bulk comes in blocks, the last of them marked: so its end needs no
+//! half-close, which not every proxy passes on, and its bytes are counted by the one who receives them.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Longer than anything here waits for a byte: it turns a stuck target into a failed one.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Few system calls for the load and the upstream, and it stays in the cache.
+const BLOCK_BYTES: usize = 256 * 1024;
+
+/// What every block begins with, and is filled with.
+const MORE: u8 = b'm';
+const LAST: u8 = b'l';
+const FILLING: u8 = b'.';
+
+pub const TASK_BYTES: usize = 8;
+
+/// What the load asks of the upstream.
+#[derive(Clone, Copy)]
+pub enum Task {
+    /// Nothing but the eight bytes back.
+    Answer,
+    /// Everything back, from here on.
+    Echo,
+    /// Blocks for so long, then the number of bytes that the upstream received.
+    Stream(Flow, Duration),
+}
+
+/// Which way bulk goes, seen from the one who has it.
+#[derive(Clone, Copy)]
+pub enum Flow {
+    Up,
+    Down,
+    Both,
+}
+
+impl Task {
+    pub fn to_bytes(self) -> [u8; TASK_BYTES] {
+        let (tag, lasting) = match self {
+            Self::Answer => (b'a', Duration::ZERO),
+            Self::Echo => (b'e', Duration::ZERO),
+            Self::Stream(Flow::Up, lasting) => (b'u', lasting),
+            Self::Stream(Flow::Down, lasting) => (b'd', lasting),
+            Self::Stream(Flow::Both, lasting) => (b'b', lasting),
+        };
+        let [a, b, c, d] = u32::try_from(lasting.as_millis()).unwrap_or(u32::MAX).to_be_bytes();
+        [tag, 0, 0, 0, a, b, c, d]
+    }
+
+    pub fn from_bytes([tag, _, _, _, millis @ ..]: [u8; TASK_BYTES]) -> io::Result<Self> {
+        let lasting = Duration::from_millis(u32::from_be_bytes(millis).into());
+        match tag {
+            b'a' => Ok(Self::Answer),
+            b'e' => Ok(Self::Echo),
+            b'u' => Ok(Self::Stream(Flow::Up, lasting)),
+            b'd' => Ok(Self::Stream(Flow::Down, lasting)),
+            b'b' => Ok(Self::Stream(Flow::Both, lasting)),
+            _ => Err(garbled()),
+        }
+    }
+}
+
+impl Flow {
+    pub fn seen_from_the_other_side(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+            Self::Both => Self::Both,
+        }
+    }
+}
+
+pub fn connect(port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Sends a task and waits until it comes back: one round trip, after which the upstream is at work.
+pub fn ask(mut stream: &TcpStream, task: Task) -> io::Result<()> {
+    let mut back = [0; TASK_BYTES];
+    stream.write_all(&task.to_bytes())?;
+    stream.read_exact(&mut back)?;
+    if back == task.to_bytes() { Ok(()) } else { Err(garbled()) }
+}
+
+/// One side's part of [`Task::Stream`]; returns the number of bytes that came in.
+pub fn exchange(stream: &TcpStream, flow: Flow, lasting: Duration) -> io::Result<u64> {
+    match flow {
+        Flow::Up => send_blocks(stream, lasting).map(|()| 0),
+        Flow::Down => receive_blocks(stream),
+        Flow::Both => thread::scope(|scope| {
+            let sender = scope.spawn(|| send_blocks(stream, lasting));
+            let received = receive_blocks(stream)?;
+            sender.join().unwrap_or_else(|_| Err(garbled()))?;
+            Ok(received)
+        }),
+    }
+}
+
+fn send_blocks(mut stream: &TcpStream, lasting: Duration) -> io::Result<()> {
+    let deadline = Instant::now() + lasting;
+    let mut block = vec![FILLING; BLOCK_BYTES];
+    block[0] = MORE;
+    while Instant::now() < deadline {
+        stream.write_all(&block)?;
+    }
+    block[0] = LAST;
+    stream.write_all(&block)
+}
+
+fn receive_blocks(mut stream: &TcpStream) -> io::Result<u64> {
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut received = 0;
+    loop {
+        stream.read_exact(&mut block)?;
+        received += BLOCK_BYTES as u64;
+        match block[0] {
+            MORE => {}
+            LAST => return Ok(received),
+            _ => return Err(garbled()),
+        }
+    }
+}
+
+/// Bytes are missing, or are not what was sent.
+pub fn garbled() -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, "bytes arrive other than they were sent")
+}
+
+/// A thousand connections need more descriptors than the usual soft limit gives.
+pub fn raise_descriptor_limit() -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
+}
