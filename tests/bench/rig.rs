@@ -45,11 +45,17 @@ impl Rig {
     }
 
     /// Waits for a workload's figures; beside them, the seconds of CPU that the proxy took for it.
-    pub fn run(&self, workload: &str) -> Outcome<(Figures, Option<f64>)> {
-        let cpu = || self.processes().map(ProcessGroup::cpu_seconds);
-        let before = cpu();
+    pub fn run(&mut self, workload: &str) -> Outcome<(Figures, Option<f64>)> {
+        let before = self.cpu_seconds();
         let figures = self.load(workload)?.figures()?;
-        let took = cpu().zip(before).map(|(after, before)| after - before);
+        let took = self.cpu_seconds().zip(before).map(|(after, before)| after - before);
+        if self.proxy.as_mut().is_some_and(Proxy::has_ended) {
+            return Err("ended under load".into());
+        }
         Ok((figures, took))
+    }
+
+    fn cpu_seconds(&self) -> Option<f64> {
+        self.processes().map(ProcessGroup::cpu_seconds)
     }
 }

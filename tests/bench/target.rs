@@ -84,10 +84,15 @@ impl Proxy {
         Ok(proxy)
     }
 
+    /// Whether it is no more, for whatever reason.
+    pub fn has_ended(&mut self) -> bool {
+        self.guard.has_ended()
+    }
+
     fn wait_until_it_accepts(&mut self) -> Outcome<()> {
         let deadline = Instant::now() + STARTS_WITHIN;
         while TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).is_err() {
-            if self.guard.has_ended() {
+            if self.has_ended() {
                 return Err("ended before it listened".into());
             }
             if Instant::now() > deadline {

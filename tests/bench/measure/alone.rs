@@ -49,7 +49,7 @@ fn overshoot(figures: &Figures, millis: u64) -> Vec<Figure> {
 /// The rate of connections with the log as it is by default, read and thrown away, and without one.
 pub fn logging(binary: &Path, effort: &Effort) -> Outcome<Vec<Figure>> {
     let rate_with = |flags: &[&str]| -> Outcome<f64> {
-        let rig = Rig::around(WORKERS, |upstream| Proxy::of_ours(binary, upstream, flags))?;
+        let mut rig = Rig::around(WORKERS, |upstream| Proxy::of_ours(binary, upstream, flags))?;
         Ok(rate(&rig.run(&connections_for(effort))?.0))
     };
     let (logged, quiet) = (rate_with(&[])?, rate_with(&["--quiet"])?);

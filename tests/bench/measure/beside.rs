@@ -17,7 +17,7 @@ pub const APART_MILLIS: u32 = 7;
 const GIB: f64 = (1 << 30) as f64;
 
 pub fn bulk(target: &Target, streams: usize, flow: Flow, effort: &Effort) -> Outcome<Vec<Figure>> {
-    let rig = Rig::new(target, streams)?;
+    let mut rig = Rig::new(target, streams)?;
     let way = match flow {
         Flow::Up => "up",
         Flow::Down => "down",
@@ -31,7 +31,7 @@ pub fn bulk(target: &Target, streams: usize, flow: Flow, effort: &Effort) -> Out
 }
 
 pub fn round_trips(target: &Target, connections: usize, effort: &Effort) -> Outcome<Vec<Figure>> {
-    let rig = Rig::new(target, connections)?;
+    let mut rig = Rig::new(target, connections)?;
     let (figures, _) = rig.run(&format!("round-trips {connections} {}", effort.window.as_millis()))?;
     Ok(vec![
         Figure::higher("rate", "/s", figures["per_second"]),
@@ -41,7 +41,7 @@ pub fn round_trips(target: &Target, connections: usize, effort: &Effort) -> Outc
 }
 
 pub fn connections(target: &Target, effort: &Effort) -> Outcome<Vec<Figure>> {
-    let rig = Rig::new(target, WORKERS)?;
+    let mut rig = Rig::new(target, WORKERS)?;
     let (figures, cpu) = rig.run(&connections_for(effort))?;
     if figures["done"] == 0.0 {
         return Err("every connection failed".into());
