@@ -19,7 +19,7 @@ const LONGEST: f64 = 3.0;
 /// Told apart by most eyes, on white and on black: Okabe and Ito, without their black and yellow.
 const COLOURS: [&str; 6] = ["#999999", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"];
 
-const STYLE: &str = "text{font:12px sans-serif;fill:#222}.l{stroke:#222}.g{stroke:#ccc}\
+const STYLE: &str = "text{font:12px sans-serif;fill:#222}.n{font-size:10px}.l{stroke:#222}.g{stroke:#ccc}\
                      @media(prefers-color-scheme:dark){text{fill:#ddd}.l{stroke:#ddd}.g{stroke:#444}}";
 
 pub fn svg(results: &Results) -> String {
@@ -47,26 +47,21 @@ fn goodness(row: &Row, target: usize) -> Option<f64> {
 }
 
 fn group(row: &Row, bars: &[(usize, f64)], top: f64) -> String {
-    let mut text = String::new();
-    let middle = top + bars.len() as f64 * BAR / 2.0 + 4.0;
-    let _ = writeln!(
-        text,
-        "<text x='{}' y='{middle}' text-anchor='end'>{}</text>",
-        LABEL_WIDTH - 8.0,
-        escape(&row.title())
-    );
-    for (number, (target, times)) in bars.iter().enumerate() {
-        let y = top + number as f64 * BAR;
-        let width = times.min(LONGEST) * UNIT_WIDTH;
-        let (height, after, base) = (BAR - 2.0, LABEL_WIDTH + width + 4.0, y + BAR - 3.0);
-        let colour = colour(*target);
-        let _ = writeln!(
-            text,
-            "<rect x='{LABEL_WIDTH}' y='{y}' width='{width:.1}' height='{height}' fill='{colour}'/>\
-             <text x='{after:.1}' y='{base}' font-size='10'>{times:.2}</text>"
-        );
-    }
-    text
+    let (end, middle) = (LABEL_WIDTH - 8.0, top + bars.len() as f64 * BAR / 2.0 + 4.0);
+    let title = format!("<text x='{end}' y='{middle}' text-anchor='end'>{}</text>\n", escape(&row.title()));
+    let tops = (0..).map(|number| top + f64::from(number) * BAR);
+    let bars: Vec<String> = bars.iter().zip(tops).map(|((target, times), top)| bar(*target, *times, top)).collect();
+    title + &bars.concat()
+}
+
+fn bar(target: usize, times: f64, top: f64) -> String {
+    let width = times.min(LONGEST) * UNIT_WIDTH;
+    let (height, after, base) = (BAR - 2.0, LABEL_WIDTH + width + 4.0, top + BAR - 3.0);
+    let colour = colour(target);
+    format!(
+        "<rect x='{LABEL_WIDTH}' y='{top}' width='{width:.1}' height='{height}' fill='{colour}'/>\
+         <text class='n' x='{after:.1}' y='{base}'>{times:.2}</text>\n"
+    )
 }
 
 fn legend(results: &Results, others: &[usize]) -> String {
