@@ -83,6 +83,7 @@ fn proxy(options: Options) -> Exit {
 
 /// Opens what every run needs before its first route.
 fn prepare(plan: &Plan, running: &Running) -> io::Result<Exit> {
+    threads::wake_on_time();
     let stop = Arc::new(Stop::new()?);
     signals::install(&stop)?;
     let _flushed_at_the_end = logging::start(running.log_level, running.log_format)?;

@@ -126,7 +126,7 @@ impl Client {
 
     /// Reads until the client's FIN, and returns whether it came before `due`.
     fn discard(&self, due: Option<Instant>) -> bool {
-        let mut scrap = [0; 4096];
+        let mut scrap = [0; 1024];
         loop {
             let mut readable = [PollFd::new(&self.stream, PollFlags::IN)];
             wait(&mut readable, due);

@@ -118,8 +118,8 @@ impl Connection {
 
     /// Forwarding begins a latency after the accept, however much of that time the dial took.
     fn delay(&self) -> Result<(), End> {
-        let latency = self.subject().route.latency.duration();
-        let due = self.arrival.opened_at + latency;
+        let latency = self.subject().route.latency;
+        let due = self.arrival.opened_at + latency.duration();
         if Instant::now() >= due {
             return Ok(());
         }

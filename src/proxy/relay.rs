@@ -2,7 +2,6 @@
 //! on the stack, as reading and writing is the quickest way for a message; one that surges goes through a pipe, without
 //! being copied (`pipe`), until it falls quiet. So an idle connection holds neither.
 
-use std::io;
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,9 +14,9 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 use super::pipe::{self, Pipe};
 use super::wait::wait;
 
-/// Room for most messages, on the stack. A frame of a page or more would be resident to its last byte in every idle
-/// thread, as it is probed; so it is half a page. A read that fills it means that more is coming.
-const TRICKLE_BYTES: usize = 2048;
+/// Room for most messages, on the stack, where it costs nothing: an idle thread has two pages of it resident, and this
+/// and all that its connection's thread did before fit in there. A read that fills it means that more is coming.
+const TRICKLE_BYTES: usize = 1024;
 
 /// The buffer of a surge without a pipe: at 64 KiB the cost of the calls is small beside that of copying.
 const SURGE_BYTES: usize = 64 * 1024;
@@ -68,31 +67,31 @@ impl Relay<'_> {
         Ok(())
     }
 
-    /// Returns once the stream has fallen quiet.
+    /// Returns once the stream has fallen quiet. A pipe or a buffer is taken for each piece and not held while there is
+    /// none: many streams that surge now and then share a few.
     fn surge(&self) -> Result<(), Stopped> {
-        match pipe::borrow() {
-            Some(mut pipe) => self.surge_through(&mut pipe),
-            None => self.surge_by_copying(),
-        }
-    }
-
-    fn surge_through(&self, pipe: &mut Pipe) -> Result<(), Stopped> {
-        let Ok(_unblocked) = Unblocked::new(self.sink) else { return self.surge_by_copying() };
+        let _unblocked = Unblocked::new(self.sink);
         let mut small_pieces = 0;
         while small_pieces < SMALL_PIECES && !self.is_quiet() {
-            match pipe.fill(self.source) {
-                Ok(0) => return Err(Stopped::Eof),
-                Ok(filled) => {
-                    self.empty(pipe)?;
-                    small_pieces = if filled < TRICKLE_BYTES { small_pieces + 1 } else { 0 };
-                }
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                // This kind of socket is not to be spliced (splice(2)).
-                Err(Errno::INVAL) => return self.surge_by_copying(),
-                Err(_) => return Err(Stopped::SourceLost),
-            }
+            let moved = match pipe::borrow() {
+                Some(mut pipe) => self.splice(&mut pipe)?,
+                None => self.copy(&mut vec![MaybeUninit::uninit(); SURGE_BYTES])?,
+            };
+            small_pieces = if moved < TRICKLE_BYTES { small_pieces + 1 } else { 0 };
         }
         Ok(())
+    }
+
+    /// One piece through a pipe; returns how much it was.
+    fn splice(&self, pipe: &mut Pipe) -> Result<usize, Stopped> {
+        match pipe.fill(self.source) {
+            Ok(0) => Err(Stopped::Eof),
+            Ok(filled) => self.empty(pipe).map(|()| filled),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            // Not every socket can be spliced (splice(2)).
+            Err(Errno::INVAL) => self.copy(&mut vec![MaybeUninit::uninit(); SURGE_BYTES]),
+            Err(_) => Err(Stopped::SourceLost),
+        }
     }
 
     fn empty(&self, pipe: &mut Pipe) -> Result<(), Stopped> {
@@ -103,16 +102,6 @@ impl Relay<'_> {
                 Err(Errno::INTR) => {}
                 Err(_) => return Err(Stopped::SinkLost),
             }
-        }
-        Ok(())
-    }
-
-    fn surge_by_copying(&self) -> Result<(), Stopped> {
-        let mut buffer = vec![MaybeUninit::uninit(); SURGE_BYTES];
-        let mut small_pieces = 0;
-        while small_pieces < SMALL_PIECES && !self.is_quiet() {
-            let filled = self.copy(&mut buffer)?;
-            small_pieces = if filled < TRICKLE_BYTES { small_pieces + 1 } else { 0 };
         }
         Ok(())
     }
@@ -187,8 +176,10 @@ impl Relay<'_> {
 struct Unblocked<'a>(&'a TcpStream);
 
 impl<'a> Unblocked<'a> {
-    fn new(sink: &'a TcpStream) -> io::Result<Self> {
-        sink.set_nonblocking(true).map(|()| Self(sink))
+    fn new(sink: &'a TcpStream) -> Self {
+        // FIONBIO can't fail for a socket that is open.
+        let _ = sink.set_nonblocking(true);
+        Self(sink)
     }
 }
 
