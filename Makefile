@@ -3,6 +3,9 @@
 PREFIX ?= /usr/local
 CARGO ?= cargo
 
+# Other proxies for `make bench`, one a line: name=command with {listen} and {upstream}.
+export PEERS
+
 .DEFAULT_GOAL := help
 
 .PHONY: run
@@ -52,6 +55,14 @@ root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && cp $(BINARY) "$$root/" && \
 $$as_root chroot "$$root" /chaos-proxy --check --listen 8180 --upstream 127.0.0.1:9090 >/dev/null || \
 { echo 'make static: the binary does not run in an empty chroot' >&2; exit 1; }
 endef
+
+.PHONY: bench
+bench: ## measure beside no proxy and PEERS [ARGS=--quick]; ARGS=--help tells more
+	$(CARGO) bench --locked --bench bench -- $(ARGS)
+
+.PHONY: soak
+soak: ## put a mixed load on one proxy, and find what it loses or leaks [ARGS='--seconds 60']
+	$(CARGO) bench --locked --bench soak -- $(ARGS)
 
 .PHONY: install
 install: ## install an optimised build as PREFIX/bin/chaos-proxy [PREFIX=/usr/local]; DESTDIR goes before it
