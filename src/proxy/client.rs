@@ -61,7 +61,8 @@ impl Client {
         let upstream = {
             let mut fate = self.fate();
             fate.aborted.get_or_insert(why);
-            fate.upstream.clone()
+            // A client that left before anything was forwarded did so with a FIN, and its upstream gets one too.
+            fate.upstream.clone().filter(|_| why != End::ClientLeft)
         };
         reset(&self.stream);
         if let Some(upstream) = upstream {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crossbeam_channel::Sender;
 
 use super::client::Client;
-use super::dial::{DialError, abandon, dial};
+use super::dial::{DialError, dial};
 use super::places::Place;
 use super::pump::{Direction, Link};
 use super::roster::Enrolled;
@@ -74,8 +74,8 @@ impl Connection {
         emit(&Event::Opened(self.subject()));
         match self.arrival.fate {
             Fate::Drop(mode) => self.tell_unserved(self.drop_client(mode)),
-            Fate::Forward => match self.link() {
-                Ok(link) => Session { link, connection: self }.run(crew),
+            Fate::Forward => match self.dial() {
+                Ok(upstream) => Session::new(self, upstream).run(crew),
                 Err(end) => self.tell_unserved(end),
             },
         }
@@ -89,13 +89,6 @@ impl Connection {
             DropMode::Hang => self.client().outwait(),
         }
         self.client().aborted().unwrap_or(End::Dropped)
-    }
-
-    /// Both sides, with the delay behind them; or why there is nothing to forward.
-    fn link(&self) -> Result<Link, End> {
-        let upstream = self.dial()?;
-        self.delay().inspect_err(|&why| abandon(&upstream, why))?;
-        Ok(Link::new(Arc::clone(self.client()), upstream))
     }
 
     fn dial(&self) -> Result<TcpStream, End> {
@@ -114,17 +107,6 @@ impl Connection {
                 route.connect_timeout.duration().as_millis()
             ))),
         }
-    }
-
-    /// Forwarding begins a latency after the accept, however much of that time the dial took.
-    fn delay(&self) -> Result<(), End> {
-        let latency = self.subject().route.latency;
-        let due = self.arrival.opened_at + latency.duration();
-        if Instant::now() >= due {
-            return Ok(());
-        }
-        emit(&Event::Injected(self.subject(), Fault::Latency(latency)));
-        self.client().wait_until(due)
     }
 
     fn starved(&self, error: &io::Error) -> End {
@@ -152,32 +134,51 @@ impl Connection {
     }
 }
 
-/// A connection that is forwarding: held by both of its threads, and ended by the one that lets go of it last, so that
+/// A connection that has an upstream: held by both of its threads, and ended by the one that lets go of it last, so that
 /// neither waits for the other.
 #[derive(Debug)]
 struct Session {
     link: Link,
+    /// When forwarding begins: a latency after the accept, however much of that time the dial took.
+    due: Instant,
     connection: Connection,
 }
 
 impl Session {
+    fn new(connection: Connection, upstream: TcpStream) -> Self {
+        let latency = connection.subject().route.latency;
+        let due = connection.arrival.opened_at + latency.duration();
+        if Instant::now() < due {
+            emit(&Event::Injected(connection.subject(), Fault::Latency(latency)));
+        }
+        Self { link: Link::new(Arc::clone(connection.client()), upstream), due, connection }
+    }
+
     fn run(self, crew: &Arc<Crew>) {
         let here = Arc::new(self);
         let there = Arc::clone(&here);
         if let Err(error) = crew.run(move || there.pump(Direction::Downstream)) {
-            emit(&Event::Starved(here.connection.subject(), &error));
-            here.link.abort(End::Starved);
+            here.connection.starved(&error);
         }
         here.pump(Direction::Upstream);
     }
 
+    /// Each direction waits for itself, so that its thread is there when the delay ends: where a thousand end at once, a
+    /// thousand threads would have to be started first.
     fn pump(self: Arc<Self>, direction: Direction) {
-        self.link.pump(direction);
+        match self.delay() {
+            Ok(()) => self.link.pump(direction),
+            Err(why) => self.link.abort(why),
+        }
         if let Some(last) = Arc::into_inner(self) {
             let (bytes_up, bytes_down) = last.link.bytes();
             let lasted = last.connection.arrival.opened_at.elapsed();
             let report = Report { bytes_up, bytes_down, lasted, end: last.link.end() };
             emit(&Event::Closed(last.connection.subject(), &report));
         }
+    }
+
+    fn delay(&self) -> Result<(), End> {
+        if Instant::now() >= self.due { Ok(()) } else { self.connection.client().wait_until(self.due) }
     }
 }

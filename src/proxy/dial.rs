@@ -40,13 +40,6 @@ pub fn dial(upstream: SocketAddr, timeout: Duration, client: &Client) -> Result<
     }
 }
 
-/// Lets go of an upstream that nothing was sent to: a client that closed becomes a FIN, one that was reset a RST.
-pub fn abandon(upstream: &TcpStream, why: End) {
-    if why != End::ClientLeft {
-        reset(upstream);
-    }
-}
-
 /// std's `connect_timeout` can be waited for, but not together with the client.
 fn begin(upstream: SocketAddr) -> Result<TcpStream, DialError> {
     let family = if upstream.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
