@@ -1,0 +1,61 @@
+//! Connections that one side resets: the other must be told of a reset, and never of an end in good order.
+
+use crate::crew::Worker;
+use crate::peer::Peer;
+use crate::wrong::Outcome;
+
+const MOST: u64 = 1 << 20;
+
+pub fn in_any_phase(worker: &mut Worker) -> Outcome {
+    worker.step("meeting");
+    let (client, upstream) = worker.lane.meet()?;
+    let (aborter, other) = worker.either_first(client, upstream);
+    match worker.rng.u8(..4) {
+        0 => while_quiet(worker, aborter, other),
+        1 => mid_stream(worker, aborter, other),
+        2 => after_its_own_fin(worker, aborter, other),
+        _ => after_the_other_fin(worker, aborter, other),
+    }
+}
+
+/// Straight behind the handshake, so that it meets the proxy in the accept, in the dial or just behind it. Where the
+/// upstream was dialled by then it is told; some connections are told of only to the next run, in the same way.
+pub fn at_once(worker: &mut Worker) -> Outcome {
+    worker.step("resetting at once");
+    worker.lane.connect()?.reset()?;
+    worker.step("looking at what reached the upstream");
+    worker.lane.accept_waiting()?.into_iter().try_for_each(|mut upstream| upstream.meet_reset())?;
+    worker.breathe();
+    Ok(())
+}
+
+fn while_quiet(worker: &Worker, aborter: Peer, mut other: Peer) -> Outcome {
+    worker.step("resetting while quiet");
+    aborter.reset()?;
+    other.meet_reset()
+}
+
+fn mid_stream(worker: &mut Worker, mut aborter: Peer, mut other: Peer) -> Outcome {
+    worker.step("resetting mid-stream");
+    let sent = aborter.send_some(worker.rng.u64(..MOST))?;
+    other.send_some(worker.rng.u64(..MOST))?;
+    other.receive(worker.rng.u64(..=sent))?;
+    aborter.reset()?;
+    other.meet_reset()
+}
+
+fn after_its_own_fin(worker: &Worker, aborter: Peer, mut other: Peer) -> Outcome {
+    worker.step("resetting after its own FIN");
+    aborter.finish()?;
+    other.meet_fin()?;
+    aborter.reset()?;
+    other.meet_reset_after_fin()
+}
+
+fn after_the_other_fin(worker: &Worker, mut aborter: Peer, mut other: Peer) -> Outcome {
+    worker.step("resetting after the other's FIN");
+    other.finish()?;
+    aborter.meet_fin()?;
+    aborter.reset()?;
+    other.meet_reset()
+}

@@ -1,0 +1,80 @@
+//! The kinds of load, and the lanes that they run on. Each runs one connection, or a batch, from its beginning to its end
+//! and leaves nothing open; what the proxy must tell the other end is checked wherever it is certain.
+
+mod aborted;
+mod bulk;
+mod chatty;
+mod dialled;
+mod dropped;
+mod early;
+mod half_closed;
+mod idle;
+mod leaving;
+mod short;
+mod stuck;
+
+use crate::crew::Worker;
+use crate::lane::Dial;
+use crate::peer::Peer;
+use crate::wrong::Outcome;
+
+/// One worker's load and its lane.
+pub struct Load {
+    /// What a status line counts it under.
+    pub kind: &'static str,
+    /// Further keys of its route, each behind a comma.
+    pub route: &'static str,
+    pub dial: Dial,
+    pub run: fn(&mut Worker) -> Outcome,
+}
+
+/// A delay that no connection sits out: who leaves in it is still in it, however slow the machine.
+const AN_HOUR: &str = r#", "latencyMs": 3600000"#;
+
+const fn load(kind: &'static str, route: &'static str, run: fn(&mut Worker) -> Outcome) -> Load {
+    Load { kind, route, dial: Dial::Accepted, run }
+}
+
+/// All of it.
+pub const LOADS: &[Load] = &[
+    load("bulk", "", bulk::both_ways),
+    load("bulk", r#", "latencyMs": 20"#, bulk::both_ways),
+    load("chatty", "", chatty::round_trips),
+    load("chatty", r#", "latencyMs": 5"#, chatty::round_trips),
+    load("short", "", short::question_and_answer),
+    load("short", "", short::question_and_answer),
+    load("short", r#", "latencyMs": 10"#, short::question_and_answer),
+    load("half-closed", "", half_closed::by_either_side),
+    load("half-closed", r#", "latencyMs": 10"#, half_closed::by_either_side),
+    load("aborted", "", aborted::in_any_phase),
+    load("aborted", r#", "latencyMs": 10"#, aborted::in_any_phase),
+    load("at-once", "", aborted::at_once),
+    load("idle", "", idle::batch),
+    load("idle", r#", "latencyMs": 500"#, idle::batch),
+    load("stuck", "", stuck::reader),
+    load("stuck", "", stuck::reader),
+    load("stuck", r#", "latencyMs": 10"#, stuck::reader),
+    load("early", r#", "latencyMs": 50"#, early::before_the_delay_is_over),
+    load("leaving", AN_HOUR, leaving::during_the_delay),
+    load("leaving", AN_HOUR, leaving::during_the_delay),
+    load("dropped", r#", "dropRate": 0.5"#, dropped::closed),
+    load("dropped", r#", "dropRate": 0.5, "dropMode": "reset""#, dropped::reset),
+    load("dropped", r#", "dropRate": 1.0, "dropMode": "hang""#, dropped::hanging),
+    Load {
+        kind: "dialling",
+        route: r#", "connectTimeoutMs": 3600000"#,
+        dial: Dial::Ignored,
+        run: dialled::left_in_the_dial,
+    },
+    Load { kind: "timed-out", route: r#", "connectTimeoutMs": 50"#, dial: Dial::Ignored, run: dialled::in_vain },
+    Load { kind: "refused", route: "", dial: Dial::Refused, run: dialled::in_vain },
+];
+
+/// Ends a connection in good order: `first` closes, `second` is told and closes, `first` is told.
+#[track_caller]
+fn close_in_order(mut first: Peer, mut second: Peer) -> Outcome {
+    first.finish()?;
+    second.meet_fin()?;
+    second.finish()?;
+    first.meet_fin()
+}

@@ -1,0 +1,63 @@
+//! Readers that do not read: the other side sends until nothing more is taken. Then one of the two does something about it.
+
+use super::close_in_order;
+use crate::crew::Worker;
+use crate::peer::Peer;
+use crate::wrong::Outcome;
+
+pub fn reader(worker: &mut Worker) -> Outcome {
+    worker.step("meeting");
+    let (client, upstream) = worker.lane.meet()?;
+    let (mut sender, reader) = worker.either_first(client, upstream);
+    worker.step("filling what is between sender and reader");
+    let sent = sender.fill()?;
+    match worker.rng.u8(..6) {
+        0 => reads_on(worker, sender, reader, sent),
+        1 => resets(worker, sender, reader),
+        2 => leaves(worker, sender, reader),
+        3 => sender_finishes(worker, sender, reader, sent),
+        4 => sender_leaves(worker, sender, reader, sent),
+        _ => sender_resets(worker, sender, reader),
+    }
+}
+
+fn reads_on(worker: &Worker, sender: Peer, mut reader: Peer, sent: u64) -> Outcome {
+    worker.step("reading on");
+    reader.receive(sent)?;
+    close_in_order(sender, reader)
+}
+
+fn resets(worker: &Worker, mut sender: Peer, reader: Peer) -> Outcome {
+    worker.step("resetting as the stuck reader");
+    reader.reset()?;
+    sender.meet_reset()
+}
+
+/// With unread data before it, which makes a RST of the close (RFC 2525, section 2.17).
+fn leaves(worker: &Worker, mut sender: Peer, reader: Peer) -> Outcome {
+    worker.step("leaving as the stuck reader");
+    drop(reader);
+    sender.meet_reset()
+}
+
+fn sender_finishes(worker: &Worker, mut sender: Peer, mut reader: Peer, sent: u64) -> Outcome {
+    worker.step("half-closing towards the stuck reader");
+    sender.finish()?;
+    reader.receive(sent)?;
+    reader.meet_fin()?;
+    reader.finish()?;
+    sender.meet_fin()
+}
+
+fn sender_leaves(worker: &Worker, sender: Peer, mut reader: Peer, sent: u64) -> Outcome {
+    worker.step("closing towards the stuck reader");
+    drop(sender);
+    reader.receive(sent)?;
+    reader.meet_fin()
+}
+
+fn sender_resets(worker: &Worker, sender: Peer, mut reader: Peer) -> Outcome {
+    worker.step("resetting towards the stuck reader");
+    sender.reset()?;
+    reader.meet_reset()
+}

@@ -1,0 +1,94 @@
+//! The one process that all this is about: started, looked at, ended.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Error};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::gauge::Gauge;
+use crate::log::Log;
+use crate::wrong::{Outcome, Wrong, ensure};
+
+/// To be ready, and to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two looks at what can't be waited for.
+pub const LOOK: Duration = Duration::from_millis(50);
+
+/// A running proxy; killed when it is dropped.
+pub struct Proxy {
+    child: Child,
+    pub log: Log,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    /// Starts it with these `routes` and waits until it is ready.
+    pub fn start(ip: Ipv4Addr, routes: &[String], seed: u64) -> Outcome<Self> {
+        let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("soak-{ip}.json"));
+        fs::write(&config, format!("[{}]", routes.join(",\n")))?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chaos-proxy"));
+        command.arg("--config").arg(config).args(["--seed", &seed.to_string()]).env_remove("RUST_LOG");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let (log, stdout) = (Log::default(), child.stdout.take());
+        let reader = child.stderr.take().map(|stderr| log.follow(stderr));
+        let proxy = Self { child, log, reader };
+        stdout.map_or(Ok(()), |stdout| proxy.wait_until_ready(stdout))?;
+        Ok(proxy)
+    }
+
+    pub fn gauge(&self) -> Outcome<Gauge> {
+        Gauge::read(self.child.id())
+    }
+
+    /// Ends it with SIGTERM; nothing is connected, so that it must end at once and in good order.
+    pub fn stop(mut self) -> Outcome {
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).map_err(Error::from)?;
+        let status = self.wait()?;
+        ensure(status.code() == Some(0), || format!("after SIGTERM the proxy ended with {status}"))?;
+        self.reader.take().map(JoinHandle::join);
+        self.complain_of_alarms()
+    }
+
+    /// Its log must hold no error and no panic.
+    pub fn complain_of_alarms(&self) -> Outcome {
+        let alarms = self.log.alarms();
+        ensure(alarms.is_empty(), || format!("the proxy's log tells of trouble:\n{}", alarms.join("\n")))
+    }
+
+    fn wait_until_ready(&self, stdout: ChildStdout) -> Outcome {
+        let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&patience)).map_err(Error::from)?;
+        let mut line = String::new();
+        if ready == 1 {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        self.complain_of_alarms()?;
+        ensure(line.starts_with("ready "), || "the proxy does not get ready".to_owned())
+    }
+
+    fn wait(&mut self) -> Outcome<ExitStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(LOOK);
+        }
+        Err(Wrong::new(format!("the proxy has not ended {} s after SIGTERM", PATIENCE.as_secs())))
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,42 @@
+//! What was found to be wrong, and which line found it. Who was at what when it happened is the crew's to add.
+
+use std::fmt;
+use std::io;
+use std::panic::Location;
+
+/// What comes of anything that may turn out wrong.
+pub type Outcome<T = ()> = Result<T, Wrong>;
+
+/// Something that must not be.
+#[derive(Debug)]
+pub struct Wrong {
+    what: String,
+    found_at: &'static Location<'static>,
+}
+
+impl Wrong {
+    #[track_caller]
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), found_at: Location::caller() }
+    }
+}
+
+impl From<io::Error> for Wrong {
+    /// Of the `?` that met the error, not of this line.
+    #[track_caller]
+    fn from(error: io::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}:{})", self.what, self.found_at.file(), self.found_at.line())
+    }
+}
+
+/// It is wrong unless it `holds`.
+#[track_caller]
+pub fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> Outcome {
+    if holds { Ok(()) } else { Err(Wrong::new(wrong())) }
+}
