@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::path::PathBuf;
 
 use crate::wrong::{Outcome, Wrong};
 
@@ -10,7 +11,9 @@ use crate::wrong::{Outcome, Wrong};
 pub struct Gauge {
     pub rss_kib: u64,
     pub threads: u64,
-    pub descriptors: u64,
+    pub sockets: u64,
+    /// Descriptors of anything else: pipes above all.
+    pub others: u64,
 }
 
 impl Gauge {
@@ -23,19 +26,23 @@ impl Gauge {
             let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
             number.ok_or_else(|| Wrong::new(format!("the proxy has ended: no {field} in its status")))
         };
-        let descriptors = fs::read_dir(format!("/proc/{pid}/fd"))?.count() as u64;
-        Ok(Self { rss_kib: number("VmRSS:")?, threads: number("Threads:")?, descriptors })
+        let (sockets, others) = descriptors(pid)?;
+        Ok(Self { rss_kib: number("VmRSS:")?, threads: number("Threads:")?, sockets, others })
     }
+}
 
-    /// Whether it has no more threads and descriptors than `other`.
-    pub fn is_within(&self, other: &Self) -> bool {
-        self.threads <= other.threads && self.descriptors <= other.descriptors
-    }
+/// How many sockets and how many others. One that is closed while they are counted is neither.
+fn descriptors(pid: u32) -> Outcome<(u64, u64)> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd"))?;
+    let targets = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    let is_socket = |target: &PathBuf| target.to_string_lossy().starts_with("socket:");
+    let (sockets, others): (Vec<_>, Vec<_>) = targets.partition(is_socket);
+    Ok((sockets.len() as u64, others.len() as u64))
 }
 
 impl fmt::Display for Gauge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rss_kib, threads, descriptors } = self;
-        write!(f, "rss {rss_kib} KiB, {threads} threads, {descriptors} fds")
+        let Self { rss_kib, threads, sockets, others } = self;
+        write!(f, "rss {rss_kib} KiB, {threads} threads, {sockets} sockets, {others} other fds")
     }
 }

@@ -1,12 +1,12 @@
 //! The proxy's log as it comes: which connections are open, and what should never be in it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-/// What is kept to be shown beside a failure.
-const LAST_LINES: usize = 2000;
+/// What is kept of each route, to be shown beside a failure.
+const LAST_LINES: usize = 16;
 
 /// What has been read so far.
 #[derive(Clone, Default)]
@@ -14,7 +14,7 @@ pub struct Log(Arc<Mutex<Lines>>);
 
 #[derive(Default)]
 struct Lines {
-    last: VecDeque<String>,
+    last: HashMap<String, VecDeque<String>>,
     /// `route=… conn=… client=…` of each.
     open: BTreeSet<String>,
     lost: u64,
@@ -45,13 +45,9 @@ impl Log {
         self.lines().alarms.clone()
     }
 
-    /// The last `count` lines about `route`.
-    pub fn last_of(&self, route: &str, count: usize) -> Vec<String> {
-        let field = format!(" route={route} ");
-        let lines = self.lines();
-        let mut found: Vec<_> = lines.last.iter().rev().filter(|line| line.contains(&field)).take(count).collect();
-        found.reverse();
-        found.into_iter().cloned().collect()
+    /// The last lines about `route`.
+    pub fn last_of(&self, route: &str) -> Vec<String> {
+        self.lines().last.get(route).into_iter().flatten().cloned().collect()
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
@@ -71,9 +67,15 @@ impl Lines {
             // What has no time is none of the log's lines: a panic writes so.
             self.alarms.push(line.clone());
         }
-        self.last.push_back(line);
-        if self.last.len() > LAST_LINES {
-            self.last.pop_front();
+        self.keep(line);
+    }
+
+    fn keep(&mut self, line: String) {
+        let Some(route) = line.split(" route=").nth(1).and_then(|fields| fields.split(' ').next()) else { return };
+        let last = self.last.entry(route.to_owned()).or_default();
+        last.push_back(line);
+        if last.len() > LAST_LINES {
+            last.pop_front();
         }
     }
 }

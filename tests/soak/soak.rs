@@ -20,6 +20,7 @@ mod wrong;
 
 use std::net::Ipv4Addr;
 use std::process::{self, ExitCode};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use arguments::Wanted;
@@ -35,8 +36,8 @@ const STATUS: Duration = Duration::from_secs(5);
 const PARTS_WARMING_UP: u32 = 1;
 const PARTS_AFTER_IT: u32 = 2;
 
-/// How much of the log is shown beside a failure.
-const LAST_LINES: usize = 12;
+/// How far the log may be behind the sockets.
+const LOG_LAG: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let wanted = match arguments::wanted() {
@@ -66,7 +67,7 @@ fn run(wanted: &Wanted) -> Outcome {
     let at_ready = Limits::of_one_who_is_ready(proxy.gauge()?);
     let part = wanted.time / (PARTS_WARMING_UP + PARTS_AFTER_IT);
     course.work_for(part * PARTS_WARMING_UP)?;
-    let warmed_up = Limits::of_one_who_is_warm(course.quiet(&at_ready)?);
+    let warmed_up = at_ready.of_one_who_is_warm(course.quiet(&at_ready)?);
     course.work_for(part * PARTS_AFTER_IT)?;
     course.quiet(&warmed_up)?;
     crew.go_home()?;
@@ -116,7 +117,9 @@ impl Course<'_> {
     }
 
     fn with_log(&self, failure: &Failure) -> Wrong {
-        let lines = self.proxy.log.last_of(&failure.worker, LAST_LINES).join("\n");
+        // What the proxy has to say of it may be on its way still; nothing depends on it.
+        thread::sleep(LOG_LAG);
+        let lines = self.proxy.log.last_of(&failure.worker).join("\n");
         Wrong::new(format!("{failure}\nthe last that the proxy's log says of this route:\n{lines}\ntold by"))
     }
 }
