@@ -169,7 +169,7 @@ impl Worker {
         self.gate.pass_time(time);
     }
 
-    /// A short break, for a load that waits for no answer: unbridled it would crowd out all others.
+    /// A short break, for a load whose runs take next to no time: unbridled it would crowd out all others.
     pub fn breathe(&mut self) {
         let time = Duration::from_millis(self.rng.u64(..40));
         self.pass_time(time);

@@ -1,24 +1,25 @@
 //! Upstreams that can't be reached: clients that do not wait to hear of it, and clients that do.
 
 use crate::crew::Worker;
+use crate::peer::Peer;
 use crate::wrong::Outcome;
 
 const MOST: u64 = 64 * 1024;
 
-/// The dial never ends by itself. Nobody sees how this one ends but the log, where it must be told closed.
-pub fn left_in_the_dial(worker: &mut Worker) -> Outcome {
-    worker.step("connecting");
-    let mut client = worker.lane.connect()?;
-    client.send_some(worker.rng.u64(..MOST))?;
-    if worker.rng.bool() {
-        client.finish()?;
-    }
-    worker.step("leaving in the dial");
-    if worker.rng.bool() {
-        client.reset()?;
-    } else {
-        drop(client);
-    }
+/// A reset ends a dial that would never end by itself. Nobody sees it but the log, where it must be told closed.
+pub fn reset_in_the_dial(worker: &mut Worker) -> Outcome {
+    let client = dialling(worker)?;
+    worker.step("resetting in the dial");
+    client.reset()?;
+    worker.breathe();
+    Ok(())
+}
+
+/// A FIN does not end a dial, as what was sent before it may still be delivered: the timeout does.
+pub fn closed_in_the_dial(worker: &mut Worker) -> Outcome {
+    let client = dialling(worker)?;
+    worker.step("closing in the dial");
+    drop(client);
     worker.breathe();
     Ok(())
 }
@@ -26,7 +27,20 @@ pub fn left_in_the_dial(worker: &mut Worker) -> Outcome {
 /// Whoever waits is told by a RST.
 pub fn in_vain(worker: &mut Worker) -> Outcome {
     worker.step("connecting");
-    let Some(mut client) = worker.lane.connect_to_be_reset()? else { return Ok(()) };
-    worker.step("being dialled in vain");
-    client.meet_reset()
+    if let Some(mut client) = worker.lane.connect_to_be_reset()? {
+        worker.step("being dialled in vain");
+        client.meet_reset()?;
+    }
+    worker.breathe();
+    Ok(())
+}
+
+fn dialling(worker: &mut Worker) -> Outcome<Peer> {
+    worker.step("connecting");
+    let mut client = worker.lane.connect()?;
+    client.send_some(worker.rng.u64(..MOST))?;
+    if worker.rng.bool() {
+        client.finish()?;
+    }
+    Ok(client)
 }

@@ -15,6 +15,7 @@ const SILENCE: Duration = Duration::from_millis(100);
 
 /// A clean FIN, also behind data that nobody read.
 pub fn closed(worker: &mut Worker) -> Outcome {
+    worker.breathe();
     worker.step("connecting");
     let mut client = worker.lane.connect()?;
     let sent = client.send_some(worker.rng.u64(..MOST))?;
@@ -30,6 +31,7 @@ pub fn closed(worker: &mut Worker) -> Outcome {
 
 /// A RST. It may be quicker than anything that the client could send, so that nothing is sent.
 pub fn reset(worker: &mut Worker) -> Outcome {
+    worker.breathe();
     worker.step("connecting");
     let Some(mut client) = worker.lane.connect_to_be_reset()? else { return Ok(()) };
     worker.step("hearing of its fate");

@@ -6,6 +6,7 @@ use crate::wrong::Outcome;
 const MOST: u64 = 64 * 1024;
 
 pub fn during_the_delay(worker: &mut Worker) -> Outcome {
+    worker.breathe();
     worker.step("connecting");
     let mut client = worker.lane.connect()?;
     let mut upstream = worker.lane.accept()?;

@@ -28,11 +28,16 @@ pub struct Load {
     pub run: fn(&mut Worker) -> Outcome,
 }
 
-/// A delay that no connection sits out: who leaves in it is still in it, however slow the machine.
+/// No connection sits these out: who leaves in them is still in them, however slow the machine.
 const AN_HOUR: &str = r#", "latencyMs": 3600000"#;
+const AN_HOUR_TO_ANSWER: &str = r#", "connectTimeoutMs": 3600000"#;
 
 const fn load(kind: &'static str, route: &'static str, run: fn(&mut Worker) -> Outcome) -> Load {
     Load { kind, route, dial: Dial::Accepted, run }
+}
+
+const fn unreachable(kind: &'static str, route: &'static str, dial: Dial, run: fn(&mut Worker) -> Outcome) -> Load {
+    Load { kind, route, dial, run }
 }
 
 /// All of it.
@@ -60,14 +65,10 @@ pub const LOADS: &[Load] = &[
     load("dropped", r#", "dropRate": 0.5"#, dropped::closed),
     load("dropped", r#", "dropRate": 0.5, "dropMode": "reset""#, dropped::reset),
     load("dropped", r#", "dropRate": 1.0, "dropMode": "hang""#, dropped::hanging),
-    Load {
-        kind: "dialling",
-        route: r#", "connectTimeoutMs": 3600000"#,
-        dial: Dial::Ignored,
-        run: dialled::left_in_the_dial,
-    },
-    Load { kind: "timed-out", route: r#", "connectTimeoutMs": 50"#, dial: Dial::Ignored, run: dialled::in_vain },
-    Load { kind: "refused", route: "", dial: Dial::Refused, run: dialled::in_vain },
+    unreachable("dialling", AN_HOUR_TO_ANSWER, Dial::Ignored, dialled::reset_in_the_dial),
+    unreachable("dialling", r#", "connectTimeoutMs": 1000"#, Dial::Ignored, dialled::closed_in_the_dial),
+    unreachable("timed-out", r#", "connectTimeoutMs": 50"#, Dial::Ignored, dialled::in_vain),
+    unreachable("refused", "", Dial::Refused, dialled::in_vain),
 ];
 
 /// Ends a connection in good order: `first` closes, `second` is told and closes, `first` is told.
