@@ -2,7 +2,6 @@
 //! at. Who does not get on with it is found here.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -222,9 +221,10 @@ impl Desk {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { worker, connection, step, wrong } = self;
-        write!(f, "{worker}, its connection {connection}, {step}: {wrong}")
+impl Failure {
+    /// With what the proxy's log says of the route.
+    pub fn into_wrong(self, log: &[String]) -> Wrong {
+        let who = format!("{}, its connection {}, {}", self.worker, self.connection, self.step);
+        self.wrong.told(&who, &format!("\nThe log's last lines of this route:\n{}", log.join("\n")))
     }
 }

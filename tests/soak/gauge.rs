@@ -29,6 +29,11 @@ impl Gauge {
         let (sockets, others) = descriptors(pid)?;
         Ok(Self { rss_kib: number("VmRSS:")?, threads: number("Threads:")?, sockets, others })
     }
+
+    /// All but the memory.
+    pub fn held(&self) -> String {
+        format!("{} threads, {} sockets, {} other fds", self.threads, self.sockets, self.others)
+    }
 }
 
 /// How many sockets and how many others. One that is closed while they are counted is neither.
@@ -42,7 +47,6 @@ fn descriptors(pid: u32) -> Outcome<(u64, u64)> {
 
 impl fmt::Display for Gauge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rss_kib, threads, sockets, others } = self;
-        write!(f, "rss {rss_kib} KiB, {threads} threads, {sockets} sockets, {others} other fds")
+        write!(f, "rss {} KiB, {}", self.rss_kib, self.held())
     }
 }

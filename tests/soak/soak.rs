@@ -94,7 +94,7 @@ impl Course<'_> {
         self.crew.work();
         while Instant::now() < end {
             let left = end.saturating_duration_since(Instant::now());
-            self.crew.watch(left.min(STATUS)).map_err(|failure| self.with_log(&failure))?;
+            self.crew.watch(left.min(STATUS)).map_err(|failure| self.with_log(failure))?;
             self.proxy.complain_of_alarms()?;
             self.tell_status()?;
         }
@@ -103,7 +103,7 @@ impl Course<'_> {
 
     /// Lets everything come to its end, and holds what is left of it against `limits`.
     fn quiet(&self, limits: &Limits) -> Outcome<gauge::Gauge> {
-        self.crew.rest().map_err(|failure| self.with_log(&failure))?;
+        self.crew.rest().map_err(|failure| self.with_log(failure))?;
         let left = verdict::what_is_left(self.proxy, limits)?;
         println!("{:5.0} s  quiet: {left}", self.began.elapsed().as_secs_f64());
         Ok(left)
@@ -116,10 +116,10 @@ impl Course<'_> {
         Ok(())
     }
 
-    fn with_log(&self, failure: &Failure) -> Wrong {
+    fn with_log(&self, failure: Failure) -> Wrong {
         // What the proxy has to say of it may be on its way still; nothing depends on it.
         thread::sleep(LOG_LAG);
-        let lines = self.proxy.log.last_of(&failure.worker).join("\n");
-        Wrong::new(format!("{failure}\nthe last that the proxy's log says of this route:\n{lines}\ntold by"))
+        let log = self.proxy.log.last_of(&failure.worker);
+        failure.into_wrong(&log)
     }
 }

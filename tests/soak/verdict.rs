@@ -53,11 +53,11 @@ pub fn what_is_left(proxy: &Proxy, limits: &Limits) -> Outcome<Gauge> {
     let left = settled(proxy, limits)?;
     let open = proxy.log.left_open();
     ensure(open.is_empty(), || format!("{} connections were not told closed:\n{}", open.len(), open.join("\n")))?;
-    let most = limits.most;
-    ensure(limits.hold_but_for_memory(&left), || {
-        format!("leaked: {left}, after {PATIENCE:?} of quiet; at most {most}")
-    })?;
-    ensure(limits.hold(&left), || format!("memory grows: {left}; at most {most}"))?;
+    let (held, most) = (left.held(), limits.most.held());
+    let leaked = || format!("leaked: {held} are left after {} s of quiet, at most {most} may be", PATIENCE.as_secs());
+    ensure(limits.hold_but_for_memory(&left), leaked)?;
+    let grown = || format!("memory grows: {} KiB are resident, at most {} may be", left.rss_kib, limits.most.rss_kib);
+    ensure(limits.hold(&left), grown)?;
     proxy.complain_of_alarms()?;
     Ok(left)
 }

@@ -19,6 +19,11 @@ impl Wrong {
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), found_at: Location::caller() }
     }
+
+    /// The same, with who found it before it and what else is known behind it.
+    pub fn told(self, before: &str, behind: &str) -> Self {
+        Self { what: format!("{before}: {}{behind}", self.what), ..self }
+    }
 }
 
 impl From<io::Error> for Wrong {
@@ -31,7 +36,7 @@ impl From<io::Error> for Wrong {
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}:{})", self.what, self.found_at.file(), self.found_at.line())
+        write!(f, "{}:{}: {}", self.found_at.file(), self.found_at.line(), self.what)
     }
 }
 
