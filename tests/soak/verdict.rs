@@ -11,8 +11,8 @@ use crate::wrong::{Outcome, ensure};
 /// A proxy may keep threads for a while to use them again, and clients that were dropped have some seconds to close.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The proxy keeps up to eight pipes, of two descriptors each, for the next stream that has much to send.
-const KEPT_DESCRIPTORS: u64 = 16;
+/// The proxy keeps up to sixteen pipes, of two descriptors each, for the next stream that has much to send.
+const KEPT_DESCRIPTORS: u64 = 32;
 
 /// By how much the resident memory may grow between two quiet moments. A heap is as large as its worst moment left it:
 /// glibc has up to 8 arenas a core, and each keeps up to 128 KiB free at its top (`M_TRIM_THRESHOLD`, mallopt(3)) and
