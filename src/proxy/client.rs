@@ -154,7 +154,7 @@ impl Client {
                 return Ok(());
             }
             if presence::of_peer(&self.stream) == Presence::Gone {
-                return Err(End::ClientLeft);
+                return Err(self.parting());
             }
             let fin_is_news = fds[0].revents().contains(PollFlags::RDHUP);
             if fin_is_news {
@@ -164,10 +164,21 @@ impl Client {
         }
     }
 
+    /// How a client went that is gone. In the middle of a close that resets, the kernel has let go of the socket and not
+    /// yet sent the RST.
+    fn parting(&self) -> End {
+        let mut fds = [PollFd::new(&self.stream, PollFlags::empty())];
+        wait(&mut fds, Some(Instant::now() + FIRST_LOOK));
+        self.check(fds[0].revents()).err().unwrap_or(End::ClientLeft)
+    }
+
+    /// A hang-up without an error is no reset: both sides have finished their sending, as they may while one direction's
+    /// delay is over and the other's is about to be.
     fn check(&self, told: PollFlags) -> Result<(), End> {
-        if told.intersects(PollFlags::ERR | PollFlags::HUP) {
-            return Err(self.aborted().unwrap_or(End::ClientReset));
+        match self.aborted() {
+            Some(why) => Err(why),
+            None if told.contains(PollFlags::ERR) => Err(End::ClientReset),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

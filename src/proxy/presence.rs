@@ -19,8 +19,9 @@ pub enum Presence {
 
 /// Looks the peer of `stream` up.
 pub fn of_peer(stream: &TcpStream) -> Presence {
+    // A stream that was reset has no peer any more; that it was is for whoever polls it to tell.
     let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else {
-        return Presence::Gone;
+        return Presence::Unknown;
     };
     match inode(canonical(there), canonical(here)) {
         Some(0) => Presence::Gone,

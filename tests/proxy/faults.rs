@@ -167,6 +167,27 @@ fn a_client_that_leaves_during_the_delay_frees_everything_at_once() {
     assert_eq!(proxy.stop(), 0);
 }
 
+/// The two delays end at the same time, and the one that is first must not pass for a hang-up to the other.
+#[test]
+fn both_sides_may_finish_during_the_delay() {
+    let setup = one_route(r#""latencyMs": 50"#);
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    let pairs: Vec<_> = (0..100).map(|_| (proxy.connect(), accept(&upstream))).collect();
+    for (mut client, mut server) in pairs.iter().map(|(client, server)| (client, server)) {
+        client.write_all(b"question").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        server.write_all(b"answer").unwrap();
+        server.shutdown(Shutdown::Write).unwrap();
+    }
+    let (mut questions, mut answers) = (0, 0);
+    for (client, server) in &pairs {
+        questions += usize::from(ending(server) == Ending::Fin(b"question".to_vec()));
+        answers += usize::from(ending(client) == Ending::Fin(b"answer".to_vec()));
+    }
+    assert_eq!((questions, answers), (100, 100));
+}
+
 /// Its FIN stands behind data that the proxy does not take before the delay is over.
 #[test]
 fn a_client_that_leaves_with_its_hands_full_is_noticed_too() {
