@@ -61,12 +61,14 @@ impl Client {
         let upstream = {
             let mut fate = self.fate();
             fate.aborted.get_or_insert(why);
-            // A client that left before anything was forwarded did so with a FIN, and its upstream gets one too.
-            fate.upstream.clone().filter(|_| why != End::ClientLeft)
+            fate.upstream.clone()
         };
         reset(&self.stream);
-        if let Some(upstream) = upstream {
-            reset(&upstream);
+        match upstream {
+            // It left before anything was forwarded, with a FIN, and its upstream gets one too.
+            Some(upstream) if why == End::ClientLeft => drop(upstream.shutdown(Shutdown::Both)),
+            Some(upstream) => reset(&upstream),
+            None => {}
         }
     }
 
@@ -154,7 +156,7 @@ impl Client {
                 return Ok(());
             }
             if presence::of_peer(&self.stream) == Presence::Gone {
-                return Err(self.parting());
+                return self.parting();
             }
             let fin_is_news = fds[0].revents().contains(PollFlags::RDHUP);
             if fin_is_news {
@@ -165,11 +167,13 @@ impl Client {
     }
 
     /// How a client went that is gone. In the middle of a close that resets, the kernel has let go of the socket and not
-    /// yet sent the RST.
-    fn parting(&self) -> End {
+    /// yet sent the RST. And one that has our FIN as well as we have its own is gone in good order: the other direction's
+    /// delay is over, and so is this one's.
+    fn parting(&self) -> Result<(), End> {
         let mut fds = [PollFd::new(&self.stream, PollFlags::empty())];
         wait(&mut fds, Some(Instant::now() + FIRST_LOOK));
-        self.check(fds[0].revents()).err().unwrap_or(End::ClientLeft)
+        self.check(fds[0].revents())?;
+        if fds[0].revents().contains(PollFlags::HUP) { Ok(()) } else { Err(End::ClientLeft) }
     }
 
     /// A hang-up without an error is no reset: both sides have finished their sending, as they may while one direction's
