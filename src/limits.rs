@@ -58,7 +58,7 @@ const PIPE_DESCRIPTORS: u64 = 96;
 const MAPS_PER_CORE: u64 = 16;
 const RESERVED_MAPS: u64 = 64;
 
-/// Where the system names no limit: a table of so many connections takes about 100 MiB.
+/// Where the system names no limit, so that the places are a number that can be counted out.
 const OUR_OWN_LIMIT: u64 = 1 << 20;
 
 /// Raises the soft limit of descriptors to the hard one, then works out how many connections there is room for. `asked`

@@ -207,3 +207,40 @@ fn serve_in_turn(waiting: Vec<Waiting>, places: &Places, shared: &Arc<Shared>) {
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+    use std::num::NonZeroUsize;
+
+    use rustix::net::sockopt::socket_keepalive;
+
+    use super::*;
+    use crate::plan::{DropMode, Millis, Port, Probability, RouteName, Timeout};
+
+    fn listener() -> Listener {
+        // An address that no other process has, so that any port of it is free.
+        let [.., high, low] = std::process::id().to_be_bytes();
+        let port = Port::try_from(8180).unwrap();
+        let route = Route {
+            name: RouteName::from(port),
+            bind: Ipv4Addr::new(127, high, low, 250).into(),
+            port,
+            upstream: "127.0.0.1:1".parse().unwrap(),
+            drop_rate: Probability::default(),
+            drop_mode: DropMode::default(),
+            latency: Millis::default(),
+            connect_timeout: Timeout::CONNECT,
+        };
+        Listener::bind(&route, 0, Arc::new(Places::new(NonZeroUsize::MIN))).unwrap()
+    }
+
+    #[test]
+    fn connections_inherit_what_is_set_on_their_listener() {
+        let listener = listener();
+        let _client = TcpStream::connect(listener.route.listen()).unwrap();
+        wait(&mut [PollFd::new(&listener.socket, PollFlags::IN)], None);
+        let (stream, _) = listener.socket.accept().unwrap();
+        assert!(stream.nodelay().unwrap() && socket_keepalive(&stream).unwrap());
+    }
+}

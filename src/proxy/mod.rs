@@ -1,6 +1,6 @@
 //! The only rooms that touch the sockets of clients and upstreams. Inside, too, imports go down only: supervisor, listener,
-//! connection, pump, then relay and dial, then client, then wait, reset and presence. Beside them, places and roster know
-//! who is connected.
+//! connection, pump, then relay and dial, then pipe and client, then wait, reset, presence and keepalive. Beside them,
+//! places and roster know how many are connected and who, and shared is what the listeners of a run have in common.
 
 mod client;
 mod connection;
