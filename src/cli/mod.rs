@@ -240,6 +240,7 @@ impl Written {
             drop_mode: DropMode::default(),
             latency: self.latency.unwrap_or_default(),
             connect_timeout: Timeout::CONNECT,
+            toxics: Vec::new(),
         };
         // A single route can only be in conflict with itself.
         let circle =

@@ -5,6 +5,7 @@
 
 mod bind;
 mod conflict;
+mod toxic;
 mod upstream;
 mod value;
 
@@ -13,6 +14,11 @@ use std::str::FromStr;
 
 pub use bind::Bind;
 pub use conflict::{Claim, Conflict};
+pub use toxic::{
+    Aim, Bandwidth, Connections, Corrupt, Direction, Distribution, Effect, Ending, Latency, LimitData, LimitTime,
+    Micros, Network, PacketLoss, Rate, ResetPeer, Sharing, Slicer, SlowClose, Stall, Stream, TimeoutToxic, Toxic,
+    ToxicName, Window,
+};
 pub use upstream::Upstream;
 pub use value::{Millis, Port, Probability, Rejected, RouteName, Timeout};
 
@@ -85,6 +91,8 @@ pub struct Route {
     pub latency: Millis,
     /// How long the upstream has to accept.
     pub connect_timeout: Timeout,
+    /// What is done to the bytes, in this order; no two have the same name.
+    pub toxics: Vec<Toxic>,
 }
 
 impl Route {

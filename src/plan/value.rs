@@ -123,6 +123,10 @@ impl Timeout {
     /// How long an upstream has to accept where the route says nothing: 10 s.
     pub const CONNECT: Self = Self(NonZeroU32::new(10_000).expect("10,000 is not 0"));
 
+    pub(super) const fn literal(millis: NonZeroU32) -> Self {
+        Self(millis)
+    }
+
     /// As a duration, never zero.
     #[must_use]
     pub fn duration(self) -> Duration {
@@ -149,8 +153,6 @@ fn out_of_range(number: i128, least: u32) -> Rejected {
 pub struct RouteName(String);
 
 impl RouteName {
-    const LONGEST: usize = 100;
-
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -168,16 +170,7 @@ impl FromStr for RouteName {
     type Err = Rejected;
 
     fn from_str(text: &str) -> Result<Self, Rejected> {
-        let length = text.chars().count();
-        let what = match length {
-            0 => "the name is empty".to_owned(),
-            1..=Self::LONGEST if text.chars().any(char::is_control) => {
-                "the name has a control character in it".to_owned()
-            }
-            1..=Self::LONGEST => return Ok(Self(text.to_owned())),
-            _ => format!("the name is {length} characters long"),
-        };
-        Err(Rejected::new(what, format!("use 1 to {} printable characters", Self::LONGEST)))
+        name(text).map(Self)
     }
 }
 
@@ -185,4 +178,19 @@ impl fmt::Display for RouteName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// The most characters that a name may have.
+const LONGEST_NAME: usize = 100;
+
+/// What a route or a toxic may be called.
+pub(super) fn name(text: &str) -> Result<String, Rejected> {
+    let length = text.chars().count();
+    let what = match length {
+        0 => "the name is empty".to_owned(),
+        1..=LONGEST_NAME if text.chars().any(char::is_control) => "the name has a control character in it".to_owned(),
+        1..=LONGEST_NAME => return Ok(text.to_owned()),
+        _ => format!("the name is {length} characters long"),
+    };
+    Err(Rejected::new(what, format!("use 1 to {LONGEST_NAME} printable characters")))
 }

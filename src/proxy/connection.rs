@@ -12,10 +12,10 @@ use crossbeam_channel::Sender;
 use super::client::Client;
 use super::dial::{DialError, dial};
 use super::places::Place;
-use super::pump::{Direction, Link};
+use super::pump::Link;
 use super::roster::Enrolled;
 use crate::event::{End, Event, Fault, Report, Subject, emit};
-use crate::plan::DropMode;
+use crate::plan::{Direction, DropMode};
 use crate::threads::Crew;
 
 /// What the dice have for a connection.

@@ -231,6 +231,7 @@ mod tests {
             drop_mode: DropMode::default(),
             latency: Millis::default(),
             connect_timeout: Timeout::CONNECT,
+            toxics: Vec::new(),
         };
         Listener::bind(&route, 0, Arc::new(Places::new(NonZeroUsize::MIN))).unwrap()
     }

@@ -11,15 +11,7 @@ use super::client::Client;
 use super::relay::{Relay, Stopped};
 use super::wait::wait;
 use crate::event::End;
-
-/// Which way bytes go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// From the client to the upstream.
-    Upstream,
-    /// From the upstream to the client.
-    Downstream,
-}
+use crate::plan::Direction;
 
 /// A client and its upstream, joined. Both threads hold one: the streams are never cloned, which would double their
 /// descriptors.

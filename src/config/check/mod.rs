@@ -105,6 +105,7 @@ impl<'t> Check<'t> {
                 drop_mode: drop_mode?,
                 latency: latency?,
                 connect_timeout: connect_timeout?,
+                toxics: Vec::new(),
             })
         };
         route().ok_or(claim)

@@ -1,0 +1,197 @@
+//! Which connections of a route a toxic is meant for, and when in their lives.
+
+use std::net::IpAddr;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::plan::{Millis, Rejected, Timeout};
+
+/// Everything that a connection must be for a toxic to be drawn for it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Aim {
+    /// Its number on the route.
+    pub connections: Connections,
+    /// Where its client may be; empty for anywhere.
+    pub clients: Vec<Network>,
+    /// When in its life the toxic acts.
+    pub window: Window,
+}
+
+impl Aim {
+    /// Whether the route's connection of that number (1, 2, 3, …), from that address, is meant.
+    #[must_use]
+    pub fn takes(&self, number: u64, client: IpAddr) -> bool {
+        let from_there = self.clients.is_empty() || self.clients.iter().any(|network| network.contains(client));
+        from_there && self.connections.include(number)
+    }
+}
+
+/// A set of connection numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Connections {
+    /// All of them.
+    #[default]
+    All,
+    /// Those in one of these ranges, both ends included.
+    Ranges(Vec<(u64, u64)>),
+    /// Each one whose number is a multiple.
+    Every(NonZeroU64),
+}
+
+impl Connections {
+    fn include(&self, number: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Ranges(ranges) => ranges.iter().any(|&(first, last)| (first..=last).contains(&number)),
+            Self::Every(step) => number.is_multiple_of(step.get()),
+        }
+    }
+}
+
+impl FromStr for Connections {
+    type Err = Rejected;
+
+    fn from_str(text: &str) -> Result<Self, Rejected> {
+        let parsed = match text.trim().strip_prefix("*/") {
+            Some(step) => step.trim().parse().ok().map(Self::Every),
+            None => text.split(',').map(|range| self::range(range.trim())).collect::<Option<_>>().map(Self::Ranges),
+        };
+        parsed.ok_or_else(|| {
+            let hint = "number them from 1: \"1-2,5,10-\", or \"*/3\" for every third";
+            Rejected::new(format!("`{text}` names no connections"), hint)
+        })
+    }
+}
+
+/// `5`, `1-2` or `10-`.
+fn range(text: &str) -> Option<(u64, u64)> {
+    let number = |text: &str| text.trim().parse::<NonZeroU64>().ok().map(NonZeroU64::get);
+    let (first, last) = match text.split_once('-') {
+        None => (number(text)?, number(text)?),
+        Some((first, "")) => (number(first)?, u64::MAX),
+        Some((first, last)) => (number(first)?, number(last)?),
+    };
+    (first <= last).then_some((first, last))
+}
+
+/// An address, or all that begin alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Whether `address` lies in it. An IPv4 address that came in by an IPv6 socket is itself nevertheless.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let (ours, length) = bits(self.address);
+        let (theirs, their_length) = bits(address.to_canonical());
+        let differing = (ours ^ theirs) >> (length - self.prefix).min(127);
+        // A shift by 128 is none: a prefix of 0 lets any address of the family in.
+        length == their_length && (self.prefix == 0 || differing == 0)
+    }
+}
+
+/// An address as a number, and how many bits it has.
+fn bits(address: IpAddr) -> (u128, u8) {
+    match address {
+        IpAddr::V4(address) => (address.to_bits().into(), 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    }
+}
+
+impl FromStr for Network {
+    type Err = Rejected;
+
+    fn from_str(text: &str) -> Result<Self, Rejected> {
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+        let parse = || {
+            let address: IpAddr = address.parse().ok()?;
+            let (_, length) = bits(address);
+            let prefix = prefix.map_or(Some(length), |prefix| prefix.parse().ok())?;
+            (prefix <= length).then_some(Self { address, prefix })
+        };
+        parse().ok_or_else(|| {
+            let hint = "use an IP address or a network, such as 127.0.0.1, 10.0.0.0/8 or fd00::/8";
+            Rejected::new(format!("`{text}` is no address and no network"), hint)
+        })
+    }
+}
+
+/// The time in which a toxic acts, counted from the accept of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// When it begins.
+    pub after: Millis,
+    /// How long it lasts; for ever if nothing is said.
+    pub lasts: Option<Timeout>,
+}
+
+impl Window {
+    /// When it begins, after the accept.
+    #[must_use]
+    pub fn begins(self) -> Duration {
+        self.after.duration()
+    }
+
+    /// When it is over, after the accept: the first moment in which the toxic acts no more.
+    #[must_use]
+    pub fn ends(self) -> Duration {
+        self.lasts.map_or(Duration::MAX, |lasts| self.begins() + lasts.duration())
+    }
+
+    /// Whether `moment` is in it.
+    #[must_use]
+    pub fn contains(self, moment: Duration) -> bool {
+        (self.begins()..self.ends()).contains(&moment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_ranges_or_every_nth() {
+        for (text, expected) in [
+            ("1-2,5,10-", vec![1, 2, 5, 10, 11, 12]),
+            (" 3 , 4 - 5 ", vec![3, 4, 5]),
+            ("*/3", vec![3, 6, 9, 12]),
+            ("*/1", (1..=12).collect()),
+            ("7", vec![7]),
+        ] {
+            let connections: Connections = text.parse().expect(text);
+            let included: Vec<u64> = (1..=12).filter(|&number| connections.include(number)).collect();
+            assert_eq!(included, expected, "{text}");
+        }
+        for text in ["", "0", "0-3", "5-2", "*/0", "*/", "1,,2", "-3", "a", "1-2-3", "*"] {
+            assert!(text.parse::<Connections>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_network_contains_what_begins_alike() {
+        for (network, address, contained) in [
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "127.0.0.2", false),
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.1.2.3/8", "10.0.0.1", true),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "::1", false),
+            ("::/0", "fe80::1", true),
+            ("fd00::/8", "fdff::1", true),
+            ("fd00::/8", "fe00::1", false),
+            ("127.0.0.0/8", "::ffff:127.0.0.1", true),
+            ("::1", "::1", true),
+        ] {
+            let parsed: Network = network.parse().expect(network);
+            assert_eq!(parsed.contains(address.parse().expect(address)), contained, "{network} {address}");
+        }
+        for text in ["", "localhost", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "::/129", "1.2.3"] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+}
