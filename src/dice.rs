@@ -4,12 +4,15 @@
 
 use fastrand::Rng;
 
-use crate::plan::{Probability, RouteName};
+use crate::plan::{Direction, Probability, RouteName, ToxicName};
 
 /// What a draw is for, so that no two decisions about one connection share their luck.
 #[derive(Clone, Copy)]
 enum Purpose {
     Drop = 1,
+    Toxicity = 2,
+    ToxicUpstream = 3,
+    ToxicDownstream = 4,
 }
 
 /// The dice of one route.
@@ -22,8 +25,7 @@ impl Dice {
     /// The dice that `seed` gives the route of that name.
     #[must_use]
     pub fn new(seed: u64, route: &RouteName) -> Self {
-        let mixed = route.as_str().bytes().fold(mix(seed), |state, byte| mix(state ^ u64::from(byte)));
-        Self { route: mixed }
+        Self { route: mix_text(mix(seed), route.as_str()) }
     }
 
     /// Whether the route's connection of that number (1, 2, 3, …) is to be dropped.
@@ -33,8 +35,32 @@ impl Dice {
         self.rng(Purpose::Drop, connection).f64() < rate.get()
     }
 
+    /// Whether the toxic of that name acts on the route's connection of that number: one draw for both directions.
+    #[must_use]
+    pub fn strikes(&self, connection: u64, toxic: &ToxicName, toxicity: Probability) -> bool {
+        self.toxic_rng(Purpose::Toxicity, connection, toxic).f64() < toxicity.get()
+    }
+
+    /// What that toxic draws from on that connection, in the order of the bytes that go in one direction.
+    #[must_use]
+    pub fn of_toxic(&self, connection: u64, toxic: &ToxicName, direction: Direction) -> Rng {
+        let purpose = match direction {
+            Direction::Upstream => Purpose::ToxicUpstream,
+            Direction::Downstream => Purpose::ToxicDownstream,
+        };
+        self.toxic_rng(purpose, connection, toxic)
+    }
+
     fn rng(&self, purpose: Purpose, connection: u64) -> Rng {
-        Rng::with_seed(mix(mix(self.route ^ purpose as u64) ^ connection))
+        Rng::with_seed(self.state(purpose, connection))
+    }
+
+    fn toxic_rng(&self, purpose: Purpose, connection: u64, toxic: &ToxicName) -> Rng {
+        Rng::with_seed(mix_text(self.state(purpose, connection), toxic.as_str()))
+    }
+
+    fn state(&self, purpose: Purpose, connection: u64) -> u64 {
+        mix(mix(self.route ^ purpose as u64) ^ connection)
     }
 }
 
@@ -52,6 +78,10 @@ fn mix(number: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+fn mix_text(state: u64, text: &str) -> u64 {
+    text.bytes().fold(state, |state, byte| mix(state ^ u64::from(byte)))
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@
 //! | [`test_server`] | the HTTP upstreams of `--test-server` |
 //! | [`proxy`] | the only rooms that touch the sockets of clients and upstreams |
 //! | [`event`] | what happened, and how it is worded |
+//! | [`toxic`] | what toxics do to a stream, as arithmetic |
 //! | [`dice`] | every random decision, from the seed and nothing else |
 //! | [`plan`] | what was asked for, in values that can't be wrong |
 //! | [`logging`] | how a log line looks, and how it gets out without making anyone wait |
@@ -53,3 +54,4 @@ pub mod signals;
 pub mod stop;
 pub mod test_server;
 pub mod threads;
+pub mod toxic;

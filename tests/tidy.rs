@@ -31,8 +31,9 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("cli", &["config", "logging", "plan"]),
     ("config", &["plan"]),
     ("test_server", &["threads"]),
-    ("proxy", &["dice", "event", "limits", "plan", "stop", "threads"]),
-    ("event", &["limits", "plan"]),
+    ("proxy", &["dice", "event", "limits", "plan", "stop", "threads", "toxic"]),
+    ("event", &["limits", "plan", "toxic"]),
+    ("toxic", &["dice", "plan"]),
     ("dice", &["plan"]),
     ("plan", &[]),
     // The cellar.

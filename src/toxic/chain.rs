@@ -1,0 +1,221 @@
+//! The toxics of one direction of one connection, in their order, and what they have done so far.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Edge, Moment, Span, Stage};
+use crate::plan::{Direction, Ending, Toxic};
+
+/// The most bytes that are handed to a chain at once.
+pub const TAKEN_AT_ONCE: usize = 64 * 1024;
+
+/// How far a queue may reach into the future before no more is taken from the sender: long enough that a thread that is
+/// woken late finds the queue still filled, short enough that the sender feels the link.
+const QUEUE: Duration = Duration::from_millis(50);
+
+/// A stream's way through its toxics.
+pub struct Chain {
+    links: Vec<Link>,
+    /// From then on more may be taken from the sender.
+    resumes: Moment,
+    ended: Option<(Moment, Ending)>,
+    spans: Vec<Span>,
+}
+
+/// One toxic and its place in the stream.
+struct Link {
+    stage: Box<dyn Stage>,
+    /// The bytes that have come to this place.
+    offset: u64,
+    /// When the last of them went on: none overtakes it.
+    last: Moment,
+    ledger: Ledger,
+}
+
+/// What a toxic has done in one direction of a connection.
+pub(super) struct Ledger {
+    toxic: Arc<Toxic>,
+    direction: Direction,
+    times: u64,
+    untold: Vec<Act>,
+}
+
+impl Ledger {
+    /// Writes down what was done. Told are the 1st, 2nd, 4th, 8th, … time: a fault that repeats must not flood the log,
+    /// and the same ones are to be told in every run.
+    pub(super) fn tell(&mut self, offset: u64, amount: Amount) {
+        self.times += 1;
+        if self.times.is_power_of_two() {
+            let Self { toxic, direction, times, .. } = self;
+            let act = Act { toxic: Arc::clone(toxic), direction: *direction, offset, amount, times: *times };
+            self.untold.push(act);
+        }
+    }
+}
+
+/// Something that a toxic did: one fault, with where and how much.
+#[derive(Clone, Debug)]
+pub struct Act {
+    /// Whose it is.
+    pub toxic: Arc<Toxic>,
+    /// Where.
+    pub direction: Direction,
+    /// The first byte that it acted on, counted from 0 in the stream as it came to the toxic.
+    pub offset: u64,
+    /// How much.
+    pub amount: Amount,
+    /// The how manieth of this toxic on this connection and direction.
+    pub times: u64,
+}
+
+/// How much of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// So much later; `NEVER` is for ever.
+    Delay(Duration),
+    /// So many bytes.
+    Bytes(u64),
+}
+
+/// How often a toxic acted on a connection, in one direction.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// Whose it is.
+    pub toxic: Arc<Toxic>,
+    /// So often.
+    pub times: u64,
+}
+
+/// Where a stage puts what it lets go, and says what it did.
+pub(super) struct Out<'a> {
+    spans: &'a mut Vec<Span>,
+    last: &'a mut Moment,
+    ended: &'a mut Option<(Moment, Ending)>,
+    ledger: &'a mut Ledger,
+}
+
+impl Out<'_> {
+    /// Passes it on, behind what went before.
+    pub(super) fn pass(&mut self, mut span: Span) {
+        span.at = span.at.max(*self.last);
+        *self.last = span.at;
+        if !span.range.is_empty() {
+            self.spans.push(span);
+        }
+    }
+
+    /// Ends the stream behind what went before.
+    pub(super) fn end(&mut self, at: Moment, ending: Ending) {
+        *self.ended = Some((at.max(*self.last), ending));
+    }
+
+    /// Says what it did, from byte `offset` on.
+    pub(super) fn tell(&mut self, offset: u64, amount: Amount) {
+        self.ledger.tell(offset, amount);
+    }
+}
+
+impl Chain {
+    /// A chain of these, in this order.
+    pub(super) fn new(stages: Vec<(Arc<Toxic>, Box<dyn Stage>)>, direction: Direction) -> Self {
+        let ledger = |toxic| Ledger { toxic, direction, times: 0, untold: Vec::new() };
+        let link = |(toxic, stage)| Link { stage, offset: 0, last: Moment::ZERO, ledger: ledger(toxic) };
+        Self { links: stages.into_iter().map(link).collect(), resumes: Moment::ZERO, ended: None, spans: Vec::new() }
+    }
+
+    /// What becomes of a chunk that has come `now`: the spans of it that leave, in order; what is in none of them is
+    /// discarded. Bytes may be changed in place.
+    pub fn pass(&mut self, now: Moment, bytes: &mut [u8]) -> &[Span] {
+        let mut spans = vec![Span { range: 0..bytes.len(), at: now, edge: Edge::Joined }];
+        for link in &mut self.links {
+            let mut ended = None;
+            let came = spans.last().map(|span| span.at);
+            spans = link.pass(spans, bytes, &mut ended);
+            if let (Some(came), Some(_)) = (came, link.stage.pace()) {
+                let queued = link.last.saturating_sub(came).saturating_sub(QUEUE);
+                self.resumes = self.resumes.max(now.saturating_add(queued));
+            }
+            self.ended = match (self.ended, ended) {
+                (None, ended) => ended,
+                (Some((at, ending)), _) => Some((link.finish(at), ending)),
+            };
+        }
+        self.spans = spans;
+        &self.spans
+    }
+
+    /// When the end of stream leaves that has come `now`.
+    pub fn finish(&mut self, now: Moment) -> Moment {
+        self.links.iter_mut().fold(now, |at, link| link.finish(at))
+    }
+
+    /// How a toxic ends the stream behind the spans so far, and when; nothing that comes later leaves.
+    #[must_use]
+    pub fn ended(&self) -> Option<(Moment, Ending)> {
+        self.ended
+    }
+
+    /// The first moment in which a toxic ends the connection, whatever is under way then.
+    #[must_use]
+    pub fn deadline(&self) -> Option<(Moment, Ending)> {
+        self.links.iter().filter_map(|link| link.stage.deadline()).min_by_key(|(at, _)| *at)
+    }
+
+    /// The deadline has come: whoever set it has acted.
+    pub fn strike(&mut self, now: Moment) {
+        for link in &mut self.links {
+            if let Some((at, _)) = link.stage.deadline().filter(|(at, _)| *at <= now) {
+                link.ledger.tell(link.offset, Amount::Delay(at));
+            }
+        }
+    }
+
+    /// From when on, and how many bytes at most, to take from the sender.
+    #[must_use]
+    pub fn appetite(&self) -> (Moment, usize) {
+        let paces = self.links.iter().filter_map(|link| link.stage.pace());
+        (self.resumes, paces.min().unwrap_or(TAKEN_AT_ONCE))
+    }
+
+    /// What is worth telling since the last call.
+    pub fn acts(&mut self) -> impl Iterator<Item = Act> {
+        self.links.iter_mut().flat_map(|link| link.ledger.untold.drain(..))
+    }
+
+    /// What each toxic that acted came to.
+    #[must_use]
+    pub fn tallies(&self) -> Vec<Tally> {
+        let ledgers = self.links.iter().map(|link| &link.ledger).filter(|ledger| ledger.times > 0);
+        ledgers.map(|ledger| Tally { toxic: Arc::clone(&ledger.toxic), times: ledger.times }).collect()
+    }
+}
+
+impl Link {
+    fn pass(&mut self, spans: Vec<Span>, bytes: &mut [u8], ended: &mut Option<(Moment, Ending)>) -> Vec<Span> {
+        let mut passed = Vec::with_capacity(spans.len());
+        for span in spans {
+            let (offset, acting) = (self.offset, self.acts(span.at));
+            self.offset += span.length() as u64;
+            let mut out = Out { spans: &mut passed, last: &mut self.last, ended, ledger: &mut self.ledger };
+            if acting {
+                self.stage.pass(span, offset, bytes, &mut out);
+            } else {
+                out.pass(span);
+            }
+            if ended.is_some() {
+                break;
+            }
+        }
+        passed
+    }
+
+    fn finish(&mut self, at: Moment) -> Moment {
+        let acting = self.acts(at);
+        let at = if acting { self.stage.finish(at, self.offset, &mut self.ledger) } else { at };
+        at.max(self.last)
+    }
+
+    fn acts(&self, at: Moment) -> bool {
+        self.ledger.toxic.aim.window.contains(at)
+    }
+}

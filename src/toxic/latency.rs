@@ -1,0 +1,129 @@
+//! `latency`: each byte leaves a delay after it came. Delays overlap, so that they cost no throughput.
+//!
+//! A segment's bytes meet the same delay. Where delays are correlated, a segment's is that of the segment before with
+//! the correlation as its chance, and else a new one: that leaves each delay distributed as without correlation, and
+//! makes those of two segments n apart correlate by its nth power.
+
+use std::f64::consts::TAU;
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::chain::{Amount, Out};
+use super::segment::{self, Segments};
+use super::{Span, Stage};
+use crate::plan::{Distribution, Latency};
+
+pub(super) struct Delayed {
+    latency: Latency,
+    rng: Rng,
+    delays: Segments<Duration>,
+    /// The first byte that nothing was told of yet.
+    untold: u64,
+}
+
+impl Delayed {
+    pub(super) fn new(latency: Latency, mut rng: Rng) -> Self {
+        let first = draw(&latency, &mut rng);
+        Self { latency, rng, delays: Segments::new(first), untold: 0 }
+    }
+}
+
+impl Stage for Delayed {
+    fn pass(&mut self, mut span: Span, mut offset: u64, _: &mut [u8], out: &mut Out<'_>) {
+        while !span.range.is_empty() {
+            let mut part = segment::take(&mut span, offset);
+            let Self { latency, rng, .. } = self;
+            let delay = *self.delays.of(offset, |last| next(latency, rng, *last));
+            if offset >= self.untold && !delay.is_zero() {
+                out.tell(offset, Amount::Delay(delay));
+                self.untold = (offset / segment::BYTES + 1) * segment::BYTES;
+            }
+            offset += part.length() as u64;
+            part.at = part.at.saturating_add(delay);
+            out.pass(part);
+        }
+    }
+}
+
+fn next(latency: &Latency, rng: &mut Rng, last: Duration) -> Duration {
+    let kept = rng.f64() < latency.correlation.get();
+    // Drawn in any case, so that a segment's luck does not move that of all behind it.
+    let fresh = draw(latency, rng);
+    if kept { last } else { fresh }
+}
+
+fn draw(latency: &Latency, rng: &mut Rng) -> Duration {
+    let deviation = latency.jitter().as_secs_f64() * deviation(latency.distribution, rng.f64(), rng.f64());
+    let seconds = latency.mean().as_secs_f64() + deviation;
+    // It is finite; what is negative, or more than a Duration holds, is none or for ever.
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
+}
+
+/// In units of the jitter, with a mean of 0, from two numbers of [0, 1).
+fn deviation(distribution: Distribution, u: f64, v: f64) -> f64 {
+    match distribution {
+        Distribution::Uniform => 2.0 * u - 1.0,
+        // Box and Muller 1958; 1 - u is never 0.
+        Distribution::Normal => (-2.0 * (1.0 - u).ln()).sqrt() * (TAU * v).cos(),
+        // Shape 3 and a least value of 2/3 have a mean of 1, and the uniform one's standard deviation, 1/sqrt(3).
+        Distribution::Pareto => 2.0 / 3.0 / (1.0 - u).cbrt() - 1.0,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
+mod tests {
+    use super::*;
+
+    fn latency(correlation: f64, distribution: Distribution) -> Latency {
+        let millis = |number: i128| number.try_into().expect("milliseconds");
+        Latency::new(millis(100), millis(60), correlation.try_into().expect("a share"), distribution).expect("in range")
+    }
+
+    fn delays(latency: &Latency, count: usize) -> Vec<f64> {
+        let mut rng = Rng::with_seed(7);
+        let first = draw(latency, &mut rng);
+        let all = std::iter::successors(Some(first), |last| Some(next(latency, &mut rng, *last)));
+        all.take(count).map(|delay| delay.as_secs_f64() * 1e3).collect()
+    }
+
+    /// The largest distance between the shares of `samples` below some value and the share that there should be.
+    fn distance(mut samples: Vec<f64>, below: impl Fn(f64) -> f64) -> f64 {
+        samples.sort_by(f64::total_cmp);
+        let count = samples.len() as f64;
+        let at = |(index, sample): (usize, &f64)| (below(*sample) - index as f64 / count).abs();
+        samples.iter().enumerate().map(at).fold(0.0, f64::max)
+    }
+
+    /// Dvoretzky, Kiefer, Wolfowitz (with Massart's constant): the distance is above e with a chance of at most
+    /// 2 exp(-2 n e²). For n = 40,000 and e = 0.016 that is 3e-9; the seed never changes.
+    #[test]
+    fn delays_are_distributed_as_defined() {
+        const FAR: f64 = 0.016;
+        let uniform = delays(&latency(0.0, Distribution::Uniform), 40_000);
+        assert!(distance(uniform, |x| ((x - 40.0) / 120.0).clamp(0.0, 1.0)) < FAR);
+        let pareto = delays(&latency(0.0, Distribution::Pareto), 40_000);
+        assert!(distance(pareto, |x| if x < 80.0 { 0.0 } else { 1.0 - (40.0 / (x - 40.0)).powi(3) }) < FAR);
+    }
+
+    /// Of a normal distribution 15.87 % lie below a standard deviation under the mean, 50 % below the mean, 97.72 %
+    /// below two above it (any table). By the same bound as above.
+    #[test]
+    fn normal_delays_have_the_jitter_as_standard_deviation() {
+        let normal = delays(&latency(0.0, Distribution::Normal), 40_000);
+        for (limit, share) in [(40.0, 0.1587), (100.0, 0.5), (220.0, 0.9772)] {
+            let below = normal.iter().filter(|&&delay| delay < limit).count() as f64 / 40_000.0;
+            assert!((below - share).abs() < 0.016, "{below} below {limit}");
+        }
+    }
+
+    /// With a correlation of 0.8 a delay is that of the segment before in 80 % of all cases: 40,000 pairs have a
+    /// standard deviation of sqrt(40,000 * 0.8 * 0.2) = 80 around 32,000, and six of those are 480.
+    #[test]
+    fn a_correlated_delay_is_often_the_last_one() {
+        let delays = delays(&latency(0.8, Distribution::Uniform), 40_001);
+        let kept = delays.windows(2).filter(|pair| pair[0].total_cmp(&pair[1]).is_eq()).count();
+        assert!(kept.abs_diff(32_000) < 480, "{kept}");
+    }
+}

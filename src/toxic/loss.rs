@@ -1,0 +1,138 @@
+//! `packet_loss`: what the loss of a segment does to a TCP stream. The segment comes by its retransmission, so much
+//! later, and all that follows waits for it. No byte is lost.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::chain::{Amount, Out};
+use super::segment::{self, Segments};
+use super::{Moment, NEVER, Span, Stage};
+use crate::plan::PacketLoss;
+
+/// So many retransmissions does Linux try before it gives the connection up (`tcp_retries2` in tcp(7)).
+const MOST_RETRANSMISSIONS: u32 = 15;
+
+/// A retransmission takes no longer (`TCP_RTO_MAX` in `include/net/tcp.h`).
+const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(120);
+
+pub(super) struct Lossy {
+    loss: PacketLoss,
+    rng: Rng,
+    segments: Segments<Way>,
+}
+
+/// How a segment comes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Way {
+    late: Duration,
+    /// When its retransmission is there. Set as its first byte comes: what is sent after that is not lost once more.
+    there: Option<Moment>,
+}
+
+impl Lossy {
+    pub(super) fn new(loss: PacketLoss, mut rng: Rng) -> Self {
+        let first = draw(&loss, &mut rng, None);
+        Self { loss, rng, segments: Segments::new(first) }
+    }
+}
+
+impl Stage for Lossy {
+    fn pass(&mut self, mut span: Span, mut offset: u64, _: &mut [u8], out: &mut Out<'_>) {
+        while !span.range.is_empty() {
+            let mut part = segment::take(&mut span, offset);
+            let Self { loss, rng, .. } = self;
+            let way = self.segments.of(offset, |last| draw(loss, rng, Some(last)));
+            if way.there.is_none() && !way.late.is_zero() {
+                out.tell(offset, Amount::Delay(way.late));
+            }
+            let there = *way.there.get_or_insert(part.at.saturating_add(way.late));
+            offset += part.length() as u64;
+            part.at = part.at.max(there);
+            out.pass(part);
+        }
+    }
+}
+
+fn draw(loss: &PacketLoss, rng: &mut Rng, last: Option<&Way>) -> Way {
+    let like_the_last = rng.f64() < loss.correlation.get();
+    let fresh = rng.f64() < loss.loss_rate.get();
+    let is_lost = last.filter(|_| like_the_last).map_or(fresh, |last| !last.late.is_zero());
+    Way { late: if is_lost { retransmission(loss, rng) } else { Duration::ZERO }, there: None }
+}
+
+/// Each retransmission may be lost as well, and the next one then takes twice as long.
+fn retransmission(loss: &PacketLoss, rng: &mut Rng) -> Duration {
+    let mut wait = loss.retransmit.duration().min(LONGEST_RETRANSMISSION);
+    let mut late = Duration::ZERO;
+    for _ in 0..MOST_RETRANSMISSIONS {
+        late += wait;
+        if rng.f64() >= loss.loss_rate.get() {
+            return late;
+        }
+        wait = (wait * 2).min(LONGEST_RETRANSMISSION);
+    }
+    NEVER
+}
+
+#[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
+mod tests {
+    use super::*;
+
+    fn loss(rate: f64, correlation: f64) -> PacketLoss {
+        let share = |number: f64| number.try_into().expect("a share");
+        PacketLoss { loss_rate: share(rate), correlation: share(correlation), retransmit: PacketLoss::RETRANSMIT }
+    }
+
+    fn ways(loss: &PacketLoss, count: usize) -> Vec<Duration> {
+        let mut rng = Rng::with_seed(7);
+        let first = draw(loss, &mut rng, None);
+        let all = std::iter::successors(Some(first), |last| Some(draw(loss, &mut rng, Some(last))));
+        all.take(count).map(|way| way.late).collect()
+    }
+
+    fn lost(ways: &[Duration]) -> usize {
+        ways.iter().filter(|late| !late.is_zero()).count()
+    }
+
+    /// 40,000 draws at 0.1: mean 4,000, standard deviation sqrt(40,000 * 0.1 * 0.9) = 60, and six of those are 360.
+    #[test]
+    fn the_loss_rate_is_kept() {
+        let lost = lost(&ways(&loss(0.1, 0.0), 40_000));
+        assert!(lost.abs_diff(4000) < 360, "{lost}");
+    }
+
+    /// A share of 0.8 that is like the one before stretches the variance by (1 + 0.8) / (1 - 0.8) = 9, and so the
+    /// standard deviation to 180: six are 1,080. And of those that follow a lost one 0.8 + 0.2 * 0.1 = 82 % are lost:
+    /// some 4,000 pairs have a standard deviation of sqrt(0.82 * 0.18 / 4000) = 0.6 %, six are 3.7 %.
+    #[test]
+    fn correlation_makes_bursts_and_keeps_the_rate() {
+        let ways = ways(&loss(0.1, 0.8), 40_000);
+        assert!(lost(&ways).abs_diff(4000) < 1080, "{}", lost(&ways));
+        let after_a_loss: Vec<Duration> =
+            ways.windows(2).filter(|pair| !pair[0].is_zero()).map(|pair| pair[1]).collect();
+        let share = lost(&after_a_loss) as f64 / after_a_loss.len() as f64;
+        assert!((share - 0.82).abs() < 0.037, "{share}");
+    }
+
+    /// Of the lost ones half are lost again at 0.5, and a quarter twice: 20,000 of 40,000 are lost, so that a share of
+    /// those has a standard deviation of at most sqrt(0.25 / 20,000) = 0.35 %, six are 2.1 % (and a little for the 20,000
+    /// that are not exactly that many).
+    #[test]
+    fn a_repeated_loss_doubles_the_wait() {
+        let ways = ways(&loss(0.5, 0.0), 40_000);
+        let share = |millis| {
+            let late = ways.iter().filter(|late| late.as_millis() == millis).count();
+            late as f64 / lost(&ways) as f64
+        };
+        for (millis, expected) in [(200, 0.5), (600, 0.25), (1400, 0.125)] {
+            assert!((share(millis) - expected).abs() < 0.022, "{millis}: {}", share(millis));
+        }
+    }
+
+    #[test]
+    fn what_is_always_lost_never_comes() {
+        assert!(ways(&loss(1.0, 0.0), 10).iter().all(|&late| late == NEVER));
+    }
+}

@@ -1,0 +1,121 @@
+//! What toxics do to a stream, as arithmetic: bytes come in at a moment, and go out with the moment at which each leaves.
+//! Time, bytes and draws are handed in. Nothing here sleeps, reads a clock or knows a socket; what is decided here is
+//! carried out by `proxy::gate`.
+//!
+//! # A stream in a chain
+//!
+//! ```text
+//! (now, chunk) ──► latency ──► bandwidth ──► slicer ──► spans: [0..700 at 210 ms] [700..1448 at 212 ms, own write] …
+//!                  each link gets the spans of the one before, in order
+//! ```
+//!
+//! A chunk is whatever a read has brought. A [`Span`] is a stretch of it and the [`Moment`] at which it gets to that
+//! place of the chain: a link passes it on, later, or cut in two, or not at all. No link needs to know of the others,
+//! and none lets a byte overtake another: [`Chain`] sees to that.
+//!
+//! # How to add a toxic
+//!
+//! 1. `plan::Effect` gets an arm, with what the toxic has to be told. Values that make no sense can't be written there.
+//! 2. The compiler names the two matches that lack it: `Chain`'s, here in `chain.rs`, and the one in
+//!    `config::check::toxics` where its attributes are read from the file, a line each.
+//! 3. A file here implements [`Stage`], with its tests. Most toxics have a method or two; `limit_data.rs` is a good one to
+//!    begin with, `slicer.rs` one that draws.
+//! 4. The README's table gets a row, and `configs/valid/toxics.json` an entry.
+//!
+//! One rule: what happens to a byte depends on its offset, not on the chunk that it came in. So whatever is drawn is
+//! drawn in the order of the offsets, as with [`segment::Segments`], and a property in `properties.rs` holds every toxic
+//! to it.
+
+mod bandwidth;
+mod chain;
+mod corrupt;
+mod latency;
+mod limit_data;
+mod live;
+mod loss;
+mod schedule;
+mod segment;
+mod slicer;
+mod slow_close;
+mod stall;
+mod timeout;
+
+use std::ops::Range;
+use std::time::Duration;
+
+pub use chain::{Act, Amount, Chain, TAKEN_AT_ONCE, Tally};
+pub use live::Toxics;
+
+use crate::plan::Ending;
+use chain::{Ledger, Out};
+
+/// A time, counted from the accept of the connection.
+pub type Moment = Duration;
+
+/// Later than every moment that comes.
+pub const NEVER: Moment = Moment::MAX;
+
+/// A stretch of a chunk, all of which is at one place of the chain at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Where in the chunk.
+    pub range: Range<usize>,
+    /// When it is there.
+    pub at: Moment,
+    /// What follows it.
+    pub edge: Edge,
+}
+
+/// Whether a span and the one behind it may be written as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// They may.
+    Joined,
+    /// They may not.
+    Cut,
+}
+
+impl Span {
+    /// How many bytes.
+    fn length(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Takes at most `length` bytes off its front. The edge stays where it is, at the end.
+    fn take(&mut self, length: usize) -> Self {
+        if length >= self.length() {
+            let all = self.clone();
+            self.range.start = self.range.end;
+            return all;
+        }
+        let middle = self.range.start + length;
+        let front = Self { range: self.range.start..middle, at: self.at, edge: Edge::Joined };
+        self.range.start = middle;
+        front
+    }
+}
+
+/// One toxic at work in one direction of one connection. What is not overridden does nothing.
+trait Stage: Send {
+    /// What becomes of `span`, whose first byte is the stream's byte `offset` at this stage. Only called while the toxic
+    /// acts, so that offsets may jump.
+    fn pass(&mut self, span: Span, _offset: u64, _bytes: &mut [u8], out: &mut Out<'_>) {
+        out.pass(span);
+    }
+
+    /// When an end of stream goes on that comes `at` then.
+    fn finish(&mut self, at: Moment, _offset: u64, _ledger: &mut Ledger) -> Moment {
+        at
+    }
+
+    /// When it ends the connection, whatever has come until then.
+    fn deadline(&self) -> Option<(Moment, Ending)> {
+        None
+    }
+
+    /// For a stage that makes bytes queue: how many of them are worth taking from the sender at a time. The others stay
+    /// with the sender, as it would be on a narrow link.
+    fn pace(&self) -> Option<usize> {
+        None
+    }
+}
