@@ -12,6 +12,7 @@ use log::{error, info, warn};
 
 use crate::limits::Cap;
 use crate::plan::{DropMode, Millis, Plan, Route};
+use crate::toxic::{Act, Amount, NEVER, Tally};
 
 /// Which connection an event is about.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ pub enum Event<'a> {
     /// A connection was accepted.
     Opened(&'a Subject),
     /// A fault acts on a connection because it was asked for.
-    Injected(&'a Subject, Fault),
+    Injected(&'a Subject, Fault<'a>),
     /// The upstream accepted, so long after it was dialled.
     UpstreamConnected(&'a Subject, Duration),
     /// The upstream could not be reached.
@@ -63,15 +64,17 @@ pub enum Event<'a> {
 
 /// A fault that was asked for.
 #[derive(Clone, Copy, Debug)]
-pub enum Fault {
+pub enum Fault<'a> {
     /// The connection never reaches its upstream.
     Drop(DropMode),
     /// Forwarding begins this long after the accept.
     Latency(Millis),
+    /// A toxic has acted.
+    Toxic(&'a Act),
 }
 
 /// What a connection came to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Report {
     /// Bytes that went from the client to the upstream.
     pub bytes_up: u64,
@@ -81,13 +84,15 @@ pub struct Report {
     pub lasted: Duration,
     /// Why it ended.
     pub end: End,
+    /// How often each toxic that acted did so.
+    pub toxics: Vec<Tally>,
 }
 
 impl Report {
     /// Of a connection that nothing was forwarded for.
     #[must_use]
     pub fn unserved(opened_at: Instant, end: End) -> Self {
-        Self { bytes_up: 0, bytes_down: 0, lasted: opened_at.elapsed(), end }
+        Self { bytes_up: 0, bytes_down: 0, lasted: opened_at.elapsed(), end, toxics: Vec::new() }
     }
 }
 
@@ -112,6 +117,10 @@ pub enum End {
     Starved,
     /// The drain's deadline or a second signal.
     Cut,
+    /// A toxic closed it.
+    ToxicClosed,
+    /// A toxic reset it.
+    ToxicReset,
 }
 
 impl End {
@@ -126,6 +135,8 @@ impl End {
             Self::Dropped => "dropped",
             Self::Starved => "out of resources",
             Self::Cut => "cut",
+            Self::ToxicClosed => "closed by a toxic",
+            Self::ToxicReset => "reset by a toxic",
         }
     }
 }
@@ -162,6 +173,7 @@ pub fn emit(event: &Event<'_>) {
         Event::Injected(subject, Fault::Latency(latency)) => {
             line!(info, subject, "fault injected", fault = "latency", latency_ms = latency.get());
         }
+        Event::Injected(subject, Fault::Toxic(act)) => tell_act(subject, act),
         Event::UpstreamConnected(subject, took) => {
             line!(info, subject, "upstream connected", upstream:% = subject.route.upstream, connect_us = micros(took));
         }
@@ -169,15 +181,7 @@ pub fn emit(event: &Event<'_>) {
             line!(warn, subject, "upstream unreachable", upstream:% = subject.route.upstream, error:% = error);
         }
         Event::Starved(subject, error) => line!(error, subject, "no resources for the connection", error:% = error),
-        Event::Closed(subject, report) => line!(
-            info,
-            subject,
-            "connection closed",
-            bytes_up = report.bytes_up,
-            bytes_down = report.bytes_down,
-            duration_us = micros(report.lasted),
-            why = report.end.as_str()
-        ),
+        Event::Closed(subject, report) => tell_closed(subject, report),
         Event::AcceptPaused(route, error) => error!(
             route = route.name.as_str(), error:%; "accepting is paused, new connections wait in the backlog"
         ),
@@ -193,6 +197,86 @@ pub fn emit(event: &Event<'_>) {
         Event::Drained(0) => info!("drained"),
         Event::Drained(cut) => warn!(cut; "drain cut short"),
     }
+}
+
+fn tell_act(subject: &Subject, act: &Act) {
+    let Act { toxic, direction, offset, amount, times } = act;
+    let (fault, name, stream) = (toxic.effect.as_str(), toxic.name.as_str(), direction.as_str());
+    match *amount {
+        Amount::Delay(NEVER) => {
+            line!(
+                info,
+                subject,
+                "fault injected",
+                fault = fault,
+                toxic = name,
+                stream = stream,
+                offset = *offset,
+                held = "for ever",
+                times = *times
+            );
+        }
+        Amount::Delay(delay) => {
+            line!(
+                info,
+                subject,
+                "fault injected",
+                fault = fault,
+                toxic = name,
+                stream = stream,
+                offset = *offset,
+                delay_us = micros(delay),
+                times = *times
+            );
+        }
+        Amount::Bytes(bytes) => {
+            line!(
+                info,
+                subject,
+                "fault injected",
+                fault = fault,
+                toxic = name,
+                stream = stream,
+                offset = *offset,
+                bytes = bytes,
+                times = *times
+            );
+        }
+    }
+}
+
+fn tell_closed(subject: &Subject, report: &Report) {
+    let Report { bytes_up, bytes_down, lasted, end, toxics } = report;
+    let (duration, why) = (micros(*lasted), end.as_str());
+    if toxics.is_empty() {
+        line!(
+            info,
+            subject,
+            "connection closed",
+            bytes_up = *bytes_up,
+            bytes_down = *bytes_down,
+            duration_us = duration,
+            why = why
+        );
+    } else {
+        let toxics = told(toxics);
+        line!(
+            info,
+            subject,
+            "connection closed",
+            bytes_up = *bytes_up,
+            bytes_down = *bytes_down,
+            duration_us = duration,
+            why = why,
+            toxics = toxics.as_str()
+        );
+    }
+}
+
+/// `corrupt_downstream=3 latency=12`.
+fn told(tallies: &[Tally]) -> String {
+    let told: Vec<String> = tallies.iter().map(|tally| format!("{}={}", tally.toxic.name, tally.times)).collect();
+    told.join(" ")
 }
 
 fn bind_hint(error: &io::Error) -> &'static str {

@@ -1,26 +1,21 @@
 //! The client's end of a connection, from the accept on: it can be waited on, answered with silence, and cut by another
 //! thread. What happens once there is an upstream is `pump`.
 
-use std::io::{self, Read};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::discard::discard;
 use super::presence::{self, Presence};
 use super::reset::reset;
+use super::vigil::{FIRST_LOOK, Vigil};
 use super::wait::wait;
 use crate::event::End;
 
-/// The pauses between looks at whether a client is still there. They are short after its FIN, since close(2) sends that a
-/// moment before the socket counts as closed, and double up to the longest; which is also how often one is looked at whose
-/// FIN may be stuck behind data that we don't take.
-const FIRST_LOOK: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// How long a client may take to answer our FIN with its own.
-const LINGER: Duration = Duration::from_secs(5);
+/// How long a peer may take to answer our FIN with its own.
+pub const LINGER: Duration = Duration::from_secs(5);
 
 /// An accepted connection.
 #[derive(Debug)]
@@ -113,7 +108,7 @@ impl Client {
     /// Reads and forgets what the client sends until it has left. Were nothing read, a client that leaves in the middle
     /// of sending could not get its FIN through to us.
     pub fn outwait(&self) {
-        if self.discard(None) {
+        if discard(&self.stream, None) {
             // It can only end by the client's leaving.
             let _ = self.wait_present(None);
         }
@@ -123,47 +118,31 @@ impl Client {
     /// unread would make a RST of it (RFC 2525, section 2.17), so what comes is read until the client has closed too.
     pub fn close(&self) {
         if self.stream.shutdown(Shutdown::Write).is_ok() {
-            self.discard(Some(Instant::now() + LINGER));
-        }
-    }
-
-    /// Reads until the client's FIN, and returns whether it came before `due`.
-    fn discard(&self, due: Option<Instant>) -> bool {
-        let mut scrap = [0; 1024];
-        loop {
-            let mut readable = [PollFd::new(&self.stream, PollFlags::IN)];
-            wait(&mut readable, due);
-            if readable[0].revents().is_empty() {
-                return false;
-            }
-            match (&self.stream).read(&mut scrap) {
-                Ok(0) => return true,
-                Ok(_) if due.is_none_or(|due| Instant::now() < due) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(_) | Err(_) => return false,
-            }
+            discard(&self.stream, Some(Instant::now() + LINGER));
         }
     }
 
     fn wait_present(&self, due: Option<Instant>) -> Result<(), End> {
-        let mut fds = [PollFd::new(&self.stream, PollFlags::RDHUP)];
-        let mut pause = LONGEST_PAUSE;
+        let mut vigil = Vigil::begin();
         loop {
-            let look = Instant::now() + pause;
-            wait(&mut fds, due.map_or(Some(look), |due| Some(due.min(look))));
+            let mut fds = [PollFd::new(&self.stream, vigil.interest())];
+            wait(&mut fds, due.map_or(Some(vigil.next_look()), |due| Some(due.min(vigil.next_look()))));
             self.check(fds[0].revents())?;
             if due.is_some_and(|due| Instant::now() >= due) {
                 return Ok(());
             }
-            if presence::of_peer(&self.stream) == Presence::Gone {
-                return self.parting();
+            if vigil.is_due(fds[0].revents()) {
+                self.look()?;
             }
-            let fin_is_news = fds[0].revents().contains(PollFlags::RDHUP);
-            if fin_is_news {
-                fds = [PollFd::new(&self.stream, PollFlags::empty())];
-            }
-            pause = if fin_is_news { FIRST_LOOK } else { (pause * 2).min(LONGEST_PAUSE) };
         }
+    }
+
+    /// Looks whether it is still there.
+    ///
+    /// # Errors
+    /// It is certain that it has left.
+    pub fn look(&self) -> Result<(), End> {
+        if presence::of_peer(&self.stream) == Presence::Gone { self.parting() } else { Ok(()) }
     }
 
     /// How a client went that is gone. In the middle of a close that resets, the kernel has let go of the socket and not

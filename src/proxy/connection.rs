@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::TcpStream;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
@@ -12,11 +12,12 @@ use crossbeam_channel::Sender;
 use super::client::Client;
 use super::dial::{DialError, dial};
 use super::places::Place;
-use super::pump::Link;
+use super::pump::{Link, Toxicity};
 use super::roster::Enrolled;
 use crate::event::{End, Event, Fault, Report, Subject, emit};
 use crate::plan::{Direction, DropMode};
 use crate::threads::Crew;
+use crate::toxic::{Act, Tally, Toxics};
 
 /// What the dice have for a connection.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,7 @@ pub enum Fate {
 pub struct Arrival {
     pub subject: Subject,
     pub fate: Fate,
+    pub toxics: Arc<Toxics>,
     pub opened_at: Instant,
     pub enrolled: Enrolled,
     /// Dropped last: who holds the other end of the channel knows then that all of this is gone.
@@ -139,6 +141,7 @@ impl Connection {
 #[derive(Debug)]
 struct Session {
     link: Link,
+    tallies: Mutex<Vec<Tally>>,
     /// When forwarding begins: a latency after the accept, however much of that time the dial took.
     due: Instant,
     connection: Connection,
@@ -151,7 +154,8 @@ impl Session {
         if Instant::now() < due {
             emit(&Event::Injected(connection.subject(), Fault::Latency(latency)));
         }
-        Self { link: Link::new(Arc::clone(connection.client()), upstream), due, connection }
+        let link = Link::new(Arc::clone(connection.client()), upstream);
+        Self { link, tallies: Mutex::default(), due, connection }
     }
 
     fn run(self, crew: &Arc<Crew>) {
@@ -167,14 +171,29 @@ impl Session {
     /// thousand threads would have to be started first.
     fn pump(self: Arc<Self>, direction: Direction) {
         match self.delay() {
-            Ok(()) => self.link.pump(direction),
+            Ok(()) => self.pass(direction),
             Err(why) => self.link.abort(why),
         }
         if let Some(last) = Arc::into_inner(self) {
             let (bytes_up, bytes_down) = last.link.bytes();
             let lasted = last.connection.arrival.opened_at.elapsed();
-            let report = Report { bytes_up, bytes_down, lasted, end: last.link.end() };
+            let toxics = last.tallies.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let report = Report { bytes_up, bytes_down, lasted, end: last.link.end(), toxics };
             emit(&Event::Closed(last.connection.subject(), &report));
+        }
+    }
+
+    /// By the relay, unless a toxic acts on this direction.
+    fn pass(&self, direction: Direction) {
+        let Arrival { subject, toxics, opened_at, .. } = &self.connection.arrival;
+        match toxics.chain(subject.number, subject.client.ip(), direction) {
+            None => self.link.pump(direction),
+            Some(mut chain) => {
+                let tell = |act: &Act| emit(&Event::Injected(subject, Fault::Toxic(act)));
+                let toxicity = Toxicity { chain: &mut chain, opened_at: *opened_at, tell: &tell };
+                self.link.pump_through(direction, toxicity);
+                self.tallies.lock().unwrap_or_else(PoisonError::into_inner).extend(chain.tallies());
+            }
         }
     }
 

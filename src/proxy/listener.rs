@@ -20,6 +20,7 @@ use crate::dice::Dice;
 use crate::event::{End, Event, Subject, emit};
 use crate::plan::Route;
 use crate::stop::Bell;
+use crate::toxic::Toxics;
 
 /// How many connections the kernel completes and holds before they are accepted; it takes no more than
 /// net.core.somaxconn, which has the same default. std asks for 128, which a burst of a thousand overruns.
@@ -38,6 +39,7 @@ pub struct Listener {
     socket: TcpListener,
     places: Arc<Places>,
     dice: Dice,
+    toxics: Arc<Toxics>,
     accepted: u64,
     shortage: Option<Shortage>,
 }
@@ -58,7 +60,8 @@ impl Listener {
         set_tcp_nodelay(&socket, true)?;
         notice_silence(&socket)?;
         let dice = Dice::new(seed, &route.name);
-        Ok(Self { route: Arc::new(route.clone()), socket, places, dice, accepted: 0, shortage: None })
+        let toxics = Arc::new(Toxics::new(&route.toxics, dice.clone()));
+        Ok(Self { route: Arc::new(route.clone()), socket, places, dice, toxics, accepted: 0, shortage: None })
     }
 
     pub fn route(&self) -> &Route {
@@ -105,7 +108,8 @@ impl Listener {
         self.accepted += 1;
         let subject = Subject { route: Arc::clone(&self.route), number: self.accepted, client: addr };
         let enrolled = shared.roster.enrol(Client::new(stream));
-        Ok(Arrival { subject, fate: self.draw_fate(), opened_at, enrolled, _alive: shared.alive.clone() })
+        let (fate, toxics) = (self.draw_fate(), Arc::clone(&self.toxics));
+        Ok(Arrival { subject, fate, toxics, opened_at, enrolled, _alive: shared.alive.clone() })
     }
 
     fn draw_fate(&self) -> Fate {

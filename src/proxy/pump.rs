@@ -2,16 +2,21 @@
 //! a FIN travels on as a FIN while the other direction runs on, and a reset ends both sides with a reset.
 
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::client::Client;
+use super::client::{Client, LINGER};
+use super::discard::discard;
+use super::gate::{Gate, Passed};
 use super::relay::{Relay, Stopped};
+use super::side::{Progress, Side};
 use super::wait::wait;
 use crate::event::End;
-use crate::plan::Direction;
+use crate::plan::{Direction, Ending};
+use crate::toxic::{Act, Chain};
 
 /// A client and its upstream, joined. Both threads hold one: the streams are never cloned, which would double their
 /// descriptors.
@@ -22,21 +27,30 @@ pub struct Link {
     up: Progress,
     down: Progress,
     first_fin: OnceLock<End>,
+    /// Set when a toxic closes the connection, before the FINs that say so.
+    closed: OnceLock<End>,
 }
 
-/// How far one direction has come.
-#[derive(Debug, Default)]
-struct Progress {
-    bytes: AtomicU64,
-    /// Set before our own FIN goes out in this direction.
-    finished: AtomicBool,
+/// What acts on the bytes of a direction, and who is told.
+pub struct Toxicity<'a> {
+    pub chain: &'a mut Chain,
+    /// What the chain's moments count from.
+    pub opened_at: Instant,
+    pub tell: &'a dyn Fn(&Act),
 }
 
 impl Link {
     pub fn new(client: Arc<Client>, upstream: TcpStream) -> Self {
         let upstream = Arc::new(upstream);
         client.join(Arc::clone(&upstream));
-        Self { client, upstream, up: Progress::default(), down: Progress::default(), first_fin: OnceLock::new() }
+        Self {
+            client,
+            upstream,
+            up: Progress::default(),
+            down: Progress::default(),
+            first_fin: OnceLock::new(),
+            closed: OnceLock::new(),
+        }
     }
 
     /// Copies one direction to its end. Comes back only when the connection as a whole needs this direction no more.
@@ -44,10 +58,25 @@ impl Link {
         let (source, sink) = self.ends(direction);
         let relay = Relay { source: source.stream, sink: sink.stream, moved: &sink.progress.bytes };
         match relay.run() {
-            Stopped::Eof if source.torn() => self.abort(source.lost),
+            Stopped::Eof if source.torn() => self.lose(&source, source.lost),
             Stopped::Eof => self.pass_fin_on(&source, &sink),
-            Stopped::SourceLost => self.abort(source.lost),
-            Stopped::SinkLost => self.abort(sink.lost),
+            Stopped::SourceLost => self.lose(&source, source.lost),
+            Stopped::SinkLost => self.lose(&source, sink.lost),
+        }
+    }
+
+    /// The same for a direction that toxics act on.
+    pub fn pump_through(&self, direction: Direction, toxicity: Toxicity<'_>) {
+        let (source, sink) = self.ends(direction);
+        let Toxicity { chain, opened_at, tell } = toxicity;
+        let gate = Gate { client: &self.client, direction, source: &source, sink: &sink, opened_at, tell };
+        match gate.run(chain) {
+            Passed::Eof => self.pass_fin_on(&source, &sink),
+            Passed::SourceLost => self.lose(&source, source.lost),
+            Passed::SinkLost => self.lose(&source, sink.lost),
+            Passed::Abandoned(why) => self.abort(why),
+            Passed::Ended(Ending::Reset) => self.abort(End::ToxicReset),
+            Passed::Ended(Ending::Close) => self.close(&source),
         }
     }
 
@@ -63,8 +92,35 @@ impl Link {
 
     /// Why the connection ended, once both pumps are back.
     pub fn end(&self) -> End {
-        let in_good_order = self.first_fin.get().copied();
-        self.client.aborted().or(in_good_order).unwrap_or(End::Cut)
+        let closed = self.closed.get().or(self.first_fin.get()).copied();
+        self.client.aborted().or(closed).unwrap_or(End::Cut)
+    }
+
+    /// A side that is lost ends both, unless they are being closed anyway.
+    fn lose(&self, source: &Side<'_>, why: End) {
+        match self.closed.get() {
+            None => self.abort(why),
+            Some(_) => drop(discard(source.stream, Some(Instant::now() + LINGER))),
+        }
+    }
+
+    /// Ends both sides with a FIN, and waits until they have ended theirs; a side that does not is reset in the end.
+    fn close(&self, source: &Side<'_>) {
+        let due = Instant::now() + LINGER;
+        let _ = self.closed.set(End::ToxicClosed);
+        let sides = [self.client.stream(), &*self.upstream];
+        for side in sides {
+            // It fails only for a side that is gone.
+            let _ = side.shutdown(Shutdown::Write);
+        }
+        discard(source.stream, Some(due));
+        for side in sides {
+            let mut fds = [PollFd::new(side, PollFlags::empty())];
+            wait(&mut fds, Some(due));
+            if fds[0].revents().is_empty() {
+                return self.abort(End::ToxicClosed);
+            }
+        }
     }
 
     /// Sends the FIN on, then stays until the source is closed in the other direction too: a source that has finished
@@ -73,12 +129,12 @@ impl Link {
         let _ = self.first_fin.set(source.closed);
         sink.progress.finished.store(true, Ordering::SeqCst);
         if sink.stream.shutdown(Shutdown::Write).is_err() {
-            return self.abort(sink.lost);
+            return self.lose(source, sink.lost);
         }
         let mut fds = [PollFd::new(source.stream, PollFlags::empty())];
         wait(&mut fds, None);
         if fds[0].revents().contains(PollFlags::ERR) {
-            self.abort(source.lost);
+            self.lose(source, source.lost);
         }
     }
 
@@ -95,23 +151,5 @@ impl Link {
             Direction::Upstream => (client, upstream),
             Direction::Downstream => (upstream, client),
         }
-    }
-}
-
-/// One side as a pump sees it.
-struct Side<'a> {
-    stream: &'a TcpStream,
-    /// Of the direction that it is the sink of.
-    progress: &'a Progress,
-    closed: End,
-    lost: End,
-}
-
-impl Side<'_> {
-    /// Whether what reads as an end of stream is a reset. A socket tells of its reset once; if the other pump's write
-    /// was told, this one's read sees an end of stream. But a stream that has only ended still has a peer, until our own
-    /// FIN is out as well (`inet_getname` in `net/ipv4/af_inet.c`). In this order: `finished` is set before that FIN.
-    fn torn(&self) -> bool {
-        self.stream.peer_addr().is_err() && !self.progress.finished.load(Ordering::SeqCst)
     }
 }

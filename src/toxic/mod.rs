@@ -16,8 +16,8 @@
 //! # How to add a toxic
 //!
 //! 1. `plan::Effect` gets an arm, with what the toxic has to be told. Values that make no sense can't be written there.
-//! 2. The compiler names the two matches that lack it: `Chain`'s, here in `chain.rs`, and the one in
-//!    `config::check::toxics` where its attributes are read from the file, a line each.
+//! 2. The compiler names the matches that lack it: its type's word beside the enum, and `Toxics::stage` in `live.rs`. Its
+//!    attributes are read in `config::check::toxics`, a line each.
 //! 3. A file here implements [`Stage`], with its tests. Most toxics have a method or two; `limit_data.rs` is a good one to
 //!    begin with, `slicer.rs` one that draws.
 //! 4. The README's table gets a row, and `configs/valid/toxics.json` an entry.

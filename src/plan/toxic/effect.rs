@@ -36,6 +36,27 @@ pub enum Effect {
     Noop,
 }
 
+impl Effect {
+    /// What configs and logs call it: its type.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Latency(_) => "latency",
+            Self::Bandwidth(_) => "bandwidth",
+            Self::PacketLoss(_) => "packet_loss",
+            Self::Corrupt(_) => "corrupt",
+            Self::Slicer(_) => "slicer",
+            Self::LimitData(_) => "limit_data",
+            Self::LimitTime(_) => "limit_time",
+            Self::Timeout(_) => "timeout",
+            Self::Stall(_) => "stall",
+            Self::SlowClose(_) => "slow_close",
+            Self::ResetPeer(_) => "reset_peer",
+            Self::Noop => "noop",
+        }
+    }
+}
+
 /// A delay of `latency`, give or take the jitter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Latency {

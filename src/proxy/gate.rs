@@ -1,0 +1,291 @@
+//! One direction of a connection that toxics act on: the one actuator. It reads, asks the chain what becomes of what it
+//! has read, and writes each byte when it is due. What a toxic does is `toxic`; what waits is in `delay`.
+//!
+//! One thread does all of it, by poll(2) and calls that don't block: a delay needs no thread of its own.
+
+use std::mem::MaybeUninit;
+use std::net::TcpStream;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use super::client::{Client, LINGER};
+use super::delay::DelayLine;
+use super::side::Side;
+use super::sock_diag;
+use super::vigil::Vigil;
+use super::wait::wait;
+use crate::event::End;
+use crate::plan::{Direction, Ending};
+use crate::toxic::{Act, Chain, Moment, NEVER};
+
+/// Between two looks at whether the peer's kernel has what comes before a reset.
+const ACKNOWLEDGEMENT: Duration = Duration::from_millis(1);
+
+/// How a direction came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passed {
+    /// All is written, and the source's FIN is due.
+    Eof,
+    /// The source was reset.
+    SourceLost,
+    /// The sink was reset, or takes no more.
+    SinkLost,
+    /// The client is gone, and nobody waits for what is held.
+    Abandoned(End),
+    /// A toxic ends the connection.
+    Ended(Ending),
+}
+
+/// One direction of a connection.
+pub struct Gate<'a> {
+    pub client: &'a Client,
+    pub direction: Direction,
+    pub source: &'a Side<'a>,
+    pub sink: &'a Side<'a>,
+    /// What the chain's moments count from.
+    pub opened_at: Instant,
+    pub tell: &'a dyn Fn(&Act),
+}
+
+/// What is under way.
+struct Passage<'a> {
+    gate: &'a Gate<'a>,
+    chain: &'a mut Chain,
+    line: DelayLine,
+    tail: Tail,
+    vigil: Vigil,
+    sink_is_full: bool,
+    /// Finished in both directions: it has nothing more to tell, and would end every poll at once.
+    source_hung_up: bool,
+}
+
+/// What comes behind the line.
+#[derive(Clone, Copy, Debug)]
+enum Tail {
+    /// More bytes.
+    Open,
+    /// The source's FIN.
+    Eof(Moment),
+    /// The end that a toxic makes.
+    Ended(Moment, Ending),
+}
+
+/// Whether there may be something to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Ready,
+    Quiet,
+}
+
+impl Gate<'_> {
+    /// Passes bytes through `chain` until the stream ends, a side is lost or a toxic ends it.
+    pub fn run(&self, chain: &mut Chain) -> Passed {
+        let mut passage = Passage {
+            gate: self,
+            chain,
+            line: DelayLine::default(),
+            tail: Tail::Open,
+            vigil: Vigil::begin(),
+            sink_is_full: false,
+            source_hung_up: false,
+        };
+        loop {
+            if let Err(passed) = passage.step() {
+                return passed;
+            }
+        }
+    }
+
+    fn now(&self) -> Moment {
+        self.opened_at.elapsed()
+    }
+}
+
+impl Passage<'_> {
+    fn step(&mut self) -> Result<(), Passed> {
+        let now = self.gate.now();
+        self.strike(now)?;
+        self.write_due(now)?;
+        self.end(now)?;
+        match self.wait(now)? {
+            Source::Ready => self.read(),
+            Source::Quiet => Ok(()),
+        }
+    }
+
+    /// Ends the connection if that is due, whatever is in the line.
+    fn strike(&mut self, now: Moment) -> Result<(), Passed> {
+        match self.chain.deadline() {
+            Some((at, ending)) if at <= now => {
+                self.chain.strike(now);
+                self.tell_acts();
+                Err(Passed::Ended(ending))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write_due(&mut self, now: Moment) -> Result<(), Passed> {
+        loop {
+            let due = self.line.due(now);
+            if due.is_empty() {
+                self.sink_is_full = false;
+                return Ok(());
+            }
+            match send(self.gate.sink.stream, due, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(written) => {
+                    self.line.advance(written);
+                    self.gate.sink.progress.bytes.fetch_add(written as u64, Ordering::Relaxed);
+                }
+                Err(Errno::AGAIN) => {
+                    self.sink_is_full = true;
+                    return Ok(());
+                }
+                Err(Errno::INTR) => {}
+                Err(_) => return Err(Passed::SinkLost),
+            }
+        }
+    }
+
+    fn end(&self, now: Moment) -> Result<(), Passed> {
+        match self.tail {
+            Tail::Eof(at) if at <= now && self.line.is_empty() => Err(Passed::Eof),
+            Tail::Ended(at, ending) if at <= now && self.line.is_empty() => {
+                if ending == Ending::Reset {
+                    outwait(self.gate.sink.stream);
+                }
+                Err(Passed::Ended(ending))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for whatever comes first.
+    fn wait(&mut self, now: Moment) -> Result<Source, Passed> {
+        let hungry = self.is_hungry(now);
+        let mut fds = [
+            PollFd::new(self.gate.sink.stream, self.sink_interest(now)),
+            PollFd::new(self.gate.source.stream, self.source_interest(now)),
+        ];
+        let polled = if hungry || !self.source_hung_up { 2 } else { 1 };
+        wait(&mut fds[..polled], self.wake_at(now));
+        let [sink, source] = fds.map(|fd| fd.revents());
+        if sink.intersects(PollFlags::ERR | PollFlags::HUP) {
+            return Err(Passed::SinkLost);
+        }
+        if source.contains(PollFlags::ERR) {
+            return Err(Passed::SourceLost);
+        }
+        self.source_hung_up |= source.contains(PollFlags::HUP);
+        self.look_after_the_client(now, sink, source)?;
+        Ok(if hungry && !source.is_empty() { Source::Ready } else { Source::Quiet })
+    }
+
+    fn look_after_the_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), Passed> {
+        let told = match self.gate.direction {
+            Direction::Upstream => source,
+            Direction::Downstream => sink,
+        };
+        if self.holds_in_vain(now) && self.vigil.is_due(told) {
+            self.gate.client.look().map_err(Passed::Abandoned)?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<(), Passed> {
+        let (_, most) = self.chain.appetite();
+        let mut buffer = vec![MaybeUninit::uninit(); most];
+        match recv(self.gate.source.stream, &mut buffer[..], RecvFlags::DONTWAIT) {
+            Ok((_, 0)) if self.gate.source.torn() => return Err(Passed::SourceLost),
+            Ok((_, 0)) => self.tail = Tail::Eof(self.chain.finish(self.gate.now())),
+            Ok(((bytes, _), _)) => self.pass(bytes),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => return Err(Passed::SourceLost),
+        }
+        self.tell_acts();
+        Ok(())
+    }
+
+    fn pass(&mut self, bytes: &mut [u8]) {
+        let spans = self.chain.pass(self.gate.now(), bytes);
+        for span in spans {
+            self.line.push(&bytes[span.range.clone()], span.at, span.edge);
+        }
+        if let Some((at, ending)) = self.chain.ended() {
+            self.tail = Tail::Ended(at, ending);
+        }
+    }
+
+    fn tell_acts(&mut self) {
+        self.chain.acts().for_each(|act| (self.gate.tell)(&act));
+    }
+
+    /// Whether more is taken from the source.
+    fn is_hungry(&self, now: Moment) -> bool {
+        matches!(self.tail, Tail::Open) && self.line.has_room() && self.chain.appetite().0 <= now
+    }
+
+    fn sink_interest(&self, now: Moment) -> PollFlags {
+        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
+        room | self.vigil_interest(now, Direction::Downstream)
+    }
+
+    fn source_interest(&self, now: Moment) -> PollFlags {
+        let more = if self.is_hungry(now) { PollFlags::IN } else { PollFlags::empty() };
+        more | self.vigil_interest(now, Direction::Upstream)
+    }
+
+    /// What the client is polled for, on the side where it is in that direction.
+    fn vigil_interest(&self, now: Moment, direction: Direction) -> PollFlags {
+        let is_client = self.gate.direction == direction;
+        if is_client && self.holds_in_vain(now) { self.vigil.interest() } else { PollFlags::empty() }
+    }
+
+    /// Whether it would all be for nothing if the client were gone: what is held for it, or what is held back from the
+    /// upstream for ever. What the upstream gets later, it gets, as from any client that sends something and leaves.
+    fn holds_in_vain(&self, now: Moment) -> bool {
+        let (resumes, _) = self.chain.appetite();
+        let tail = self.tail_due();
+        match self.gate.direction {
+            Direction::Upstream => [self.line.next_due(), tail, Some(resumes)].contains(&Some(NEVER)),
+            Direction::Downstream => !self.line.is_empty() || tail.is_some() || resumes > now,
+        }
+    }
+
+    fn tail_due(&self) -> Option<Moment> {
+        match self.tail {
+            Tail::Open => None,
+            Tail::Eof(at) | Tail::Ended(at, _) => Some(at),
+        }
+    }
+
+    /// When to go on at the latest. A moment that no clock comes to is none.
+    fn wake_at(&self, now: Moment) -> Option<Instant> {
+        let (resumes, _) = self.chain.appetite();
+        let resume = Some(resumes).filter(|_| resumes > now && matches!(self.tail, Tail::Open));
+        let tail = self.tail_due().filter(|_| self.line.is_empty());
+        let next = self.line.next_due().filter(|_| !self.sink_is_full);
+        let deadline = self.chain.deadline().map(|(at, _)| at);
+        let first = [resume, tail, next, deadline].into_iter().flatten().min();
+        let look = Some(self.vigil.next_look()).filter(|_| self.holds_in_vain(now));
+        first.and_then(|first| self.gate.opened_at.checked_add(first)).into_iter().chain(look).min()
+    }
+}
+
+/// Waits until the peer's kernel has everything: a reset discards what ours still has to send.
+fn outwait(stream: &TcpStream) {
+    let due = Instant::now() + LINGER;
+    while has_unacknowledged(stream) && Instant::now() < due {
+        thread::sleep(ACKNOWLEDGEMENT);
+    }
+}
+
+fn has_unacknowledged(stream: &TcpStream) -> bool {
+    let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else { return false };
+    sock_diag::lookup(here, there).is_some_and(|socket| socket.unacknowledged > 0)
+}

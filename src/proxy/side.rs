@@ -1,0 +1,34 @@
+//! One side of a connection as a direction sees it: where its bytes come from, or where they go.
+
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::event::End;
+
+pub struct Side<'a> {
+    pub stream: &'a TcpStream,
+    /// Of the direction that it is the sink of.
+    pub progress: &'a Progress,
+    /// Why the connection ends if this side ends it in good order.
+    pub closed: End,
+    /// Why it ends if this side is reset.
+    pub lost: End,
+}
+
+/// How far one direction has come.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Those that the sink's kernel has taken.
+    pub bytes: AtomicU64,
+    /// Set before our own FIN goes out in this direction.
+    pub finished: AtomicBool,
+}
+
+impl Side<'_> {
+    /// Whether what reads as an end of stream is a reset. A socket tells of its reset once; if the other pump's write
+    /// was told, this one's read sees an end of stream. But a stream that has only ended still has a peer, until our own
+    /// FIN is out as well (`inet_getname` in `net/ipv4/af_inet.c`). In this order: `finished` is set before that FIN.
+    pub fn torn(&self) -> bool {
+        self.stream.peer_addr().is_err() && !self.progress.finished.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,118 @@
+//! What the kernel knows of a TCP socket of this machine, by `sock_diag(7)`. It is asked for one socket at a time:
+//! /proc/net/tcp has the same to say, but lists all the sockets there are.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// A part of a `struct inet_diag_msg` (`include/uapi/linux/inet_diag.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// 0 where no process holds it any more (`inet_diag_msg_common_fill` and `inet_twsk_diag_fill` in
+    /// `net/ipv4/inet_diag.c`).
+    pub inode: u32,
+    /// Bytes that were written to it and that its peer has not acknowledged (`tcp_diag_get_info` in
+    /// `net/ipv4/tcp_diag.c`).
+    pub unacknowledged: u32,
+}
+
+/// The socket that is bound to `local` and connected to `remote`, if this machine has it.
+#[cfg(target_os = "linux")]
+pub fn lookup(local: SocketAddr, remote: SocketAddr) -> Option<Socket> {
+    use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
+
+    let kind = (AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC);
+    let kernel = socket_with(kind.0, kind.1, kind.2, Some(netlink::SOCK_DIAG)).ok()?;
+    send(&kernel, &request(canonical(local), canonical(remote)), SendFlags::empty()).ok()?;
+    let mut answer = [0; 256];
+    let (_, length) = recv(&kernel, &mut answer, RecvFlags::empty()).ok()?;
+    socket_in(&answer[..length])
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn lookup(_: SocketAddr, _: SocketAddr) -> Option<Socket> {
+    None
+}
+
+/// A socket of the IPv6 family, which Java uses for everything, is found by the IPv4 address that it holds.
+fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+/// `SOCK_DIAG_BY_FAMILY` in `include/uapi/linux/sock_diag.h`.
+const BY_FAMILY: u16 = 20;
+
+/// A `struct nlmsghdr` and a `struct inet_diag_req_v2` (`include/uapi/linux/inet_diag.h`), 72 bytes in all. A request
+/// that is no dump asks for exactly one socket.
+fn request(local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
+    const NLM_F_REQUEST: u16 = 1;
+    const ANY_COOKIE: [u8; 8] = [0xff; 8];
+    let (inet, inet6, tcp) = (2, 10, 6);
+    let family = if local.is_ipv4() { inet } else { inet6 };
+    [
+        &72_u32.to_ne_bytes()[..],
+        &BY_FAMILY.to_ne_bytes(),
+        &NLM_F_REQUEST.to_ne_bytes(),
+        &[0; 8],
+        &[family, tcp, 0, 0],
+        &u32::MAX.to_ne_bytes(),
+        &local.port().to_be_bytes(),
+        &remote.port().to_be_bytes(),
+        &in_16_bytes(local.ip()),
+        &in_16_bytes(remote.ip()),
+        &[0; 4],
+        &ANY_COOKIE,
+    ]
+    .concat()
+}
+
+fn in_16_bytes(ip: IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        }
+        IpAddr::V6(ip) => ip.octets(),
+    }
+}
+
+/// Both are among the last fields of the `struct inet_diag_msg`, which lies behind the 16 bytes of the header: `wqueue` 60
+/// bytes into it, `inode` 68. Any other answer is an error, such as that there is no such socket.
+fn socket_in(answer: &[u8]) -> Option<Socket> {
+    let word = |at: usize| Some(u32::from_ne_bytes(answer.get(at..at + 4)?.try_into().ok()?));
+    let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
+    let socket = Socket { inode: word(84)?, unacknowledged: word(76)? };
+    (kind == BY_FAMILY).then_some(socket)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn a_socket_that_the_kernel_does_not_know_is_none() {
+        let [near, far] = [SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([192, 0, 2, 1], 1))];
+        assert_eq!(lookup(far, near), None);
+    }
+
+    #[test]
+    fn what_the_peer_has_not_taken_is_unacknowledged() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let mut sender = TcpStream::connect(listener.local_addr().expect("bound")).expect("a listener");
+        let (mut receiver, _) = listener.accept().expect("a client");
+        let (here, there) = (sender.local_addr().expect("bound"), sender.peer_addr().expect("connected"));
+        let unacknowledged = || lookup(here, there).expect("a socket of ours").unacknowledged;
+        assert_eq!(unacknowledged(), 0);
+        sender.set_nonblocking(true).expect("a socket");
+        let mut sent = 0;
+        while let Ok(more) = sender.write(&[0; 8192]) {
+            sent += more;
+        }
+        assert!(unacknowledged() > 0);
+        receiver.read_exact(&mut vec![0; sent]).expect("all of it");
+        while unacknowledged() > 0 {
+            std::thread::yield_now();
+        }
+    }
+}
