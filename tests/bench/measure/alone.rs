@@ -61,11 +61,12 @@ pub fn logging(binary: &Path, effort: &Effort) -> Outcome<Vec<Figure>> {
 }
 
 pub fn start(binary: &Path) -> Outcome<Vec<Figure>> {
-    let took: Outcome<Vec<f64>> = (0..STARTS).map(|_| start_once(binary)).collect();
+    let took: Outcome<Vec<f64>> = (0..STARTS).map(|_| start_once(binary).or_else(|_| start_once(binary))).collect();
     Ok(vec![Figure::lower("until ready, six routes", "ms", median(&took?))])
 }
 
-/// Returns what it took from the spawn to the line that says so, in ms.
+/// Returns what it took from the spawn to the line that says so, in ms. It fails where a port that was free is another's
+/// before it is bound, which happens once in some hundred times.
 fn start_once(binary: &Path) -> Outcome<f64> {
     let config = six_routes()?;
     let mut command = Command::new(binary);
