@@ -1,6 +1,7 @@
 //! What happened, and the one match that turns it into log lines. Whoever notices something hands over an [`Event`]; how
 //! it is worded, which level it has and which fields it carries is decided here. How lines look is `logging`.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -273,10 +274,13 @@ fn tell_closed(subject: &Subject, report: &Report) {
     }
 }
 
-/// `corrupt_downstream=3 latency=12`.
+/// `corrupt_downstream=3 latency_both=12`: both directions of a toxic together.
 fn told(tallies: &[Tally]) -> String {
-    let told: Vec<String> = tallies.iter().map(|tally| format!("{}={}", tally.toxic.name, tally.times)).collect();
-    told.join(" ")
+    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    for Tally { toxic, times } in tallies {
+        *sums.entry(toxic.name.as_str()).or_default() += times;
+    }
+    sums.iter().map(|(name, times)| format!("{name}={times}")).collect::<Vec<_>>().join(" ")
 }
 
 fn bind_hint(error: &io::Error) -> &'static str {

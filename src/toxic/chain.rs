@@ -46,10 +46,19 @@ impl Ledger {
     pub(super) fn tell(&mut self, offset: u64, amount: Amount) {
         self.times += 1;
         if self.times.is_power_of_two() {
-            let Self { toxic, direction, times, .. } = self;
-            let act = Act { toxic: Arc::clone(toxic), direction: *direction, offset, amount, times: *times };
-            self.untold.push(act);
+            self.untold.push(self.act(offset, amount));
         }
+    }
+
+    /// The same for what happens once and ends the connection: that is always told.
+    fn tell_the_end(&mut self, offset: u64, amount: Amount) {
+        self.times += 1;
+        self.untold.push(self.act(offset, amount));
+    }
+
+    fn act(&self, offset: u64, amount: Amount) -> Act {
+        let Self { toxic, direction, times, .. } = self;
+        Act { toxic: Arc::clone(toxic), direction: *direction, offset, amount, times: *times }
     }
 }
 
@@ -165,7 +174,7 @@ impl Chain {
     pub fn strike(&mut self, now: Moment) {
         for link in &mut self.links {
             if let Some((at, _)) = link.stage.deadline().filter(|(at, _)| *at <= now) {
-                link.ledger.tell(link.offset, Amount::Delay(at));
+                link.ledger.tell_the_end(link.offset, Amount::Delay(at));
             }
         }
     }
