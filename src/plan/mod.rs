@@ -5,6 +5,7 @@
 
 mod bind;
 mod conflict;
+mod profile;
 mod toxic;
 mod upstream;
 mod value;
@@ -14,6 +15,7 @@ use std::str::FromStr;
 
 pub use bind::Bind;
 pub use conflict::{Claim, Conflict};
+pub use profile::Profile;
 pub use toxic::{
     Aim, Bandwidth, Connections, Corrupt, Direction, Distribution, Effect, Ending, Latency, LimitData, LimitTime,
     Micros, Network, PacketLoss, Rate, ResetPeer, Sharing, Slicer, SlowClose, Stall, Stream, TimeoutToxic, Toxic,

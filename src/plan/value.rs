@@ -61,6 +61,15 @@ impl fmt::Display for Port {
 pub struct Probability(f64);
 
 impl Probability {
+    /// 1.0.
+    pub const ALWAYS: Self = Self(1.0);
+
+    /// A share of a thousand.
+    pub(super) const fn per_mille(share: u16) -> Self {
+        assert!(share <= 1000, "no more than all");
+        Self(share as f64 / 1000.0)
+    }
+
     /// As a number from 0.0 to 1.0.
     #[must_use]
     pub fn get(self) -> f64 {
@@ -93,6 +102,10 @@ impl TryFrom<f64> for Probability {
 pub struct Millis(u32);
 
 impl Millis {
+    pub(super) const fn literal(millis: u32) -> Self {
+        Self(millis)
+    }
+
     /// As a duration.
     #[must_use]
     pub fn duration(self) -> Duration {

@@ -84,6 +84,13 @@ impl Latency {
         Ok(Self { mean: latency, jitter, correlation, distribution })
     }
 
+    /// One of which the compiler sees that it can be.
+    pub(in crate::plan) const fn literal(latency: u32, jitter: u32) -> Self {
+        assert!(jitter <= latency, "some bytes would have to leave before they came");
+        let (mean, jitter) = (Millis::literal(latency), Millis::literal(jitter));
+        Self { mean, jitter, correlation: Probability::per_mille(0), distribution: Distribution::Uniform }
+    }
+
     /// The delay in the middle.
     #[must_use]
     pub fn mean(&self) -> Duration {
@@ -147,6 +154,10 @@ pub struct Bandwidth {
 pub struct Rate(u32);
 
 impl Rate {
+    pub(in crate::plan) const fn literal(kilobytes_per_second: u32) -> Self {
+        Self(kilobytes_per_second)
+    }
+
     /// Bytes a second.
     #[must_use]
     pub fn bytes_per_second(self) -> u64 {

@@ -109,6 +109,11 @@ impl ToxicName {
         Self(format!("{kind}_{}", stream.as_str()))
     }
 
+    /// What a toxic that a profile brings along is called: `3g_latency`.
+    pub(in crate::plan) fn of_profile(profile: &str, part: &str) -> Self {
+        Self(format!("{profile}_{part}"))
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
