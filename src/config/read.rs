@@ -7,7 +7,7 @@ use std::string::FromUtf8Error;
 
 use super::problem::{Problem, Span};
 
-/// A config of every port that there is, with every key, has some 13 MiB.
+/// A config of every port that there is, with every key but toxics, has some 14 MiB.
 const LONGEST: u64 = 16 << 20;
 
 /// Reads a file, a pipe or a device; of one that never ends, no more than is needed to know that it is too large.

@@ -1,31 +1,79 @@
-//! The keys of one map: read one by one, each at most once; what nobody asked for is unknown.
+//! The keys of one map: read one by one, each at most once; what nobody asked for is unknown. What a map is called in
+//! messages is here too.
 
 use std::collections::BTreeMap;
 
 use super::Check;
 use super::values::short;
 use crate::config::document::{Node, Value};
-use crate::config::problem::Problem;
+use crate::config::problem::{Problem, Span};
+use crate::plan::Rejected;
+
+/// What messages call a map and what is in it.
+#[derive(Clone, Copy)]
+pub(super) enum Called {
+    /// What has keys.
+    A(&'static str),
+    /// What a toxic of that type is told.
+    AttributesOf(&'static str),
+}
+
+impl Called {
+    fn kind(self) -> String {
+        match self {
+            Self::A(what) => format!("a {what} (an object)"),
+            Self::AttributesOf(_) => "attributes (an object)".to_owned(),
+        }
+    }
+
+    fn unknown(self, name: &str) -> String {
+        match self {
+            Self::A(_) => format!("unknown key `{name}`"),
+            Self::AttributesOf(kind) => format!("a {kind} toxic has no attribute `{name}`"),
+        }
+    }
+
+    fn all(self, known: &[&str]) -> String {
+        match self {
+            Self::A(_) => format!("the keys are {}", known.join(", ")),
+            Self::AttributesOf(_) if known.is_empty() => "remove it: there are none".to_owned(),
+            Self::AttributesOf(_) => format!("the attributes are {}", known.join(", ")),
+        }
+    }
+
+    fn lacks(self, key: &str) -> String {
+        match self {
+            Self::A(what) => format!("this {what} has no `{key}`"),
+            Self::AttributesOf(kind) => format!("this {kind} toxic has no `{key}`"),
+        }
+    }
+
+    fn addition(self, key: &str, meaning: &str) -> String {
+        match self {
+            Self::A(_) => format!("add `{key}`: {meaning}"),
+            Self::AttributesOf(_) => format!("add `{key}` to its `attributes`: {meaning}"),
+        }
+    }
+}
 
 pub(super) struct Keys<'c, 't> {
     check: &'c mut Check<'t>,
-    map: &'t Node,
-    what: &'static str,
+    called: Called,
+    /// Where a key that is missing would have to be.
+    whole: Span,
     /// What has not been asked for yet: each key's name, the key and its value.
     left: BTreeMap<&'t str, &'t (Node, Node)>,
     known: Vec<&'static str>,
+    /// Where each value that was asked for stands.
+    spots: BTreeMap<&'static str, Span>,
     missing: Vec<(&'static str, &'static str)>,
 }
 
 impl<'c, 't> Keys<'c, 't> {
-    /// The keys of `map`, which messages call a `what`. Each that is there twice is reported.
-    pub(super) fn of(check: &'c mut Check<'t>, map: &'t Node, what: &'static str) -> Option<Self> {
+    /// The keys of `map`. Each that is there twice is reported.
+    pub(super) fn of(check: &'c mut Check<'t>, map: &'t Node, called: Called) -> Option<Self> {
         let Value::Map(entries) = &map.value else {
-            return check.expected(
-                &format!("a {what} (an object)"),
-                map,
-                "write its keys and values: { \"key\": value, … }",
-            );
+            return check.expected(&called.kind(), map, "write its keys and values: { \"key\": value, … }");
         };
         let mut left: BTreeMap<&str, &(Node, Node)> = BTreeMap::new();
         for entry in entries {
@@ -35,7 +83,13 @@ impl<'c, 't> Keys<'c, 't> {
                 None => drop(left.insert(name, entry)),
             }
         }
-        Some(Self { check, map, what, left, known: Vec::new(), missing: Vec::new() })
+        Some(Self { left, ..Self::none(check, map.place.used, called) })
+    }
+
+    /// The keys of a map that is not there, but would be at `whole`.
+    pub(super) fn none(check: &'c mut Check<'t>, whole: Span, called: Called) -> Self {
+        let (left, spots) = (BTreeMap::new(), BTreeMap::new());
+        Self { check, called, whole, left, known: Vec::new(), spots, missing: Vec::new() }
     }
 
     /// What `read` makes of the value of `key`, or `default` where the map doesn't have it.
@@ -47,7 +101,10 @@ impl<'c, 't> Keys<'c, 't> {
     ) -> Option<T> {
         self.known.push(key);
         match self.left.remove(key) {
-            Some((_, value)) => read(self.check, value),
+            Some((_, value)) => {
+                self.spots.insert(key, value.place.used);
+                read(self.check, value)
+            }
             None => default.into(),
         }
     }
@@ -65,24 +122,31 @@ impl<'c, 't> Keys<'c, 't> {
         self.optional(key, read, None)
     }
 
+    /// Where the value of `key` stands, which was asked for, or the map without it.
+    pub(super) fn spot(&self, key: &str) -> Span {
+        self.spots.get(key).copied().unwrap_or(self.whole)
+    }
+
+    /// What several values make together; if they don't, it is the value of `key` that has to change.
+    pub(super) fn join<T>(&mut self, key: &str, made: Result<T, Rejected>) -> Option<T> {
+        let spot = self.spot(key);
+        made.map_err(|reason| self.check.problems.push(Problem::rejected(spot, reason))).ok()
+    }
+
     /// Reports the keys that nobody asked for and those that are missing, unless the former were meant to be the latter.
     pub(super) fn finish(self) {
-        let Self { check, map, what, left, known, mut missing } = self;
+        let Self { check, called, whole, left, known, mut missing, .. } = self;
         for (name, (key, _)) in left {
             let meant = nearest(name, &known);
             missing.retain(|&(key, _)| Some(key) != meant);
             let hint = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("the keys are {}", known.join(", ")),
+                None => called.all(&known),
             };
-            check.problems.push(Problem::at(key.place.written, format!("unknown key `{}`", short(name)), hint));
+            check.problems.push(Problem::at(key.place.written, called.unknown(short(name)), hint));
         }
         for (key, meaning) in missing {
-            check.problems.push(Problem::at(
-                map.place.used,
-                format!("this {what} has no `{key}`"),
-                format!("add `{key}`: {meaning}"),
-            ));
+            check.problems.push(Problem::at(whole, called.lacks(key), called.addition(key, meaning)));
         }
     }
 }
@@ -103,8 +167,8 @@ impl<'t> Check<'t> {
     }
 }
 
-/// The key that was meant, if one is near: the same but for case, `_` and `-`, or at most a third of its letters wrong.
-fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+/// The word that was meant, if one is near: the same but for case, `_` and `-`, or at most a third of its letters wrong.
+pub(super) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let bare = |key: &str| key.replace(['_', '-'], "").to_ascii_lowercase();
     // No more of it than any key has with its misspellings: the distance takes the product of both lengths.
     let name = bare(&name.chars().take(64).collect::<String>());

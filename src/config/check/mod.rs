@@ -1,10 +1,13 @@
 //! The tree becomes a plan, or every reason why it can't, found in one pass: a value that is wrong hides no other.
 //!
-//! A route's keys are the lines of `Check::route`, a new key is a new line there. How a map is read lives in `keys`,
-//! how one value is read in `values`, what routes do to each other in `conflicts`.
+//! A route's keys are the lines of `Check::route`, a new key is a new line there; those of its toxics are in `toxics`,
+//! and what each type of toxic is told in `attributes`. How a map is read lives in `keys`, how one value is read in
+//! `values`, what routes do to each other in `conflicts`.
 
+mod attributes;
 mod conflicts;
 mod keys;
+mod toxics;
 mod values;
 
 use crate::plan::{Bind, Claim, Conflict, DropMode, Millis, Plan, Probability, Route, RouteName, Timeout};
@@ -12,7 +15,7 @@ use crate::plan::{Bind, Claim, Conflict, DropMode, Millis, Plan, Probability, Ro
 use super::Defaults;
 use super::document::{Node, Value};
 use super::problem::Problem;
-use keys::Keys;
+use keys::{Called, Keys};
 use values::Seed;
 
 /// Binds the tree that was read from `text`.
@@ -43,7 +46,7 @@ impl<'t> Check<'t> {
         match &root.value {
             Value::Map(_) if is_route(root) => self.lone_route(root),
             Value::Map(_) => {
-                let mut keys = Keys::of(self, root, "file")?;
+                let mut keys = Keys::of(self, root, Called::A("file"))?;
                 let seed = keys.optional("seed", Check::whole::<Seed>, None);
                 let list = keys.required("routes", "the list of routes", |_, node| Some(node));
                 keys.finish();
@@ -83,7 +86,7 @@ impl<'t> Check<'t> {
     /// What every route says of itself.
     fn route(&mut self, node: &'t Node) -> Draft {
         let defaults = self.defaults;
-        let Some(mut keys) = Keys::of(self, node, "route") else { return Err(Claim::default()) };
+        let Some(mut keys) = Keys::of(self, node, Called::A("route")) else { return Err(Claim::default()) };
         let port = keys.required("localPort", "the port to listen on, such as 8180", Check::whole);
         let upstream = keys.required("upstream", "where connections go, such as \"127.0.0.1:9090\"", Check::word);
         let name = keys.optional("name", Check::word, port.map(RouteName::from));
@@ -92,7 +95,10 @@ impl<'t> Check<'t> {
         let drop_mode = keys.optional("dropMode", Check::word, DropMode::default());
         let latency = keys.optional("latencyMs", Check::whole, Millis::default());
         let connect_timeout = keys.optional("connectTimeoutMs", Check::whole, Timeout::CONNECT);
+        let profile = keys.optional("profile", Check::profile, Vec::new());
+        let toxics = keys.optional("toxics", Check::toxics, Vec::new());
         keys.finish();
+        let toxics = self.chain(profile, toxics);
 
         let claim = Claim { name: name.clone(), bind, port, upstream };
         let route = || {
@@ -105,7 +111,7 @@ impl<'t> Check<'t> {
                 drop_mode: drop_mode?,
                 latency: latency?,
                 connect_timeout: connect_timeout?,
-                toxics: Vec::new(),
+                toxics: toxics?,
             })
         };
         route().ok_or(claim)

@@ -2,9 +2,11 @@
 //! is said here is which kind of value it is written as.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use super::Check;
+use super::keys::nearest;
 use crate::config::document::{Node, Number, Value};
 use crate::config::problem::{Problem, char_start};
 use crate::plan::Rejected;
@@ -20,6 +22,11 @@ impl<'t> Check<'t> {
                 self.expected("a whole number", node, &hint)
             }
         }
+    }
+
+    /// A number of bytes.
+    pub(super) fn bytes<T: Count>(&mut self, node: &Node) -> Option<T> {
+        self.whole::<Bytes<T>>(node).map(|bytes| bytes.0)
     }
 
     /// Any finite number.
@@ -45,6 +52,54 @@ impl<'t> Check<'t> {
                 self.expected("text", node, &hint)
             }
             _ => self.expected("text", node, &hint_of("".parse::<T>())),
+        }
+    }
+
+    /// One of `words`, with what stands beside it there; `what` is what they are, in the plural.
+    pub(super) fn one_of<T: Copy>(
+        &mut self,
+        node: &Node,
+        what: &str,
+        words: &[(&'static str, T)],
+    ) -> Option<(&'static str, T)> {
+        let known: Vec<&str> = words.iter().map(|&(word, _)| word).collect();
+        let all = format!("the {what} are {}", known.join(", "));
+        let Value::Text(text) = &node.value else { return self.expected("text", node, &all) };
+        let found = words.iter().find(|(word, _)| word == text);
+        if found.is_none() {
+            let hint = nearest(text, &known).map_or(all.clone(), |meant| format!("did you mean `{meant}`? {all}"));
+            let problem = format!("`{}` is none of the {what}", short(text));
+            self.problems.push(Problem::at(node.place.written, problem, hint));
+        }
+        found.copied()
+    }
+
+    /// True or false, told by what they mean.
+    pub(super) fn either<T>(&mut self, node: &Node, if_false: T, if_true: T) -> Option<T> {
+        match &node.value {
+            Value::Bool(true) => Some(if_true),
+            Value::Bool(false) => Some(if_false),
+            Value::Text(text) if ["true", "false"].contains(&&**text) => {
+                self.expected("true or false", node, &format!("write {text} without the quotes"))
+            }
+            _ => self.expected("true or false", node, "write true or false"),
+        }
+    }
+
+    /// A list of short texts, or one that stands alone.
+    pub(super) fn words<T: FromStr<Err = Rejected>>(&mut self, node: &Node) -> Option<Vec<T>> {
+        match &node.value {
+            Value::List(nodes) if nodes.is_empty() => {
+                let hint = "name at least one, or leave the key out for all";
+                self.problems.push(Problem::at(node.place.written, "this list is empty", hint));
+                None
+            }
+            Value::List(nodes) => {
+                // All are read before one that is none ends it.
+                let words: Vec<Option<T>> = nodes.iter().map(|node| self.word(node)).collect();
+                words.into_iter().collect()
+            }
+            _ => self.word(node).map(|word| vec![word]),
         }
     }
 
@@ -87,7 +142,8 @@ impl<'t> Check<'t> {
     }
 }
 
-/// No value of a route needs a longer text: an IPv6 address with scope and port has about 60 characters.
+/// No value of a route needs a longer text: an IPv6 address with scope and port has about 60 characters. Connections
+/// that take more to number can be aimed at by two toxics.
 const LONGEST_WORD: usize = 100;
 
 /// The beginning of a text that is too long for a message.
@@ -105,6 +161,50 @@ fn unquoted<N: FromStr + Copy + fmt::Debug, T: TryFrom<N>>(node: &Node) -> Optio
 /// What a type says to do about a value that it can't take.
 fn hint_of<T>(value: Result<T, Rejected>) -> String {
     value.err().map(|reason| reason.hint).unwrap_or_default()
+}
+
+/// What counts bytes, and which numbers of them it takes.
+pub(super) trait Count: Sized {
+    const RANGE: &'static str;
+
+    fn of(number: i128) -> Option<Self>;
+}
+
+impl Count for u32 {
+    const RANGE: &'static str = "0 to 4294967295";
+
+    fn of(number: i128) -> Option<Self> {
+        number.try_into().ok()
+    }
+}
+
+impl Count for NonZeroU32 {
+    const RANGE: &'static str = "1 to 4294967295";
+
+    fn of(number: i128) -> Option<Self> {
+        u32::of(number).and_then(Self::new)
+    }
+}
+
+impl Count for u64 {
+    const RANGE: &'static str = "0 to 18446744073709551615";
+
+    fn of(number: i128) -> Option<Self> {
+        number.try_into().ok()
+    }
+}
+
+struct Bytes<T>(T);
+
+impl<T: Count> TryFrom<i128> for Bytes<T> {
+    type Error = Rejected;
+
+    fn try_from(number: i128) -> Result<Self, Rejected> {
+        T::of(number).map(Self).ok_or_else(|| Rejected {
+            what: format!("{number} bytes {}", if number < 0 { "is negative" } else { "is out of range" }),
+            hint: format!("use a whole number of bytes, {}", T::RANGE),
+        })
+    }
 }
 
 /// The seed of a file: every u64.

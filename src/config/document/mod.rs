@@ -12,13 +12,13 @@ use std::path::Path;
 
 use super::problem::{Problem, Span};
 
-/// Deep enough for every config: a file, its routes, a route and three levels in it are 6. Shallow enough for small
+/// Deep enough for every config: a file, its routes, a route, its toxics, a toxic and its attributes are 6. Shallow enough for small
 /// stacks: a debug build takes 400 KiB for YAML of this depth, a release build 100 KiB. JSON's text is read once for
 /// each level.
 const DEEPEST: usize = 8;
 
-/// A route on every port with every key are 65,535 * (1 + 2 * 8) = 1,114,095 values, keys included. At some 100 bytes
-/// each, this bounds the tree of a 16 MiB file to 200 MB.
+/// A route on every port with every key but toxics are 65,535 * (1 + 2 * 9) = 1,245,165 values, keys included; each of
+/// them may still have a toxic of five. At some 100 bytes each, this bounds the tree of a 16 MiB file to 200 MB.
 const MOST_VALUES: usize = 2_000_000;
 
 /// A value of the file.
@@ -114,7 +114,11 @@ fn too_many(at: Span) -> Problem {
 }
 
 fn too_deep(at: Span) -> Problem {
-    Problem::at(at, format!("this is nested more than {DEEPEST} levels deep"), "a config is a flat list of routes")
+    Problem::at(
+        at,
+        format!("this is nested more than {DEEPEST} levels deep"),
+        "a config is a list of routes, each with a list of toxics",
+    )
 }
 
 #[cfg(all(test, not(feature = "yaml")))]
