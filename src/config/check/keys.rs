@@ -34,10 +34,11 @@ impl Called {
     }
 
     fn all(self, known: &[&str]) -> String {
-        match self {
-            Self::A(_) => format!("the keys are {}", known.join(", ")),
-            Self::AttributesOf(_) if known.is_empty() => "remove it: there are none".to_owned(),
-            Self::AttributesOf(_) => format!("the attributes are {}", known.join(", ")),
+        match (self, known) {
+            (Self::A(_), _) => format!("the keys are {}", known.join(", ")),
+            (Self::AttributesOf(_), []) => "remove it: there are none".to_owned(),
+            (Self::AttributesOf(_), [only]) => format!("the only one is {only}"),
+            (Self::AttributesOf(_), _) => format!("the attributes are {}", known.join(", ")),
         }
     }
 
@@ -64,7 +65,7 @@ pub(super) struct Keys<'c, 't> {
     /// What has not been asked for yet: each key's name, the key and its value.
     left: BTreeMap<&'t str, &'t (Node, Node)>,
     known: Vec<&'static str>,
-    /// Where each value that was asked for stands.
+    /// Where each value that was asked for was written.
     spots: BTreeMap<&'static str, Span>,
     missing: Vec<(&'static str, &'static str)>,
 }
@@ -102,7 +103,7 @@ impl<'c, 't> Keys<'c, 't> {
         self.known.push(key);
         match self.left.remove(key) {
             Some((_, value)) => {
-                self.spots.insert(key, value.place.used);
+                self.spots.insert(key, value.place.written);
                 read(self.check, value)
             }
             None => default.into(),
@@ -122,7 +123,7 @@ impl<'c, 't> Keys<'c, 't> {
         self.optional(key, read, None)
     }
 
-    /// Where the value of `key` stands, which was asked for, or the map without it.
+    /// Where the value of `key` was written, or the map that has none.
     pub(super) fn spot(&self, key: &str) -> Span {
         self.spots.get(key).copied().unwrap_or(self.whole)
     }

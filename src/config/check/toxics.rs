@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::Check;
 use super::attributes::{Read, TYPES};
 use super::keys::{Called, Keys};
-use crate::config::document::{Node, Value};
+use crate::config::document::{Node, Place, Value};
 use crate::config::problem::{Problem, Span};
 use crate::plan::{Aim, Connections, Effect, Millis, Probability, Profile, Stream, Timeout, Toxic, ToxicName, Window};
 
@@ -22,10 +22,10 @@ pub(super) struct Draft {
 /// Where a toxic has its name from.
 #[derive(Clone, Copy)]
 enum Named {
-    By(Span),
+    By(Place),
     /// It has none of its own; its type is there.
-    ByType(Span),
-    ByProfile(Span),
+    ByType(Place),
+    ByProfile(Place),
 }
 
 impl<'t> Check<'t> {
@@ -33,7 +33,7 @@ impl<'t> Check<'t> {
     pub(super) fn profile(&mut self, node: &'t Node) -> Option<Vec<Draft>> {
         let profiles = Profile::ALL.map(|profile| (profile.as_str(), profile));
         let (_, profile) = self.one_of(node, "profiles", &profiles)?;
-        let named = Named::ByProfile(node.place.used);
+        let named = Named::ByProfile(node.place);
         let draft = |toxic: Toxic| Draft { name: Some(toxic.name.clone()), named, toxic: Some(toxic) };
         Some(profile.toxics().into_iter().map(draft).collect())
     }
@@ -83,7 +83,10 @@ impl<'t> Check<'t> {
         if let (Some(effect), Some(Some(lasts))) = (&effect, lasts) {
             self.unreachable(effect, lasts, node);
         }
-        let named = node.get("name").map_or(Named::ByType(spot(node, "type")), |name| Named::By(name.place.used));
+        let named = match node.get("name") {
+            Some(name) => Named::By(name.place),
+            None => Named::ByType(node.get("type").unwrap_or(node).place),
+        };
         let toxic = || {
             let window = Window { after: after?, lasts: lasts? };
             let aim = Aim { connections: connections?, clients: clients?, window };
@@ -116,7 +119,7 @@ impl<'t> Check<'t> {
         if due.duration() < lasts.duration() {
             return;
         }
-        let at = toxic.get("attributes").map_or(toxic.place.used, |attributes| spot(attributes, key));
+        let at = spot(toxic.get("attributes").unwrap_or(toxic), key);
         let what = format!("this never happens: the toxic acts for {} ms only", lasts.duration().as_millis());
         let hint = format!("let `for` be more than {} ms, or leave it out", due.get());
         self.problems.push(Problem::at(at, what, hint).also(spot(toxic, "for"), "over by then"));
@@ -134,14 +137,14 @@ fn due(effect: &Effect) -> Option<(&'static str, Millis)> {
     }
 }
 
-/// Where a map has its value of `key`, or the map as a whole.
+/// Where the value of `key` was written, or the map that has none.
 fn spot(map: &Node, key: &str) -> Span {
-    map.get(key).unwrap_or(map).place.used
+    map.get(key).unwrap_or(map).place.written
 }
 
 impl Draft {
     fn of_nothing(node: &Node) -> Self {
-        Self { name: None, named: Named::ByType(node.place.used), toxic: None }
+        Self { name: None, named: Named::ByType(node.place), toxic: None }
     }
 }
 
@@ -157,11 +160,16 @@ impl Named {
             Self::ByProfile(_) => "the profile has one of that name",
         };
         let what = format!("two toxics of this route are called `{name}`");
-        Problem::at(self.spot(), what, hint).also(first.spot(), label)
+        let (at, first_at) = match (self.place(), first.place()) {
+            // One toxic that aliases put there twice.
+            (again, first) if again.written == first.written => (again.used, first.used),
+            (again, first) => (again.written, first.written),
+        };
+        Problem::at(at, what, hint).also(first_at, label)
     }
 
-    fn spot(self) -> Span {
-        let (Self::By(spot) | Self::ByType(spot) | Self::ByProfile(spot)) = self;
-        spot
+    fn place(self) -> Place {
+        let (Self::By(place) | Self::ByType(place) | Self::ByProfile(place)) = self;
+        place
     }
 }
