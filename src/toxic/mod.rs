@@ -17,7 +17,7 @@
 //!
 //! 1. `plan::Effect` gets an arm, with what the toxic has to be told. Values that make no sense can't be written there.
 //! 2. The compiler names the matches that lack it: its type's word beside the enum, and `Toxics::stage` in `live.rs`. Its
-//!    attributes are read in `config::check::toxics`, a line each.
+//!    attributes are read in `config::check::attributes`, a line each.
 //! 3. A file here implements [`Stage`], with its tests. Most toxics have a method or two; `limit_data.rs` is a good one to
 //!    begin with, `slicer.rs` one that draws.
 //! 4. The README's table gets a row, and `configs/valid/toxics.json` an entry.
