@@ -40,6 +40,11 @@ mod slow_close;
 mod stall;
 mod timeout;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod trial;
+
 use std::ops::Range;
 use std::time::Duration;
 

@@ -1,0 +1,108 @@
+//! The fate of a byte depends on its offset, not on the chunk that it came in, nor on what other connections do.
+
+use proptest::prelude::*;
+
+use super::{any_effect, arrivals, cases, drawing, toxics};
+use crate::plan::{Direction, Distribution, Effect, Toxic};
+use crate::toxic::trial::{
+    CLIENT, Outcome, chain, chain_of, chunks, corrupt, latency, loss, ms, route, send, slicer, stream, toxic,
+};
+
+/// More than a segment's bytes, and not a multiple.
+const LENGTH: usize = 9_000;
+
+const AT: u64 = 500;
+
+fn sent_in(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> Outcome {
+    let chunks = lengths.into_iter().map(|length| (length, ms(AT)));
+    send(&mut chain(toxics), &stream(LENGTH), chunks).sorted()
+}
+
+fn repeated(length: usize) -> impl Iterator<Item = usize> {
+    std::iter::repeat(length)
+}
+
+/// What leaves, when and how it is cut up; not what is told. A toxic ahead of a limit has told of what came with the
+/// last byte.
+fn fate(outcome: Outcome) -> Outcome {
+    Outcome { acts: Vec::new(), ..outcome }
+}
+
+/// Leaves out what may depend on chunks: a bandwidth lets what came together leave together.
+fn drawn_or_counted() -> impl Strategy<Value = Effect> {
+    any_effect().prop_filter("paces", |effect| !matches!(effect, Effect::Bandwidth(_) | Effect::Noop))
+}
+
+proptest! {
+    #![proptest_config(cases(48))]
+
+    #[test]
+    fn one_toxic_treats_bytes_alike_in_any_chunks(
+        effect in drawing(),
+        lengths in prop::collection::vec(1..5000_usize, 1..9),
+    ) {
+        let toxics = [toxic(0, effect)];
+        let whole = sent_in(&toxics, [LENGTH]);
+        for length in [1, 1448, 1460, 4096] {
+            prop_assert_eq!(&sent_in(&toxics, repeated(length)), &whole);
+        }
+        prop_assert_eq!(&sent_in(&toxics, lengths.into_iter().chain(repeated(LENGTH))), &whole);
+    }
+
+    #[test]
+    fn a_chain_treats_bytes_alike_in_any_chunks(
+        toxics in toxics(drawn_or_counted()),
+        lengths in prop::collection::vec(1..5000_usize, 1..9),
+    ) {
+        let whole = fate(sent_in(&toxics, [LENGTH]));
+        for length in [1, 1460] {
+            prop_assert_eq!(&fate(sent_in(&toxics, repeated(length))), &whole);
+        }
+        prop_assert_eq!(&fate(sent_in(&toxics, lengths.into_iter().chain(repeated(LENGTH)))), &whole);
+    }
+
+    /// Time shifts when bytes leave, and nothing else.
+    #[test]
+    fn what_is_drawn_does_not_depend_on_when_bytes_come(effect in drawing(), arrivals in arrivals()) {
+        let length = arrivals.iter().map(|(length, _)| length).sum();
+        let at_once = send(&mut chain_of([effect.clone()]), &stream(length), [(length, ms(0))]);
+        let slowly = send(&mut chain_of([effect]), &stream(length), arrivals);
+        prop_assert_eq!(slowly.bytes, at_once.bytes);
+        prop_assert_eq!(slowly.cuts, at_once.cuts);
+        prop_assert_eq!(slowly.acts, at_once.acts);
+    }
+
+    /// As threads would let them run: for a chunk the one, for a chunk another.
+    #[test]
+    fn connections_do_not_disturb_each_other(
+        toxics in toxics(drawn_or_counted()),
+        turns in prop::collection::vec(0..50_usize, 200),
+    ) {
+        let route = route(&toxics);
+        let open = |connection: usize| route.chain(connection as u64, CLIENT, Direction::Downstream).expect("a toxic that acts");
+        let mut chains: Vec<_> = (0..50).map(open).collect();
+        let mut together = vec![Outcome::default(); 50];
+        let stream = stream(1000);
+        for &turn in &turns {
+            let (chain, outcome) = (&mut chains[turn], &mut together[turn]);
+            outcome.take(chain, stream.clone(), ms(AT));
+        }
+        for (connection, together) in (0..50).zip(&together) {
+            let (mut chain, mut alone) = (open(connection), Outcome::default());
+            turns.iter().filter(|&&turn| turn == connection).for_each(|_| alone.take(&mut chain, stream.clone(), ms(AT)));
+            prop_assert_eq!(together, &alone);
+        }
+    }
+}
+
+/// Through 64 KiB and more: the sizes that reads really have.
+#[test]
+fn large_chunks_are_no_exception() {
+    let effects = [latency(200, 60, 0.5, Distribution::Pareto), loss(0.05, 0.3), corrupt(0.001), slicer(900, 899, 70)];
+    let sent = stream(300_000);
+    let by = |length| send(&mut chain_of(effects.clone()), &sent, chunks(length, ms(AT))).sorted();
+    let whole = by(300_000);
+    for length in [1, 1460, 64 * 1024] {
+        assert!(by(length) == whole, "{length}");
+    }
+}

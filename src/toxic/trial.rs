@@ -1,0 +1,155 @@
+//! How tests send a stream through toxics, and what they see of it. What must hold is in `properties` and at the end of
+//! each toxic's file.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
+
+use super::{Chain, Edge, Moment, Toxics};
+use crate::dice::Dice;
+use crate::plan::{
+    Aim, Bandwidth, Corrupt, Direction, Distribution, Effect, Ending, Latency, LimitData, Millis, PacketLoss,
+    Probability, Sharing, Slicer, Stream, Toxic, Window,
+};
+use crate::toxic::Amount;
+
+pub(super) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// What has become of a stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Outcome {
+    /// What leaves.
+    pub bytes: Vec<u8>,
+    /// When each of them does.
+    pub leaves: Vec<Moment>,
+    /// How many have left before each cut.
+    pub cuts: Vec<usize>,
+    /// Toxic, how manieth act of it, where, how much.
+    pub acts: Vec<(String, u64, u64, Amount)>,
+    pub ended: Option<(Moment, Ending)>,
+}
+
+/// Sends `sent` in chunks, each of a length and at a moment, until that is all or a toxic ends it.
+pub(super) fn send(chain: &mut Chain, sent: &[u8], chunks: impl IntoIterator<Item = (usize, Moment)>) -> Outcome {
+    let (mut outcome, mut left) = (Outcome::default(), sent);
+    for (length, now) in chunks {
+        let (chunk, rest) = left.split_at(length.min(left.len()));
+        outcome.take(chain, chunk.to_vec(), now);
+        left = rest;
+        if left.is_empty() || outcome.ended.is_some() {
+            break;
+        }
+    }
+    outcome
+}
+
+impl Outcome {
+    pub(super) fn take(&mut self, chain: &mut Chain, mut chunk: Vec<u8>, now: Moment) {
+        for span in chain.pass(now, &mut chunk) {
+            self.bytes.extend(&chunk[span.range.clone()]);
+            self.leaves.resize(self.bytes.len(), span.at);
+            if span.edge == Edge::Cut {
+                self.cuts.push(self.bytes.len());
+            }
+        }
+        let acts = chain.acts().map(|act| (act.toxic.name.to_string(), act.times, act.offset, act.amount));
+        self.acts.extend(acts);
+        self.ended = chain.ended();
+    }
+
+    /// With each toxic's acts in a row, in whatever order the toxics have told them.
+    pub(super) fn sorted(mut self) -> Self {
+        self.acts.sort_by(|(name, times, ..), (other, others, ..)| (name, times).cmp(&(other, others)));
+        self
+    }
+}
+
+/// Chunks of one length, all at one moment.
+pub(super) fn chunks(length: usize, at: Moment) -> impl Iterator<Item = (usize, Moment)> {
+    std::iter::repeat((length, at))
+}
+
+/// Bytes that differ from their neighbours.
+pub(super) fn stream(length: usize) -> Vec<u8> {
+    (0..=250).cycle().take(length).collect()
+}
+
+/// The chain of a route's first connection, for a seed of 42.
+pub(super) fn chain(toxics: &[Toxic]) -> Chain {
+    route(toxics).chain(1, CLIENT, Direction::Downstream).expect("a toxic that acts")
+}
+
+/// A chain of toxics that always act.
+pub(super) fn chain_of<const N: usize>(effects: [Effect; N]) -> Chain {
+    chain(&effects.into_iter().enumerate().map(|(place, effect)| toxic(place, effect)).collect::<Vec<_>>())
+}
+
+pub(super) fn route(toxics: &[Toxic]) -> Toxics {
+    Toxics::new(toxics, Dice::new(42, &"8180".parse().expect("a name")))
+}
+
+pub(super) fn toxic(place: usize, effect: Effect) -> Toxic {
+    Toxic {
+        name: format!("{}_{place}", effect.as_str()).parse().expect("a name"),
+        stream: Stream::Both,
+        toxicity: share(1.0),
+        aim: Aim::default(),
+        effect,
+    }
+}
+
+/// It acts from the first millisecond until before the last.
+pub(super) fn within(window: Range<u32>, toxic: Toxic) -> Toxic {
+    let lasts = i128::from(window.end - window.start).try_into().expect("milliseconds, not 0");
+    let window = Window { after: millis(window.start), lasts: Some(lasts) };
+    Toxic { aim: Aim { window, ..toxic.aim }, ..toxic }
+}
+
+pub(super) fn ms(number: u64) -> Moment {
+    Moment::from_millis(number)
+}
+
+pub(super) fn millis(number: u32) -> Millis {
+    i128::from(number).try_into().expect("milliseconds")
+}
+
+pub(super) fn share(number: f64) -> Probability {
+    number.try_into().expect("a share")
+}
+
+/// A part of it, rounded down.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the whole")]
+pub(super) fn share_of(whole: u32, share: f64) -> u32 {
+    (f64::from(whole) * share) as u32
+}
+
+pub(super) fn latency(mean: u32, jitter: u32, correlation: f64, distribution: Distribution) -> Effect {
+    let latency = Latency::new(millis(mean), millis(jitter), share(correlation), distribution);
+    Effect::Latency(latency.expect("no more jitter than latency"))
+}
+
+pub(super) fn steady(mean: u32) -> Effect {
+    latency(mean, 0, 0.0, Distribution::Uniform)
+}
+
+pub(super) fn bandwidth(rate: u32, burst: u32, sharing: Sharing) -> Effect {
+    Effect::Bandwidth(Bandwidth { rate: i128::from(rate).try_into().expect("KB/s"), burst, sharing })
+}
+
+pub(super) fn loss(rate: f64, correlation: f64) -> Effect {
+    let (loss_rate, correlation) = (share(rate), share(correlation));
+    Effect::PacketLoss(PacketLoss { loss_rate, correlation, retransmit: PacketLoss::RETRANSMIT })
+}
+
+pub(super) fn corrupt(rate: f64) -> Effect {
+    Effect::Corrupt(Corrupt { rate: share(rate) })
+}
+
+pub(super) fn slicer(size: u32, variation: u32, micros: u32) -> Effect {
+    let size = size.try_into().expect("a size");
+    let delay = i128::from(micros).try_into().expect("microseconds");
+    Effect::Slicer(Slicer::new(size, variation, delay).expect("less variation than size"))
+}
+
+pub(super) fn limit_data(bytes: u64, ending: Ending) -> Effect {
+    Effect::LimitData(LimitData { bytes, ending })
+}
