@@ -144,10 +144,8 @@ impl Chain {
                 let queued = link.last.saturating_sub(came).saturating_sub(QUEUE);
                 self.resumes = self.resumes.max(now.saturating_add(queued));
             }
-            self.ended = match (self.ended, ended) {
-                (None, ended) => ended,
-                (Some((at, ending)), _) => Some((link.finish(at), ending)),
-            };
+            // An end that is made here lies ahead of one that comes along.
+            self.ended = ended.or_else(|| self.ended.map(|(at, ending)| (link.finish(at), ending)));
         }
         self.spans = spans;
         &self.spans

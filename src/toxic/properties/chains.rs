@@ -6,8 +6,8 @@ use proptest::sample::select;
 use super::{arrivals, cases, harmless, toxics};
 use crate::plan::{Distribution, Effect, Ending, Sharing, SlowClose, Stall, TimeoutToxic};
 use crate::toxic::trial::{
-    Outcome, bandwidth, chain, chain_of, corrupt, latency, limit_data, millis, ms, send, slicer, steady, stream, toxic,
-    within,
+    Outcome, bandwidth, chain, chain_of, chunks, corrupt, latency, limit_data, millis, ms, send, slicer, steady,
+    stream, toxic, within,
 };
 use crate::toxic::{Moment, NEVER};
 
@@ -115,4 +115,16 @@ fn a_window_is_about_when_bytes_come_to_the_toxic() {
     let behind = send(&mut chain(&[toxic(0, steady(100)), late]), &sent, [(100, ms(0))]);
     assert_eq!(before.bytes, sent);
     assert!(behind.bytes.iter().zip(&sent).all(|(flipped, sent)| flipped != sent));
+}
+
+/// The stream ends where the first limit is, whichever of the two is ahead, and whether both are in one chunk.
+#[test]
+fn the_nearer_of_two_limits_ends_the_stream_its_own_way() {
+    let (near, far) = (limit_data(5, Ending::Reset), limit_data(8, Ending::Close));
+    for length in [1, 9] {
+        for effects in [[near.clone(), far.clone()], [far.clone(), near.clone()]] {
+            let outcome = send(&mut chain_of(effects), &stream(9), chunks(length, ms(3)));
+            assert_eq!((outcome.bytes.len(), outcome.ended), (5, Some((ms(3), Ending::Reset))), "{length}");
+        }
+    }
 }
