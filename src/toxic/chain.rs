@@ -135,6 +135,9 @@ impl Chain {
     /// What becomes of a chunk that has come `now`: the spans of it that leave, in order; what is in none of them is
     /// discarded. Bytes may be changed in place.
     pub fn pass(&mut self, now: Moment, bytes: &mut [u8]) -> &[Span] {
+        if self.ended.is_some() || bytes.is_empty() {
+            return &[];
+        }
         let mut spans = vec![Span { range: 0..bytes.len(), at: now, edge: Edge::Joined }];
         for link in &mut self.links {
             let mut ended = None;

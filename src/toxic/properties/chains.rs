@@ -128,3 +128,20 @@ fn the_nearer_of_two_limits_ends_the_stream_its_own_way() {
         }
     }
 }
+
+/// The toxic that has ended the stream may act no more by then; the stream stays ended.
+#[test]
+fn nothing_leaves_behind_the_end() {
+    let limit = within(0..100, toxic(0, limit_data(5, Ending::Close)));
+    let mut chain = chain(&[limit, toxic(1, Effect::SlowClose(SlowClose { delay: millis(70) }))]);
+    assert!(!chain.pass(ms(0), &mut [0; 9]).is_empty());
+    assert!(chain.pass(ms(200), &mut [0; 9]).is_empty());
+    assert_eq!(chain.ended(), Some((ms(70), Ending::Close)));
+}
+
+#[test]
+fn a_chunk_without_bytes_is_nothing() {
+    let mut chain = chain_of([limit_data(0, Ending::Close), black_hole(), slicer(1, 0, 0)]);
+    assert!(chain.pass(ms(0), &mut []).is_empty());
+    assert_eq!((chain.ended(), chain.tallies().len()), (None, 0));
+}
