@@ -171,12 +171,13 @@ impl Chain {
         self.links.iter().filter_map(|link| link.stage.deadline()).min_by_key(|(at, _)| *at)
     }
 
-    /// The deadline has come: whoever set it has acted.
+    /// The deadline has come, if it has by `now`: whoever set it has acted. A thread that wakes up late may find others
+    /// due as well, which came too late.
     pub fn strike(&mut self, now: Moment) {
-        for link in &mut self.links {
-            if let Some((at, _)) = link.stage.deadline().filter(|(at, _)| *at <= now) {
-                link.ledger.tell_the_end(link.offset, Amount::Delay(at));
-            }
+        let Some((due, _)) = self.deadline().filter(|(at, _)| *at <= now) else { return };
+        let is_due = |link: &&mut Link| link.stage.deadline().is_some_and(|(at, _)| at == due);
+        if let Some(link) = self.links.iter_mut().find(is_due) {
+            link.ledger.tell_the_end(link.offset, Amount::Delay(due));
         }
     }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{arrivals, cases, harmless, toxics};
-use crate::plan::{Distribution, Effect, Ending, Sharing, SlowClose, Stall, TimeoutToxic};
+use crate::plan::{Distribution, Effect, Ending, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic};
 use crate::toxic::trial::{
     Outcome, bandwidth, chain, chain_of, chunks, corrupt, latency, limit_data, millis, ms, send, slicer, steady,
     stream, toxic, within,
@@ -144,4 +144,17 @@ fn a_chunk_without_bytes_is_nothing() {
     let mut chain = chain_of([limit_data(0, Ending::Close), black_hole(), slicer(1, 0, 0)]);
     assert!(chain.pass(ms(0), &mut []).is_empty());
     assert_eq!((chain.ended(), chain.tallies().len()), (None, 0));
+}
+
+/// Both are due as the thread wakes up late; the first one has ended the connection.
+#[test]
+fn the_first_deadline_strikes_and_no_other() {
+    let reset = |after| Effect::ResetPeer(ResetPeer { timeout: millis(after) });
+    let mut chain = chain_of([reset(20), reset(10), reset(10)]);
+    assert_eq!(chain.deadline(), Some((ms(10), Ending::Reset)));
+    chain.strike(ms(9));
+    assert_eq!(chain.tallies().len(), 0);
+    chain.strike(ms(25));
+    let told: Vec<_> = chain.acts().map(|act| act.toxic.name.to_string()).collect();
+    assert_eq!(told, ["reset_peer_1"]);
 }
