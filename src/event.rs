@@ -160,7 +160,8 @@ pub fn emit(event: &Event<'_>) {
         Event::StartFailed(error) => error!(error:%; "can't start"),
         Event::Listening(route) => info!(
             route = route.name.as_str(), addr:% = route.listen(), upstream:% = route.upstream,
-            drop_rate = route.drop_rate.get(), drop_mode = route.drop_mode.as_str(), latency_ms = route.latency.get();
+            drop_rate = route.drop_rate.get(), drop_mode = route.drop_mode.as_str(), latency_ms = route.latency.get(),
+            toxics = route.toxics.len();
             "listening"
         ),
         Event::BindFailed(route, error) => error!(
