@@ -204,75 +204,39 @@ pub fn emit(event: &Event<'_>) {
 fn tell_act(subject: &Subject, act: &Act) {
     let Act { toxic, direction, offset, amount, times } = act;
     let (fault, name, stream) = (toxic.effect.as_str(), toxic.name.as_str(), direction.as_str());
+    macro_rules! injected {
+        ($key:ident, $value:expr) => {
+            line!(
+                info,
+                subject,
+                "fault injected",
+                fault = fault,
+                toxic = name,
+                stream = stream,
+                offset = *offset,
+                $key = $value,
+                times = *times
+            )
+        };
+    }
     match *amount {
-        Amount::Delay(NEVER) => {
-            line!(
-                info,
-                subject,
-                "fault injected",
-                fault = fault,
-                toxic = name,
-                stream = stream,
-                offset = *offset,
-                held = "for ever",
-                times = *times
-            );
-        }
-        Amount::Delay(delay) => {
-            line!(
-                info,
-                subject,
-                "fault injected",
-                fault = fault,
-                toxic = name,
-                stream = stream,
-                offset = *offset,
-                delay_us = micros(delay),
-                times = *times
-            );
-        }
-        Amount::Bytes(bytes) => {
-            line!(
-                info,
-                subject,
-                "fault injected",
-                fault = fault,
-                toxic = name,
-                stream = stream,
-                offset = *offset,
-                bytes = bytes,
-                times = *times
-            );
-        }
+        Amount::Delay(NEVER) => injected!(held, "for ever"),
+        Amount::Delay(delay) => injected!(delay_us, micros(delay)),
+        Amount::Bytes(bytes) => injected!(bytes, bytes),
     }
 }
 
 fn tell_closed(subject: &Subject, report: &Report) {
     let Report { bytes_up, bytes_down, lasted, end, toxics } = report;
-    let (duration, why) = (micros(*lasted), end.as_str());
-    if toxics.is_empty() {
-        line!(
-            info,
-            subject,
-            "connection closed",
-            bytes_up = *bytes_up,
-            bytes_down = *bytes_down,
-            duration_us = duration,
-            why = why
-        );
-    } else {
-        let toxics = told(toxics);
-        line!(
-            info,
-            subject,
-            "connection closed",
-            bytes_up = *bytes_up,
-            bytes_down = *bytes_down,
-            duration_us = duration,
-            why = why,
-            toxics = toxics.as_str()
-        );
+    macro_rules! closed {
+        ($($key:ident = $value:expr)?) => {
+            line!(
+                info, subject, "connection closed", bytes_up = *bytes_up, bytes_down = *bytes_down,
+                duration_us = micros(*lasted), why = end.as_str() $(, $key = $value)?
+            )
+        };
     }
+    if toxics.is_empty() { closed!() } else { closed!(toxics = told(toxics).as_str()) }
 }
 
 /// `corrupt_downstream=3 latency_both=12`: both directions of a toxic together.
