@@ -44,6 +44,23 @@ proptest! {
     }
 
     #[test]
+    fn toxics_are_judged_the_same_in_both_formats(toxics in vec(nearly_a_toxic(), 0..5), profile in json_leaf()) {
+        let text = format!("[{{ {ROUTE}, \"profile\": {profile},\n \"toxics\": [\n {}\n] }}]", toxics.join(",\n "));
+        let [json, yaml] = FORMATS.map(|format| read(&text, format));
+        holds(&text, &json)?;
+        prop_assert_eq!(json.map_err(|report| report.to_string()), yaml.map_err(|report| report.to_string()));
+    }
+
+    #[test]
+    fn toxics_are_the_same_in_json_and_in_yaml(toxics in vec(toxic(), 1..6)) {
+        let [json, yaml] = [json_of_toxics(&toxics), yaml_of_toxics(&toxics)];
+        let plan = read(&json, Format::Json);
+        prop_assert!(plan.is_ok(), "{}", plan.unwrap_err());
+        prop_assert_eq!(plan.as_ref().unwrap().routes()[0].toxics.len(), toxics.len());
+        prop_assert_eq!(plan, read(&yaml, Format::Yaml));
+    }
+
+    #[test]
     fn routes_are_the_same_in_json_and_in_yaml(routes in btree_map(1_u16.., route(), 1..6), seed in any::<u64>()) {
         let json = json_of(&routes.iter().map(|(port, route)| route.keys(*port)).collect::<Vec<_>>(), seed);
         let yaml = yaml_of(&routes.iter().map(|(port, route)| route.keys(*port)).collect::<Vec<_>>(), seed);
@@ -128,6 +145,10 @@ const VALID: &[&str] = &[
     include_str!("../configs/valid/multiple_routes.yaml"),
     include_str!("../configs/valid/anchors.yaml"),
     include_str!("../configs/valid/seed.yaml"),
+    include_str!("../configs/valid/toxics.json"),
+    include_str!("../configs/valid/toxics.yaml"),
+    include_str!("../configs/valid/toxiproxy_paste.json"),
+    include_str!("../configs/valid/profiles.json"),
 ];
 
 /// A stretch of characters that is replaced.
@@ -158,15 +179,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 /// A JSON text that is nearly a config: our keys and others, values of every kind, some of them right.
 fn tree() -> impl Strategy<Value = String> {
     let key = select(vec!["localPort", "upstream", "dropRate", "latencyMs", "name", "bind", "dropMode", "seed", "x"]);
-    let leaf = prop_oneof![
-        3 => (0..70_000_i64).prop_map(|number| number.to_string()),
-        1 => any::<i64>().prop_map(|number| number.to_string()),
-        1 => (-2.0..2.0_f64).prop_map(|number| format!("{number:?}")),
-        1 => select(vec!["null", "true", "false", "1e3", "1e999", "99999999999999999999", "-0.0"]).prop_map(str::to_owned),
-        3 => select(vec!["127.0.0.1:9090", "[::1]:8180", "localhost:80", "close", "127.0.0.1", "8180", ""]).prop_map(quoted),
-        1 => "[a-z\u{e4}\u{1F600}:/ ]{0,8}".prop_map(|text| quoted(&text)),
-    ];
-    let value = leaf.prop_recursive(3, 24, 4, move |inner| {
+    let value = json_leaf().prop_recursive(3, 24, 4, move |inner| {
         let entry = (key.clone(), inner.clone()).prop_map(|(key, value)| format!("{}: {value}", quoted(key)));
         prop_oneof![
             1 => vec(inner, 0..4).prop_map(|list| format!("[{}]", list.join(", "))),
@@ -174,6 +187,143 @@ fn tree() -> impl Strategy<Value = String> {
         ]
     });
     vec(value, 0..4).prop_map(|routes| format!("[\n  {}\n]\n", routes.join(",\n  ")))
+}
+
+fn json_leaf() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => (0..70_000_i64).prop_map(|number| number.to_string()),
+        1 => any::<i64>().prop_map(|number| number.to_string()),
+        1 => (-2.0..2.0_f64).prop_map(|number| format!("{number:?}")),
+        1 => select(vec!["null", "true", "false", "1e3", "1e999", "99999999999999999999", "-0.0"]).prop_map(str::to_owned),
+        3 => select(vec!["127.0.0.1:9090", "[::1]:8180", "localhost:80", "close", "127.0.0.1", "8180", ""]).prop_map(quoted),
+        1 => "[a-z\u{e4}\u{1F600}:/ ]{0,8}".prop_map(|text| quoted(&text)),
+        3 => select(vec!["3g", "*/3", "1-2,5", "10.0.0.0/8", "normal", "upstream", "both", "limit_data"]).prop_map(quoted),
+    ]
+}
+
+const ROUTE: &str = r#""localPort": 8180, "upstream": "10.0.0.1:9090""#;
+
+const TYPES: [&str; 12] = [
+    "latency",
+    "bandwidth",
+    "packet_loss",
+    "corrupt",
+    "slicer",
+    "limit_data",
+    "limit_time",
+    "timeout",
+    "stall",
+    "slow_close",
+    "reset_peer",
+    "noop",
+];
+
+/// A toxic of a type that there is, most of the time, with anything for the rest; keys come twice, too.
+fn nearly_a_toxic() -> impl Strategy<Value = String> {
+    let key = select(vec!["name", "stream", "toxicity", "connections", "clients", "after", "for", "type", "x"]);
+    let attribute = select(vec![
+        "latency",
+        "jitter",
+        "correlation",
+        "distribution",
+        "rate",
+        "burst",
+        "shared",
+        "loss_rate",
+        "retransmit",
+        "average_size",
+        "size_variation",
+        "delay",
+        "bytes",
+        "reset",
+        "time",
+        "timeout",
+        "duration",
+    ]);
+    let value =
+        prop_oneof![4 => json_leaf(), 1 => vec(json_leaf(), 0..3).prop_map(|list| format!("[{}]", list.join(", ")))];
+    let attributes = vec(entry(attribute, json_leaf()), 0..5).prop_map(|it| format!("{{ {} }}", it.join(", ")));
+    let attributes = prop_oneof![8 => attributes, 1 => json_leaf()].prop_map(|it| format!("\"attributes\": {it}"));
+    let kind = select(&TYPES[..]).prop_map(|kind| format!("\"type\": \"{kind}\""));
+    (kind, attributes, vec(entry(key, value), 0..4)).prop_map(|(kind, attributes, others)| {
+        let entries: Vec<String> = [kind, attributes].into_iter().chain(others).collect();
+        format!("{{ {} }}", entries.join(",\n   "))
+    })
+}
+
+fn entry(
+    key: impl Strategy<Value = &'static str>,
+    value: impl Strategy<Value = String>,
+) -> impl Strategy<Value = String> {
+    (key, value).prop_map(|(key, value)| format!("\"{key}\": {value}"))
+}
+
+type Entries = Vec<(&'static str, String)>;
+
+/// What a toxic may say, in values that are all right: its keys, and its attributes.
+fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
+    let stream = proptest::option::of(select(vec!["upstream", "downstream", "both"]).prop_map(quoted));
+    let connections = proptest::option::of(select(vec!["1-2,5,10-", "*/3", "7"]).prop_map(quoted));
+    let clients = proptest::option::of(select(vec!["10.0.0.0/8", "::1"]).prop_map(quoted));
+    let toxicity = proptest::option::of((0.0..=1.0_f64).prop_map(|share| format!("{share:?}")));
+    let after = any::<Option<u32>>().prop_map(|after| after.map(|after| after.to_string()));
+    (select(&TYPES[..]), any::<(u32, u32, bool)>(), 0.0..=1.0_f64, (stream, connections, clients, toxicity, after))
+        .prop_map(|(kind, numbers, share, (stream, connections, clients, toxicity, after))| {
+            let said = [
+                ("stream", stream),
+                ("connections", connections),
+                ("clients", clients),
+                ("toxicity", toxicity),
+                ("after", after),
+            ];
+            let mut keys = vec![("type", quoted(kind))];
+            keys.extend(said.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))));
+            (keys, attributes(kind, numbers, share))
+        })
+}
+
+fn attributes(kind: &str, (one, another, yes): (u32, u32, bool), share: f64) -> Entries {
+    let (less, more) = (one.min(another), one.max(another));
+    let number = one.to_string();
+    match kind {
+        "latency" => vec![("latency", more.to_string()), ("jitter", less.to_string())],
+        "bandwidth" => vec![("rate", number), ("burst", another.to_string()), ("shared", yes.to_string())],
+        "packet_loss" => vec![("loss_rate", format!("{share:?}")), ("correlation", format!("{share:?}"))],
+        "corrupt" => vec![("rate", format!("{share:?}"))],
+        "slicer" => vec![("average_size", more.max(1).to_string()), ("size_variation", (less / 2).to_string())],
+        "limit_data" => vec![("bytes", u64::MAX.to_string()), ("reset", yes.to_string())],
+        "limit_time" => vec![("time", number), ("reset", yes.to_string())],
+        "stall" => vec![("duration", number)],
+        "slow_close" => vec![("delay", number)],
+        "timeout" | "reset_peer" => vec![("timeout", number)],
+        _ => Vec::new(),
+    }
+}
+
+/// Numbered, so that no two have the same name.
+fn json_of_toxics(toxics: &[(Entries, Entries)]) -> String {
+    let joined = |entries: &Entries| -> String {
+        entries.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect::<Vec<_>>().join(", ")
+    };
+    let toxics = toxics.iter().enumerate().map(|(number, (keys, attributes))| {
+        format!("{{ \"name\": \"{number}\", {}, \"attributes\": {{ {} }} }}", joined(keys), joined(attributes))
+    });
+    format!("[{{ {ROUTE}, \"toxics\": [ {} ] }}]", toxics.collect::<Vec<_>>().join(", "))
+}
+
+/// In block style; a toxic without attributes has no such key.
+fn yaml_of_toxics(toxics: &[(Entries, Entries)]) -> String {
+    let lines = |entries: &Entries, indent: &str| -> String {
+        entries.iter().flat_map(|(key, value)| [indent, key, ": ", value, "\n"]).collect()
+    };
+    let toxics = toxics.iter().enumerate().map(|(number, (keys, attributes))| {
+        let attributes = match &attributes[..] {
+            [] => String::new(),
+            _ => format!("      attributes:\n{}", lines(attributes, "        ")),
+        };
+        format!("    - name: '{number}'\n{}{attributes}", lines(keys, "      "))
+    });
+    format!("- localPort: 8180\n  upstream: 10.0.0.1:9090\n  toxics:\n{}", toxics.collect::<String>())
 }
 
 fn quoted(text: &str) -> String {

@@ -112,7 +112,7 @@ impl Profile {
             Self::Cable => const { Link::new(625, 125, 28, 0, 0) },
             // Firefox Wi-Fi: 30 and 15 Mbit/s, 2 ms.
             Self::Wifi => const { Link::new(3932, 1966, 2, 0, 0) },
-            // Ookla: 87.25 and 13.54 Mbit/s, 44 ms. APNIC: 5 ms of jitter.
+            // Ookla: 87.25 and 13.54 Mbit/s, 44 ms. APNIC: 5 ms of jitter. What is lost at its handovers is in neither.
             Self::Starlink => const { Link::new(10_906, 1693, 44, 5, 0) },
             // Ookla: 19.30 and 2.54 Mbit/s. APNIC: 600 ms.
             Self::GeoSatellite => const { Link::new(2413, 318, 600, 0, 0) },
