@@ -9,13 +9,13 @@ use super::{Probability, Timeout};
 /// A kind of network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// A mobile network of 1999.
+    /// A mobile network of the second generation.
     Gprs,
-    /// A mobile network of 2003.
+    /// A faster one of that generation.
     Edge,
-    /// A mobile network of 2006.
+    /// A mobile network of the third generation.
     ThreeG,
-    /// A mobile network of 2012.
+    /// A mobile network of the fourth generation.
     FourG,
     /// A telephone line.
     Dsl,
