@@ -84,7 +84,7 @@ impl<'c, 't> Keys<'c, 't> {
                 None => drop(left.insert(name, entry)),
             }
         }
-        Some(Self { left, ..Self::none(check, map.place.used, called) })
+        Some(Self { left, ..Self::none(check, map.place.written, called) })
     }
 
     /// The keys of a map that is not there, but would be at `whole`.

@@ -106,7 +106,7 @@ impl<'t> Check<'t> {
         let called = Called::AttributesOf(kind);
         let mut keys = match attributes {
             Some(attributes) => Keys::of(self, attributes, called)?,
-            None => Keys::none(self, toxic.place.used, called),
+            None => Keys::none(self, toxic.place.written, called),
         };
         let effect = read(&mut keys);
         keys.finish();
