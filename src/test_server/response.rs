@@ -1,6 +1,7 @@
 //! What is sent: status, headers, content. Not which of them answers what, nor when a connection ends.
 
 use std::io::{self, Write};
+use std::sync::LazyLock;
 
 use super::head::After;
 
@@ -140,18 +141,9 @@ impl Content {
 /// lost, sent twice or swapped shows.
 const PERIOD: u8 = 251;
 
-/// About 64 KiB, and whole periods, so that the pattern runs on where the buffer begins again.
-static PATTERN: [u8; 256 * PERIOD as usize] = pattern();
-
-const fn pattern<const LENGTH: usize>() -> [u8; LENGTH] {
-    let mut bytes = [0; LENGTH];
-    let mut at = 1;
-    while at < LENGTH {
-        bytes[at] = (bytes[at - 1] + 1) % PERIOD;
-        at += 1;
-    }
-    bytes
-}
+/// About 64 KiB, and whole periods, so that the pattern runs on where the buffer begins again. Made when it is first asked
+/// for: as a constant it would be a fortieth of the binary.
+static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| (0..PERIOD).cycle().take(256 * usize::from(PERIOD)).collect());
 
 fn write_pattern(length: u64, output: &mut impl Write) -> io::Result<()> {
     let mut left = length;
