@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Edge, Moment, Span, Stage};
+use super::{Edge, Moment, NEVER, Span, Stage, until};
 use crate::plan::{Direction, Ending, Toxic};
 
 /// The most bytes that are handed to a chain at once.
@@ -144,8 +144,7 @@ impl Chain {
             let came = spans.last().map(|span| span.at);
             spans = link.pass(spans, bytes, &mut ended);
             if let (Some(came), Some(_)) = (came, link.stage.pace()) {
-                let queued = link.last.saturating_sub(came).saturating_sub(QUEUE);
-                self.resumes = self.resumes.max(now.saturating_add(queued));
+                self.resumes = self.resumes.max(resumes(now, until(link.last, came)));
             }
             // An end that is made here lies ahead of one that comes along.
             self.ended = ended.or_else(|| self.ended.map(|(at, ending)| (link.finish(at), ending)));
@@ -199,6 +198,11 @@ impl Chain {
         let ledgers = self.links.iter().map(|link| &link.ledger).filter(|ledger| ledger.times > 0);
         ledgers.map(|ledger| Tally { toxic: Arc::clone(&ledger.toxic), times: ledger.times }).collect()
     }
+}
+
+/// When a queue that reaches so far is short enough again.
+fn resumes(now: Moment, queued: Duration) -> Moment {
+    if queued == NEVER { NEVER } else { now.saturating_add(queued.saturating_sub(QUEUE)) }
 }
 
 impl Link {

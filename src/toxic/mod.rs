@@ -60,6 +60,11 @@ pub type Moment = Duration;
 /// Later than every moment that comes.
 pub const NEVER: Moment = Moment::MAX;
 
+/// How long it is until a moment: for ever, if that never comes.
+fn until(to: Moment, from: Moment) -> Duration {
+    if from < to && to == NEVER { NEVER } else { to.saturating_sub(from) }
+}
+
 /// A stretch of a chunk, all of which is at one place of the chain at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {

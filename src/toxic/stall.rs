@@ -1,7 +1,7 @@
 //! `stall`: a partition that heals. Everything is held, and none of it lost.
 
 use super::chain::{Amount, Ledger, Out, TAKEN_AT_ONCE};
-use super::{Moment, Span, Stage, schedule};
+use super::{Moment, Span, Stage, schedule, until};
 use crate::plan::{Millis, Stall, Window};
 
 pub(super) struct Stalled {
@@ -19,7 +19,7 @@ impl Stalled {
 impl Stage for Stalled {
     fn pass(&mut self, mut span: Span, offset: u64, _: &mut [u8], out: &mut Out<'_>) {
         if span.at < self.heals {
-            out.tell(offset, Amount::Delay(self.heals.saturating_sub(span.at)));
+            out.tell(offset, Amount::Delay(until(self.heals, span.at)));
             span.at = self.heals;
         }
         out.pass(span);
@@ -32,5 +32,57 @@ impl Stage for Stalled {
     /// What is not taken yet stays with the sender, as it does where the network is cut.
     fn pace(&self) -> Option<usize> {
         Some(TAKEN_AT_ONCE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Effect, Toxic};
+    use crate::toxic::NEVER;
+    use crate::toxic::trial::{chain, millis, ms, send, stream, toxic, within};
+
+    fn stall(duration: u32) -> Toxic {
+        toxic(0, Effect::Stall(Stall { duration: millis(duration) }))
+    }
+
+    #[test]
+    fn everything_is_held_until_the_partition_heals() {
+        for (stall, came, heals) in [
+            (stall(100), 30, ms(100)),
+            (stall(0), 30, NEVER),
+            (within(20..500, stall(100)), 30, ms(120)),
+            (within(20..90, stall(100)), 30, ms(90)),
+            (within(20..90, stall(0)), 30, ms(90)),
+            (within(20..90, stall(100)), 10, ms(10)),
+            (within(20..90, stall(100)), 90, ms(90)),
+            (stall(100), 100, ms(100)),
+        ] {
+            let mut silent = chain(std::slice::from_ref(&stall));
+            assert_eq!(silent.finish(ms(came)), heals, "{stall:?}");
+            let mut chain = chain(&[stall]);
+            let outcome = send(&mut chain, &stream(9), [(9, ms(came))]);
+            assert_eq!((outcome.bytes, outcome.leaves), (stream(9), vec![heals; 9]));
+            assert_eq!(chain.finish(ms(came)), heals);
+            assert_eq!(outcome.ended.or(chain.deadline()), None);
+        }
+    }
+
+    /// What waits for ever must be known as that: it is told in words, and a client that leaves meanwhile is seen.
+    #[test]
+    fn a_stall_without_end_is_for_ever() {
+        let mut chain = chain(&[stall(0)]);
+        let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
+        assert_eq!(outcome.acts, [("stall_0".to_owned(), 1, 0, Amount::Delay(NEVER))]);
+        assert_eq!(chain.appetite(), (NEVER, TAKEN_AT_ONCE));
+    }
+
+    /// Once it holds something the rest stays with the sender, until a little before it heals.
+    #[test]
+    fn the_sender_waits_until_just_before_it_heals() {
+        let mut chain = chain(&[stall(1000)]);
+        assert_eq!(chain.appetite(), (ms(0), TAKEN_AT_ONCE));
+        send(&mut chain, &stream(9), [(9, ms(5))]);
+        assert_eq!(chain.appetite(), (ms(950), TAKEN_AT_ONCE));
     }
 }
