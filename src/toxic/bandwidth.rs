@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::chain::{Amount, Ledger, Out, TAKEN_AT_ONCE};
-use super::{Moment, NEVER, Span, Stage};
+use super::{Moment, NEVER, Span, Stage, until};
 use crate::plan::{Bandwidth, Window};
 
 /// The bytes of so long leave together: a smooth stream, and not too many writes.
@@ -78,7 +78,7 @@ impl Stage for Narrow {
             let mut part = span.take(self.step());
             let due = self.leaves(part.length(), part.at);
             if due > part.at {
-                out.tell(offset, Amount::Delay(due.saturating_sub(part.at)));
+                out.tell(offset, Amount::Delay(until(due, part.at)));
             }
             offset += part.length() as u64;
             part.at = due;
@@ -94,5 +94,126 @@ impl Stage for Narrow {
     fn pace(&self) -> Option<usize> {
         let taken = self.step() as u64 * STEPS_TAKEN;
         Some(usize::try_from(taken).unwrap_or(TAKEN_AT_ONCE).min(TAKEN_AT_ONCE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Direction, Sharing};
+    use crate::toxic::trial::{
+        CLIENT, bandwidth, chain, chain_of, chunks, loss, ms, route, send, stream, toxic, within,
+    };
+
+    /// From 1 KB/s to 200 MB/s.
+    const RATES: [u32; 8] = [1, 3, 10, 128, 1000, 12_500, 99_999, 200_000];
+
+    /// How many bytes more than `rate` lets through have left at most, and how many fewer, for a stream in chunks.
+    fn lead(rate: u32, chunk: usize) -> (i128, i128) {
+        let sent = stream(if chunk == 1 { 20_000 } else { 600_000 });
+        let outcome = send(&mut chain_of([bandwidth(rate, 0, Sharing::Own)]), &sent, chunks(chunk, ms(0)));
+        let due_by = |at: Moment| i128::try_from(at.as_nanos() * u128::from(rate) / 1_000_000).expect("some bytes");
+        let steps = outcome.leaves.chunk_by(|one, other| one == other).scan(0, |left, step| {
+            let before = *left;
+            *left += i128::try_from(step.len()).expect("some bytes");
+            // Right after a step, and right before it.
+            Some((*left - due_by(step[0]), before - due_by(step[0])))
+        });
+        steps.fold((0, 0), |(most, least), (after, before)| (most.max(after), least.min(before)))
+    }
+
+    /// Bytes leave with the last one of their step: never ahead of the rate, and never more than a step behind it. A
+    /// moment is a whole number of nanoseconds, rounded down: that may be a byte.
+    #[test]
+    fn what_has_left_is_within_a_step_of_the_rate() {
+        for rate in RATES {
+            for chunk in [1, 1460, TAKEN_AT_ONCE] {
+                let step = i128::from(rate) * 5;
+                let (ahead, behind) = lead(rate, chunk);
+                assert!(ahead <= 1 && -behind <= step, "{rate} KB/s by {chunk}: {ahead} {behind}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_burst_passes_at_once_and_is_saved_up_again() {
+        let mut chain = chain_of([bandwidth(10, 5000, Sharing::Own)]);
+        let mut send = |length, at| send(&mut chain, &stream(length), [(length, ms(at))]).leaves;
+        assert_eq!(send(5000, 0), [ms(0); 5000]);
+        // After 200 ms there are 2,000 bytes again, and 10 bytes a millisecond behind them.
+        assert_eq!(send(2000, 200), [ms(200); 2000]);
+        assert_eq!(send(100, 200).last(), Some(&ms(210)));
+        // After a long time there are 5,000 and no more.
+        let late = send(5100, 10_000);
+        assert_eq!((late[4999], late[5099]), (ms(10_000), ms(10_010)));
+    }
+
+    #[test]
+    fn an_idle_link_saves_nothing_up_without_a_burst() {
+        let mut chain = chain_of([bandwidth(10, 0, Sharing::Own)]);
+        for at in [0, 1000, 1010, 60_000] {
+            assert_eq!(send(&mut chain, &stream(100), [(100, ms(at))]).leaves.last(), Some(&ms(at + 10)));
+        }
+    }
+
+    #[test]
+    fn nothing_passes_at_a_rate_of_0() {
+        let mut chain = chain_of([bandwidth(0, 100, Sharing::Own)]);
+        let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
+        assert_eq!(outcome.leaves, [NEVER; 9]);
+        assert_eq!(outcome.acts[0], ("bandwidth_0".to_owned(), 1, 0, Amount::Delay(NEVER)));
+        assert_eq!((chain.finish(ms(9)), chain.appetite().0), (NEVER, NEVER));
+        assert_eq!(chain_of([bandwidth(0, 100, Sharing::Own)]).finish(ms(9)), NEVER);
+    }
+
+    #[test]
+    fn the_end_of_the_window_releases_what_waits() {
+        for rate in [0, 1] {
+            let mut chain = chain(&[within(0..100, toxic(0, bandwidth(rate, 0, Sharing::Own)))]);
+            let outcome = send(&mut chain, &stream(1001), [(1000, ms(0)), (1, ms(100))]);
+            assert_eq!(outcome.leaves[999..], [ms(100), ms(100)]);
+            assert!(chain.appetite().0 <= ms(100));
+        }
+    }
+
+    #[test]
+    fn connections_share_a_bucket_in_each_direction() {
+        let route = route(&[toxic(0, bandwidth(10, 0, Sharing::Shared))]);
+        let last = |connection, direction| {
+            let mut chain = route.chain(connection, CLIENT, direction).expect("it acts");
+            send(&mut chain, &stream(1000), [(1000, ms(0))]).leaves.last().copied()
+        };
+        assert_eq!(last(1, Direction::Downstream), Some(ms(100)));
+        assert_eq!(last(2, Direction::Downstream), Some(ms(200)));
+        assert_eq!(last(3, Direction::Upstream), Some(ms(100)));
+    }
+
+    /// What never comes to a shared link takes none of it from the others.
+    #[test]
+    fn what_never_comes_takes_nothing() {
+        let mut lost = toxic(0, loss(1.0, 0.0));
+        lost.aim.connections = "1".parse().expect("a connection");
+        let route = route(&[lost, toxic(1, bandwidth(10, 0, Sharing::Shared))]);
+        let last = |connection| {
+            let mut chain = route.chain(connection, CLIENT, Direction::Downstream).expect("it acts");
+            send(&mut chain, &stream(1000), [(1000, ms(0))]).leaves.last().copied()
+        };
+        assert_eq!((last(1), last(2)), (Some(NEVER), Some(ms(100))));
+    }
+
+    /// A sender that writes as much as it may is told to wait, and what was taken from it leaves within 75 ms: those that
+    /// the queue may reach, and as much as is taken at a time, 25 ms.
+    #[test]
+    fn the_queue_is_short_and_never_runs_dry() {
+        for rate in RATES {
+            let mut chain = chain_of([bandwidth(rate, 0, Sharing::Own)]);
+            let mut last = ms(0);
+            for _ in 0..500 {
+                let (now, most) = chain.appetite();
+                assert!(now == ms(0) || now < last, "{rate}: dry at {now:?}, {last:?}");
+                last = chain.pass(now, &mut vec![0; most]).last().expect("a span").at;
+                assert!(last - now <= ms(75), "{rate}: {now:?} {last:?}");
+            }
+        }
     }
 }
