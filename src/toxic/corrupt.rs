@@ -53,3 +53,64 @@ fn draw(corrupt: Corrupt, rng: &mut Rng, from: u64) -> Hit {
     )]
     Hit { offset: from.saturating_add(spared as u64), mask }
 }
+
+#[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
+mod tests {
+    use crate::toxic::trial::{chain_of, corrupt, ms, send, stream};
+
+    /// Which bytes of a stream are hit, the first ones of seed 42, and which bits of them.
+    fn hits(rate: f64, length: usize) -> Vec<(usize, u8)> {
+        let sent = stream(length);
+        let outcome = send(&mut chain_of([corrupt(rate)]), &sent, [(length, ms(0))]);
+        let flips = outcome.bytes.iter().zip(&sent).map(|(one, other)| one ^ other).enumerate();
+        let hits: Vec<_> = flips.filter(|(_, flip)| *flip != 0).collect();
+        assert!(hits.iter().all(|(_, flip)| flip.is_power_of_two()));
+        hits
+    }
+
+    /// What a seed gives is a promise.
+    #[test]
+    fn a_seed_flips_the_same_bits_for_ever() {
+        let golden = [(23, 8), (27, 32), (38, 32), (44, 16), (51, 1), (61, 32), (75, 64), (83, 128), (85, 8)];
+        assert_eq!(hits(0.1, 100), golden);
+    }
+
+    #[test]
+    fn never_is_never_and_always_is_always() {
+        assert_eq!(hits(0.0, 100_000), []);
+        assert_eq!(hits(1.0, 100_000).len(), 100_000);
+        // A chance of 100,000 * 2^-53 for one to be spared, and of as many times 5e-324 for one to be hit.
+        assert_eq!(hits(1.0 - f64::EPSILON / 2.0, 100_000).len(), 100_000);
+        assert_eq!(hits(f64::from_bits(1), 100_000), []);
+    }
+
+    /// n bytes at rate p: mean n * p, standard deviation sqrt(n * p * (1 - p)), and six of those either way.
+    #[test]
+    fn the_rate_is_kept() {
+        for (rate, length) in [(0.001, 400_000), (0.1, 400_000), (0.9, 100_000)] {
+            let (hits, mean) = (hits(rate, length).len() as f64, length as f64 * rate);
+            assert!((hits - mean).abs() < 6.0 * (mean * (1.0 - rate)).sqrt(), "{hits} at {rate}");
+        }
+    }
+
+    /// Hits are independent of each other if a byte behind one is hit as often as any: some 40,000 pairs at 0.1 have mean
+    /// 4,000 and a standard deviation of sqrt(40,000 * 0.1 * 0.9) = 60; six are 360, and six more of 0.1 * 190 for the
+    /// number of hits itself, whose standard deviation that is: 475.
+    #[test]
+    fn hits_are_independent() {
+        let neighbours = hits(0.1, 400_000).windows(2).filter(|pair| pair[0].0 + 1 == pair[1].0).count();
+        assert!(neighbours.abs_diff(4000) < 475, "{neighbours}");
+    }
+
+    /// Each of the 8 bits has a share of 1/8: 100,000 hits, mean 12,500, standard deviation
+    /// sqrt(100,000 * 1/8 * 7/8) = 105, and six of those are 628.
+    #[test]
+    fn each_bit_is_as_likely() {
+        let hits = hits(1.0, 100_000);
+        for bit in 0..8 {
+            let flips = hits.iter().filter(|(_, flip)| *flip == 1 << bit).count();
+            assert!(flips.abs_diff(12_500) < 628, "bit {bit}: {flips}");
+        }
+    }
+}

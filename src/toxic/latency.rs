@@ -75,6 +75,9 @@ fn deviation(distribution: Distribution, u: f64, v: f64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
 mod tests {
     use super::*;
+    use crate::plan::Effect;
+    use crate::toxic::trial::{chain_of, ms, send, stream};
+    use crate::toxic::until;
 
     fn latency(correlation: f64, distribution: Distribution) -> Latency {
         let millis = |number: i128| number.try_into().expect("milliseconds");
@@ -125,5 +128,28 @@ mod tests {
         let delays = delays(&latency(0.8, Distribution::Uniform), 40_001);
         let kept = delays.windows(2).filter(|pair| pair[0].total_cmp(&pair[1]).is_eq()).count();
         assert!(kept.abs_diff(32_000) < 480, "{kept}");
+    }
+    /// What a seed gives is a promise. In whole microseconds: the last bits of a logarithm may differ between machines.
+    #[test]
+    fn a_seed_delays_alike_for_ever() {
+        for (correlation, distribution, expected) in [
+            (0.0, Distribution::Uniform, [40615, 42228, 89668, 153698, 159752, 142582]),
+            (0.1, Distribution::Normal, [97510, 88961, 64340, 8147, 0, 12653]),
+            (0.0, Distribution::Pareto, [80068, 80250, 87797, 146_817, 354_224, 116_113]),
+        ] {
+            let delays = six(Effect::Latency(latency(correlation, distribution)));
+            assert_eq!(delays, expected, "{distribution:?}");
+        }
+    }
+
+    /// How late the first six segments of seed 42 are that come a second after each other.
+    fn six(effect: Effect) -> [u128; 6] {
+        let mut chain = chain_of([effect]);
+        [0, 1, 2, 3, 4, 5].map(|second| {
+            let at = ms(second * 1000);
+            let leaves = send(&mut chain, &stream(1448), [(1448, at)]).leaves;
+            assert!(leaves.iter().all(|other| *other == leaves[0]));
+            until(leaves[0], at).as_micros()
+        })
     }
 }

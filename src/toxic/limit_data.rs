@@ -29,3 +29,42 @@ impl Stage for Limited {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Ending;
+    use crate::toxic::trial::{chain, chain_of, chunks, limit_data, ms, send, stream, toxic, within};
+
+    /// Bytes beyond the limit, its exact number, and one that is at hand only in a later chunk.
+    #[test]
+    fn it_ends_with_its_last_byte() {
+        for (limit, length, ended) in
+            [(0, 1, true), (10, 10, true), (10, 9, false), (10, 25, true), (u64::MAX, 25, false)]
+        {
+            for chunk in [1, 5, 10, 25] {
+                let outcome =
+                    send(&mut chain_of([limit_data(limit, Ending::Reset)]), &stream(length), chunks(chunk, ms(7)));
+                let passed = usize::try_from(limit).unwrap_or(length).min(length);
+                assert_eq!(outcome.bytes, stream(passed), "{limit} of {length} by {chunk}");
+                assert_eq!(outcome.ended, ended.then_some((ms(7), Ending::Reset)), "{limit} of {length} by {chunk}");
+                let told = ("limit_data_0".to_owned(), 1, limit, Amount::Bytes(limit));
+                assert_eq!(outcome.acts, if ended { vec![told] } else { vec![] });
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_sends_nothing_is_let_alone() {
+        let mut chain = chain_of([limit_data(0, Ending::Close)]);
+        assert_eq!((chain.finish(ms(5)), chain.ended(), chain.deadline()), (ms(5), None, None));
+    }
+
+    /// Only what passes while it acts is counted.
+    #[test]
+    fn it_counts_in_its_window() {
+        let mut chain = chain(&[within(10..20, toxic(0, limit_data(3, Ending::Close)))]);
+        let outcome = send(&mut chain, &stream(9), [(4, ms(0)), (2, ms(10)), (3, ms(19))]);
+        assert_eq!((outcome.bytes.len(), outcome.ended), (7, Some((ms(19), Ending::Close))));
+    }
+}

@@ -79,6 +79,8 @@ fn retransmission(loss: &PacketLoss, rng: &mut Rng) -> Duration {
 #[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
 mod tests {
     use super::*;
+    use crate::toxic::trial::{self, chain_of, ms, send, stream};
+    use crate::toxic::until;
 
     fn loss(rate: f64, correlation: f64) -> PacketLoss {
         let share = |number: f64| number.try_into().expect("a share");
@@ -134,5 +136,36 @@ mod tests {
     #[test]
     fn what_is_always_lost_never_comes() {
         assert!(ways(&loss(1.0, 0.0), 10).iter().all(|&late| late == NEVER));
+    }
+    /// Of the first 40 segments of seed 42 those that are lost, and how many milliseconds late they are for that. They come
+    /// so far apart that none holds up another.
+    fn lost_of_40() -> Vec<(u32, u128)> {
+        let mut chain = chain_of([trial::loss(0.2, 0.3)]);
+        let mut late = |segment: u32| {
+            let at = ms(100_000) * segment;
+            until(send(&mut chain, &stream(1448), [(1448, at)]).leaves[0], at).as_millis()
+        };
+        (0..40).map(|segment| (segment, late(segment))).filter(|(_, late)| *late > 0).collect()
+    }
+
+    /// What a seed gives is a promise.
+    #[test]
+    fn a_seed_loses_the_same_segments_for_ever() {
+        let golden = [(1, 600), (7, 200), (10, 600), (13, 200), (14, 600), (15, 200), (33, 200), (37, 200)];
+        assert_eq!(lost_of_40(), golden);
+    }
+
+    /// What is sent in a lost segment waits for its retransmission; after that it is not lost once more. What follows a
+    /// lost segment waits for it.
+    #[test]
+    fn a_segment_is_lost_once_and_holds_up_what_follows() {
+        let (segment, late) = lost_of_40()[0];
+        let before = segment as usize * 1448;
+        let chunks = [(before, ms(0)), (1, ms(10)), (1, ms(20)), (1, ms(9000)), (1445, ms(9000)), (1448, ms(9000))];
+        let mut chain = chain_of([trial::loss(0.2, 0.3)]);
+        let outcome = send(&mut chain, &stream(before + 2 * 1448), chunks);
+        assert_eq!(until(outcome.leaves[before], ms(10)).as_millis(), late);
+        assert_eq!(outcome.leaves[before + 1], outcome.leaves[before]);
+        assert_eq!(outcome.leaves[before + 2..before + 1448], vec![ms(9000); 1446]);
     }
 }
