@@ -191,9 +191,9 @@ mod tests {
     /// What never comes to a shared link takes none of it from the others.
     #[test]
     fn what_never_comes_takes_nothing() {
-        let mut lost = toxic(0, loss(1.0, 0.0));
-        lost.aim.connections = "1".parse().expect("a connection");
-        let route = route(&[lost, toxic(1, bandwidth(10, 0, Sharing::Shared))]);
+        let mut lossy = toxic(0, loss(1.0, 0.0));
+        lossy.aim.connections = "1".parse().expect("a connection");
+        let route = route(&[lossy, toxic(1, bandwidth(10, 0, Sharing::Shared))]);
         let last = |connection| {
             let mut chain = route.chain(connection, CLIENT, Direction::Downstream).expect("it acts");
             send(&mut chain, &stream(1000), [(1000, ms(0))]).leaves.last().copied()

@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_seed_delays_alike_for_ever() {
         for (correlation, distribution, expected) in [
-            (0.0, Distribution::Uniform, [40615, 42228, 89668, 153698, 159752, 142582]),
+            (0.0, Distribution::Uniform, [40615, 42228, 89668, 153_698, 159_752, 142_582]),
             (0.1, Distribution::Normal, [97510, 88961, 64340, 8147, 0, 12653]),
             (0.0, Distribution::Pareto, [80068, 80250, 87797, 146_817, 354_224, 116_113]),
         ] {

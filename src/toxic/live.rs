@@ -98,3 +98,86 @@ fn acts_in(toxic: &Toxic, direction: Direction) -> bool {
         (_, stream) => stream.covers(direction),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::plan::{Distribution, Sharing};
+    use crate::toxic::trial::{
+        CLIENT, Outcome, bandwidth, corrupt, latency, loss, ms, route, send, share, slicer, steady, stream, toxic,
+    };
+
+    /// As it goes in earnest: each direction of each connection on a thread of its own.
+    #[test]
+    fn two_hundred_threads_see_what_one_sees() {
+        let effects =
+            [latency(100, 50, 0.3, Distribution::Normal), loss(0.1, 0.2), corrupt(0.01), slicer(300, 200, 50)];
+        let toxics: Vec<Toxic> = (0..).zip(effects).map(|(place, effect)| toxic(place, effect)).collect();
+        let route = route(&toxics);
+        let ways = [Direction::Upstream, Direction::Downstream];
+        let all: Vec<_> = (1..=100).flat_map(|connection| ways.map(|direction| (connection, direction))).collect();
+        let pass = |&(connection, direction): &(u64, Direction)| -> Outcome {
+            let mut chain = route.chain(connection, CLIENT, direction).expect("it acts");
+            send(&mut chain, &stream(20_000), [(20_000, ms(0))])
+        };
+        let by_one: Vec<Outcome> = all.iter().map(pass).collect();
+        let by_many: Vec<Outcome> = thread::scope(|scope| {
+            let threads: Vec<_> = all.iter().map(|way| scope.spawn(|| pass(way))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+        });
+        assert!(by_one == by_many);
+        // And no two see the same.
+        assert!(by_one.iter().enumerate().all(|(place, outcome)| !by_one[..place].contains(outcome)));
+    }
+
+    /// 40,000 draws at 0.3: mean 12,000, standard deviation sqrt(40,000 * 0.3 * 0.7) = 91.7, and six of those are 550.
+    #[test]
+    fn toxicity_is_the_share_of_connections_for_both_directions_at_once() {
+        let route = route(&[Toxic { toxicity: share(0.3), ..toxic(0, steady(5)) }]);
+        let hits = |connection, direction| route.chain(connection, CLIENT, direction).is_some();
+        let hit = (1..=40_000).filter(|&connection| hits(connection, Direction::Upstream)).count();
+        assert!(hit.abs_diff(12_000) < 550, "{hit}");
+        assert!((1..=1000).all(|it| hits(it, Direction::Upstream) == hits(it, Direction::Downstream)));
+    }
+
+    /// What a seed gives is a promise.
+    #[test]
+    fn a_seed_strikes_the_same_connections_for_ever() {
+        let route = route(&[Toxic { toxicity: share(0.3), ..toxic(0, steady(5)) }]);
+        let hit = (1..=30).filter(|&connection| route.chain(connection, CLIENT, Direction::Downstream).is_some());
+        assert_eq!(hit.collect::<Vec<u64>>(), [3, 5, 6, 18, 20, 22, 29, 30]);
+    }
+
+    /// A toxic is known by its name, not by its place: others that come and go ahead of it change nothing for it.
+    #[test]
+    fn the_luck_of_a_toxic_is_its_own() {
+        let (here, there) = (toxic(0, corrupt(0.1)), toxic(1, corrupt(0.1)));
+        let sent = stream(1000);
+        let flips = |toxics: &[Toxic]| {
+            let mut chain = route(toxics).chain(1, CLIENT, Direction::Downstream).expect("it acts");
+            let bytes = send(&mut chain, &sent, [(1000, ms(0))]).bytes;
+            bytes.iter().zip(&sent).map(|(one, other)| one ^ other).collect::<Vec<u8>>()
+        };
+        let (alone, other) = (flips(std::slice::from_ref(&here)), flips(std::slice::from_ref(&there)));
+        assert_ne!(alone, other);
+        assert_eq!(alone, flips(&[toxic(2, bandwidth(9, 0, Sharing::Own)), here.clone()]));
+        let both: Vec<u8> = alone.iter().zip(&other).map(|(one, other)| one ^ other).collect();
+        assert_eq!(flips(&[here.clone(), there.clone()]), both);
+        assert_eq!(flips(&[there, here]), both);
+    }
+
+    #[test]
+    fn a_connection_that_all_toxics_spare_has_no_chain() {
+        let spared = |toxic| route(&[toxic]).chain(3, CLIENT, Direction::Upstream).is_none();
+        let mut elsewhere = toxic(0, steady(5));
+        assert!(!spared(elsewhere.clone()));
+        elsewhere.aim.clients = vec!["10.0.0.0/8".parse().expect("a network")];
+        let mut another = toxic(0, steady(5));
+        another.aim.connections = "1-2".parse().expect("connections");
+        assert!(spared(elsewhere) && spared(another) && spared(toxic(0, Effect::Noop)));
+        assert!(spared(Toxic { toxicity: share(0.0), ..toxic(0, steady(5)) }));
+        assert!(spared(Toxic { stream: Stream::Downstream, ..toxic(0, steady(5)) }));
+    }
+}

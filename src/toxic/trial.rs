@@ -97,11 +97,16 @@ pub(super) fn toxic(place: usize, effect: Effect) -> Toxic {
     }
 }
 
-/// It acts from the first millisecond until before the last.
+/// Perhaps with a window: when it begins, and how long it lasts.
+pub(super) fn aimed(window: Option<(u32, u32)>, toxic: Toxic) -> Toxic {
+    let Some((after, lasts)) = window else { return toxic };
+    let lasts = Some(i128::from(lasts).try_into().expect("milliseconds, not 0"));
+    Toxic { aim: Aim { window: Window { after: millis(after), lasts }, ..toxic.aim }, ..toxic }
+}
+
+/// It acts from the first of these milliseconds until before the last.
 pub(super) fn within(window: Range<u32>, toxic: Toxic) -> Toxic {
-    let lasts = i128::from(window.end - window.start).try_into().expect("milliseconds, not 0");
-    let window = Window { after: millis(window.start), lasts: Some(lasts) };
-    Toxic { aim: Aim { window, ..toxic.aim }, ..toxic }
+    aimed(Some((window.start, window.end - window.start)), toxic)
 }
 
 pub(super) fn ms(number: u64) -> Moment {

@@ -3,12 +3,14 @@
 
 mod chains;
 mod chunks;
+mod extremes;
+mod windows;
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::Moment;
-use super::trial::{bandwidth, corrupt, latency, limit_data, loss, millis, ms, share_of, slicer, toxic, within};
+use super::trial::{aimed, bandwidth, corrupt, latency, limit_data, loss, millis, ms, share_of, slicer, toxic};
 use crate::plan::{Distribution, Effect, Ending, LimitTime, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic, Toxic};
 
 /// No files of found failures: a failure that shrinks to something telling becomes a test by name.
@@ -76,15 +78,8 @@ fn toxics(effect: impl Strategy<Value = Effect>) -> impl Strategy<Value = Vec<To
     let window = || prop_oneof![3 => Just(None), 1 => (0..1500_u32, 1..1500_u32).prop_map(Some)];
     prop::collection::vec((effect, window()), 1..6).prop_map(|effects| {
         let placed = effects.into_iter().enumerate();
-        placed.map(|(place, (effect, window))| aimed(toxic(place, effect), window)).collect()
+        placed.map(|(place, (effect, window))| aimed(window, toxic(place, effect))).collect()
     })
-}
-
-fn aimed(toxic: Toxic, window: Option<(u32, u32)>) -> Toxic {
-    match window {
-        Some((after, lasts)) => within(after..after + lasts, toxic),
-        None => toxic,
-    }
 }
 
 /// Chunks of many lengths, each some time after the last one.
