@@ -23,7 +23,7 @@ fn short() -> impl Strategy<Value = Effect> {
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(100))]
 
     /// Whatever it does in its window; but what it holds then holds up what comes later.
     #[test]
