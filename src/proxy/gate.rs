@@ -101,6 +101,24 @@ impl Gate<'_> {
         }
     }
 
+    /// Ends the connection if a toxic's time for that has come, whatever is under way.
+    pub fn strike(&self, chain: &mut Chain) -> Option<Ending> {
+        let now = self.now();
+        let (_, ending) = chain.deadline().filter(|(at, _)| *at <= now)?;
+        chain.strike(now);
+        self.tell_acts(chain);
+        Some(ending)
+    }
+
+    /// When that time comes. A moment that no clock comes to is none.
+    pub fn deadline(&self, chain: &Chain) -> Option<Instant> {
+        chain.deadline().and_then(|(at, _)| self.opened_at.checked_add(at))
+    }
+
+    fn tell_acts(&self, chain: &mut Chain) {
+        chain.acts().for_each(|act| (self.tell)(&act));
+    }
+
     fn now(&self) -> Moment {
         self.opened_at.elapsed()
     }
@@ -108,25 +126,13 @@ impl Gate<'_> {
 
 impl Passage<'_> {
     fn step(&mut self) -> Result<(), Passed> {
+        self.gate.strike(self.chain).map_or(Ok(()), |ending| Err(Passed::Ended(ending)))?;
         let now = self.gate.now();
-        self.strike(now)?;
         self.write_due(now)?;
         self.end(now)?;
         match self.wait(now)? {
             Source::Ready => self.read(),
             Source::Quiet => Ok(()),
-        }
-    }
-
-    /// Ends the connection if that is due, whatever is in the line.
-    fn strike(&mut self, now: Moment) -> Result<(), Passed> {
-        match self.chain.deadline() {
-            Some((at, ending)) if at <= now => {
-                self.chain.strike(now);
-                self.tell_acts();
-                Err(Passed::Ended(ending))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -207,7 +213,7 @@ impl Passage<'_> {
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => return Err(Passed::SourceLost),
         }
-        self.tell_acts();
+        self.gate.tell_acts(self.chain);
         Ok(())
     }
 
@@ -219,10 +225,6 @@ impl Passage<'_> {
         if let Some((at, ending)) = self.chain.ended() {
             self.tail = Tail::Ended(at, ending);
         }
-    }
-
-    fn tell_acts(&mut self) {
-        self.chain.acts().for_each(|act| (self.gate.tell)(&act));
     }
 
     /// Whether more is taken from the source.

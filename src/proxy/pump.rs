@@ -31,6 +31,15 @@ pub struct Link {
     closed: OnceLock<End>,
 }
 
+/// What came of a source that had finished its sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// It is closed in the other direction too.
+    Over,
+    /// It is not, and the time is up.
+    Due,
+}
+
 /// What acts on the bytes of a direction, and who is told.
 pub struct Toxicity<'a> {
     pub chain: &'a mut Chain,
@@ -59,7 +68,9 @@ impl Link {
         let relay = Relay { source: source.stream, sink: sink.stream, moved: &sink.progress.bytes };
         match relay.run() {
             Stopped::Eof if source.torn() => self.lose(&source, source.lost),
-            Stopped::Eof => self.pass_fin_on(&source, &sink),
+            Stopped::Eof => {
+                self.pass_fin_on(&source, &sink, None);
+            }
             Stopped::SourceLost => self.lose(&source, source.lost),
             Stopped::SinkLost => self.lose(&source, sink.lost),
         }
@@ -71,12 +82,16 @@ impl Link {
         let Toxicity { chain, opened_at, tell } = toxicity;
         let gate = Gate { client: &self.client, direction, source: &source, sink: &sink, opened_at, tell };
         match gate.run(chain) {
-            Passed::Eof => self.pass_fin_on(&source, &sink),
+            Passed::Eof => {
+                let rest = self.pass_fin_on(&source, &sink, gate.deadline(chain));
+                if let Some(ending) = (rest == Rest::Due).then(|| gate.strike(chain)).flatten() {
+                    self.end_by_toxic(ending, &source);
+                }
+            }
             Passed::SourceLost => self.lose(&source, source.lost),
             Passed::SinkLost => self.lose(&source, sink.lost),
             Passed::Abandoned(why) => self.abort(why),
-            Passed::Ended(Ending::Reset) => self.abort(End::ToxicReset),
-            Passed::Ended(Ending::Close) => self.close(&source),
+            Passed::Ended(ending) => self.end_by_toxic(ending, &source),
         }
     }
 
@@ -104,6 +119,13 @@ impl Link {
         }
     }
 
+    fn end_by_toxic(&self, ending: Ending, source: &Side<'_>) {
+        match ending {
+            Ending::Reset => self.abort(End::ToxicReset),
+            Ending::Close => self.close(source),
+        }
+    }
+
     /// Ends both sides with a FIN, and waits until they have ended theirs; a side that does not is reset in the end.
     fn close(&self, source: &Side<'_>) {
         let due = Instant::now() + LINGER;
@@ -123,19 +145,22 @@ impl Link {
         }
     }
 
-    /// Sends the FIN on, then stays until the source is closed in the other direction too: a source that has finished
-    /// its sending may still be reset, and nobody else reads from it any more.
-    fn pass_fin_on(&self, source: &Side<'_>, sink: &Side<'_>) {
+    /// Sends the FIN on, then stays until the source is closed in the other direction too, or until `due`: a source that
+    /// has finished its sending may still be reset, and nobody else reads from it any more.
+    fn pass_fin_on(&self, source: &Side<'_>, sink: &Side<'_>, due: Option<Instant>) -> Rest {
         let _ = self.first_fin.set(source.closed);
         sink.progress.finished.store(true, Ordering::SeqCst);
         if sink.stream.shutdown(Shutdown::Write).is_err() {
-            return self.lose(source, sink.lost);
+            self.lose(source, sink.lost);
+            return Rest::Over;
         }
         let mut fds = [PollFd::new(source.stream, PollFlags::empty())];
-        wait(&mut fds, None);
-        if fds[0].revents().contains(PollFlags::ERR) {
+        wait(&mut fds, due);
+        let told = fds[0].revents();
+        if told.contains(PollFlags::ERR) {
             self.lose(source, source.lost);
         }
+        if told.is_empty() { Rest::Due } else { Rest::Over }
     }
 
     fn ends(&self, direction: Direction) -> (Side<'_>, Side<'_>) {
