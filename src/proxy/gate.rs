@@ -255,7 +255,9 @@ impl Passage<'_> {
         let tail = self.tail_due();
         match self.gate.direction {
             Direction::Upstream => [self.line.next_due(), tail, Some(resumes)].contains(&Some(NEVER)),
-            Direction::Downstream => !self.line.is_empty() || tail.is_some() || resumes > now,
+            Direction::Downstream => {
+                !self.line.is_empty() || tail.is_some() || resumes > now || self.chain.discards(now)
+            }
         }
     }
 

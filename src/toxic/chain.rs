@@ -180,6 +180,12 @@ impl Chain {
         }
     }
 
+    /// Whether nothing that comes now leaves.
+    #[must_use]
+    pub fn discards(&self, now: Moment) -> bool {
+        self.links.iter().any(|link| link.stage.discards(now))
+    }
+
     /// From when on, and how many bytes at most, to take from the sender.
     #[must_use]
     pub fn appetite(&self) -> (Moment, usize) {

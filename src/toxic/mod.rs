@@ -123,6 +123,11 @@ trait Stage: Send {
         None
     }
 
+    /// Whether it discards what comes then.
+    fn discards(&self, _now: Moment) -> bool {
+        false
+    }
+
     /// For a stage that makes bytes queue: how many of them are worth taking from the sender at a time. The others stay
     /// with the sender, as it would be on a narrow link.
     fn pace(&self) -> Option<usize> {

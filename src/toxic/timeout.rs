@@ -30,6 +30,10 @@ impl Stage for BlackHole {
         let at = schedule::after(self.window, self.timeout.timeout).filter(|_| acts);
         at.map(|at| (at, Ending::Close))
     }
+
+    fn discards(&self, now: Moment) -> bool {
+        self.window.contains(now)
+    }
 }
 
 /// Ends the connection at a moment.
