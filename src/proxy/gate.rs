@@ -197,10 +197,18 @@ impl Passage<'_> {
             Direction::Upstream => source,
             Direction::Downstream => sink,
         };
-        if self.holds_in_vain(now) && self.vigil.is_due(told) {
+        if self.holds_in_vain(now) && self.vigil.is_due(told) && self.has_had_its_say() {
             self.gate.client.look().map_err(Passed::Abandoned)?;
         }
         Ok(())
+    }
+
+    /// Whether giving the client up would take nothing from the upstream that the other direction still has for it.
+    fn has_had_its_say(&self) -> bool {
+        match self.gate.direction {
+            Direction::Upstream => true,
+            Direction::Downstream => self.gate.source.progress.finished.load(Ordering::SeqCst),
+        }
     }
 
     fn read(&mut self) -> Result<(), Passed> {
