@@ -32,6 +32,8 @@ pub struct Arrival {
     pub subject: Subject,
     pub fate: Fate,
     pub toxics: Arc<Toxics>,
+    /// What the route's connections have as their common clock.
+    pub live_since: Instant,
     pub opened_at: Instant,
     pub enrolled: Enrolled,
     /// Dropped last: who holds the other end of the channel knows then that all of this is gone.
@@ -185,8 +187,9 @@ impl Session {
 
     /// By the relay, unless a toxic acts on this direction.
     fn pass(&self, direction: Direction) {
-        let Arrival { subject, toxics, opened_at, .. } = &self.connection.arrival;
-        match toxics.chain(subject.number, subject.client.ip(), direction) {
+        let Arrival { subject, toxics, live_since, opened_at, .. } = &self.connection.arrival;
+        let opened = opened_at.duration_since(*live_since);
+        match toxics.chain(subject.number, subject.client.ip(), opened, direction) {
             None => self.link.pump(direction),
             Some(mut chain) => {
                 let tell = |act: &Act| emit(&Event::Injected(subject, Fault::Toxic(act)));

@@ -40,6 +40,7 @@ pub struct Listener {
     places: Arc<Places>,
     dice: Dice,
     toxics: Arc<Toxics>,
+    live_since: Instant,
     accepted: u64,
     shortage: Option<Shortage>,
 }
@@ -61,7 +62,16 @@ impl Listener {
         notice_silence(&socket)?;
         let dice = Dice::new(seed, &route.name);
         let toxics = Arc::new(Toxics::new(&route.toxics, dice.clone()));
-        Ok(Self { route: Arc::new(route.clone()), socket, places, dice, toxics, accepted: 0, shortage: None })
+        Ok(Self {
+            route: Arc::new(route.clone()),
+            socket,
+            places,
+            dice,
+            toxics,
+            live_since: Instant::now(),
+            accepted: 0,
+            shortage: None,
+        })
     }
 
     pub fn route(&self) -> &Route {
@@ -109,7 +119,15 @@ impl Listener {
         let subject = Subject { route: Arc::clone(&self.route), number: self.accepted, client: addr };
         let enrolled = shared.roster.enrol(Client::new(stream));
         let (fate, toxics) = (self.draw_fate(), Arc::clone(&self.toxics));
-        Ok(Arrival { subject, fate, toxics, opened_at, enrolled, _alive: shared.alive.clone() })
+        Ok(Arrival {
+            subject,
+            fate,
+            toxics,
+            live_since: self.live_since,
+            opened_at,
+            enrolled,
+            _alive: shared.alive.clone(),
+        })
     }
 
     fn draw_fate(&self) -> Fate {

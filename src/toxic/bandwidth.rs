@@ -17,6 +17,8 @@ const STEPS_TAKEN: u64 = 5;
 pub(super) struct Narrow {
     bandwidth: Bandwidth,
     window: Window,
+    /// When the connection was opened, by the clock of those that share the bucket.
+    opened: Moment,
     bucket: Arc<Mutex<Bucket>>,
 }
 
@@ -49,8 +51,8 @@ fn lasting(bytes: u64, rate: u64) -> Duration {
 }
 
 impl Narrow {
-    pub(super) fn new(bandwidth: Bandwidth, window: Window, bucket: Arc<Mutex<Bucket>>) -> Self {
-        Self { bandwidth, window, bucket }
+    pub(super) fn new(bandwidth: Bandwidth, window: Window, opened: Moment, bucket: Arc<Mutex<Bucket>>) -> Self {
+        Self { bandwidth, window, opened, bucket }
     }
 
     /// What leaves together.
@@ -65,7 +67,8 @@ impl Narrow {
             rate => {
                 // Nobody panics while it holds this.
                 let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-                bucket.put(bytes, at, rate, self.bandwidth.burst)
+                let due = bucket.put(bytes, self.opened.saturating_add(at), rate, self.bandwidth.burst);
+                until(due, self.opened)
             }
         };
         due.min(self.window.ends())
@@ -101,6 +104,7 @@ impl Stage for Narrow {
 mod tests {
     use super::*;
     use crate::plan::{Direction, Sharing};
+    use crate::toxic::Chain;
     use crate::toxic::trial::{
         CLIENT, bandwidth, chain, chain_of, chunks, loss, ms, route, send, stream, toxic, within,
     };
@@ -180,12 +184,25 @@ mod tests {
     fn connections_share_a_bucket_in_each_direction() {
         let route = route(&[toxic(0, bandwidth(10, 0, Sharing::Shared))]);
         let last = |connection, direction| {
-            let mut chain = route.chain(connection, CLIENT, direction).expect("it acts");
+            let mut chain = route.chain(connection, CLIENT, ms(0), direction).expect("it acts");
             send(&mut chain, &stream(1000), [(1000, ms(0))]).leaves.last().copied()
         };
         assert_eq!(last(1, Direction::Downstream), Some(ms(100)));
         assert_eq!(last(2, Direction::Downstream), Some(ms(200)));
         assert_eq!(last(3, Direction::Upstream), Some(ms(100)));
+    }
+
+    /// Each counts from its own accept, and the link from none of them.
+    #[test]
+    fn connections_of_any_age_share_a_bucket() {
+        let route = route(&[toxic(0, bandwidth(10, 0, Sharing::Shared))]);
+        let chain =
+            |connection, opened| route.chain(connection, CLIENT, ms(opened), Direction::Downstream).expect("it acts");
+        let last = |chain: &mut Chain, at| send(chain, &stream(1000), [(1000, ms(at))]).leaves.last().copied();
+        let (mut old, mut young) = (chain(1, 0), chain(2, 60_000));
+        assert_eq!(last(&mut young, 0), Some(ms(100)));
+        assert_eq!(last(&mut old, 60_000), Some(ms(60_200)));
+        assert_eq!(last(&mut young, 0), Some(ms(300)));
     }
 
     /// What never comes to a shared link takes none of it from the others.
@@ -195,7 +212,7 @@ mod tests {
         lossy.aim.connections = "1".parse().expect("a connection");
         let route = route(&[lossy, toxic(1, bandwidth(10, 0, Sharing::Shared))]);
         let last = |connection| {
-            let mut chain = route.chain(connection, CLIENT, Direction::Downstream).expect("it acts");
+            let mut chain = route.chain(connection, CLIENT, ms(0), Direction::Downstream).expect("it acts");
             send(&mut chain, &stream(1000), [(1000, ms(0))]).leaves.last().copied()
         };
         assert_eq!((last(1), last(2)), (Some(NEVER), Some(ms(100))));

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use super::Stage;
 use super::bandwidth::{Bucket, Narrow};
 use super::chain::Chain;
 use super::corrupt::Corrupting;
@@ -14,6 +13,7 @@ use super::slicer::Slicing;
 use super::slow_close::SlowlyClosing;
 use super::stall::Stalled;
 use super::timeout::{BlackHole, Ended};
+use super::{Moment, Stage};
 use crate::dice::Dice;
 use crate::plan::{Direction, Effect, Sharing, Stream, Toxic};
 
@@ -44,13 +44,14 @@ impl Toxics {
         Self { dice, doses: toxics.iter().map(dose).collect() }
     }
 
-    /// What the bytes of a connection go through in one direction: none, if every toxic spares them.
+    /// What the bytes of a connection go through in one direction: none, if every toxic spares them. When it was `opened`
+    /// is told by one clock for all of the route's connections, for what they share.
     #[must_use]
-    pub fn chain(&self, connection: u64, client: IpAddr, direction: Direction) -> Option<Chain> {
+    pub fn chain(&self, connection: u64, client: IpAddr, opened: Moment, direction: Direction) -> Option<Chain> {
         let hit = self.doses.iter().filter(|dose| self.hits(&dose.toxic, connection, client));
         let stages: Vec<(Arc<Toxic>, Box<dyn Stage>)> = hit
             .filter(|dose| acts_in(&dose.toxic, direction))
-            .filter_map(|dose| Some((Arc::clone(&dose.toxic), self.stage(dose, connection, direction)?)))
+            .filter_map(|dose| Some((Arc::clone(&dose.toxic), self.stage(dose, connection, opened, direction)?)))
             .collect();
         if stages.is_empty() { None } else { Some(Chain::new(stages, direction)) }
     }
@@ -59,13 +60,13 @@ impl Toxics {
         toxic.aim.takes(connection, client) && self.dice.strikes(connection, &toxic.name, toxic.toxicity)
     }
 
-    fn stage(&self, dose: &Dose, connection: u64, direction: Direction) -> Option<Box<dyn Stage>> {
+    fn stage(&self, dose: &Dose, connection: u64, opened: Moment, direction: Direction) -> Option<Box<dyn Stage>> {
         let Toxic { name, aim, effect, .. } = &*dose.toxic;
         let rng = || self.dice.of_toxic(connection, name, direction);
         Some(match *effect {
             Effect::Latency(latency) => Box::new(Delayed::new(latency, rng())),
             Effect::Bandwidth(bandwidth) => {
-                Box::new(Narrow::new(bandwidth, aim.window, dose.bucket(bandwidth.sharing, direction)))
+                Box::new(Narrow::new(bandwidth, aim.window, opened, dose.bucket(bandwidth.sharing, direction)))
             }
             Effect::PacketLoss(loss) => Box::new(Lossy::new(loss, rng())),
             Effect::Corrupt(corrupt) => Box::new(Corrupting::new(corrupt, rng())),
@@ -119,7 +120,7 @@ mod tests {
         let ways = [Direction::Upstream, Direction::Downstream];
         let all: Vec<_> = (1..=100).flat_map(|connection| ways.map(|direction| (connection, direction))).collect();
         let pass = |&(connection, direction): &(u64, Direction)| -> Outcome {
-            let mut chain = route.chain(connection, CLIENT, direction).expect("it acts");
+            let mut chain = route.chain(connection, CLIENT, ms(0), direction).expect("it acts");
             send(&mut chain, &stream(20_000), [(20_000, ms(0))])
         };
         let by_one: Vec<Outcome> = all.iter().map(pass).collect();
@@ -136,7 +137,7 @@ mod tests {
     #[test]
     fn toxicity_is_the_share_of_connections_for_both_directions_at_once() {
         let route = route(&[Toxic { toxicity: share(0.3), ..toxic(0, steady(5)) }]);
-        let hits = |connection, direction| route.chain(connection, CLIENT, direction).is_some();
+        let hits = |connection, direction| route.chain(connection, CLIENT, ms(0), direction).is_some();
         let hit = (1..=40_000).filter(|&connection| hits(connection, Direction::Upstream)).count();
         assert!(hit.abs_diff(12_000) < 550, "{hit}");
         assert!((1..=1000).all(|it| hits(it, Direction::Upstream) == hits(it, Direction::Downstream)));
@@ -146,7 +147,8 @@ mod tests {
     #[test]
     fn a_seed_strikes_the_same_connections_for_ever() {
         let route = route(&[Toxic { toxicity: share(0.3), ..toxic(0, steady(5)) }]);
-        let hit = (1..=30).filter(|&connection| route.chain(connection, CLIENT, Direction::Downstream).is_some());
+        let hit =
+            (1..=30).filter(|&connection| route.chain(connection, CLIENT, ms(0), Direction::Downstream).is_some());
         assert_eq!(hit.collect::<Vec<u64>>(), [3, 5, 6, 18, 20, 22, 29, 30]);
     }
 
@@ -156,7 +158,7 @@ mod tests {
         let (here, there) = (toxic(0, corrupt(0.1)), toxic(1, corrupt(0.1)));
         let sent = stream(1000);
         let flips = |toxics: &[Toxic]| {
-            let mut chain = route(toxics).chain(1, CLIENT, Direction::Downstream).expect("it acts");
+            let mut chain = route(toxics).chain(1, CLIENT, ms(0), Direction::Downstream).expect("it acts");
             let bytes = send(&mut chain, &sent, [(1000, ms(0))]).bytes;
             bytes.iter().zip(&sent).map(|(one, other)| one ^ other).collect::<Vec<u8>>()
         };
@@ -170,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_all_toxics_spare_has_no_chain() {
-        let spared = |toxic| route(&[toxic]).chain(3, CLIENT, Direction::Upstream).is_none();
+        let spared = |toxic| route(&[toxic]).chain(3, CLIENT, ms(0), Direction::Upstream).is_none();
         let mut elsewhere = toxic(0, steady(5));
         assert!(!spared(elsewhere.clone()));
         elsewhere.aim.clients = vec!["10.0.0.0/8".parse().expect("a network")];

@@ -101,8 +101,8 @@ mod tests {
     fn what_ends_a_connection_does_so_once() {
         for (toxic, both) in [(limit_time(5, Ending::Close), false), (reset_peer(5), false), (timeout(5), true)] {
             let route = route(&[toxic]);
-            assert!(route.chain(1, CLIENT, Direction::Downstream).is_some());
-            assert_eq!(route.chain(1, CLIENT, Direction::Upstream).is_some(), both);
+            assert!(route.chain(1, CLIENT, ms(0), Direction::Downstream).is_some());
+            assert_eq!(route.chain(1, CLIENT, ms(0), Direction::Upstream).is_some(), both);
         }
     }
 

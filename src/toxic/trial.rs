@@ -75,7 +75,7 @@ pub(super) fn stream(length: usize) -> Vec<u8> {
 
 /// The chain of a route's first connection, for a seed of 42.
 pub(super) fn chain(toxics: &[Toxic]) -> Chain {
-    route(toxics).chain(1, CLIENT, Direction::Downstream).expect("a toxic that acts")
+    route(toxics).chain(1, CLIENT, ms(0), Direction::Downstream).expect("a toxic that acts")
 }
 
 /// A chain of toxics that always act.

@@ -79,7 +79,7 @@ proptest! {
         turns in prop::collection::vec(0..50_usize, 200),
     ) {
         let route = route(&toxics);
-        let open = |connection: usize| route.chain(connection as u64, CLIENT, Direction::Downstream).expect("a toxic that acts");
+        let open = |connection: usize| route.chain(connection as u64, CLIENT, ms(0), Direction::Downstream).expect("a toxic that acts");
         let mut chains: Vec<_> = (0..50).map(open).collect();
         let mut together = vec![Outcome::default(); 50];
         let stream = stream(1000);
