@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-use super::client::{Client, LINGER};
+use super::client::Client;
 use super::delay::DelayLine;
 use super::side::Side;
 use super::sock_diag;
@@ -23,8 +23,9 @@ use crate::event::End;
 use crate::plan::{Direction, Ending};
 use crate::toxic::{Act, Chain, Moment, NEVER};
 
-/// Between two looks at whether the peer's kernel has what comes before a reset.
+/// Between two looks at whether the peer's kernel has what comes before a reset, at first and at most.
 const ACKNOWLEDGEMENT: Duration = Duration::from_millis(1);
+const LATE_ACKNOWLEDGEMENT: Duration = Duration::from_millis(100);
 
 /// How a direction came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +164,7 @@ impl Passage<'_> {
             Tail::Eof(at) if at <= now && self.line.is_empty() => Err(Passed::Eof),
             Tail::Ended(at, ending) if at <= now && self.line.is_empty() => {
                 if ending == Ending::Reset {
-                    outwait(self.gate.sink.stream);
+                    outwait(self.gate.sink.stream, self.gate.deadline(self.chain));
                 }
                 Err(Passed::Ended(ending))
             }
@@ -197,7 +198,14 @@ impl Passage<'_> {
             Direction::Upstream => source,
             Direction::Downstream => sink,
         };
-        if self.holds_in_vain(now) && self.vigil.is_due(told) && self.has_had_its_say() {
+        if !self.holds_in_vain(now) {
+            return Ok(());
+        }
+        if self.gate.direction == Direction::Upstream && self.source_hung_up {
+            // Nobody is left to look at: the client has our FIN, and we have its own.
+            return Err(Passed::Abandoned(End::ClientLeft));
+        }
+        if self.vigil.is_due(told) && self.has_had_its_say() {
             self.gate.client.look().map_err(Passed::Abandoned)?;
         }
         Ok(())
@@ -289,15 +297,18 @@ impl Passage<'_> {
     }
 }
 
-/// Waits until the peer's kernel has everything: a reset discards what ours still has to send.
-fn outwait(stream: &TcpStream) {
-    let due = Instant::now() + LINGER;
-    while has_unacknowledged(stream) && Instant::now() < due {
-        thread::sleep(ACKNOWLEDGEMENT);
+/// Waits until the peer's kernel has everything, at most until `due`: a reset discards what ours still has to send. A peer
+/// that reads slowly may take its time, as it may before a FIN; one that is gone has nothing unacknowledged.
+fn outwait(stream: &TcpStream, due: Option<Instant>) {
+    let mut pause = ACKNOWLEDGEMENT;
+    while has_unacknowledged(stream) && due.is_none_or(|due| Instant::now() < due) {
+        thread::sleep(pause);
+        pause = (pause * 2).min(LATE_ACKNOWLEDGEMENT);
     }
 }
 
-fn has_unacknowledged(stream: &TcpStream) -> bool {
+/// Whether the peer's kernel lacks something that was written to `stream`.
+pub fn has_unacknowledged(stream: &TcpStream) -> bool {
     let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else { return false };
     sock_diag::lookup(here, there).is_some_and(|socket| socket.unacknowledged > 0)
 }

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::client::{Client, LINGER};
 use super::discard::discard;
-use super::gate::{Gate, Passed};
+use super::gate::{Gate, Passed, has_unacknowledged};
 use super::relay::{Relay, Stopped};
 use super::side::{Progress, Side};
 use super::wait::wait;
@@ -126,7 +126,8 @@ impl Link {
         }
     }
 
-    /// Ends both sides with a FIN, and waits until they have ended theirs; a side that does not is reset in the end.
+    /// Ends both sides with a FIN, and waits until they have ended theirs; a side that does not is reset in the end. Not
+    /// as long as it is still reading: a reset would discard what passed before the end.
     fn close(&self, source: &Side<'_>) {
         let due = Instant::now() + LINGER;
         let _ = self.closed.set(End::ToxicClosed);
@@ -136,12 +137,8 @@ impl Link {
             let _ = side.shutdown(Shutdown::Write);
         }
         discard(source.stream, Some(due));
-        for side in sides {
-            let mut fds = [PollFd::new(side, PollFlags::empty())];
-            wait(&mut fds, Some(due));
-            if fds[0].revents().is_empty() {
-                return self.abort(End::ToxicClosed);
-            }
+        if !sides.into_iter().all(|side| hangs_up(side, due)) {
+            self.abort(End::ToxicClosed);
         }
     }
 
@@ -176,5 +173,18 @@ impl Link {
             Direction::Upstream => (client, upstream),
             Direction::Downstream => (upstream, client),
         }
+    }
+}
+
+/// Waits until `side` is closed in both directions; returns whether it was before `due`, or soon after our FIN got there.
+fn hangs_up(side: &TcpStream, mut due: Instant) -> bool {
+    loop {
+        let has_all = !has_unacknowledged(side);
+        let mut fds = [PollFd::new(side, PollFlags::empty())];
+        wait(&mut fds, Some(due));
+        if has_all || !fds[0].revents().is_empty() {
+            return !fds[0].revents().is_empty();
+        }
+        due = Instant::now() + LINGER;
     }
 }
