@@ -220,7 +220,7 @@ impl Passage<'_> {
     }
 
     fn read(&mut self) -> Result<(), Passed> {
-        let (_, most) = self.chain.appetite();
+        let (_, most) = self.chain.appetite(self.gate.now());
         let mut buffer = vec![MaybeUninit::uninit(); most];
         match recv(self.gate.source.stream, &mut buffer[..], RecvFlags::DONTWAIT) {
             Ok((_, 0)) if self.gate.source.torn() => return Err(Passed::SourceLost),
@@ -245,7 +245,7 @@ impl Passage<'_> {
 
     /// Whether more is taken from the source.
     fn is_hungry(&self, now: Moment) -> bool {
-        matches!(self.tail, Tail::Open) && self.line.has_room() && self.chain.appetite().0 <= now
+        matches!(self.tail, Tail::Open) && self.line.has_room() && self.chain.appetite(now).0 <= now
     }
 
     fn sink_interest(&self, now: Moment) -> PollFlags {
@@ -267,7 +267,7 @@ impl Passage<'_> {
     /// Whether it would all be for nothing if the client were gone: what is held for it, or what is held back from the
     /// upstream for ever. What the upstream gets later, it gets, as from any client that sends something and leaves.
     fn holds_in_vain(&self, now: Moment) -> bool {
-        let (resumes, _) = self.chain.appetite();
+        let (resumes, _) = self.chain.appetite(now);
         let tail = self.tail_due();
         match self.gate.direction {
             Direction::Upstream => [self.line.next_due(), tail, Some(resumes)].contains(&Some(NEVER)),
@@ -286,7 +286,7 @@ impl Passage<'_> {
 
     /// When to go on at the latest. A moment that no clock comes to is none.
     fn wake_at(&self, now: Moment) -> Option<Instant> {
-        let (resumes, _) = self.chain.appetite();
+        let (resumes, _) = self.chain.appetite(now);
         let resume = Some(resumes).filter(|_| resumes > now && matches!(self.tail, Tail::Open));
         let tail = self.tail_due().filter(|_| self.line.is_empty());
         let next = self.line.next_due().filter(|_| !self.sink_is_full);

@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::chain::{Amount, Ledger, Out, TAKEN_AT_ONCE};
+use super::chain::{Out, TAKEN_AT_ONCE};
+use super::ledger::{Amount, Ledger};
 use super::{Moment, NEVER, Span, Stage, until};
 use crate::plan::{Bandwidth, Window};
 
@@ -95,7 +96,7 @@ impl Stage for Narrow {
     }
 
     fn pace(&self) -> Option<usize> {
-        let taken = self.step() as u64 * STEPS_TAKEN;
+        let taken = (self.step() as u64 * STEPS_TAKEN).max(self.bandwidth.burst.into());
         Some(usize::try_from(taken).unwrap_or(TAKEN_AT_ONCE).min(TAKEN_AT_ONCE))
     }
 }
@@ -103,7 +104,7 @@ impl Stage for Narrow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Direction, Sharing};
+    use crate::plan::{Direction, Sharing, Toxic};
     use crate::toxic::Chain;
     use crate::toxic::trial::{
         CLIENT, bandwidth, chain, chain_of, chunks, loss, ms, route, send, stream, toxic, within,
@@ -166,7 +167,7 @@ mod tests {
         let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
         assert_eq!(outcome.leaves, [NEVER; 9]);
         assert_eq!(outcome.acts[0], ("bandwidth_0".to_owned(), 1, 0, Amount::Delay(NEVER)));
-        assert_eq!((chain.finish(ms(9)), chain.appetite().0), (NEVER, NEVER));
+        assert_eq!((chain.finish(ms(9)), chain.appetite(ms(0)).0), (NEVER, NEVER));
         assert_eq!(chain_of([bandwidth(0, 100, Sharing::Own)]).finish(ms(9)), NEVER);
     }
 
@@ -176,7 +177,7 @@ mod tests {
             let mut chain = chain(&[within(0..100, toxic(0, bandwidth(rate, 0, Sharing::Own)))]);
             let outcome = send(&mut chain, &stream(1001), [(1000, ms(0)), (1, ms(100))]);
             assert_eq!(outcome.leaves[999..], [ms(100), ms(100)]);
-            assert!(chain.appetite().0 <= ms(100));
+            assert!(chain.appetite(ms(0)).0 <= ms(100));
         }
     }
 
@@ -226,11 +227,22 @@ mod tests {
             let mut chain = chain_of([bandwidth(rate, 0, Sharing::Own)]);
             let mut last = ms(0);
             for _ in 0..500 {
-                let (now, most) = chain.appetite();
+                let (now, most) = chain.appetite(ms(0));
                 assert!(now == ms(0) || now < last, "{rate}: dry at {now:?}, {last:?}");
                 last = chain.pass(now, &mut vec![0; most]).last().expect("a span").at;
                 assert!(until(last, now) <= ms(75), "{rate}: {now:?} {last:?}");
             }
         }
+    }
+
+    /// What may pass at once is taken at once, and so is everything while the toxic does not act.
+    #[test]
+    fn a_burst_and_a_wide_link_are_not_taken_in_crumbs() {
+        let taken = |toxic: Toxic, now| chain(&[toxic]).appetite(now).1;
+        assert_eq!(taken(toxic(0, bandwidth(1, 0, Sharing::Own)), ms(0)), 25);
+        assert_eq!(taken(toxic(0, bandwidth(1, 5000, Sharing::Own)), ms(0)), 5000);
+        let late = within(100..200, toxic(0, bandwidth(1, 0, Sharing::Own)));
+        assert_eq!(taken(late.clone(), ms(99)), TAKEN_AT_ONCE);
+        assert_eq!(taken(late, ms(100)), 25);
     }
 }

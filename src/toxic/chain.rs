@@ -1,8 +1,9 @@
-//! The toxics of one direction of one connection, in their order, and what they have done so far.
+//! The toxics of one direction of one connection, in their order.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ledger::{Act, Amount, Ledger, Tally};
 use super::{Edge, Moment, NEVER, Span, Stage, until};
 use crate::plan::{Direction, Ending, Toxic};
 
@@ -30,69 +31,6 @@ struct Link {
     /// When the last of them went on: none overtakes it.
     last: Moment,
     ledger: Ledger,
-}
-
-/// What a toxic has done in one direction of a connection.
-pub(super) struct Ledger {
-    toxic: Arc<Toxic>,
-    direction: Direction,
-    times: u64,
-    untold: Vec<Act>,
-}
-
-impl Ledger {
-    /// Writes down what was done. Told are the 1st, 2nd, 4th, 8th, … time: a fault that repeats must not flood the log,
-    /// and the same ones are to be told in every run.
-    pub(super) fn tell(&mut self, offset: u64, amount: Amount) {
-        self.times += 1;
-        if self.times.is_power_of_two() {
-            self.untold.push(self.act(offset, amount));
-        }
-    }
-
-    /// The same for what happens once and ends the connection: that is always told.
-    fn tell_the_end(&mut self, offset: u64, amount: Amount) {
-        self.times += 1;
-        self.untold.push(self.act(offset, amount));
-    }
-
-    fn act(&self, offset: u64, amount: Amount) -> Act {
-        let Self { toxic, direction, times, .. } = self;
-        Act { toxic: Arc::clone(toxic), direction: *direction, offset, amount, times: *times }
-    }
-}
-
-/// Something that a toxic did: one fault, with where and how much.
-#[derive(Clone, Debug)]
-pub struct Act {
-    /// Whose it is.
-    pub toxic: Arc<Toxic>,
-    /// Where.
-    pub direction: Direction,
-    /// The first byte that it acted on, counted from 0 in the stream as it came to the toxic.
-    pub offset: u64,
-    /// How much.
-    pub amount: Amount,
-    /// The how manieth of this toxic on this connection and direction.
-    pub times: u64,
-}
-
-/// How much of a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Amount {
-    /// So much later; `NEVER` is for ever.
-    Delay(Duration),
-    /// So many bytes.
-    Bytes(u64),
-}
-
-/// How often a toxic acted on a connection, in one direction.
-#[derive(Clone, Debug)]
-pub struct Tally {
-    /// Whose it is.
-    pub toxic: Arc<Toxic>,
-    /// So often.
-    pub times: u64,
 }
 
 /// Where a stage puts what it lets go, and says what it did.
@@ -127,8 +65,7 @@ impl Out<'_> {
 impl Chain {
     /// A chain of these, in this order.
     pub(super) fn new(stages: Vec<(Arc<Toxic>, Box<dyn Stage>)>, direction: Direction) -> Self {
-        let ledger = |toxic| Ledger { toxic, direction, times: 0, untold: Vec::new() };
-        let link = |(toxic, stage)| Link { stage, offset: 0, last: Moment::ZERO, ledger: ledger(toxic) };
+        let link = |(toxic, stage)| Link { stage, offset: 0, last: Moment::ZERO, ledger: Ledger::of(toxic, direction) };
         Self { links: stages.into_iter().map(link).collect(), resumes: Moment::ZERO, ended: None, spans: Vec::new() }
     }
 
@@ -188,21 +125,20 @@ impl Chain {
 
     /// From when on, and how many bytes at most, to take from the sender.
     #[must_use]
-    pub fn appetite(&self) -> (Moment, usize) {
-        let paces = self.links.iter().filter_map(|link| link.stage.pace());
+    pub fn appetite(&self, now: Moment) -> (Moment, usize) {
+        let paces = self.links.iter().filter(|link| link.acts(now)).filter_map(|link| link.stage.pace());
         (self.resumes, paces.min().unwrap_or(TAKEN_AT_ONCE))
     }
 
     /// What is worth telling since the last call.
     pub fn acts(&mut self) -> impl Iterator<Item = Act> {
-        self.links.iter_mut().flat_map(|link| link.ledger.untold.drain(..))
+        self.links.iter_mut().flat_map(|link| link.ledger.untold())
     }
 
     /// What each toxic that acted came to.
     #[must_use]
     pub fn tallies(&self) -> Vec<Tally> {
-        let ledgers = self.links.iter().map(|link| &link.ledger).filter(|ledger| ledger.times > 0);
-        ledgers.map(|ledger| Tally { toxic: Arc::clone(&ledger.toxic), times: ledger.times }).collect()
+        self.links.iter().filter_map(|link| link.ledger.tally()).collect()
     }
 }
 
@@ -237,6 +173,6 @@ impl Link {
     }
 
     fn acts(&self, at: Moment) -> bool {
-        self.ledger.toxic.aim.window.contains(at)
+        self.ledger.toxic().aim.window.contains(at)
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::chain::{Amount, Out};
+use super::chain::Out;
+use super::ledger::Amount;
 use super::segment::{self, Segments};
 use super::{Span, Stage};
 use crate::plan::{Distribution, Latency};

@@ -1,6 +1,7 @@
 //! `limit_data`: exactly so many bytes pass, then the connection ends.
 
-use super::chain::{Amount, Out};
+use super::chain::Out;
+use super::ledger::Amount;
 use super::{Span, Stage};
 use crate::plan::LimitData;
 

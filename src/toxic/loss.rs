@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::chain::{Amount, Out};
+use super::chain::Out;
+use super::ledger::Amount;
 use super::segment::{self, Segments};
 use super::{Moment, NEVER, Span, Stage};
 use crate::plan::PacketLoss;

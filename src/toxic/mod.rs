@@ -30,10 +30,10 @@ mod bandwidth;
 mod chain;
 mod corrupt;
 mod latency;
+mod ledger;
 mod limit_data;
 mod live;
 mod loss;
-mod schedule;
 mod segment;
 mod slicer;
 mod slow_close;
@@ -48,11 +48,13 @@ mod trial;
 use std::ops::Range;
 use std::time::Duration;
 
-pub use chain::{Act, Amount, Chain, TAKEN_AT_ONCE, Tally};
+pub use chain::{Chain, TAKEN_AT_ONCE};
+pub use ledger::{Act, Amount, Tally};
 pub use live::Toxics;
 
 use crate::plan::Ending;
-use chain::{Ledger, Out};
+use chain::Out;
+use ledger::Ledger;
 
 /// A time, counted from the accept of the connection.
 pub type Moment = Duration;

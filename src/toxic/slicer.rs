@@ -2,7 +2,8 @@
 
 use fastrand::Rng;
 
-use super::chain::{Amount, Out};
+use super::chain::Out;
+use super::ledger::Amount;
 use super::{Edge, Moment, Span, Stage};
 use crate::plan::Slicer;
 

@@ -1,6 +1,6 @@
 //! `slow_close`: the end of the stream comes later.
 
-use super::chain::{Amount, Ledger};
+use super::ledger::{Amount, Ledger};
 use super::{Moment, Stage};
 use crate::plan::SlowClose;
 

@@ -1,7 +1,8 @@
 //! `stall`: a partition that heals. Everything is held, and none of it lost.
 
-use super::chain::{Amount, Ledger, Out, TAKEN_AT_ONCE};
-use super::{Moment, Span, Stage, schedule, until};
+use super::chain::{Out, TAKEN_AT_ONCE};
+use super::ledger::{Amount, Ledger};
+use super::{Moment, Span, Stage, until};
 use crate::plan::{Millis, Stall, Window};
 
 pub(super) struct Stalled {
@@ -11,7 +12,7 @@ pub(super) struct Stalled {
 impl Stalled {
     pub(super) fn new(stall: Stall, window: Window) -> Self {
         let for_ever = stall.duration == Millis::default();
-        let heals = schedule::after(window, stall.duration).filter(|_| !for_ever);
+        let heals = window.moment(stall.duration).filter(|_| !for_ever);
         Self { heals: heals.unwrap_or(window.ends()) }
     }
 }
@@ -74,15 +75,15 @@ mod tests {
         let mut chain = chain(&[stall(0)]);
         let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
         assert_eq!(outcome.acts, [("stall_0".to_owned(), 1, 0, Amount::Delay(NEVER))]);
-        assert_eq!(chain.appetite(), (NEVER, TAKEN_AT_ONCE));
+        assert_eq!(chain.appetite(ms(0)), (NEVER, TAKEN_AT_ONCE));
     }
 
     /// Once it holds something the rest stays with the sender, until a little before it heals.
     #[test]
     fn the_sender_waits_until_just_before_it_heals() {
         let mut chain = chain(&[stall(1000)]);
-        assert_eq!(chain.appetite(), (ms(0), TAKEN_AT_ONCE));
+        assert_eq!(chain.appetite(ms(0)), (ms(0), TAKEN_AT_ONCE));
         send(&mut chain, &stream(9), [(9, ms(5))]);
-        assert_eq!(chain.appetite(), (ms(950), TAKEN_AT_ONCE));
+        assert_eq!(chain.appetite(ms(0)), (ms(950), TAKEN_AT_ONCE));
     }
 }

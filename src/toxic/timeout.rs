@@ -1,8 +1,9 @@
 //! `timeout`: a black hole. Everything is discarded, the end of the stream too, until the connection is closed or the
 //! toxic acts no more. And the toxics that only end the connection after a time: `limit_time` and `reset_peer`.
 
-use super::chain::{Amount, Ledger, Out};
-use super::{Moment, Span, Stage, schedule};
+use super::chain::Out;
+use super::ledger::{Amount, Ledger};
+use super::{Moment, Span, Stage};
 use crate::plan::{Ending, LimitTime, Millis, ResetPeer, TimeoutToxic, Window};
 
 pub(super) struct BlackHole {
@@ -27,7 +28,7 @@ impl Stage for BlackHole {
 
     fn deadline(&self) -> Option<(Moment, Ending)> {
         let acts = self.timeout.timeout != Millis::default();
-        let at = schedule::after(self.window, self.timeout.timeout).filter(|_| acts);
+        let at = self.window.moment(self.timeout.timeout).filter(|_| acts);
         at.map(|at| (at, Ending::Close))
     }
 
@@ -41,11 +42,11 @@ pub(super) struct Ended(Option<(Moment, Ending)>);
 
 impl Ended {
     pub(super) fn by_limit(limit: LimitTime, window: Window) -> Self {
-        Self(schedule::after(window, limit.time).map(|at| (at, limit.ending)))
+        Self(window.moment(limit.time).map(|at| (at, limit.ending)))
     }
 
     pub(super) fn by_reset(reset: ResetPeer, window: Window) -> Self {
-        Self(schedule::after(window, reset.timeout).map(|at| (at, Ending::Reset)))
+        Self(window.moment(reset.timeout).map(|at| (at, Ending::Reset)))
     }
 }
 

@@ -142,6 +142,12 @@ impl Window {
         self.lasts.map_or(Duration::MAX, |lasts| self.begins() + lasts.duration())
     }
 
+    /// So long after it has begun, if it is not over by then.
+    #[must_use]
+    pub fn moment(self, after: Millis) -> Option<Duration> {
+        Some(self.begins() + after.duration()).filter(|&moment| self.contains(moment))
+    }
+
     /// Whether `moment` is in it.
     #[must_use]
     pub fn contains(self, moment: Duration) -> bool {
