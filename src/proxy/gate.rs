@@ -6,7 +6,6 @@
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -302,7 +301,11 @@ impl Passage<'_> {
 fn outwait(stream: &TcpStream, due: Option<Instant>) {
     let mut pause = ACKNOWLEDGEMENT;
     while has_unacknowledged(stream) && due.is_none_or(|due| Instant::now() < due) {
-        thread::sleep(pause);
+        let mut fds = [PollFd::new(stream, PollFlags::empty())];
+        wait(&mut fds, Some(Instant::now() + pause));
+        if !fds[0].revents().is_empty() {
+            return;
+        }
         pause = (pause * 2).min(LATE_ACKNOWLEDGEMENT);
     }
 }

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::chain::Out;
+use super::chain::{Out, TAKEN_AT_ONCE};
 use super::ledger::Amount;
 use super::{Edge, Moment, Span, Stage};
 use crate::plan::Slicer;
@@ -41,6 +41,11 @@ impl Stage for Slicing {
             }
             out.pass(part);
         }
+    }
+
+    /// Pauses make a queue, and what waits in it for long is better off with the sender.
+    fn pace(&self) -> Option<usize> {
+        (!self.slicer.delay.duration().is_zero()).then_some(TAKEN_AT_ONCE)
     }
 }
 
