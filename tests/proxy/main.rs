@@ -10,3 +10,4 @@ mod faults;
 mod forwarding;
 mod limits;
 mod log;
+mod toxics;

@@ -1,0 +1,173 @@
+//! Which connections toxics act on, and when: by number, by client, by time, by toxicity. Whoever is spared notices
+//! nothing.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::time::Instant;
+
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+
+use super::{End, HOUR, Run, STREAMS, aimed, all_of, assert_on_time, exactly, millis, route, run, start};
+use crate::harness::{PATIENCE, echoes, impatient, serve_echo};
+
+/// Which of the connections 1 to `count` meet a toxic that corrupts every byte.
+fn corrupted(stream: &str, keys: &str, seed: u64, count: usize) -> Vec<usize> {
+    let corrupt = aimed("corrupt", stream, r#""rate": 1"#, keys);
+    let run = start(route(&[corrupt]).args(["--seed", &seed.to_string()]));
+    (1..=count).filter(|_| is_corrupted(&run, stream)).collect()
+}
+
+fn is_corrupted(run: &Run, stream: &str) -> bool {
+    let (mut from, to) = run.ends(stream);
+    from.write_all(&[0; 100]).unwrap();
+    let came = exactly(&to, 100);
+    let changed = came.iter().filter(|byte| **byte != 0).count();
+    assert!(changed == 0 || changed == 100, "{changed}");
+    changed > 0
+}
+
+#[test]
+fn connections_are_counted_from_1() {
+    for stream in STREAMS {
+        for (connections, hit) in
+            [("2", vec![2]), ("*/2", vec![2, 4, 6]), ("1-2,5", vec![1, 2, 5]), ("3-", vec![3, 4, 5, 6])]
+        {
+            let keys = format!(r#", "connections": "{connections}""#);
+            assert_eq!(corrupted(stream, &keys, 7, 6), hit, "{connections}");
+        }
+    }
+}
+
+/// 64 at 0.5 have a mean of 32 and a standard deviation of 4; six of those are 24, and the seeds never change.
+#[test]
+fn toxicity_hits_the_same_connections_in_every_run() {
+    for stream in STREAMS {
+        let hit = |seed| corrupted(stream, r#", "toxicity": 0.5"#, seed, 64);
+        let first = hit(7);
+        assert!(first.len().abs_diff(32) < 24, "{first:?}");
+        assert_eq!(hit(7), first);
+        assert_ne!(hit(8), first);
+    }
+}
+
+#[test]
+fn toxicity_is_drawn_once_for_both_directions() {
+    let run = run(&[aimed("corrupt", "both", r#""rate": 1"#, r#", "toxicity": 0.5"#)]);
+    let hits = (0..64).filter(|_| {
+        let (mut client, mut server) = run.pair();
+        client.write_all(&[0]).unwrap();
+        server.write_all(&[0]).unwrap();
+        let (up, down) = (exactly(&server, 1), exactly(&client, 1));
+        assert_eq!(up == [0], down == [0]);
+        up != [0]
+    });
+    assert!((1..64).contains(&hits.count()));
+}
+
+#[test]
+fn other_connections_of_the_route_live_on() {
+    let run = run(&[aimed("reset_peer", "both", r#""timeout": 0"#, r#", "connections": "2""#)]);
+    serve_echo(run.upstream.try_clone().unwrap());
+    let first = run.proxy.connect();
+    assert!(echoes(&first, b"before"));
+    let second = run.proxy.connect();
+    assert_eq!(all_of(&second), (Vec::new(), End::Reset));
+    assert!(echoes(&first, b"after") && echoes(&run.proxy.connect(), b"the third"));
+    run.proxy.logged(&["connection closed", "conn=2 "]);
+    assert_eq!(run.proxy.lines(&["fault injected"]).len(), 1);
+}
+
+/// A connection to the proxy from an address of this machine's choice.
+fn connect_from(client: [u8; 4], proxy: SocketAddr) -> TcpStream {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::from(client), 0)).unwrap();
+    connect(&socket, &proxy).unwrap();
+    impatient(socket.into())
+}
+
+#[test]
+fn clients_are_told_apart_by_their_addresses() {
+    let clients = r#", "clients": ["127.0.0.2", "127.0.4.0/23"]"#;
+    let run = run(&[aimed("corrupt", "downstream", r#""rate": 1"#, clients)]);
+    let hit = |client: [u8; 4]| {
+        let client = connect_from(client, run.proxy.addr(8180));
+        crate::harness::accept(&run.upstream).write_all(&[0]).unwrap();
+        exactly(&client, 1) != [0]
+    };
+    assert!([[127, 0, 0, 2], [127, 0, 4, 0], [127, 0, 5, 255]].into_iter().all(hit));
+    assert!(![[127, 0, 0, 1], [127, 0, 0, 3], [127, 0, 3, 255], [127, 0, 6, 0]].into_iter().any(hit));
+}
+
+/// Until its time everything passes; then ten bytes and the end.
+#[test]
+fn a_toxic_begins_to_act_at_its_time() {
+    for stream in STREAMS {
+        let run = run(&[aimed("limit_data", stream, r#""bytes": 10"#, r#", "after": 400"#)]);
+        let began = Instant::now();
+        let (mut from, mut to) = run.ends(stream);
+        let mut passed = 0;
+        while from.write_all(b"x").is_ok() && to.read(&mut [0]).unwrap() == 1 {
+            passed += 1;
+        }
+        assert_on_time(began, millis(400));
+        assert!(passed > 10, "{passed}");
+    }
+}
+
+#[test]
+fn what_acts_later_is_counted_from_then() {
+    for stream in STREAMS {
+        let run = run(&[aimed("reset_peer", stream, r#""timeout": 200"#, r#", "after": 300"#)]);
+        let (began, pair) = (Instant::now(), run.pair());
+        assert_eq!(all_of(&pair.0), (Vec::new(), End::Reset));
+        assert_on_time(began, millis(500));
+    }
+}
+
+/// The first byte that comes through was not sent before the toxic had done; nothing behind it is missing.
+#[test]
+fn a_toxic_ceases_to_act_at_its_time() {
+    for stream in STREAMS {
+        let run = run(&[aimed("timeout", stream, "", r#", "for": 400"#)]);
+        let began = Instant::now();
+        let (mut from, mut to) = run.ends(stream);
+        to.set_read_timeout(Some(millis(10))).unwrap();
+        let mut sent = BTreeMap::new();
+        let mut first = [0];
+        let came = (0..=u8::MAX).find(|number| {
+            sent.insert(*number, Instant::now());
+            from.write_all(&[*number]).unwrap();
+            to.read(&mut first).is_ok()
+        });
+        assert!(sent[&first[0]] - began >= millis(390), "byte {} came", first[0]);
+        to.set_read_timeout(Some(PATIENCE)).unwrap();
+        let behind: Vec<u8> = (first[0] + 1..=came.unwrap()).collect();
+        assert_eq!(exactly(&to, behind.len()), behind);
+    }
+}
+
+#[test]
+fn what_is_held_is_let_go_when_a_stall_ceases() {
+    for stream in STREAMS {
+        let run = run(&[aimed("stall", stream, "", r#", "for": 400"#)]);
+        let began = Instant::now();
+        let (mut from, to) = run.ends(stream);
+        from.write_all(b"patience").unwrap();
+        assert_eq!(exactly(&to, 8), b"patience");
+        assert_on_time(began, millis(400));
+    }
+}
+
+/// An hour's delay that begins in an hour, and one that has ceased.
+#[test]
+fn outside_of_its_time_a_toxic_does_nothing() {
+    for stream in STREAMS {
+        let delay = format!(r#""latency": {HOUR}"#);
+        let run = run(&[aimed("latency", stream, &delay, &format!(r#", "after": {HOUR}"#))]);
+        let (mut from, to) = run.ends(stream);
+        from.write_all(b"now").unwrap();
+        assert_eq!(exactly(&to, 3), b"now");
+        assert!(run.proxy.lines(&["fault injected"]).is_empty());
+    }
+}

@@ -1,0 +1,203 @@
+//! Toxics that let bytes come later and lose none: latency, bandwidth, packet loss, stall.
+//!
+//! A test's clock starts before it sends, so that what it measures may only be longer than what was asked for.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::{End, HOUR, LATE, STREAMS, assert_on_time, exactly, is_silent, millis, noise, pass, run, start, toxic};
+use crate::harness::one_route;
+
+fn latency(stream: &str, millis: &str) -> String {
+    toxic("latency", stream, &format!(r#""latency": {millis}"#))
+}
+
+/// How long a byte takes.
+fn way_of_a_byte((from, to): &(TcpStream, TcpStream)) -> Instant {
+    let (began, mut from) = (Instant::now(), from);
+    from.write_all(b"x").unwrap();
+    exactly(to, 1);
+    began
+}
+
+#[test]
+fn latency_delays_its_direction_and_no_other() {
+    for (stream, other) in [("upstream", "downstream"), ("downstream", "upstream")] {
+        let there = run(&[latency(stream, "300")]);
+        assert_on_time(way_of_a_byte(&there.ends(stream)), millis(300));
+        let back = run(&[latency(stream, HOUR)]);
+        way_of_a_byte(&back.ends(other));
+    }
+}
+
+#[test]
+fn latency_in_both_directions_is_met_twice() {
+    let run = run(&[latency("both", "200")]);
+    let (mut client, mut server) = run.pair();
+    let began = Instant::now();
+    client.write_all(b"ask").unwrap();
+    server.write_all(&exactly(&server, 3)).unwrap();
+    exactly(&client, 3);
+    assert_on_time(began, millis(400));
+}
+
+#[test]
+fn two_latencies_add_up() {
+    for stream in STREAMS {
+        let first = latency(stream, "150");
+        let second = first.replace(r#""type""#, r#""name": "the other", "type""#).replace("150", "250");
+        let run = run(&[first, second]);
+        assert_on_time(way_of_a_byte(&run.ends(stream)), millis(400));
+    }
+}
+
+/// No chunk is larger than 64 KiB: one after the other, the 128 and more of them would take 25 s.
+#[test]
+fn delays_overlap_and_keep_the_order() {
+    for stream in STREAMS {
+        let run = run(&[toxic("latency", stream, r#""latency": 200, "jitter": 200"#)]);
+        let (ends, bytes) = (run.ends(stream), noise(8 << 20));
+        let began = Instant::now();
+        assert!(pass(&ends, &bytes, 65_536) == (bytes, End::Fin));
+        assert!(began.elapsed() < millis(400) + LATE);
+    }
+}
+
+/// Each byte for itself, also those that come while others are held.
+#[test]
+fn no_byte_of_many_is_early() {
+    const LATENCY: Duration = Duration::from_millis(150);
+    for stream in STREAMS {
+        let run = run(&[latency(stream, "150")]);
+        let (from, mut to) = run.ends(stream);
+        let (sent, came) = std::thread::scope(|scope| {
+            let sender = scope.spawn(|| {
+                let send = |_| (Instant::now(), (&from).write_all(b"x").unwrap()).0;
+                (0..1000).map(send).collect::<Vec<_>>()
+            });
+            let came: Vec<_> = (0..1000).map(|_| (to.read_exact(&mut [0]).unwrap(), Instant::now()).1).collect();
+            (sender.join().unwrap(), came)
+        });
+        assert!(sent.iter().zip(came).all(|(sent, came)| came - *sent >= LATENCY));
+    }
+}
+
+/// The last byte leaves when all have had their time. Were a rate of kilobits meant, it would take eight times as long.
+#[test]
+fn bandwidth_is_kept() {
+    for stream in STREAMS {
+        let run = run(&[toxic("bandwidth", stream, r#""rate": 100"#)]);
+        let (ends, bytes) = (run.ends(stream), noise(150_000));
+        let began = Instant::now();
+        assert!(pass(&ends, &bytes, 65_536) == (bytes, End::Fin));
+        assert_on_time(began, millis(1500));
+    }
+}
+
+#[test]
+fn a_burst_goes_ahead_of_the_rate() {
+    let run = run(&[toxic("bandwidth", "downstream", r#""rate": 1, "burst": 100000"#)]);
+    let bytes = noise(100_000);
+    // At the rate alone it would take 100 s.
+    assert!(pass(&run.ends("downstream"), &bytes, 65_536) == (bytes, End::Fin));
+}
+
+/// A half of the bytes goes through each; alone, it would be through in half of the time.
+#[test]
+fn a_shared_bandwidth_is_one_for_all_connections() {
+    for stream in STREAMS {
+        let run = run(&[toxic("bandwidth", stream, r#""rate": 100, "shared": true"#)]);
+        let (pairs, bytes) = ([run.ends(stream), run.ends(stream)], noise(75_000));
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            for pair in &pairs {
+                scope.spawn(|| assert!(pass(pair, &bytes, 65_536).0 == bytes));
+            }
+        });
+        assert_on_time(began, millis(1500));
+    }
+}
+
+#[test]
+fn a_bandwidth_of_0_lets_nothing_pass_and_no_end() {
+    for stream in STREAMS {
+        let run = run(&[toxic("bandwidth", stream, r#""rate": 0"#)]);
+        let (mut from, to) = run.ends(stream);
+        from.write_all(b"x").unwrap();
+        from.shutdown(Shutdown::Write).unwrap();
+        assert!(is_silent(&to));
+    }
+}
+
+/// Of 100 segments ten are lost, give or take three, and the seed never changes.
+#[test]
+fn lost_segments_come_late_and_whole() {
+    for stream in STREAMS {
+        let run = run(&[toxic("packet_loss", stream, r#""loss_rate": 0.1, "retransmit": 100"#)]);
+        let (ends, bytes) = (run.ends(stream), noise(144_800));
+        let began = Instant::now();
+        assert!(pass(&ends, &bytes, 1448) == (bytes, End::Fin));
+        assert!(began.elapsed() >= millis(100));
+        run.proxy.logged(&["fault injected", "fault=packet_loss", "times=4"]);
+    }
+}
+
+#[test]
+fn what_is_always_lost_never_comes() {
+    for stream in STREAMS {
+        let run = run(&[toxic("packet_loss", stream, r#""loss_rate": 1"#)]);
+        let (mut from, to) = run.ends(stream);
+        from.write_all(b"x").unwrap();
+        assert!(is_silent(&to));
+    }
+}
+
+/// The stall begins when the connection is opened, which is after the client has begun to connect.
+#[test]
+fn a_stall_holds_everything_and_then_heals() {
+    for stream in STREAMS {
+        let run = run(&[toxic("stall", stream, r#""duration": 600"#)]);
+        let began = Instant::now();
+        let ends = run.ends(stream);
+        let bytes = noise(4 << 20);
+        assert!(pass(&ends, &bytes, 65_536) == (bytes, End::Fin));
+        assert_on_time(began, millis(600));
+
+        let healed = run.ends(stream);
+        assert_on_time(way_of_a_byte(&healed), Duration::ZERO);
+        let others = way_of_a_byte(&healed);
+        assert_on_time(others, Duration::ZERO);
+    }
+}
+
+#[test]
+fn a_stall_of_0_does_not_heal() {
+    for stream in STREAMS {
+        let run = run(&[toxic("stall", stream, "")]);
+        let (mut from, to) = run.ends(stream);
+        from.write_all(b"x").unwrap();
+        from.shutdown(Shutdown::Write).unwrap();
+        assert!(is_silent(&to));
+    }
+}
+
+/// 3g is 150 ms ± 50 ms in each direction, 96 KB/s up and 200 KB/s down: a byte and back takes at least 200 ms, 100 KB
+/// at least 500 ms and the way of 100 ms. A lost segment comes 500 ms late, and again as much where that is lost too.
+#[test]
+fn a_profile_is_the_network_that_it_is_called_after() {
+    let run = start(one_route(r#""profile": "3g""#).args(["--seed", "7"]));
+    let (mut client, mut server) = run.pair();
+    let began = Instant::now();
+    client.write_all(b"x").unwrap();
+    server.write_all(&exactly(&server, 1)).unwrap();
+    exactly(&client, 1);
+    assert_on_time(began, millis(200));
+
+    let began = Instant::now();
+    let bytes = noise(100_000);
+    assert!(pass(&(server, client), &bytes, 65_536) == (bytes, End::Fin));
+    assert_on_time(began, millis(600));
+    run.proxy.logged(&["fault injected", "toxic=3g_latency", "stream=upstream"]);
+    run.proxy.logged(&["fault injected", "toxic=3g_bandwidth_downstream"]);
+}

@@ -1,0 +1,175 @@
+//! Toxics that end a connection, or delay its end: `limit_time`, `timeout`, `slow_close`, `reset_peer`; and the one that
+//! does nothing. What ends by its bytes is `limits`.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::time::Instant;
+
+use super::{End, HOUR, Run, STREAMS, all_of, assert_on_time, exactly, is_silent, millis, run, toxic};
+use crate::harness::{echoes, serve_echo};
+
+/// Has a byte echoed on a new connection again and again until that is reset, some time after it lived.
+fn is_reset_alive(run: &Run) {
+    let mut client = run.proxy.connect();
+    let mut echo = || client.write_all(b"x").and_then(|()| client.read_exact(&mut [0]));
+    echo().unwrap();
+    let error = (0..u64::MAX).find_map(|_| echo().err()).unwrap();
+    // What meets the reset may be a write, and a later one then finds a broken pipe; an end would be an unexpected EOF.
+    assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
+    run.proxy.logged(&["connection closed", "why=\"reset by a toxic\""]);
+}
+
+/// Starts a route with these toxics to a server that echoes.
+fn echoing(toxics: &[String]) -> Run {
+    let run = run(toxics);
+    serve_echo(run.upstream.try_clone().unwrap());
+    run
+}
+
+#[test]
+fn a_limit_of_time_ends_a_connection_that_was_healthy() {
+    for stream in ["upstream", "downstream", "both"] {
+        let run = run(&[toxic("limit_time", stream, r#""time": 400"#)]);
+        let began = Instant::now();
+        let (mut client, mut server) = run.pair();
+        client.write_all(b"healthy").unwrap();
+        server.write_all(&exactly(&server, 7)).unwrap();
+        exactly(&client, 7);
+        assert_eq!(all_of(&client), (Vec::new(), End::Fin));
+        assert_on_time(began, millis(400));
+        assert_eq!(all_of(&server), (Vec::new(), End::Fin));
+        drop((client, server));
+        run.proxy.logged(&["connection closed", "bytes_up=7 bytes_down=7", "why=\"closed by a toxic\""]);
+    }
+}
+
+#[test]
+fn a_limit_of_time_may_reset_live_connections() {
+    for stream in STREAMS {
+        let run = echoing(&[toxic("limit_time", stream, r#""time": 400, "reset": true"#)]);
+        let began = Instant::now();
+        is_reset_alive(&run);
+        assert_on_time(began, millis(400));
+    }
+}
+
+/// Both sides see an end, and no byte of what was sent.
+#[test]
+fn a_timeout_is_silence_and_then_an_end() {
+    for stream in STREAMS {
+        let run = run(&[toxic("timeout", stream, r#""timeout": 800"#)]);
+        let began = Instant::now();
+        let (mut from, to) = run.ends(stream);
+        from.write_all(b"into the void").unwrap();
+        assert_eq!(all_of(&to), (Vec::new(), End::Fin));
+        assert_on_time(began, millis(800));
+        assert_eq!(all_of(&from), (Vec::new(), End::Fin));
+        drop((from, to));
+        run.proxy.logged(&["connection closed", "bytes_up=0 bytes_down=0", "why=\"closed by a toxic\""]);
+    }
+}
+
+#[test]
+fn a_timeout_of_0_takes_everything_and_never_ends() {
+    for stream in STREAMS {
+        let run = run(&[toxic("timeout", stream, r#""timeout": 0"#)]);
+        let (mut from, mut to) = run.ends(stream);
+        // More than the kernels would hold, were it not taken.
+        from.write_all(&vec![1; 64 << 20]).unwrap();
+        from.shutdown(Shutdown::Write).unwrap();
+        assert!(is_silent(&to));
+        to.write_all(b"the other way").unwrap();
+        exactly(&from, 13);
+    }
+}
+
+#[test]
+fn a_slow_close_delays_the_end_and_no_data() {
+    for stream in STREAMS {
+        let slowest = run(&[toxic("slow_close", stream, &format!(r#""delay": {HOUR}"#))]);
+        let (mut from, to) = slowest.ends(stream);
+        from.write_all(b"on time").unwrap();
+        from.shutdown(Shutdown::Write).unwrap();
+        exactly(&to, 7);
+        assert!(is_silent(&to));
+
+        let slow = run(&[toxic("slow_close", stream, r#""delay": 400"#)]);
+        let (mut from, to) = slow.ends(stream);
+        from.write_all(b"on time").unwrap();
+        let began = Instant::now();
+        from.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(all_of(&to), (b"on time".to_vec(), End::Fin));
+        assert_on_time(began, millis(400));
+    }
+}
+
+#[test]
+fn a_silent_connection_is_reset_on_both_sides() {
+    for stream in ["upstream", "downstream", "both"] {
+        for timeout in [0, 300] {
+            let run = run(&[toxic("reset_peer", stream, &format!(r#""timeout": {timeout}"#))]);
+            let began = Instant::now();
+            let (client, server) = run.pair();
+            assert_eq!(all_of(&client), (Vec::new(), End::Reset));
+            assert_on_time(began, millis(timeout));
+            assert_eq!(all_of(&server), (Vec::new(), End::Reset));
+            run.proxy.logged(&["connection closed", "why=\"reset by a toxic\""]);
+            assert_eq!(run.proxy.lines(&["fault injected", "fault=reset_peer"]).len(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_live_connection_is_reset() {
+    for stream in STREAMS {
+        let run = echoing(&[toxic("reset_peer", stream, r#""timeout": 300"#)]);
+        let began = Instant::now();
+        is_reset_alive(&run);
+        assert_on_time(began, millis(300));
+    }
+}
+
+/// Neither side reads, and the gate stands with its hands full.
+#[test]
+fn a_connection_whose_sink_is_full_is_reset() {
+    for stream in STREAMS {
+        let run = run(&[toxic("reset_peer", stream, r#""timeout": 500"#)]);
+        let (mut from, to) = run.ends(stream);
+        while from.write_all(&[1; 65_536]).is_ok() {}
+        assert_eq!(all_of(&to).1, End::Reset);
+    }
+}
+
+/// One direction is through, its FIN is out, and the other goes on: the connection lives, and its time comes all the
+/// same.
+#[test]
+fn a_half_closed_connection_is_ended_too() {
+    for (ender, attributes, end) in [
+        ("reset_peer", r#""timeout": 600"#, End::Reset),
+        ("limit_time", r#""time": 600"#, End::Fin),
+        ("timeout", r#""timeout": 600"#, End::Fin),
+    ] {
+        for stream in STREAMS {
+            let run = run(&[toxic(ender, stream, attributes)]);
+            let began = Instant::now();
+            let (from, to) = run.ends(stream);
+            from.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(all_of(&from), (Vec::new(), end), "{ender} {stream}");
+            assert_on_time(began, millis(600));
+            drop((from, to));
+            run.proxy.logged(&["connection closed", "by a toxic"]);
+        }
+    }
+}
+
+#[test]
+fn a_noop_does_nothing_and_says_nothing() {
+    let run = echoing(&[toxic("noop", "both", "")]);
+    let client = run.proxy.connect();
+    assert!(echoes(&client, b"as if it were not there"));
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(all_of(&client), (Vec::new(), End::Fin));
+    drop(client);
+    let closed = run.proxy.logged(&["connection closed"]);
+    assert!(!closed.contains("toxics=") && run.proxy.lines(&["fault injected"]).is_empty());
+}

@@ -1,0 +1,254 @@
+//! What becomes of connections with data under way: half-closes, drains and their deadlines, clients that leave.
+
+use std::fs;
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+
+use super::{End, HOUR, Run, STREAMS, all_of, assert_on_time, exactly, is_silent, millis, noise, pass, route, run};
+use super::{start, toxic};
+use crate::harness::{PATIENCE, reset};
+
+fn latency(stream: &str, millis: &str) -> String {
+    toxic("latency", stream, &format!(r#""latency": {millis}"#))
+}
+
+/// What holds data for ever, or so long that nobody waits for it.
+fn holders(stream: &str) -> [String; 4] {
+    [
+        latency(stream, HOUR),
+        toxic("stall", stream, ""),
+        toxic("timeout", stream, ""),
+        toxic("bandwidth", stream, r#""rate": 0"#),
+    ]
+}
+
+#[test]
+fn an_end_waits_behind_the_delayed_data_and_the_other_direction_runs_on() {
+    for stream in STREAMS {
+        let run = run(&[latency(stream, "400")]);
+        let (mut from, mut to) = run.ends(stream);
+        let began = Instant::now();
+        from.write_all(b"question").unwrap();
+        from.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(all_of(&to), (b"question".to_vec(), End::Fin));
+        assert_on_time(began, millis(400));
+        to.write_all(b"answer").unwrap();
+        drop(to);
+        assert_eq!(all_of(&from), (b"answer".to_vec(), End::Fin));
+        drop(from);
+        run.proxy
+            .logged(&["connection closed", if stream == "upstream" { "client closed" } else { "upstream closed" }]);
+    }
+}
+
+#[test]
+fn both_directions_may_end_while_both_are_delayed() {
+    let run = run(&[latency("both", "200")]);
+    let (client, server) = run.pair();
+    for (mut end, word) in [(&client, b"from the client"), (&server, b"from the server")] {
+        end.write_all(word).unwrap();
+        end.shutdown(Shutdown::Write).unwrap();
+    }
+    assert_eq!(all_of(&client), (b"from the server".to_vec(), End::Fin));
+    assert_eq!(all_of(&server), (b"from the client".to_vec(), End::Fin));
+}
+
+#[test]
+fn a_drain_lets_delayed_data_arrive() {
+    for stream in STREAMS {
+        let mut run = run(&[latency(stream, "500")]);
+        let ends = run.ends(stream);
+        let bytes = noise(1 << 20);
+        let sent = bytes.clone();
+        let came = thread::scope(|scope| {
+            let passing = scope.spawn(|| pass(&ends, &sent, 65_536));
+            run.proxy.logged(&["fault injected"]);
+            run.proxy.signal(Signal::SIGTERM);
+            run.proxy.logged(&["draining", "left=1"]);
+            passing.join().unwrap()
+        });
+        assert!(came == (bytes, End::Fin));
+        drop(ends);
+        assert_eq!(run.proxy.wait(), 0);
+    }
+}
+
+/// A connection for which a toxic holds something.
+fn held(run: &Run, stream: &str) -> (TcpStream, TcpStream) {
+    let (mut from, to) = run.ends(stream);
+    from.write_all(b"held").unwrap();
+    run.proxy.logged(&["fault injected"]);
+    if stream == "upstream" { (from, to) } else { (to, from) }
+}
+
+#[test]
+fn the_drains_deadline_cuts_what_is_held() {
+    for stream in STREAMS {
+        for toxic in holders(stream) {
+            let mut run = start(route(&[toxic]).args(["--drain-timeout", "0.2"]));
+            let (client, server) = held(&run, stream);
+            assert_eq!(run.proxy.stop(), 1);
+            run.proxy.logged(&["connection closed", "why=cut"]);
+            assert_eq!((all_of(&client).1, all_of(&server).1), (End::Reset, End::Reset));
+        }
+    }
+}
+
+#[test]
+fn a_second_signal_cuts_what_is_held() {
+    for stream in STREAMS {
+        for toxic in holders(stream) {
+            let mut run = run(&[toxic]);
+            let (client, _server) = held(&run, stream);
+            run.proxy.signal(Signal::SIGTERM);
+            run.proxy.logged(&["draining"]);
+            run.proxy.signal(Signal::SIGTERM);
+            assert_eq!(run.proxy.wait(), 143);
+            assert_eq!(all_of(&client).1, End::Reset);
+        }
+    }
+}
+
+fn descriptors(run: &Run) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", run.proxy.pid())).unwrap().count()
+}
+
+/// Waits until it has no more descriptors than that. They are closed a moment after the connection's last line.
+#[track_caller]
+fn await_descriptors(run: &Run, least: usize) {
+    let began = Instant::now();
+    while descriptors(run) > least {
+        assert!(began.elapsed() < PATIENCE, "{} descriptors, and {least} before", descriptors(run));
+        thread::yield_now();
+    }
+}
+
+/// The bytes that are held for it, or back from the upstream for ever, are nobody's any more.
+#[test]
+fn a_client_that_leaves_frees_everything_at_once() {
+    for stream in STREAMS {
+        for toxic in holders(stream) {
+            // What the upstream will get, it gets, however late: that is not for ever.
+            if toxic.contains("latency") && stream == "upstream" {
+                continue;
+            }
+            let run = run(std::slice::from_ref(&toxic));
+            let before = descriptors(&run);
+            let (client, server) = held(&run, stream);
+            drop(client);
+            assert_eq!(all_of(&server).1, End::Fin, "{toxic}");
+            run.proxy.logged(&["connection closed", "conn=1 "]);
+            await_descriptors(&run, before);
+        }
+    }
+}
+
+#[test]
+fn a_client_that_resets_frees_everything_at_once() {
+    for stream in STREAMS {
+        for toxic in holders(stream) {
+            let run = run(std::slice::from_ref(&toxic));
+            let before = descriptors(&run);
+            let (client, server) = held(&run, stream);
+            reset(client);
+            assert_eq!(all_of(&server).1, End::Reset, "{toxic}");
+            run.proxy.logged(&["connection closed", "conn=1 ", "why=\"client reset\""]);
+            await_descriptors(&run, before);
+        }
+    }
+}
+
+/// The server sends on and on and never looks for an end: without a toxic it would meet a reset.
+#[test]
+fn a_server_that_only_sends_is_told_that_its_client_has_left() {
+    for toxic in holders("downstream") {
+        let run = run(std::slice::from_ref(&toxic));
+        let before = descriptors(&run);
+        let (client, mut server) = held(&run, "downstream");
+        server.set_write_timeout(Some(millis(10))).unwrap();
+        drop(client);
+        let began = Instant::now();
+        while run.proxy.lines(&["connection closed"]).is_empty() {
+            assert!(began.elapsed() < PATIENCE, "{toxic}");
+            let _ = server.write(&[1; 1024]);
+        }
+        drop(server);
+        await_descriptors(&run, before);
+    }
+}
+
+/// Its hands are full and its FIN stands behind what the proxy does not take.
+#[test]
+fn a_client_that_leaves_in_the_middle_of_sending_is_noticed_too() {
+    for toxic in [toxic("stall", "upstream", ""), toxic("bandwidth", "upstream", r#""rate": 0"#)] {
+        let run = run(&[toxic]);
+        let (client, _server) = run.pair();
+        client.set_write_timeout(Some(millis(200))).unwrap();
+        while (&client).write(&[1; 65_536]).is_ok() {}
+        drop(client);
+        run.proxy.logged(&["connection closed", "conn=1 "]);
+    }
+}
+
+#[test]
+fn what_a_client_sends_before_it_leaves_is_delivered() {
+    let toxics = [latency("upstream", "400"), toxic("stall", "upstream", r#""duration": 400"#)];
+    for toxic in toxics {
+        let run = run(&[toxic]);
+        let began = Instant::now();
+        let (mut client, server) = run.pair();
+        client.write_all(b"metric 1\n").unwrap();
+        drop(client);
+        assert_eq!(all_of(&server), (b"metric 1\n".to_vec(), End::Fin));
+        assert_on_time(began, millis(400));
+    }
+}
+
+/// The news of its leaving must not overtake what it said: that is longer on its way where it is more than the kernels
+/// hold, or delayed itself.
+#[test]
+fn what_a_client_sends_before_it_leaves_is_delivered_also_while_something_is_held_for_it() {
+    let back = latency("downstream", HOUR);
+    for toxics in [vec![back.clone()], vec![back, latency("upstream", "100")]] {
+        let run = run(&toxics);
+        for length in [1, 1000, 16 << 20] {
+            let (mut client, mut server) = run.pair();
+            server.write_all(b"hello").unwrap();
+            let bytes = noise(length);
+            thread::scope(|scope| {
+                scope.spawn(|| (client.write_all(&bytes).unwrap(), drop(client)));
+                assert!(all_of(&server) == (bytes.clone(), End::Fin), "{length} with {toxics:?}");
+            });
+        }
+    }
+}
+
+/// It may still want what is held for it.
+#[test]
+fn a_client_that_only_half_closes_has_not_left() {
+    let run = run(&[latency("downstream", "500")]);
+    let (mut client, mut server) = run.pair();
+    client.write_all(b"question").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(all_of(&server), (b"question".to_vec(), End::Fin));
+    server.write_all(b"answer").unwrap();
+    assert_eq!(exactly(&client, 6), b"answer");
+    assert!(is_silent(&client));
+}
+
+#[test]
+fn a_server_that_resets_ends_what_is_held() {
+    for stream in STREAMS {
+        for toxic in holders(stream) {
+            let run = run(&[toxic]);
+            let (client, server) = held(&run, stream);
+            reset(server);
+            assert_eq!(all_of(&client).1, End::Reset);
+            run.proxy.logged(&["connection closed", "why=\"upstream reset\""]);
+        }
+    }
+}

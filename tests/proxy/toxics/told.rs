@@ -1,0 +1,80 @@
+//! What the log says of toxics: each fault with where and how much, those that repeat at the powers of two, and the sums
+//! at the end.
+
+use std::io::Write;
+use std::net::Shutdown;
+
+use super::{End, HOUR, STREAMS, all_of, exactly, noise, pass, run, toxic};
+
+/// The offsets and amounts of the faults that were told, in their order.
+fn told(run: &super::Run, toxic: &str, parts: &[&str]) -> Vec<String> {
+    let name = format!("toxic={toxic} ");
+    let lines = run.proxy.lines(&[&["fault injected", "conn=1 ", name.as_str()], parts].concat());
+    lines.iter().map(|line| line[line.find("offset=").unwrap()..].to_owned()).collect()
+}
+
+#[test]
+fn repeated_faults_are_told_at_the_powers_of_two_and_summed_up() {
+    for stream in STREAMS {
+        let run = run(&[toxic("corrupt", stream, r#""rate": 1"#)]);
+        pass(&run.ends(stream), &noise(20), 1);
+        let name = format!("corrupt_{stream}");
+        run.proxy.logged(&["connection closed", &format!("toxics=\"{name}=20\"")]);
+        let expected = [1, 2, 4, 8, 16].map(|times| format!("offset={} bytes=1 times={times}", times - 1));
+        assert_eq!(told(&run, &name, &["fault=corrupt", &format!("stream={stream}")]), expected);
+    }
+}
+
+#[test]
+fn each_toxic_tells_what_it_did() {
+    for (kind, attributes, expected) in [
+        ("latency", r#""latency": 5"#, "offset=0 delay_us=5000 times=1"),
+        ("slicer", r#""average_size": 10"#, "offset=0 bytes=10 times=1"),
+        ("limit_data", r#""bytes": 20"#, "offset=20 bytes=20 times=1"),
+        ("limit_time", r#""time": 300"#, "offset=30 delay_us=300000 times=1"),
+        ("reset_peer", r#""timeout": 300"#, "offset=30 delay_us=300000 times=1"),
+        ("timeout", r#""timeout": 300"#, "offset=0 bytes=30 times=1"),
+        ("packet_loss", r#""loss_rate": 1"#, "offset=0 held=\"for ever\" times=1"),
+        ("bandwidth", r#""rate": 0"#, "offset=0 held=\"for ever\" times=1"),
+        ("stall", "", "offset=0 held=\"for ever\" times=1"),
+    ] {
+        for stream in STREAMS {
+            let run = run(&[toxic(kind, stream, attributes)]);
+            let (mut from, _to) = run.ends(stream);
+            from.write_all(&noise(30)).unwrap();
+            let (fault, way) = (format!("fault={kind} "), format!("stream={stream} "));
+            let line =
+                run.proxy.logged(&["fault injected", "conn=1 ", &fault, &way, &format!("toxic={kind}_{stream} ")]);
+            assert!(line.ends_with(expected), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_delayed_end_is_told_where_the_stream_ended() {
+    for stream in STREAMS {
+        let run = run(&[toxic("slow_close", stream, &format!(r#""delay": {HOUR}"#))]);
+        let (mut from, _to) = run.ends(stream);
+        from.write_all(&noise(30)).unwrap();
+        from.shutdown(Shutdown::Write).unwrap();
+        run.proxy.logged(&["fault=slow_close", "offset=30 delay_us=3600000000 times=1"]);
+    }
+}
+
+/// Both directions of a toxic are one sum; one that did nothing is not in it.
+#[test]
+fn the_closing_line_sums_toxics_up_by_name() {
+    let limit =
+        toxic("limit_data", "upstream", r#""bytes": 1000"#).replace("limit_data\"", "limit_data\", \"name\": \"cap\"");
+    let run =
+        run(&[toxic("corrupt", "both", r#""rate": 1"#), limit, toxic("slicer", "downstream", r#""average_size": 2"#)]);
+    let (mut client, mut server) = run.pair();
+    client.write_all(&noise(7)).unwrap();
+    exactly(&server, 7);
+    server.write_all(&noise(6)).unwrap();
+    drop(server);
+    assert_eq!(all_of(&client).1, End::Fin);
+    drop(client);
+    let closed = run.proxy.logged(&["connection closed"]);
+    assert!(closed.ends_with("toxics=\"corrupt_both=13 slicer_downstream=3\""), "{closed}");
+}
