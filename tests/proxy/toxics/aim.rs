@@ -1,7 +1,6 @@
 //! Which connections toxics act on, and when: by number, by client, by time, by toxicity. Whoever is spared notices
 //! nothing.
 
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::time::Instant;
@@ -125,24 +124,22 @@ fn what_acts_later_is_counted_from_then() {
     }
 }
 
-/// The first byte that comes through was not sent before the toxic had done; nothing behind it is missing.
+/// The first byte that comes through does not come before the toxic has done; nothing behind it is missing.
 #[test]
 fn a_toxic_ceases_to_act_at_its_time() {
     for stream in STREAMS {
-        let run = run(&[aimed("timeout", stream, "", r#", "for": 400"#)]);
+        let run = run(&[aimed("timeout", stream, "", r#", "for": 1000"#)]);
         let began = Instant::now();
         let (mut from, mut to) = run.ends(stream);
         to.set_read_timeout(Some(millis(10))).unwrap();
-        let mut sent = BTreeMap::new();
         let mut first = [0];
-        let came = (0..=u8::MAX).find(|number| {
-            sent.insert(*number, Instant::now());
+        let last = (0..=u8::MAX).find(|number| {
             from.write_all(&[*number]).unwrap();
             to.read(&mut first).is_ok()
         });
-        assert!(sent[&first[0]] - began >= millis(390), "byte {} came", first[0]);
+        assert!(began.elapsed() >= millis(1000) && first[0] > 0, "byte {} came", first[0]);
         to.set_read_timeout(Some(PATIENCE)).unwrap();
-        let behind: Vec<u8> = (first[0] + 1..=came.unwrap()).collect();
+        let behind: Vec<u8> = (first[0] + 1..=last.unwrap()).collect();
         assert_eq!(exactly(&to, behind.len()), behind);
     }
 }

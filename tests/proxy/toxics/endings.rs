@@ -29,14 +29,14 @@ fn echoing(toxics: &[String]) -> Run {
 #[test]
 fn a_limit_of_time_ends_a_connection_that_was_healthy() {
     for stream in ["upstream", "downstream", "both"] {
-        let run = run(&[toxic("limit_time", stream, r#""time": 400"#)]);
+        let run = run(&[toxic("limit_time", stream, r#""time": 1000"#)]);
         let began = Instant::now();
         let (mut client, mut server) = run.pair();
         client.write_all(b"healthy").unwrap();
         server.write_all(&exactly(&server, 7)).unwrap();
         exactly(&client, 7);
         assert_eq!(all_of(&client), (Vec::new(), End::Fin));
-        assert_on_time(began, millis(400));
+        assert_on_time(began, millis(1000));
         assert_eq!(all_of(&server), (Vec::new(), End::Fin));
         drop((client, server));
         run.proxy.logged(&["connection closed", "bytes_up=7 bytes_down=7", "why=\"closed by a toxic\""]);
@@ -46,10 +46,10 @@ fn a_limit_of_time_ends_a_connection_that_was_healthy() {
 #[test]
 fn a_limit_of_time_may_reset_live_connections() {
     for stream in STREAMS {
-        let run = echoing(&[toxic("limit_time", stream, r#""time": 400, "reset": true"#)]);
+        let run = echoing(&[toxic("limit_time", stream, r#""time": 1000, "reset": true"#)]);
         let began = Instant::now();
         is_reset_alive(&run);
-        assert_on_time(began, millis(400));
+        assert_on_time(began, millis(1000));
     }
 }
 
@@ -122,10 +122,10 @@ fn a_silent_connection_is_reset_on_both_sides() {
 #[test]
 fn a_live_connection_is_reset() {
     for stream in STREAMS {
-        let run = echoing(&[toxic("reset_peer", stream, r#""timeout": 300"#)]);
+        let run = echoing(&[toxic("reset_peer", stream, r#""timeout": 1000"#)]);
         let began = Instant::now();
         is_reset_alive(&run);
-        assert_on_time(began, millis(300));
+        assert_on_time(began, millis(1000));
     }
 }
 

@@ -1,7 +1,10 @@
 //! `limit_data`: exactly so many bytes, and then the end that was asked for.
 
 use std::io::Write;
+use std::thread;
 use std::time::Instant;
+
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 use super::{End, STREAMS, all_of, assert_on_time, exactly, is_silent, millis, noise, pass, run, toxic};
 
@@ -21,6 +24,34 @@ fn exactly_so_many_bytes_pass_and_then_the_end() {
             }
         }
     }
+}
+
+/// The reader takes 64 KiB, which is what its kernel holds for it, and then nothing for half a second: longer in all than
+/// the proxy lingers for one that takes nothing. A pause is no condition to be awaited; it is what makes a reader slow.
+#[test]
+fn what_may_pass_arrives_before_the_end_also_where_the_reader_is_slow() {
+    const BYTES: usize = 1_000_000;
+    let slow = |stream: &str, (reset, end): (&str, End)| {
+        let run = run(&[toxic("limit_data", stream, &format!(r#""bytes": {BYTES}, "reset": {reset}"#))]);
+        let ((mut from, to), sent) = (run.ends(stream), noise(BYTES));
+        set_socket_recv_buffer_size(&to, 65_536).unwrap();
+        from.write_all(&sent).unwrap();
+        let mut came = Vec::new();
+        while came.len() + 65_536 < BYTES {
+            came.extend(exactly(&to, 65_536));
+            thread::sleep(millis(500));
+        }
+        let (rest, how) = all_of(&to);
+        came.extend(rest);
+        assert!(came == sent && how == end, "{} and {how:?} instead of {end:?}", came.len());
+    };
+    thread::scope(|scope| {
+        for stream in STREAMS {
+            for end in [("false", End::Fin), ("true", End::Reset)] {
+                scope.spawn(move || slow(stream, end));
+            }
+        }
+    });
 }
 
 /// The proxy has read all that may pass and said so before the reader begins: most of it is still in the proxy's kernel,

@@ -51,7 +51,7 @@ fn curl_tells_each_end_by_its_exit_code() {
             vec![toxic("latency", "downstream", &format!(r#""latency": {HOUR}"#)), toxic("reset_peer", "both", reset)],
             56,
         ),
-        (vec![toxic("bandwidth", "downstream", r#""rate": 50"#), toxic("limit_time", "both", r#""time": 500"#)], 18),
+        (vec![toxic("bandwidth", "downstream", r#""rate": 50"#), toxic("limit_time", "both", r#""time": 1000"#)], 18),
         (vec![toxic("slicer", "both", r#""average_size": 500, "size_variation": 400"#)], 0),
     ];
     for (toxics, code) in cases {
