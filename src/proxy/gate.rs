@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::client::Client;
@@ -62,6 +62,15 @@ struct Passage<'a> {
     sink_is_full: bool,
     /// Finished in both directions: it has nothing more to tell, and would end every poll at once.
     source_hung_up: bool,
+    /// What the source's kernel still has of what it had when it was last asked.
+    waiting: Waiting,
+}
+
+/// Bytes that have arrived and wait to be taken.
+#[derive(Clone, Copy, Debug, Default)]
+struct Waiting {
+    bytes: usize,
+    since: Moment,
 }
 
 /// What comes behind the line.
@@ -93,6 +102,7 @@ impl Gate<'_> {
             vigil: Vigil::begin(),
             sink_is_full: false,
             source_hung_up: false,
+            waiting: Waiting::default(),
         };
         loop {
             if let Err(passed) = passage.step() {
@@ -224,7 +234,10 @@ impl Passage<'_> {
         match recv(self.gate.source.stream, &mut buffer[..], RecvFlags::DONTWAIT) {
             Ok((_, 0)) if self.gate.source.torn() => return Err(Passed::SourceLost),
             Ok((_, 0)) => self.tail = Tail::Eof(self.chain.finish(self.gate.now())),
-            Ok(((bytes, _), _)) => self.pass(bytes),
+            Ok(((bytes, _), _)) => {
+                let arrived = self.arrival(bytes.len(), most);
+                self.pass(arrived, bytes);
+            }
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => return Err(Passed::SourceLost),
         }
@@ -232,9 +245,21 @@ impl Passage<'_> {
         Ok(())
     }
 
-    fn pass(&mut self, bytes: &mut [u8]) {
-        let spans = self.chain.pass(self.gate.now(), bytes);
-        for span in spans {
+    /// When the bytes came that were just read: now, or when the source was last looked at, if they were there then. For
+    /// those a pace goes on as if this thread were never late.
+    fn arrival(&mut self, read: usize, most: usize) -> Moment {
+        let now = self.gate.now();
+        if let Some(left) = self.waiting.bytes.checked_sub(read) {
+            self.waiting.bytes = left;
+            return self.waiting.since;
+        }
+        let left = if read == most { ioctl_fionread(self.gate.source.stream).unwrap_or(0) } else { 0 };
+        self.waiting = Waiting { bytes: usize::try_from(left).unwrap_or(usize::MAX), since: now };
+        now
+    }
+
+    fn pass(&mut self, arrived: Moment, bytes: &mut [u8]) {
+        for span in self.chain.pass(arrived, bytes) {
             self.line.push(&bytes[span.range.clone()], span.at, span.edge);
         }
         if let Some((at, ending)) = self.chain.ended() {

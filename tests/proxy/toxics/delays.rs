@@ -4,7 +4,10 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
 
 use super::{End, HOUR, LATE, STREAMS, assert_on_time, exactly, is_silent, millis, noise, pass, run, start, toxic};
 use crate::harness::one_route;
@@ -71,7 +74,7 @@ fn no_byte_of_many_is_early() {
     for stream in STREAMS {
         let run = run(&[latency(stream, "150")]);
         let (from, mut to) = run.ends(stream);
-        let (sent, came) = std::thread::scope(|scope| {
+        let (sent, came) = thread::scope(|scope| {
             let sender = scope.spawn(|| {
                 let send = |_| (Instant::now(), (&from).write_all(b"x").unwrap()).0;
                 (0..1000).map(send).collect::<Vec<_>>()
@@ -113,7 +116,7 @@ fn a_shared_bandwidth_is_one_for_all_connections() {
         assert!(is_silent(&first.1));
         let (pairs, bytes) = ([first, run.ends(stream)], noise(75_000));
         let began = Instant::now();
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for pair in &pairs {
                 scope.spawn(|| assert!(pass(pair, &bytes, 65_536).0 == bytes));
             }
@@ -204,4 +207,21 @@ fn a_profile_is_the_network_that_it_is_called_after() {
     assert_on_time(began, millis(600));
     run.proxy.logged(&["fault injected", "toxic=3g_latency", "stream=upstream"]);
     run.proxy.logged(&["fault injected", "toxic=3g_bandwidth_downstream"]);
+}
+
+/// A proxy that gets no processor for two seconds makes up for them: 3,000 bytes at 1 KB/s take 3 s, and would take 4.9
+/// if what waited meanwhile counted as having come after that.
+#[test]
+fn a_bandwidth_is_kept_by_a_proxy_that_is_held_up() {
+    let run = run(&[toxic("bandwidth", "downstream", r#""rate": 1"#)]);
+    let (client, mut server) = run.pair();
+    let began = Instant::now();
+    server.write_all(&noise(3000)).unwrap();
+    exactly(&client, 100);
+    run.proxy.signal(Signal::SIGSTOP);
+    thread::sleep(Duration::from_secs(2));
+    run.proxy.signal(Signal::SIGCONT);
+    exactly(&client, 2900);
+    let took = began.elapsed();
+    assert!((millis(3000)..millis(4700)).contains(&took), "{took:?}");
 }
