@@ -18,13 +18,13 @@
 //! 1. `plan::Effect` gets an arm, with what the toxic has to be told. Values that make no sense can't be written there.
 //! 2. The compiler names the matches that lack it: its type's word beside the enum, and `Toxics::stage` in `live.rs`. Its
 //!    attributes are read in `config::check::attributes`, a line each.
-//! 3. A file here implements [`Stage`], with its tests, for which `trial` sends streams through chains. Most toxics have a
+//! 3. A file here implements `Stage`, with its tests, for which `trial` sends streams through chains. Most toxics have a
 //!    method or two; `limit_data.rs` is a good one to begin with, `slicer.rs` one that draws. In `properties` it gets a
 //!    line among the effects that are tried in every combination.
 //! 4. The README's table gets a row, and `configs/valid/toxics.json` an entry.
 //!
 //! One rule: what happens to a byte depends on its offset, not on the chunk that it came in. So whatever is drawn is
-//! drawn in the order of the offsets, as with [`segment::Segments`]. `properties` holds every toxic to it.
+//! drawn in the order of the offsets, as with `segment::Segments`. `properties` holds every toxic to it.
 
 mod bandwidth;
 mod chain;
