@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, PipeReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio, id};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -20,11 +20,13 @@ use rustix::process::{PidfdFlags, pidfd_open};
 /// Far more than anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An address of the loopback network that no other test has: the process's number and a count.
+/// An address of the loopback network that no other test has: 13 bits of the process's number and a count of 11, since
+/// one process starts some hundreds of proxies.
 pub fn own_ip() -> Ipv4Addr {
-    static COUNT: AtomicU8 = AtomicU8::new(1);
-    let [high, low] = (id() as u16).to_be_bytes();
-    Ipv4Addr::new(127, high, low, COUNT.fetch_add(1, Ordering::Relaxed))
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    assert!(count < 1 << 11, "more setups than addresses");
+    Ipv4Addr::from_bits(127 << 24 | (id() << 11 | count) & 0xff_ffff)
 }
 
 /// A run that is being put together.
