@@ -53,15 +53,15 @@ impl Client {
     /// Resets the client, and the upstream that it is joined to. Of several reasons the first is the true one: the others
     /// follow from it.
     pub fn abort(&self, why: End) {
-        let upstream = {
+        let (first, upstream) = {
             let mut fate = self.fate();
-            fate.aborted.get_or_insert(why);
-            fate.upstream.clone()
+            (*fate.aborted.get_or_insert(why), fate.upstream.clone())
         };
         reset(&self.stream);
         match upstream {
-            // It left before anything was forwarded, with a FIN, and its upstream gets one too.
-            Some(upstream) if why == End::ClientLeft => drop(upstream.shutdown(Shutdown::Both)),
+            // It left with a FIN, and its upstream gets one too, behind all that it has sent. That its socket is reset then
+            // is our doing, and no reason for a reset there; a cut is.
+            Some(upstream) if first == End::ClientLeft && why != End::Cut => drop(upstream.shutdown(Shutdown::Both)),
             Some(upstream) => reset(&upstream),
             None => {}
         }

@@ -137,7 +137,7 @@ impl Link {
             let _ = side.shutdown(Shutdown::Write);
         }
         discard(source.stream, Some(due));
-        if !sides.into_iter().all(|side| hangs_up(side, due)) {
+        if sides.map(|side| hangs_up(side, due)).contains(&false) {
             self.abort(End::ToxicClosed);
         }
     }
