@@ -76,7 +76,8 @@ impl Link {
         }
     }
 
-    /// The same for a direction that toxics act on.
+    /// The same for a direction that toxics act on. Never inlined, as it needs more stack than the relay.
+    #[inline(never)]
     pub fn pump_through(&self, direction: Direction, toxicity: Toxicity<'_>) {
         let (source, sink) = self.ends(direction);
         let Toxicity { chain, opened_at, tell } = toxicity;

@@ -48,11 +48,16 @@ impl Toxics {
     /// is told by one clock for all of the route's connections, for what they share.
     #[must_use]
     pub fn chain(&self, connection: u64, client: IpAddr, opened: Moment, direction: Direction) -> Option<Chain> {
-        let hit = self.doses.iter().filter(|dose| self.hits(&dose.toxic, connection, client));
-        let stages: Vec<(Arc<Toxic>, Box<dyn Stage>)> = hit
-            .filter(|dose| acts_in(&dose.toxic, direction))
-            .filter_map(|dose| Some((Arc::clone(&dose.toxic), self.stage(dose, connection, opened, direction)?)))
-            .collect();
+        let acts = |dose: &&Dose| acts_in(&dose.toxic, direction) && self.hits(&dose.toxic, connection, client);
+        let doses: Vec<&Dose> = self.doses.iter().filter(acts).collect();
+        if doses.is_empty() { None } else { self.compose(&doses, connection, opened, direction) }
+    }
+
+    /// Never inlined: a connection that is spared, as most are, needs no stack for it.
+    #[inline(never)]
+    fn compose(&self, doses: &[&Dose], connection: u64, opened: Moment, direction: Direction) -> Option<Chain> {
+        let stage = |dose: &&Dose| Some((Arc::clone(&dose.toxic), self.stage(dose, connection, opened, direction)?));
+        let stages: Vec<_> = doses.iter().filter_map(stage).collect();
         if stages.is_empty() { None } else { Some(Chain::new(stages, direction)) }
     }
 
