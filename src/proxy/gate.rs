@@ -136,9 +136,12 @@ impl Gate<'_> {
 
 impl Passage<'_> {
     fn step(&mut self) -> Result<(), Passed> {
-        self.gate.strike(self.chain).map_or(Ok(()), |ending| Err(Passed::Ended(ending)))?;
         let now = self.gate.now();
-        self.write_due(now)?;
+        // What was due before a toxic's time came leaves, also where this thread is late for both.
+        self.write_due(self.chain.deadline().map_or(now, |(at, _)| now.min(at)))?;
+        if let Some(ending) = self.gate.strike(self.chain) {
+            return Err(Passed::Ended(ending));
+        }
         self.end(now)?;
         match self.wait(now)? {
             Source::Ready => self.read(),

@@ -91,8 +91,9 @@ impl Stage for Narrow {
     }
 
     /// Through a link that nothing passes, no end passes either.
-    fn finish(&mut self, at: Moment, _: u64, _: &mut Ledger) -> Moment {
-        if self.bandwidth.rate.bytes_per_second() == 0 { self.window.ends() } else { at }
+    fn finish(&mut self, at: Moment, offset: u64, ledger: &mut Ledger) -> Moment {
+        let passes = self.bandwidth.rate.bytes_per_second() > 0;
+        ledger.hold_the_end(offset, at, if passes { at } else { self.window.ends() })
     }
 
     fn pace(&self) -> Option<usize> {

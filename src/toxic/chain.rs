@@ -20,7 +20,6 @@ pub struct Chain {
     /// From then on more may be taken from the sender.
     resumes: Moment,
     ended: Option<(Moment, Ending)>,
-    spans: Vec<Span>,
 }
 
 /// One toxic and its place in the stream.
@@ -66,14 +65,14 @@ impl Chain {
     /// A chain of these, in this order.
     pub(super) fn new(stages: Vec<(Arc<Toxic>, Box<dyn Stage>)>, direction: Direction) -> Self {
         let link = |(toxic, stage)| Link { stage, offset: 0, last: Moment::ZERO, ledger: Ledger::of(toxic, direction) };
-        Self { links: stages.into_iter().map(link).collect(), resumes: Moment::ZERO, ended: None, spans: Vec::new() }
+        Self { links: stages.into_iter().map(link).collect(), resumes: Moment::ZERO, ended: None }
     }
 
     /// What becomes of a chunk that has come `now`: the spans of it that leave, in order; what is in none of them is
     /// discarded. Bytes may be changed in place.
-    pub fn pass(&mut self, now: Moment, bytes: &mut [u8]) -> &[Span] {
+    pub fn pass(&mut self, now: Moment, bytes: &mut [u8]) -> Vec<Span> {
         if self.ended.is_some() || bytes.is_empty() {
-            return &[];
+            return Vec::new();
         }
         let mut spans = vec![Span { range: 0..bytes.len(), at: now, edge: Edge::Joined }];
         for link in &mut self.links {
@@ -86,8 +85,7 @@ impl Chain {
             // An end that is made here lies ahead of one that comes along.
             self.ended = ended.or_else(|| self.ended.map(|(at, ending)| (link.finish(at), ending)));
         }
-        self.spans = spans;
-        &self.spans
+        spans
     }
 
     /// When the end of stream leaves that has come `now`.

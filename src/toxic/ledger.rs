@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::{Moment, until};
 use crate::plan::{Direction, Toxic};
 
 /// Something that a toxic did: one fault, with where and how much.
@@ -79,6 +80,15 @@ impl Ledger {
     pub(super) fn tell_the_end(&mut self, offset: u64, amount: Amount) {
         self.times += 1;
         self.untold.push(self.act(offset, amount));
+    }
+
+    /// Writes down that the end of the stream is held until a moment, which it returns. Where bytes were held before it,
+    /// that is told already.
+    pub(super) fn hold_the_end(&mut self, offset: u64, at: Moment, held_until: Moment) -> Moment {
+        if self.times == 0 && held_until > at {
+            self.tell(offset, Amount::Delay(until(held_until, at)));
+        }
+        held_until
     }
 
     fn act(&self, offset: u64, amount: Amount) -> Act {

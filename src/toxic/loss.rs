@@ -9,12 +9,13 @@ use super::chain::Out;
 use super::ledger::Amount;
 use super::segment::{self, Segments};
 use super::{Moment, NEVER, Span, Stage};
-use crate::plan::PacketLoss;
+use crate::plan::{PacketLoss, Probability};
 
-/// So many retransmissions does Linux try before it gives the connection up (`tcp_retries2` in tcp(7)).
+/// With the last of so many a segment comes, where Linux would give the connection up (`tcp_retries2` in tcp(7)): a loss
+/// makes bytes late, and ends nothing.
 const MOST_RETRANSMISSIONS: u32 = 15;
 
-/// A retransmission takes no longer (`TCP_RTO_MAX` in `include/net/tcp.h`).
+/// Doubling makes a retransmission take no longer (`TCP_RTO_MAX` in `include/net/tcp.h`).
 const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(120);
 
 pub(super) struct Lossy {
@@ -64,16 +65,17 @@ fn draw(loss: &PacketLoss, rng: &mut Rng, last: Option<&Way>) -> Way {
 
 /// Each retransmission may be lost as well, and the next one then takes twice as long.
 fn retransmission(loss: &PacketLoss, rng: &mut Rng) -> Duration {
-    let mut wait = loss.retransmit.duration().min(LONGEST_RETRANSMISSION);
+    let mut wait = loss.retransmit.duration();
+    let longest = wait.max(LONGEST_RETRANSMISSION);
     let mut late = Duration::ZERO;
     for _ in 0..MOST_RETRANSMISSIONS {
         late += wait;
         if rng.f64() >= loss.loss_rate.get() {
             return late;
         }
-        wait = (wait * 2).min(LONGEST_RETRANSMISSION);
+        wait = (wait * 2).min(longest);
     }
-    NEVER
+    if loss.loss_rate < Probability::ALWAYS { late } else { NEVER }
 }
 
 #[cfg(test)]
@@ -132,6 +134,14 @@ mod tests {
         for (millis, expected) in [(200, 0.5), (600, 0.25), (1400, 0.125)] {
             assert!((share(millis) - expected).abs() < 0.022, "{millis}: {}", share(millis));
         }
+    }
+
+    /// 0.99 is lost again and again, and comes with the fifteenth retransmission at the latest: 200 ms doubled nine times are
+    /// 204.6 s in all, and the five after that take 120 s each.
+    #[test]
+    fn what_is_not_always_lost_comes() {
+        let latest = ways(&loss(0.99, 0.0), 1000).into_iter().max();
+        assert_eq!(latest, Some(Duration::from_millis(204_600 + 5 * 120_000)));
     }
 
     #[test]

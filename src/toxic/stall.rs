@@ -26,8 +26,8 @@ impl Stage for Stalled {
         out.pass(span);
     }
 
-    fn finish(&mut self, at: Moment, _: u64, _: &mut Ledger) -> Moment {
-        at.max(self.heals)
+    fn finish(&mut self, at: Moment, offset: u64, ledger: &mut Ledger) -> Moment {
+        ledger.hold_the_end(offset, at, at.max(self.heals))
     }
 
     /// What is not taken yet stays with the sender, as it does where the network is cut.
@@ -67,6 +67,18 @@ mod tests {
             assert_eq!(chain.finish(ms(came)), heals);
             assert_eq!(outcome.ended.or(chain.deadline()), None);
         }
+    }
+
+    /// An end that is held is a fault like any other; behind bytes that are held it is told with them.
+    #[test]
+    fn a_held_end_of_a_silent_stream_is_told() {
+        let mut silent = chain(&[stall(100)]);
+        silent.finish(ms(30));
+        assert_eq!(silent.acts().map(|act| act.amount).collect::<Vec<_>>(), [Amount::Delay(ms(70))]);
+        let mut chatty = chain(&[stall(100)]);
+        send(&mut chatty, &stream(9), [(9, ms(30))]);
+        chatty.finish(ms(30));
+        assert_eq!(chatty.acts().count(), 0);
     }
 
     /// What waits for ever must be known as that: it is told in words, and a client that leaves meanwhile is seen.

@@ -22,8 +22,8 @@ impl Stage for BlackHole {
         out.tell(offset, Amount::Bytes(span.length() as u64));
     }
 
-    fn finish(&mut self, _: Moment, _: u64, _: &mut Ledger) -> Moment {
-        self.window.ends()
+    fn finish(&mut self, at: Moment, offset: u64, ledger: &mut Ledger) -> Moment {
+        ledger.hold_the_end(offset, at, self.window.ends())
     }
 
     fn deadline(&self) -> Option<(Moment, Ending)> {

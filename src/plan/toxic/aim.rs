@@ -108,7 +108,8 @@ impl FromStr for Network {
     fn from_str(text: &str) -> Result<Self, Rejected> {
         let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
         let parse = || {
-            let address: IpAddr = address.parse().ok()?;
+            let written: IpAddr = address.parse().ok()?;
+            let address = if prefix.is_none() { written.to_canonical() } else { written };
             let (_, length) = bits(address);
             let prefix = prefix.map_or(Some(length), |prefix| prefix.parse().ok())?;
             (prefix <= length).then_some(Self { address, prefix })
@@ -192,6 +193,7 @@ mod tests {
             ("fd00::/8", "fe00::1", false),
             ("127.0.0.0/8", "::ffff:127.0.0.1", true),
             ("::1", "::1", true),
+            ("::ffff:127.0.0.1", "127.0.0.1", true),
         ] {
             let parsed: Network = network.parse().expect(network);
             assert_eq!(parsed.contains(address.parse().expect(address)), contained, "{network} {address}");

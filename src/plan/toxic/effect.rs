@@ -1,5 +1,5 @@
 //! The kinds of toxics, with what each has to be told. A new kind begins here, with one arm and what it holds; the
-//! compiler then names the places that have to know of it: where `config` reads it, and its file in `toxic`.
+//! compiler then names its word below and its stage in `toxic`. `config::check::attributes` needs a row for it.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
