@@ -35,7 +35,8 @@
 //!
 //! # What is deliberately absent
 //!
-//! An async runtime: each direction of a connection is a blocking copy on a thread of its own. Name lookups: a fault of
+//! An async runtime: each direction of a connection is a blocking copy on a thread of its own, or, where a toxic acts on
+//! it, a thread that waits in poll(2). Name lookups: a fault of
 //! DNS must not pass for an injected one. Unsafe code. A generator of random numbers with a state that threads share: a
 //! draw depends on what it is for, never on what was drawn before.
 
