@@ -38,29 +38,47 @@ impl Dice {
     /// Whether the toxic of that name acts on the route's connection of that number: one draw for both directions.
     #[must_use]
     pub fn strikes(&self, connection: u64, toxic: &ToxicName, toxicity: Probability) -> bool {
-        self.toxic_rng(Purpose::Toxicity, connection, toxic).f64() < toxicity.get()
+        Luck(self.toxic_state(Purpose::Toxicity, connection, toxic)).in_order().f64() < toxicity.get()
     }
 
-    /// What that toxic draws from on that connection, in the order of the bytes that go in one direction.
+    /// What that toxic draws from on that connection, for the bytes that go in one direction.
     #[must_use]
-    pub fn of_toxic(&self, connection: u64, toxic: &ToxicName, direction: Direction) -> Rng {
+    pub fn of_toxic(&self, connection: u64, toxic: &ToxicName, direction: Direction) -> Luck {
         let purpose = match direction {
             Direction::Upstream => Purpose::ToxicUpstream,
             Direction::Downstream => Purpose::ToxicDownstream,
         };
-        self.toxic_rng(purpose, connection, toxic)
+        Luck(self.toxic_state(purpose, connection, toxic))
     }
 
     fn rng(&self, purpose: Purpose, connection: u64) -> Rng {
         Rng::with_seed(self.state(purpose, connection))
     }
 
-    fn toxic_rng(&self, purpose: Purpose, connection: u64, toxic: &ToxicName) -> Rng {
-        Rng::with_seed(mix_text(self.state(purpose, connection), toxic.as_str()))
+    fn toxic_state(&self, purpose: Purpose, connection: u64, toxic: &ToxicName) -> u64 {
+        mix_text(self.state(purpose, connection), toxic.as_str())
     }
 
     fn state(&self, purpose: Purpose, connection: u64) -> u64 {
         mix(mix(self.route ^ purpose as u64) ^ connection)
+    }
+}
+
+/// What one toxic draws from on one connection and direction.
+#[derive(Clone, Copy, Debug)]
+pub struct Luck(u64);
+
+impl Luck {
+    /// For draws in the order of the bytes, from the first one on.
+    #[must_use]
+    pub fn in_order(self) -> Rng {
+        Rng::with_seed(self.0)
+    }
+
+    /// For draws about one block of bytes, whatever was drawn about those before it.
+    #[must_use]
+    pub fn of_block(self, index: u64) -> Rng {
+        Rng::with_seed(mix(self.0 ^ mix(index)))
     }
 }
 

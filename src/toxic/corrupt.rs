@@ -5,10 +5,18 @@ use fastrand::Rng;
 use super::chain::Out;
 use super::ledger::Amount;
 use super::{Span, Stage};
+use crate::dice::Luck;
 use crate::plan::Corrupt;
+
+/// Hits are drawn for each block of so many bytes on its own. So where the toxic begins to act after gigabytes, none of
+/// them has to be drawn for first.
+const BLOCK: u64 = 64 * 1024;
 
 pub(super) struct Corrupting {
     corrupt: Corrupt,
+    luck: Luck,
+    /// The block that `rng` draws for.
+    block: u64,
     rng: Rng,
     hit: Hit,
 }
@@ -20,24 +28,39 @@ struct Hit {
 }
 
 impl Corrupting {
-    pub(super) fn new(corrupt: Corrupt, mut rng: Rng) -> Self {
+    pub(super) fn new(corrupt: Corrupt, luck: Luck) -> Self {
+        let mut rng = luck.of_block(0);
         let hit = draw(corrupt, &mut rng, 0);
-        Self { corrupt, rng, hit }
+        Self { corrupt, luck, block: 0, rng, hit }
+    }
+
+    /// To the block that byte `offset` is in.
+    fn go_to(&mut self, offset: u64) {
+        if self.block != offset / BLOCK {
+            self.block = offset / BLOCK;
+            self.rng = self.luck.of_block(self.block);
+            self.hit = draw(self.corrupt, &mut self.rng, self.block * BLOCK);
+        }
     }
 }
 
 impl Stage for Corrupting {
-    fn pass(&mut self, span: Span, offset: u64, bytes: &mut [u8], out: &mut Out<'_>) {
-        let end = offset + span.length() as u64;
-        while self.hit.offset < end {
-            // What came while the toxic did not act is behind us, and stays as it was.
-            if let Some(place) = self.hit.offset.checked_sub(offset).and_then(|into| usize::try_from(into).ok()) {
-                bytes[span.range.start + place] ^= self.hit.mask;
-                out.tell(self.hit.offset, Amount::Bytes(1));
+    fn pass(&mut self, mut span: Span, mut offset: u64, bytes: &mut [u8], out: &mut Out<'_>) {
+        while !span.range.is_empty() {
+            self.go_to(offset);
+            let part = span.take(usize::try_from(BLOCK - offset % BLOCK).unwrap_or(usize::MAX));
+            let end = offset + part.length() as u64;
+            while self.hit.offset < end {
+                // What came while the toxic did not act is behind us, and stays as it was.
+                if let Some(place) = self.hit.offset.checked_sub(offset).and_then(|into| usize::try_from(into).ok()) {
+                    bytes[part.range.start + place] ^= self.hit.mask;
+                    out.tell(self.hit.offset, Amount::Bytes(1));
+                }
+                self.hit = draw(self.corrupt, &mut self.rng, self.hit.offset + 1);
             }
-            self.hit = draw(self.corrupt, &mut self.rng, self.hit.offset + 1);
+            offset = end;
+            out.pass(part);
         }
-        out.pass(span);
     }
 }
 
@@ -58,7 +81,10 @@ fn draw(corrupt: Corrupt, rng: &mut Rng, from: u64) -> Hit {
 #[cfg(test)]
 #[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
 mod tests {
-    use crate::toxic::trial::{chain_of, corrupt, ms, send, stream};
+    use super::*;
+    use crate::dice::Dice;
+    use crate::plan::Direction;
+    use crate::toxic::trial::{chain_of, corrupt, ms, send, share, stream};
 
     /// Which bytes of a stream are hit, the first ones of seed 42, and which bits of them.
     fn hits(rate: f64, length: usize) -> Vec<(usize, u8)> {
@@ -73,8 +99,20 @@ mod tests {
     /// What a seed gives is a promise.
     #[test]
     fn a_seed_flips_the_same_bits_for_ever() {
-        let golden = [(23, 8), (27, 32), (38, 32), (44, 16), (51, 1), (61, 32), (75, 64), (83, 128), (85, 8)];
-        assert_eq!(hits(0.1, 100), golden);
+        assert_eq!(hits(0.1, 100), [(15, 2), (29, 16), (68, 32), (69, 64)]);
+        let in_the_second_block: Vec<_> = hits(0.1, 65_590).into_iter().filter(|(place, _)| *place >= 65_536).collect();
+        assert_eq!(in_the_second_block, [(65_557, 1), (65_562, 1), (65_565, 8), (65_571, 128)]);
+    }
+
+    /// A petabyte may have passed before the toxic acts: were each of its bytes drawn for, this would take a year.
+    #[test]
+    fn what_was_spared_is_not_drawn_for() {
+        const FAR: u64 = 1 << 50;
+        let name = "corrupt".parse().expect("a name");
+        let luck = Dice::new(42, &"8180".parse().expect("a name")).of_toxic(1, &name, Direction::Downstream);
+        let mut stage = Corrupting::new(Corrupt { rate: share(1.0) }, luck);
+        stage.go_to(FAR + 7);
+        assert_eq!(stage.hit.offset, FAR);
     }
 
     #[test]

@@ -67,15 +67,15 @@ impl Toxics {
 
     fn stage(&self, dose: &Dose, connection: u64, opened: Moment, direction: Direction) -> Option<Box<dyn Stage>> {
         let Toxic { name, aim, effect, .. } = &*dose.toxic;
-        let rng = || self.dice.of_toxic(connection, name, direction);
+        let luck = self.dice.of_toxic(connection, name, direction);
         Some(match *effect {
-            Effect::Latency(latency) => Box::new(Delayed::new(latency, rng())),
+            Effect::Latency(latency) => Box::new(Delayed::new(latency, luck.in_order())),
             Effect::Bandwidth(bandwidth) => {
                 Box::new(Narrow::new(bandwidth, aim.window, opened, dose.bucket(bandwidth.sharing, direction)))
             }
-            Effect::PacketLoss(loss) => Box::new(Lossy::new(loss, rng())),
-            Effect::Corrupt(corrupt) => Box::new(Corrupting::new(corrupt, rng())),
-            Effect::Slicer(slicer) => Box::new(Slicing::new(slicer, rng())),
+            Effect::PacketLoss(loss) => Box::new(Lossy::new(loss, luck.in_order())),
+            Effect::Corrupt(corrupt) => Box::new(Corrupting::new(corrupt, luck)),
+            Effect::Slicer(slicer) => Box::new(Slicing::new(slicer, luck.in_order())),
             Effect::LimitData(limit) => Box::new(Limited::new(limit)),
             Effect::LimitTime(limit) => Box::new(Ended::by_limit(limit, aim.window)),
             Effect::Timeout(timeout) => Box::new(BlackHole::new(timeout, aim.window)),
