@@ -85,7 +85,7 @@ pub struct Report {
     pub lasted: Duration,
     /// Why it ended.
     pub end: End,
-    /// How often each toxic that acted did so.
+    /// What each toxic that acted came to.
     pub toxics: Vec<Tally>,
 }
 
@@ -239,13 +239,19 @@ fn tell_closed(subject: &Subject, report: &Report) {
     if toxics.is_empty() { closed!() } else { closed!(toxics = told(toxics).as_str()) }
 }
 
-/// `corrupt_downstream=3 latency_both=12`: both directions of a toxic together.
+/// `corrupt_downstream=3,3B latency_both=12,200000us`: how often, and how much. Both directions of a toxic together.
 fn told(tallies: &[Tally]) -> String {
-    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
-    for Tally { toxic, times } in tallies {
-        *sums.entry(toxic.name.as_str()).or_default() += times;
+    let mut sums: BTreeMap<&str, (u64, Amount)> = BTreeMap::new();
+    for Tally { toxic, times, amount } in tallies {
+        let sum = |(more, other): &mut (u64, Amount)| (*more, *other) = (*more + times, other.and(*amount));
+        sums.entry(toxic.name.as_str()).and_modify(sum).or_insert((*times, *amount));
     }
-    sums.iter().map(|(name, times)| format!("{name}={times}")).collect::<Vec<_>>().join(" ")
+    let told = |(name, (times, amount)): (&&str, &(u64, Amount))| match *amount {
+        Amount::Delay(NEVER) => format!("{name}={times},for-ever"),
+        Amount::Delay(delay) => format!("{name}={times},{}us", micros(delay)),
+        Amount::Bytes(bytes) => format!("{name}={times},{bytes}B"),
+    };
+    sums.iter().map(told).collect::<Vec<_>>().join(" ")
 }
 
 fn bind_hint(error: &io::Error) -> &'static str {

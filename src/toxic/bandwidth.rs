@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::chain::{Out, TAKEN_AT_ONCE};
-use super::ledger::{Amount, Ledger};
+use super::ledger::Ledger;
 use super::{Moment, NEVER, Span, Stage, until};
 use crate::plan::{Bandwidth, Window};
 
@@ -81,9 +81,7 @@ impl Stage for Narrow {
         while !span.range.is_empty() {
             let mut part = span.take(self.step());
             let due = self.leaves(part.length(), part.at);
-            if due > part.at {
-                out.tell(offset, Amount::Delay(until(due, part.at)));
-            }
+            out.ledger().tell_delay(offset, part.length(), until(due, part.at));
             offset += part.length() as u64;
             part.at = due;
             out.pass(part);
@@ -106,10 +104,10 @@ impl Stage for Narrow {
 mod tests {
     use super::*;
     use crate::plan::{Direction, Sharing, Toxic};
-    use crate::toxic::Chain;
     use crate::toxic::trial::{
         CLIENT, bandwidth, chain, chain_of, chunks, loss, ms, route, send, stream, toxic, within,
     };
+    use crate::toxic::{Amount, Chain};
 
     /// From 1 KB/s to 200 MB/s.
     const RATES: [u32; 8] = [1, 3, 10, 128, 1000, 12_500, 99_999, 200_000];

@@ -55,9 +55,9 @@ impl Out<'_> {
         *self.ended = Some((at.max(*self.last), ending));
     }
 
-    /// Says what it did, from byte `offset` on.
-    pub(super) fn tell(&mut self, offset: u64, amount: Amount) {
-        self.ledger.tell(offset, amount);
+    /// Where it says what it did.
+    pub(super) fn ledger(&mut self) -> &mut Ledger {
+        self.ledger
     }
 }
 

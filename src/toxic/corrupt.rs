@@ -54,7 +54,7 @@ impl Stage for Corrupting {
                 // What came while the toxic did not act is behind us, and stays as it was.
                 if let Some(place) = self.hit.offset.checked_sub(offset).and_then(|into| usize::try_from(into).ok()) {
                     bytes[part.range.start + place] ^= self.hit.mask;
-                    out.tell(self.hit.offset, Amount::Bytes(1));
+                    out.ledger().tell(self.hit.offset, Amount::Bytes(1));
                 }
                 self.hit = draw(self.corrupt, &mut self.rng, self.hit.offset + 1);
             }

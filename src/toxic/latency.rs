@@ -10,7 +10,6 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::chain::Out;
-use super::ledger::Amount;
 use super::segment::{self, Segments};
 use super::{Span, Stage};
 use crate::plan::{Distribution, Latency};
@@ -19,14 +18,12 @@ pub(super) struct Delayed {
     latency: Latency,
     rng: Rng,
     delays: Segments<Duration>,
-    /// The first byte that nothing was told of yet.
-    untold: u64,
 }
 
 impl Delayed {
     pub(super) fn new(latency: Latency, mut rng: Rng) -> Self {
         let first = draw(&latency, &mut rng);
-        Self { latency, rng, delays: Segments::new(first), untold: 0 }
+        Self { latency, rng, delays: Segments::new(first) }
     }
 }
 
@@ -36,10 +33,7 @@ impl Stage for Delayed {
             let mut part = segment::take(&mut span, offset);
             let Self { latency, rng, .. } = self;
             let delay = *self.delays.of(offset, |last| next(latency, rng, *last));
-            if offset >= self.untold && !delay.is_zero() {
-                out.tell(offset, Amount::Delay(delay));
-                self.untold = (offset / segment::BYTES + 1) * segment::BYTES;
-            }
+            out.ledger().tell_delay(offset, part.length(), delay);
             offset += part.length() as u64;
             part.at = part.at.saturating_add(delay);
             out.pass(part);

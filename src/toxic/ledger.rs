@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Moment, until};
+use super::{Moment, segment, until};
 use crate::plan::{Direction, Toxic};
 
 /// Something that a toxic did: one fault, with where and how much.
@@ -30,13 +30,28 @@ pub enum Amount {
     Bytes(u64),
 }
 
-/// How often a toxic acted on a connection, in one direction.
+impl Amount {
+    /// What two come to: so many bytes in all, or the longer delay.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Bytes(some), Self::Bytes(more)) => Self::Bytes(some.saturating_add(more)),
+            (Self::Delay(one), Self::Delay(other)) => Self::Delay(one.max(other)),
+            // Bytes were discarded, and the end behind them is held.
+            (Self::Bytes(bytes), Self::Delay(_)) | (Self::Delay(_), Self::Bytes(bytes)) => Self::Bytes(bytes),
+        }
+    }
+}
+
+/// What a toxic came to on a connection, in one direction.
 #[derive(Clone, Debug)]
 pub struct Tally {
     /// Whose it is.
     pub toxic: Arc<Toxic>,
-    /// So often.
+    /// How often it acted.
     pub times: u64,
+    /// How many bytes it acted on in all, or its longest delay.
+    pub amount: Amount,
 }
 
 /// What a toxic has done in one direction of a connection.
@@ -44,13 +59,16 @@ pub(super) struct Ledger {
     toxic: Arc<Toxic>,
     direction: Direction,
     times: u64,
+    amount: Option<Amount>,
+    /// Behind the last segment that was counted.
+    counted_to: u64,
     untold: Vec<Act>,
 }
 
 impl Ledger {
     /// Nothing yet.
     pub(super) fn of(toxic: Arc<Toxic>, direction: Direction) -> Self {
-        Self { toxic, direction, times: 0, untold: Vec::new() }
+        Self { toxic, direction, times: 0, amount: None, counted_to: 0, untold: Vec::new() }
     }
 
     pub(super) fn toxic(&self) -> &Toxic {
@@ -64,13 +82,39 @@ impl Ledger {
 
     /// What it came to, if it did anything.
     pub(super) fn tally(&self) -> Option<Tally> {
-        (self.times > 0).then(|| Tally { toxic: Arc::clone(&self.toxic), times: self.times })
+        self.amount.map(|amount| Tally { toxic: Arc::clone(&self.toxic), times: self.times, amount })
+    }
+
+    /// Writes down that `length` bytes leave so much later: an act for each segment, since how many chunks or steps they
+    /// are in differs from run to run.
+    pub(super) fn tell_delay(&mut self, offset: u64, length: usize, delay: Duration) {
+        if !delay.is_zero() {
+            self.tell_segments(offset, length, |_| Amount::Delay(delay));
+        }
+    }
+
+    /// The same for bytes that are discarded.
+    pub(super) fn tell_discard(&mut self, offset: u64, length: usize) {
+        self.tell_segments(offset, length, Amount::Bytes);
+    }
+
+    fn tell_segments(&mut self, offset: u64, length: usize, amount: impl Fn(u64) -> Amount) {
+        for part in segment::parts(offset..offset + length as u64) {
+            let amount = amount(part.end - part.start);
+            if part.start >= self.counted_to {
+                self.tell(part.start, amount);
+                self.counted_to = segment::end(part.start);
+            } else {
+                self.add(amount);
+            }
+        }
     }
 
     /// Writes down what was done. Told are the 1st, 2nd, 4th, 8th, … time: a fault that repeats must not flood the log,
     /// and the same ones are to be told in every run.
     pub(super) fn tell(&mut self, offset: u64, amount: Amount) {
         self.times += 1;
+        self.add(amount);
         if self.times.is_power_of_two() {
             self.untold.push(self.act(offset, amount));
         }
@@ -79,6 +123,7 @@ impl Ledger {
     /// The same for what happens once and ends the connection: that is always told.
     pub(super) fn tell_the_end(&mut self, offset: u64, amount: Amount) {
         self.times += 1;
+        self.add(amount);
         self.untold.push(self.act(offset, amount));
     }
 
@@ -89,6 +134,10 @@ impl Ledger {
             self.tell(offset, Amount::Delay(until(held_until, at)));
         }
         held_until
+    }
+
+    fn add(&mut self, amount: Amount) {
+        self.amount = Some(self.amount.map_or(amount, |sum| sum.and(amount)));
     }
 
     fn act(&self, offset: u64, amount: Amount) -> Act {

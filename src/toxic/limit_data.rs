@@ -25,7 +25,7 @@ impl Stage for Limited {
         out.pass(span.take(usize::try_from(passed).unwrap_or(usize::MAX)));
         self.left -= passed;
         if self.left == 0 {
-            out.tell(offset + passed, Amount::Bytes(self.limit.bytes));
+            out.ledger().tell(offset + passed, Amount::Bytes(self.limit.bytes));
             out.end(at, self.limit.ending);
         }
     }

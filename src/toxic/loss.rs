@@ -46,7 +46,7 @@ impl Stage for Lossy {
             let Self { loss, rng, .. } = self;
             let way = self.segments.of(offset, |last| draw(loss, rng, Some(last)));
             if way.there.is_none() && !way.late.is_zero() {
-                out.tell(offset, Amount::Delay(way.late));
+                out.ledger().tell(offset, Amount::Delay(way.late));
             }
             let there = *way.there.get_or_insert(part.at.saturating_add(way.late));
             offset += part.length() as u64;

@@ -1,6 +1,8 @@
 //! The segments of a stream: what a network loses or delays as one. Ours are counted from the stream's beginning, so that
 //! the same bytes are in the same segments however they are written.
 
+use std::ops::Range;
+
 use super::Span;
 
 /// What fits into an Ethernet frame of 1,500 bytes beside the headers of IPv4 and TCP, with TCP's timestamps:
@@ -32,6 +34,16 @@ impl<D> Segments<D> {
 
 /// Takes what is in one segment off the front of `span`, which begins at byte `offset` of the stream.
 pub(super) fn take(span: &mut Span, offset: u64) -> Span {
-    let left = usize::try_from(BYTES - offset % BYTES).unwrap_or(usize::MAX);
-    span.take(left)
+    span.take(usize::try_from(end(offset) - offset).unwrap_or(usize::MAX))
+}
+
+/// Where the segment of byte `offset` ends.
+pub(super) fn end(offset: u64) -> u64 {
+    (offset / BYTES + 1) * BYTES
+}
+
+/// A stretch of the stream, segment by segment.
+pub(super) fn parts(stretch: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+    let part = move |start| (start < stretch.end).then(|| start..end(start).min(stretch.end));
+    std::iter::successors(part(stretch.start), move |last| part(last.end))
 }

@@ -37,7 +37,7 @@ impl Stage for Slicing {
             if offset == self.cut {
                 part.edge = Edge::Cut;
                 self.begins = part.at.saturating_add(self.slicer.delay.duration());
-                out.tell(self.cut - self.size, Amount::Bytes(self.size));
+                out.ledger().tell(self.cut - self.size, Amount::Bytes(self.size));
             }
             out.pass(part);
         }

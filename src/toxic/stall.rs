@@ -1,7 +1,7 @@
 //! `stall`: a partition that heals. Everything is held, and none of it lost.
 
 use super::chain::{Out, TAKEN_AT_ONCE};
-use super::ledger::{Amount, Ledger};
+use super::ledger::Ledger;
 use super::{Moment, Span, Stage, until};
 use crate::plan::{Millis, Stall, Window};
 
@@ -19,10 +19,8 @@ impl Stalled {
 
 impl Stage for Stalled {
     fn pass(&mut self, mut span: Span, offset: u64, _: &mut [u8], out: &mut Out<'_>) {
-        if span.at < self.heals {
-            out.tell(offset, Amount::Delay(until(self.heals, span.at)));
-            span.at = self.heals;
-        }
+        out.ledger().tell_delay(offset, span.length(), until(self.heals, span.at));
+        span.at = span.at.max(self.heals);
         out.pass(span);
     }
 
@@ -40,8 +38,8 @@ impl Stage for Stalled {
 mod tests {
     use super::*;
     use crate::plan::{Effect, Toxic};
-    use crate::toxic::NEVER;
     use crate::toxic::trial::{chain, millis, ms, send, stream, toxic, within};
+    use crate::toxic::{Amount, NEVER};
 
     fn stall(duration: u32) -> Toxic {
         toxic(0, Effect::Stall(Stall { duration: millis(duration) }))

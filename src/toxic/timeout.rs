@@ -2,7 +2,7 @@
 //! toxic acts no more. And the toxics that only end the connection after a time: `limit_time` and `reset_peer`.
 
 use super::chain::Out;
-use super::ledger::{Amount, Ledger};
+use super::ledger::Ledger;
 use super::{Moment, Span, Stage};
 use crate::plan::{Ending, LimitTime, Millis, ResetPeer, TimeoutToxic, Window};
 
@@ -19,7 +19,7 @@ impl BlackHole {
 
 impl Stage for BlackHole {
     fn pass(&mut self, span: Span, offset: u64, _: &mut [u8], out: &mut Out<'_>) {
-        out.tell(offset, Amount::Bytes(span.length() as u64));
+        out.ledger().tell_discard(offset, span.length());
     }
 
     fn finish(&mut self, at: Moment, offset: u64, ledger: &mut Ledger) -> Moment {

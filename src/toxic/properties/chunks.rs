@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use super::{any_effect, arrivals, cases, drawing, toxics};
-use crate::plan::{Direction, Distribution, Effect, Toxic};
+use crate::plan::{Direction, Distribution, Effect, Stall, TimeoutToxic, Toxic};
+use crate::toxic::Amount;
 use crate::toxic::trial::{
-    CLIENT, Outcome, chain, chain_of, chunks, corrupt, latency, loss, ms, route, send, slicer, stream, toxic,
+    CLIENT, Outcome, chain, chain_of, chunks, corrupt, latency, loss, millis, ms, route, send, slicer, stream, toxic,
 };
 
 /// More than a segment's bytes, and not a multiple.
@@ -91,6 +92,21 @@ proptest! {
             let (mut chain, mut alone) = (open(connection), Outcome::default());
             turns.iter().filter(|&&turn| turn == connection).for_each(|_| alone.take(&mut chain, stream.clone(), ms(AT)));
             prop_assert_eq!(together, &alone);
+        }
+    }
+}
+
+/// What is held or discarded counts by segments, not by reads: 9,000 bytes are in seven.
+#[test]
+fn a_tally_does_not_depend_on_chunks() {
+    let stall = Effect::Stall(Stall { duration: millis(800) });
+    let timeout = Effect::Timeout(TimeoutToxic { timeout: millis(0) });
+    for (effect, amount) in [(stall, Amount::Delay(ms(300))), (timeout, Amount::Bytes(9000))] {
+        for length in [1, 1460, LENGTH] {
+            let mut chain = chain_of([effect.clone()]);
+            send(&mut chain, &stream(LENGTH), chunks(length, ms(AT)));
+            let tallies: Vec<_> = chain.tallies().into_iter().map(|tally| (tally.times, tally.amount)).collect();
+            assert_eq!(tallies, [(7, amount)], "{length}");
         }
     }
 }

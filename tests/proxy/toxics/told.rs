@@ -19,7 +19,7 @@ fn repeated_faults_are_told_at_the_powers_of_two_and_summed_up() {
         let run = run(&[toxic("corrupt", stream, r#""rate": 1"#)]);
         pass(&run.ends(stream), &noise(20), 1);
         let name = format!("corrupt_{stream}");
-        run.proxy.logged(&["connection closed", &format!("toxics=\"{name}=20\"")]);
+        run.proxy.logged(&["connection closed", &format!("toxics=\"{name}=20,20B\"")]);
         let expected = [1, 2, 4, 8, 16].map(|times| format!("offset={} bytes=1 times={times}", times - 1));
         assert_eq!(told(&run, &name, &["fault=corrupt", &format!("stream={stream}")]), expected);
     }
@@ -76,5 +76,15 @@ fn the_closing_line_sums_toxics_up_by_name() {
     assert_eq!(all_of(&client).1, End::Fin);
     drop(client);
     let closed = run.proxy.logged(&["connection closed"]);
-    assert!(closed.ends_with("toxics=\"corrupt_both=13 slicer_downstream=3\""), "{closed}");
+    assert!(closed.ends_with("toxics=\"corrupt_both=13,13B slicer_downstream=3,6B\""), "{closed}");
+}
+
+/// Delays count by segments, however they were written: 3,000 bytes are two of 1448 and a part of the third.
+#[test]
+fn the_closing_line_says_how_late_bytes_were_at_most() {
+    for at_once in [1, 1000, 3000] {
+        let run = run(&[toxic("latency", "downstream", r#""latency": 5"#)]);
+        pass(&run.ends("downstream"), &noise(3000), at_once);
+        run.proxy.logged(&["connection closed", "toxics=\"latency_downstream=3,5000us\""]);
+    }
 }
