@@ -3,6 +3,7 @@
 //!
 //! One thread does all of it, by poll(2) and calls that don't block: a delay needs no thread of its own.
 
+use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::sync::atomic::Ordering;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, ioctl_fionread};
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
 use super::client::Client;
 use super::delay::DelayLine;
@@ -156,7 +157,7 @@ impl Passage<'_> {
                 self.sink_is_full = false;
                 return Ok(());
             }
-            match send(self.gate.sink.stream, due, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            match write(self.gate.sink.stream, &due) {
                 Ok(written) => {
                     self.line.advance(written);
                     self.gate.sink.progress.bytes.fetch_add(written as u64, Ordering::Relaxed);
@@ -322,6 +323,11 @@ impl Passage<'_> {
         let look = Some(self.vigil.next_look()).filter(|_| self.holds_in_vain(now));
         first.and_then(|first| self.gate.opened_at.checked_add(first)).into_iter().chain(look).min()
     }
+}
+
+fn write(sink: &TcpStream, pieces: &[IoSlice<'_>]) -> Result<usize, Errno> {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    sendmsg(sink, pieces, &mut SendAncillaryBuffer::default(), flags)
 }
 
 /// Waits until the peer's kernel has everything, at most until `due`: a reset discards what ours still has to send. A peer
