@@ -1,6 +1,6 @@
 //! Connecting to an upstream: with a timeout, and given up at once when the client is reset.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -53,16 +53,49 @@ fn begin(upstream: SocketAddr) -> Result<TcpStream, DialError> {
 }
 
 fn finish(stream: TcpStream) -> io::Result<TcpStream> {
-    if let Some(error) = stream.take_error()? {
+    if let Some(error) = stream.take_error()?.filter(is_failure) {
         return Err(error);
     }
     // Where nobody listens on a port of the ephemeral range, the kernel may pick that very port as the source, and the
     // socket connects to itself (simultaneous open, RFC 9293 section 3.5): the client would talk to its own echo.
-    if stream.local_addr()? == stream.peer_addr()? {
-        return Err(io::ErrorKind::ConnectionRefused.into());
+    if stream.peer_addr().ok() == Some(stream.local_addr()?) {
+        return Err(ErrorKind::ConnectionRefused.into());
     }
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
     notice_silence(&stream)?;
     Ok(stream)
+}
+
+/// A reset is none: it comes only after the upstream has accepted, as an attempt is refused otherwise (`tcp_reset` in
+/// `net/ipv4/tcp_input.c`), and what the upstream said before it can still be read.
+fn is_failure(error: &io::Error) -> bool {
+    !matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{Shutdown, TcpListener};
+
+    use super::*;
+
+    /// It has accepted, however soon it aborts: what it said is read, and nobody calls it unreachable.
+    #[test]
+    fn an_upstream_that_has_reset_was_reached() {
+        for half_closes in [None, Some(Shutdown::Write)] {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let stream = begin(listener.local_addr().expect("bound")).expect("a socket");
+            let (mut upstream, _) = listener.accept().expect("a client");
+            upstream.write_all(b"busy").expect("connected");
+            half_closes.map(|how| upstream.shutdown(how).expect("connected"));
+            reset(&upstream);
+            while stream.peer_addr().is_ok() {
+                std::thread::yield_now();
+            }
+            let mut answer = [0; 4];
+            finish(stream).expect("reached").read_exact(&mut answer).expect("an answer");
+            assert_eq!(&answer, b"busy");
+        }
+    }
 }

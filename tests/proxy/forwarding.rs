@@ -204,6 +204,23 @@ fn a_reset_under_traffic_never_looks_like_an_end() {
     }
 }
 
+/// It has accepted, whatever comes of the socket before the dial looks at it.
+#[test]
+fn an_upstream_that_answers_and_resets_at_once_was_reached() {
+    let setup = one_route("");
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    for connection in 1..=20 {
+        let (mut client, mut server) = (proxy.connect(), accept(&upstream));
+        server.write_all(b"busy").unwrap();
+        reset(server);
+        let mut answer = [0; 4];
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!((&answer, ending(&client)), (b"busy", Ending::Reset));
+        proxy.logged(&["connection closed", &format!("conn={connection} "), "why=\"upstream reset\""]);
+    }
+}
+
 #[test]
 fn an_upstream_that_refuses_resets_the_client_at_once() {
     let proxy = one_route(r#""latencyMs": 3600000"#).start();
