@@ -54,7 +54,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "proxy::gate",
         &["proxy::client", "proxy::delay", "proxy::side", "proxy::sock_diag", "proxy::vigil", "proxy::wait"],
     ),
-    ("proxy::relay", &["proxy::pipe", "proxy::wait"]),
+    ("proxy::relay", &["proxy::pipe", "proxy::side", "proxy::wait"]),
     ("proxy::dial", &["proxy::client", "proxy::keepalive", "proxy::reset"]),
     ("proxy::shared", &["proxy::places", "proxy::roster"]),
     ("proxy::roster", &["proxy::client"]),

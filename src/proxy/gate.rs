@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
-use super::client::Client;
+use super::client::{Client, LINGER};
 use super::delay::DelayLine;
 use super::side::Side;
 use super::sock_diag;
@@ -61,8 +61,7 @@ struct Passage<'a> {
     tail: Tail,
     vigil: Vigil,
     sink_is_full: bool,
-    /// Finished in both directions: it has nothing more to tell, and would end every poll at once.
-    source_hung_up: bool,
+    hearing: Hearing,
     /// What the source's kernel still has of what it had when it was last asked.
     waiting: Waiting,
 }
@@ -81,8 +80,20 @@ enum Tail {
     Open,
     /// The source's FIN.
     Eof(Moment),
+    /// The source's reset.
+    Reset,
     /// The end that a toxic makes.
     Ended(Moment, Ending),
+}
+
+/// What the source may still tell beside the bytes that its kernel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hearing {
+    Open,
+    /// It has finished in both directions: it has nothing more to tell, and would end every poll at once.
+    HungUp,
+    /// It was reset, and neither has it.
+    Reset,
 }
 
 /// Whether there may be something to read.
@@ -102,7 +113,7 @@ impl Gate<'_> {
             tail: Tail::Open,
             vigil: Vigil::begin(),
             sink_is_full: false,
-            source_hung_up: false,
+            hearing: Hearing::Open,
             waiting: Waiting::default(),
         };
         loop {
@@ -173,16 +184,33 @@ impl Passage<'_> {
     }
 
     fn end(&self, now: Moment) -> Result<(), Passed> {
+        if self.hearing == Hearing::Reset && (self.is_stuck(now) || self.sink_is_full) {
+            return Err(Passed::SourceLost);
+        }
+        if !self.line.is_empty() {
+            return Ok(());
+        }
         match self.tail {
-            Tail::Eof(at) if at <= now && self.line.is_empty() => Err(Passed::Eof),
-            Tail::Ended(at, ending) if at <= now && self.line.is_empty() => {
+            Tail::Eof(at) if at <= now => Err(self.followed_by_a_reset(Passed::Eof)),
+            Tail::Reset => Err(self.followed_by_a_reset(Passed::SourceLost)),
+            Tail::Ended(at, ending) if at <= now => {
                 if ending == Ending::Reset {
-                    outwait(self.gate.sink.stream, self.gate.deadline(self.chain));
+                    await_acknowledgement(self.gate.sink.stream, self.gate.deadline(self.chain));
                 }
                 Err(Passed::Ended(ending))
             }
             _ => Ok(()),
         }
+    }
+
+    /// What the upstream said before its reset is not lost by that: there is time for a peer that reads.
+    fn followed_by_a_reset(&self, passed: Passed) -> Passed {
+        if self.hearing == Hearing::Reset {
+            let due = Instant::now() + LINGER;
+            let deadline = self.gate.deadline(self.chain);
+            await_acknowledgement(self.gate.sink.stream, Some(deadline.map_or(due, |deadline| deadline.min(due))));
+        }
+        passed
     }
 
     /// Waits for whatever comes first.
@@ -192,18 +220,29 @@ impl Passage<'_> {
             PollFd::new(self.gate.sink.stream, self.sink_interest(now)),
             PollFd::new(self.gate.source.stream, self.source_interest(now)),
         ];
-        let polled = if hungry || !self.source_hung_up { 2 } else { 1 };
+        let polled = if hungry || self.hearing == Hearing::Open { 2 } else { 1 };
         wait(&mut fds[..polled], self.wake_at(now));
         let [sink, source] = fds.map(|fd| fd.revents());
         if sink.intersects(PollFlags::ERR | PollFlags::HUP) {
             return Err(Passed::SinkLost);
         }
-        if source.contains(PollFlags::ERR) {
-            return Err(Passed::SourceLost);
+        if source.contains(PollFlags::ERR) || (source.contains(PollFlags::HUP) && self.gate.source.torn()) {
+            self.hear_a_reset()?;
+        } else if source.contains(PollFlags::HUP) {
+            self.hearing = Hearing::HungUp;
         }
-        self.source_hung_up |= source.contains(PollFlags::HUP);
         self.look_after_the_client(now, sink, source)?;
         Ok(if hungry && !source.is_empty() { Source::Ready } else { Source::Quiet })
+    }
+
+    /// A reset of the upstream's goes behind what it has said, as it would in a network. A client that leaves frees
+    /// everything at once.
+    fn hear_a_reset(&mut self) -> Result<(), Passed> {
+        self.hearing = Hearing::Reset;
+        match self.gate.direction {
+            Direction::Upstream => Err(Passed::SourceLost),
+            Direction::Downstream => Ok(()),
+        }
     }
 
     fn look_after_the_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), Passed> {
@@ -214,7 +253,7 @@ impl Passage<'_> {
         if !self.holds_in_vain(now) {
             return Ok(());
         }
-        if self.gate.direction == Direction::Upstream && self.source_hung_up {
+        if self.gate.direction == Direction::Upstream && self.hearing == Hearing::HungUp {
             // Nobody is left to look at: the client has our FIN, and we have its own.
             return Err(Passed::Abandoned(End::ClientLeft));
         }
@@ -228,7 +267,9 @@ impl Passage<'_> {
     fn has_had_its_say(&self) -> bool {
         match self.gate.direction {
             Direction::Upstream => true,
-            Direction::Downstream => self.gate.source.progress.finished.load(Ordering::SeqCst),
+            Direction::Downstream => {
+                self.hearing == Hearing::Reset || self.gate.source.progress.finished.load(Ordering::SeqCst)
+            }
         }
     }
 
@@ -236,17 +277,22 @@ impl Passage<'_> {
         let (_, most) = self.chain.appetite(self.gate.now());
         let mut buffer = vec![MaybeUninit::uninit(); most];
         match recv(self.gate.source.stream, &mut buffer[..], RecvFlags::DONTWAIT) {
-            Ok((_, 0)) if self.gate.source.torn() => return Err(Passed::SourceLost),
+            Ok((_, 0)) if self.gate.source.torn() => self.read_a_reset()?,
             Ok((_, 0)) => self.tail = Tail::Eof(self.chain.finish(self.gate.now())),
             Ok(((bytes, _), _)) => {
                 let arrived = self.arrival(bytes.len(), most);
                 self.pass(arrived, bytes);
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => return Err(Passed::SourceLost),
+            Err(_) => self.read_a_reset()?,
         }
         self.gate.tell_acts(self.chain);
         Ok(())
+    }
+
+    fn read_a_reset(&mut self) -> Result<(), Passed> {
+        self.tail = Tail::Reset;
+        self.hear_a_reset()
     }
 
     /// When the bytes came that were just read: now, or when the source was last looked at, if they were there then. For
@@ -296,18 +342,23 @@ impl Passage<'_> {
     /// upstream for ever. What the upstream gets later, it gets, as from any client that sends something and leaves.
     fn holds_in_vain(&self, now: Moment) -> bool {
         let (resumes, _) = self.chain.appetite(now);
-        let tail = self.tail_due();
         match self.gate.direction {
-            Direction::Upstream => [self.line.next_due(), tail, Some(resumes)].contains(&Some(NEVER)),
+            Direction::Upstream => self.is_stuck(now),
             Direction::Downstream => {
-                !self.line.is_empty() || tail.is_some() || resumes > now || self.chain.discards(now)
+                !self.line.is_empty() || self.tail_due().is_some() || resumes > now || self.chain.discards(now)
             }
         }
     }
 
+    /// Whether nothing that is under way will ever leave.
+    fn is_stuck(&self, now: Moment) -> bool {
+        let (resumes, _) = self.chain.appetite(now);
+        self.line.next_due().or(self.tail_due()).unwrap_or(resumes) == NEVER
+    }
+
     fn tail_due(&self) -> Option<Moment> {
         match self.tail {
-            Tail::Open => None,
+            Tail::Open | Tail::Reset => None,
             Tail::Eof(at) | Tail::Ended(at, _) => Some(at),
         }
     }
@@ -332,7 +383,7 @@ fn write(sink: &TcpStream, pieces: &[IoSlice<'_>]) -> Result<usize, Errno> {
 
 /// Waits until the peer's kernel has everything, at most until `due`: a reset discards what ours still has to send. A peer
 /// that reads slowly may take its time, as it may before a FIN; one that is gone has nothing unacknowledged.
-fn outwait(stream: &TcpStream, due: Option<Instant>) {
+fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>) {
     let mut pause = ACKNOWLEDGEMENT;
     while has_unacknowledged(stream) && due.is_none_or(|due| Instant::now() < due) {
         let mut fds = [PollFd::new(stream, PollFlags::empty())];

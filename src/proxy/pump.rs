@@ -65,14 +65,12 @@ impl Link {
     /// Copies one direction to its end. Comes back only when the connection as a whole needs this direction no more.
     pub fn pump(&self, direction: Direction) {
         let (source, sink) = self.ends(direction);
-        let relay = Relay { source: source.stream, sink: sink.stream, moved: &sink.progress.bytes };
+        let relay = Relay { source: &source, sink: &sink };
         match relay.run() {
             Stopped::Eof if source.torn() => self.lose(&source, source.lost),
-            Stopped::Eof => {
-                self.pass_fin_on(&source, &sink, None);
-            }
+            Stopped::Eof => drop(self.pass_fin_on(direction, None)),
             Stopped::SourceLost => self.lose(&source, source.lost),
-            Stopped::SinkLost => self.lose(&source, sink.lost),
+            Stopped::SinkLost => drop(self.lose_sink(direction, None)),
         }
     }
 
@@ -82,17 +80,15 @@ impl Link {
         let (source, sink) = self.ends(direction);
         let Toxicity { chain, opened_at, tell } = toxicity;
         let gate = Gate { client: &self.client, direction, source: &source, sink: &sink, opened_at, tell };
-        match gate.run(chain) {
-            Passed::Eof => {
-                let rest = self.pass_fin_on(&source, &sink, gate.deadline(chain));
-                if let Some(ending) = (rest == Rest::Due).then(|| gate.strike(chain)).flatten() {
-                    self.end_by_toxic(ending, &source);
-                }
-            }
-            Passed::SourceLost => self.lose(&source, source.lost),
-            Passed::SinkLost => self.lose(&source, sink.lost),
-            Passed::Abandoned(why) => self.abort(why),
-            Passed::Ended(ending) => self.end_by_toxic(ending, &source),
+        let rest = match gate.run(chain) {
+            Passed::Eof => self.pass_fin_on(direction, gate.deadline(chain)),
+            Passed::SinkLost => self.lose_sink(direction, gate.deadline(chain)),
+            Passed::SourceLost => return self.lose(&source, source.lost),
+            Passed::Abandoned(why) => return self.abort(why),
+            Passed::Ended(ending) => return self.end_by_toxic(ending, &source),
+        };
+        if let Some(ending) = (rest == Rest::Due).then(|| gate.strike(chain)).flatten() {
+            self.end_by_toxic(ending, &source);
         }
     }
 
@@ -143,22 +139,40 @@ impl Link {
         }
     }
 
-    /// Sends the FIN on, then stays until the source is closed in the other direction too, or until `due`: a source that
-    /// has finished its sending may still be reset, and nobody else reads from it any more.
-    fn pass_fin_on(&self, source: &Side<'_>, sink: &Side<'_>, due: Option<Instant>) -> Rest {
+    /// Of a lost upstream tells the other direction: behind what that said, which may still be on its way.
+    fn lose_sink(&self, direction: Direction, due: Option<Instant>) -> Rest {
+        let (source, sink) = self.ends(direction);
+        if direction == Direction::Upstream && self.closed.get().is_none() {
+            return self.outlast(&source, due);
+        }
+        self.lose(&source, sink.lost);
+        Rest::Over
+    }
+
+    /// Sends the FIN on, and stays.
+    fn pass_fin_on(&self, direction: Direction, due: Option<Instant>) -> Rest {
+        let (source, sink) = self.ends(direction);
         let _ = self.first_fin.set(source.closed);
         sink.progress.finished.store(true, Ordering::SeqCst);
-        if sink.stream.shutdown(Shutdown::Write).is_err() {
-            self.lose(source, sink.lost);
-            return Rest::Over;
+        match sink.stream.shutdown(Shutdown::Write) {
+            Ok(()) => self.outlast(&source, due),
+            Err(_) => self.lose_sink(direction, due),
         }
+    }
+
+    /// Stays until the source is closed in both directions, or until `due`: one that has finished its sending, or whose
+    /// bytes nobody takes any more, may still be reset, and nobody else reads from it.
+    fn outlast(&self, source: &Side<'_>, due: Option<Instant>) -> Rest {
         let mut fds = [PollFd::new(source.stream, PollFlags::empty())];
         wait(&mut fds, due);
         let told = fds[0].revents();
-        if told.contains(PollFlags::ERR) {
+        if told.is_empty() {
+            return Rest::Due;
+        }
+        if told.contains(PollFlags::ERR) || source.torn() {
             self.lose(source, source.lost);
         }
-        if told.is_empty() { Rest::Due } else { Rest::Over }
+        Rest::Over
     }
 
     fn ends(&self, direction: Direction) -> (Side<'_>, Side<'_>) {

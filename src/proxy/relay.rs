@@ -4,7 +4,7 @@
 
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::pipe::{self, Pipe};
+use super::side::Side;
 use super::wait::wait;
 
 /// Room for most messages, on the stack, where it costs nothing: an idle thread has two pages of it resident, and this
@@ -40,12 +41,10 @@ pub enum Stopped {
 }
 
 /// One direction of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Relay<'a> {
-    pub source: &'a TcpStream,
-    pub sink: &'a TcpStream,
-    /// Bytes that the sink's kernel has taken, counted as they go.
-    pub moved: &'a AtomicU64,
+    pub source: &'a Side<'a>,
+    pub sink: &'a Side<'a>,
 }
 
 impl Relay<'_> {
@@ -70,7 +69,7 @@ impl Relay<'_> {
     /// Returns once the stream has fallen quiet. A pipe or a buffer is taken for each piece and not held while there is
     /// none: many streams that surge now and then share a few.
     fn surge(&self) -> Result<(), Stopped> {
-        let _unblocked = Unblocked::new(self.sink);
+        let _unblocked = Unblocked::new(self.sink.stream);
         let mut small_pieces = 0;
         while small_pieces < SMALL_PIECES && !self.is_quiet() {
             let moved = match pipe::borrow() {
@@ -84,7 +83,7 @@ impl Relay<'_> {
 
     /// One piece through a pipe; returns how much it was.
     fn splice(&self, pipe: &mut Pipe) -> Result<usize, Stopped> {
-        match pipe.fill(self.source) {
+        match pipe.fill(self.source.stream) {
             Ok(0) => Err(Stopped::Eof),
             Ok(filled) => self.empty(pipe).map(|()| filled),
             Err(Errno::AGAIN | Errno::INTR) => Ok(0),
@@ -96,7 +95,7 @@ impl Relay<'_> {
 
     fn empty(&self, pipe: &mut Pipe) -> Result<(), Stopped> {
         while !pipe.is_empty() {
-            match pipe.pour(self.sink) {
+            match pipe.pour(self.sink.stream) {
                 Ok(poured) => self.count(poured),
                 Err(Errno::AGAIN) => self.wait_for_room()?,
                 Err(Errno::INTR) => {}
@@ -111,7 +110,7 @@ impl Relay<'_> {
     }
 
     fn wait_for_more(&self, due: Option<Instant>) -> PollFlags {
-        let mut readable = [PollFd::new(self.source, PollFlags::IN)];
+        let mut readable = [PollFd::new(self.source.stream, PollFlags::IN)];
         wait(&mut readable, due);
         readable[0].revents()
     }
@@ -119,7 +118,7 @@ impl Relay<'_> {
     /// One read and what it takes to write it; returns how much it was.
     fn copy(&self, buffer: &mut [MaybeUninit<u8>]) -> Result<usize, Stopped> {
         loop {
-            match recv(self.source, &mut *buffer, RecvFlags::empty()) {
+            match recv(self.source.stream, &mut *buffer, RecvFlags::empty()) {
                 Ok((_, 0)) => return Err(Stopped::Eof),
                 Ok(((bytes, _), filled)) => return self.write_all(bytes).map(|()| filled),
                 // While the other direction surges into our source, reads of it don't block either.
@@ -142,7 +141,7 @@ impl Relay<'_> {
     /// Like a blocking write, but ends as well when the source is reset: a sink that stands still must not hide that.
     fn write_some(&self, bytes: &[u8]) -> Result<usize, Stopped> {
         loop {
-            match send(self.sink, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            match send(self.sink.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                 Ok(written) => return Ok(written),
                 Err(Errno::AGAIN) => self.wait_for_room()?,
                 Err(Errno::INTR) => {}
@@ -153,12 +152,14 @@ impl Relay<'_> {
 
     fn wait_for_room(&self) -> Result<(), Stopped> {
         // Asking for no event still reports errors and hang-ups (poll(2)).
-        let mut fds = [PollFd::new(self.sink, PollFlags::OUT), PollFd::new(self.source, PollFlags::empty())];
+        let mut fds =
+            [PollFd::new(self.sink.stream, PollFlags::OUT), PollFd::new(self.source.stream, PollFlags::empty())];
         wait(&mut fds, None);
-        if fds[1].revents().contains(PollFlags::ERR) {
+        let source = fds[1].revents();
+        if source.contains(PollFlags::ERR) || (source.contains(PollFlags::HUP) && self.source.torn()) {
             return Err(Stopped::SourceLost);
         }
-        if fds[1].revents().contains(PollFlags::HUP) {
+        if source.contains(PollFlags::HUP) {
             // Closed in both directions in good order: it has nothing more to tell, and would end every poll at once.
             wait(&mut fds[..1], None);
         }
@@ -166,7 +167,7 @@ impl Relay<'_> {
     }
 
     fn count(&self, bytes: usize) {
-        self.moved.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.sink.progress.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 

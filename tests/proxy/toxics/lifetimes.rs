@@ -241,10 +241,15 @@ fn a_client_that_only_half_closes_has_not_left() {
     assert!(is_silent(&client));
 }
 
+/// What is held for it, and what is held back from the client for ever.
 #[test]
 fn a_server_that_resets_ends_what_is_held() {
     for stream in STREAMS {
         for toxic in holders(stream) {
+            // What the client will get, it gets, however late.
+            if toxic.contains("latency") && stream == "downstream" {
+                continue;
+            }
             let run = run(&[toxic]);
             let (client, server) = held(&run, stream);
             reset(server);
@@ -252,4 +257,60 @@ fn a_server_that_resets_ends_what_is_held() {
             run.proxy.logged(&["connection closed", "why=\"upstream reset\""]);
         }
     }
+}
+
+/// It answers and aborts: nobody asked for the answer to be lost, only for it to be late.
+#[test]
+fn what_a_server_says_before_it_resets_is_delivered() {
+    let late = [
+        vec![latency("downstream", "300")],
+        vec![latency("both", "300")],
+        vec![toxic("stall", "downstream", r#""duration": 300"#)],
+        vec![toxic("bandwidth", "downstream", r#""rate": 100"#), latency("downstream", "300")],
+    ];
+    for toxics in late {
+        for length in [6, 3000] {
+            let run = run(&toxics);
+            let began = Instant::now();
+            let (client, mut server) = run.pair();
+            let answer = noise(length);
+            server.write_all(&answer).unwrap();
+            reset(server);
+            assert_eq!(all_of(&client), (answer, End::Reset), "{toxics:?}");
+            assert_on_time(began, millis(300));
+            run.proxy.logged(&["connection closed", "why=\"upstream reset\""]);
+        }
+    }
+}
+
+/// The client goes on sending to a server that is gone, which only this direction can notice.
+#[test]
+fn what_a_server_says_before_it_closes_is_delivered_also_to_a_client_that_still_sends() {
+    for toxics in [vec![latency("downstream", "300")], vec![latency("downstream", "300"), latency("upstream", "20")]] {
+        let run = run(&toxics);
+        let (mut client, mut server) = run.pair();
+        server.write_all(b"answer").unwrap();
+        drop(server);
+        run.proxy.logged(&["fault injected", "stream=downstream"]);
+        for _ in 0..20 {
+            client.write_all(b"still talking").unwrap();
+            thread::sleep(millis(2));
+        }
+        assert_eq!(exactly(&client, 6), b"answer", "{toxics:?}");
+        all_of(&client);
+        run.proxy.logged(&["connection closed"]);
+    }
+}
+
+/// A client that leaves meanwhile is waited for no more.
+#[test]
+fn an_answer_that_is_held_after_a_reset_goes_with_its_client() {
+    let run = run(&[latency("downstream", HOUR)]);
+    let before = descriptors(&run);
+    let (client, server) = held(&run, "downstream");
+    reset(server);
+    assert!(is_silent(&client));
+    drop(client);
+    run.proxy.logged(&["connection closed"]);
+    await_descriptors(&run, before);
 }
