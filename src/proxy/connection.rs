@@ -12,7 +12,7 @@ use crossbeam_channel::Sender;
 use super::client::Client;
 use super::dial::{DialError, dial};
 use super::places::Place;
-use super::pump::{Link, Toxicity};
+use super::pump::{Link, Treatment};
 use super::roster::Enrolled;
 use crate::event::{End, Event, Fault, Report, Subject, emit};
 use crate::plan::{Direction, DropMode};
@@ -200,8 +200,8 @@ impl Session {
     fn pass_through(&self, mut chain: Chain, direction: Direction) {
         let Arrival { subject, opened_at, .. } = &self.connection.arrival;
         let tell = |act: &Act| emit(&Event::Injected(subject, Fault::Toxic(act)));
-        let toxicity = Toxicity { chain: &mut chain, opened_at: *opened_at, tell: &tell };
-        self.link.pump_through(direction, toxicity);
+        let treatment = Treatment { chain: &mut chain, opened_at: *opened_at, tell: &tell };
+        self.link.pump_through(direction, treatment);
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner).extend(chain.tallies());
     }
 

@@ -184,7 +184,7 @@ impl Passage<'_> {
     }
 
     fn end(&self, now: Moment) -> Result<(), Passed> {
-        if self.hearing == Hearing::Reset && (self.is_stuck(now) || self.sink_is_full) {
+        if self.hearing == Hearing::Reset && (self.is_stuck() || self.sink_is_full) {
             return Err(Passed::SourceLost);
         }
         if !self.line.is_empty() {
@@ -274,7 +274,7 @@ impl Passage<'_> {
     }
 
     fn read(&mut self) -> Result<(), Passed> {
-        let (_, most) = self.chain.appetite(self.gate.now());
+        let most = self.chain.takes(self.gate.now());
         let mut buffer = vec![MaybeUninit::uninit(); most];
         match recv(self.gate.source.stream, &mut buffer[..], RecvFlags::DONTWAIT) {
             Ok((_, 0)) if self.gate.source.torn() => self.read_a_reset()?,
@@ -319,7 +319,7 @@ impl Passage<'_> {
 
     /// Whether more is taken from the source.
     fn is_hungry(&self, now: Moment) -> bool {
-        matches!(self.tail, Tail::Open) && self.line.has_room() && self.chain.appetite(now).0 <= now
+        matches!(self.tail, Tail::Open) && self.line.has_room() && self.chain.resumes() <= now
     }
 
     fn sink_interest(&self, now: Moment) -> PollFlags {
@@ -341,9 +341,9 @@ impl Passage<'_> {
     /// Whether it would all be for nothing if the client were gone: what is held for it, or what is held back from the
     /// upstream for ever. What the upstream gets later, it gets, as from any client that sends something and leaves.
     fn holds_in_vain(&self, now: Moment) -> bool {
-        let (resumes, _) = self.chain.appetite(now);
+        let resumes = self.chain.resumes();
         match self.gate.direction {
-            Direction::Upstream => self.is_stuck(now),
+            Direction::Upstream => self.is_stuck(),
             Direction::Downstream => {
                 !self.line.is_empty() || self.tail_due().is_some() || resumes > now || self.chain.discards(now)
             }
@@ -351,9 +351,8 @@ impl Passage<'_> {
     }
 
     /// Whether nothing that is under way will ever leave.
-    fn is_stuck(&self, now: Moment) -> bool {
-        let (resumes, _) = self.chain.appetite(now);
-        self.line.next_due().or(self.tail_due()).unwrap_or(resumes) == NEVER
+    fn is_stuck(&self) -> bool {
+        self.line.next_due().or(self.tail_due()).unwrap_or(self.chain.resumes()) == NEVER
     }
 
     fn tail_due(&self) -> Option<Moment> {
@@ -365,7 +364,7 @@ impl Passage<'_> {
 
     /// When to go on at the latest. A moment that no clock comes to is none.
     fn wake_at(&self, now: Moment) -> Option<Instant> {
-        let (resumes, _) = self.chain.appetite(now);
+        let resumes = self.chain.resumes();
         let resume = Some(resumes).filter(|_| resumes > now && matches!(self.tail, Tail::Open));
         let tail = self.tail_due().filter(|_| self.line.is_empty());
         let next = self.line.next_due().filter(|_| !self.sink_is_full);

@@ -41,7 +41,7 @@ enum Rest {
 }
 
 /// What acts on the bytes of a direction, and who is told.
-pub struct Toxicity<'a> {
+pub struct Treatment<'a> {
     pub chain: &'a mut Chain,
     /// What the chain's moments count from.
     pub opened_at: Instant,
@@ -76,9 +76,9 @@ impl Link {
 
     /// The same for a direction that toxics act on. Never inlined, as it needs more stack than the relay.
     #[inline(never)]
-    pub fn pump_through(&self, direction: Direction, toxicity: Toxicity<'_>) {
+    pub fn pump_through(&self, direction: Direction, treatment: Treatment<'_>) {
         let (source, sink) = self.ends(direction);
-        let Toxicity { chain, opened_at, tell } = toxicity;
+        let Treatment { chain, opened_at, tell } = treatment;
         let gate = Gate { client: &self.client, direction, source: &source, sink: &sink, opened_at, tell };
         let rest = match gate.run(chain) {
             Passed::Eof => self.pass_fin_on(direction, gate.deadline(chain)),

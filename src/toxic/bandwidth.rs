@@ -166,7 +166,7 @@ mod tests {
         let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
         assert_eq!(outcome.leaves, [NEVER; 9]);
         assert_eq!(outcome.acts[0], ("bandwidth_0".to_owned(), 1, 0, Amount::Delay(NEVER)));
-        assert_eq!((chain.finish(ms(9)), chain.appetite(ms(0)).0), (NEVER, NEVER));
+        assert_eq!((chain.finish(ms(9)), chain.resumes()), (NEVER, NEVER));
         assert_eq!(chain_of([bandwidth(0, 100, Sharing::Own)]).finish(ms(9)), NEVER);
     }
 
@@ -176,7 +176,7 @@ mod tests {
             let mut chain = chain(&[within(0..100, toxic(0, bandwidth(rate, 0, Sharing::Own)))]);
             let outcome = send(&mut chain, &stream(1001), [(1000, ms(0)), (1, ms(100))]);
             assert_eq!(outcome.leaves[999..], [ms(100), ms(100)]);
-            assert!(chain.appetite(ms(0)).0 <= ms(100));
+            assert!(chain.resumes() <= ms(100));
         }
     }
 
@@ -226,7 +226,7 @@ mod tests {
             let mut chain = chain_of([bandwidth(rate, 0, Sharing::Own)]);
             let mut last = ms(0);
             for _ in 0..500 {
-                let (now, most) = chain.appetite(ms(0));
+                let (now, most) = (chain.resumes(), chain.takes(ms(0)));
                 assert!(now == ms(0) || now < last, "{rate}: dry at {now:?}, {last:?}");
                 last = chain.pass(now, &mut vec![0; most]).last().expect("a span").at;
                 assert!(until(last, now) <= ms(75), "{rate}: {now:?} {last:?}");
@@ -237,7 +237,7 @@ mod tests {
     /// What may pass at once is taken at once, and so is everything while the toxic does not act.
     #[test]
     fn a_burst_and_a_wide_link_are_not_taken_in_crumbs() {
-        let taken = |toxic: Toxic, now| chain(&[toxic]).appetite(now).1;
+        let taken = |toxic: Toxic, now| chain(&[toxic]).takes(now);
         assert_eq!(taken(toxic(0, bandwidth(1, 0, Sharing::Own)), ms(0)), 25);
         assert_eq!(taken(toxic(0, bandwidth(1, 5000, Sharing::Own)), ms(0)), 5000);
         let late = within(100..200, toxic(0, bandwidth(1, 0, Sharing::Own)));

@@ -80,7 +80,7 @@ impl Chain {
             let came = spans.last().map(|span| span.at);
             spans = link.pass(spans, bytes, &mut ended);
             if let (Some(came), Some(_)) = (came, link.stage.pace()) {
-                self.resumes = self.resumes.max(resumes(now, until(link.last, came)));
+                self.resumes = self.resumes.max(short_again(now, until(link.last, came)));
             }
             // An end that is made here lies ahead of one that comes along.
             self.ended = ended.or_else(|| self.ended.map(|(at, ending)| (link.finish(at), ending)));
@@ -121,11 +121,17 @@ impl Chain {
         self.links.iter().any(|link| link.stage.discards(now))
     }
 
-    /// From when on, and how many bytes at most, to take from the sender.
+    /// From when on more may be taken from the sender.
     #[must_use]
-    pub fn appetite(&self, now: Moment) -> (Moment, usize) {
+    pub fn resumes(&self) -> Moment {
+        self.resumes
+    }
+
+    /// How many bytes at most to take from the sender now.
+    #[must_use]
+    pub fn takes(&self, now: Moment) -> usize {
         let paces = self.links.iter().filter(|link| link.acts(now)).filter_map(|link| link.stage.pace());
-        (self.resumes, paces.min().unwrap_or(TAKEN_AT_ONCE))
+        paces.min().unwrap_or(TAKEN_AT_ONCE)
     }
 
     /// What is worth telling since the last call.
@@ -141,7 +147,7 @@ impl Chain {
 }
 
 /// When a queue that reaches so far is short enough again.
-fn resumes(now: Moment, queued: Duration) -> Moment {
+fn short_again(now: Moment, queued: Duration) -> Moment {
     if queued == NEVER { NEVER } else { now.saturating_add(queued.saturating_sub(QUEUE)) }
 }
 

@@ -85,15 +85,15 @@ mod tests {
         let mut chain = chain(&[stall(0)]);
         let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
         assert_eq!(outcome.acts, [("stall_0".to_owned(), 1, 0, Amount::Delay(NEVER))]);
-        assert_eq!(chain.appetite(ms(0)), (NEVER, TAKEN_AT_ONCE));
+        assert_eq!(chain.resumes(), NEVER);
     }
 
     /// Once it holds something the rest stays with the sender, until a little before it heals.
     #[test]
     fn the_sender_waits_until_just_before_it_heals() {
         let mut chain = chain(&[stall(1000)]);
-        assert_eq!(chain.appetite(ms(0)), (ms(0), TAKEN_AT_ONCE));
+        assert_eq!(chain.resumes(), ms(0));
         send(&mut chain, &stream(9), [(9, ms(5))]);
-        assert_eq!(chain.appetite(ms(0)), (ms(950), TAKEN_AT_ONCE));
+        assert_eq!(chain.resumes(), ms(950));
     }
 }

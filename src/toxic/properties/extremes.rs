@@ -63,7 +63,7 @@ proptest! {
         prop_assert!(outcome.leaves.is_sorted());
         prop_assert!(chain.finish(end) >= end);
         chain.strike(end);
-        prop_assert!(chain.appetite(Moment::ZERO).1 > 0);
+        prop_assert!(chain.takes(Moment::ZERO) > 0);
         prop_assert!(chain.acts().count() <= chain.tallies().len() * 64);
     }
 }
