@@ -88,7 +88,9 @@ mod tests {
             let stream = begin(listener.local_addr().expect("bound")).expect("a socket");
             let (mut upstream, _) = listener.accept().expect("a client");
             upstream.write_all(b"busy").expect("connected");
-            half_closes.map(|how| upstream.shutdown(how).expect("connected"));
+            if let Some(how) = half_closes {
+                upstream.shutdown(how).expect("connected");
+            }
             reset(&upstream);
             while stream.peer_addr().is_ok() {
                 std::thread::yield_now();
