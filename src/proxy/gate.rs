@@ -7,25 +7,21 @@ use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
+use super::acknowledgement::await_acknowledgement;
 use super::client::{Client, LINGER};
 use super::delay::DelayLine;
 use super::side::Side;
-use super::sock_diag;
 use super::vigil::Vigil;
 use super::wait::wait;
 use crate::event::End;
 use crate::plan::{Direction, Ending};
 use crate::toxic::{Act, Chain, Moment, NEVER};
-
-/// Between two looks at whether the peer's kernel has what comes before a reset, at first and at most.
-const ACKNOWLEDGEMENT: Duration = Duration::from_millis(1);
-const LATE_ACKNOWLEDGEMENT: Duration = Duration::from_millis(100);
 
 /// How a direction came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -378,24 +374,4 @@ impl Passage<'_> {
 fn write(sink: &TcpStream, pieces: &[IoSlice<'_>]) -> Result<usize, Errno> {
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     sendmsg(sink, pieces, &mut SendAncillaryBuffer::default(), flags)
-}
-
-/// Waits until the peer's kernel has everything, at most until `due`: a reset discards what ours still has to send. A peer
-/// that reads slowly may take its time, as it may before a FIN; one that is gone has nothing unacknowledged.
-fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>) {
-    let mut pause = ACKNOWLEDGEMENT;
-    while has_unacknowledged(stream) && due.is_none_or(|due| Instant::now() < due) {
-        let mut fds = [PollFd::new(stream, PollFlags::empty())];
-        wait(&mut fds, Some(Instant::now() + pause));
-        if !fds[0].revents().is_empty() {
-            return;
-        }
-        pause = (pause * 2).min(LATE_ACKNOWLEDGEMENT);
-    }
-}
-
-/// Whether the peer's kernel lacks something that was written to `stream`.
-pub fn has_unacknowledged(stream: &TcpStream) -> bool {
-    let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else { return false };
-    sock_diag::lookup(here, there).is_some_and(|socket| socket.unacknowledged > 0)
 }

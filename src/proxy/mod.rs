@@ -3,6 +3,7 @@
 //! Beside them, places and roster know how many are connected and who, and shared is what the listeners of a run have in
 //! common.
 
+mod acknowledgement;
 mod client;
 mod connection;
 mod delay;

@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::acknowledgement::has_unacknowledged;
 use super::client::{Client, LINGER};
 use super::discard::discard;
-use super::gate::{Gate, Passed, has_unacknowledged};
+use super::gate::{Gate, Passed};
 use super::relay::{Relay, Stopped};
 use super::side::{Progress, Side};
 use super::wait::wait;
