@@ -142,11 +142,15 @@ fn what_a_toxic_leaves_out_has_its_default() {
         (r#""type": "stall""#, Effect::Stall(Stall { duration: of(0) })),
         (r#""type": "reset_peer""#, Effect::ResetPeer(ResetPeer { timeout: of(0) })),
         (r#""type": "noop""#, Effect::Noop),
+        // These have no attribute that may be left out.
+        (r#""type": "corrupt", "attributes": { "rate": 1 }"#, Effect::Corrupt(Corrupt { rate: share(1.0) })),
+        (r#""type": "slow_close", "attributes": { "delay": 5 }"#, Effect::SlowClose(SlowClose { delay: of(5) })),
     ] {
         let [toxic] = &toxics(&format!("{{ {written} }}"))[..] else { panic!("one toxic was written") };
         assert_eq!(toxic.effect, effect, "{written}");
         assert_eq!((toxic.stream, toxic.toxicity, &toxic.aim), (Stream::Downstream, share(1.0), &Aim::default()));
-        assert!(toxic.name.as_str().ends_with("_downstream"), "{}", toxic.name);
+        // The word that a config has for it, and the one that logs have.
+        assert_eq!(toxic.name.as_str(), format!("{}_downstream", effect.as_str()));
     }
 }
 

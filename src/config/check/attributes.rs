@@ -32,6 +32,8 @@ fn latency(keys: &mut Keys<'_, '_>) -> Option<Effect> {
     let jitter = keys.optional("jitter", Check::whole, Millis::default());
     let correlation = keys.optional("correlation", Check::real, Probability::default());
     let distribution = keys.optional("distribution", Check::word, Distribution::default());
+    keys.needs("correlation", "jitter");
+    keys.needs("distribution", "jitter");
     let made = Latency::new(latency?, jitter?, correlation?, distribution?);
     keys.join("jitter", made).map(Effect::Latency)
 }
