@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use super::bandwidth::{Bucket, Narrow};
 use super::chain::Chain;
 use super::corrupt::Corrupting;
+use super::deadline::Deadline;
 use super::latency::Delayed;
 use super::limit_data::Limited;
 use super::loss::Lossy;
 use super::slicer::Slicing;
 use super::slow_close::SlowlyClosing;
 use super::stall::Stalled;
-use super::timeout::{BlackHole, Ended};
+use super::timeout::BlackHole;
 use super::{Moment, Stage};
 use crate::dice::Dice;
 use crate::plan::{Direction, Effect, Sharing, Stream, Toxic};
@@ -77,11 +78,11 @@ impl Toxics {
             Effect::Corrupt(corrupt) => Box::new(Corrupting::new(corrupt, luck)),
             Effect::Slicer(slicer) => Box::new(Slicing::new(slicer, luck.in_order())),
             Effect::LimitData(limit) => Box::new(Limited::new(limit)),
-            Effect::LimitTime(limit) => Box::new(Ended::by_limit(limit, aim.window)),
+            Effect::LimitTime(limit) => Box::new(Deadline::of_limit(limit, aim.window)),
             Effect::Timeout(timeout) => Box::new(BlackHole::new(timeout, aim.window)),
             Effect::Stall(stall) => Box::new(Stalled::new(stall, aim.window)),
             Effect::SlowClose(slow_close) => Box::new(SlowlyClosing(slow_close)),
-            Effect::ResetPeer(reset) => Box::new(Ended::by_reset(reset, aim.window)),
+            Effect::ResetPeer(reset) => Box::new(Deadline::of_reset(reset, aim.window)),
             Effect::Noop => return None,
         })
     }

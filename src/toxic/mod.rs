@@ -15,13 +15,18 @@
 //!
 //! # How to add a toxic
 //!
-//! 1. `plan::Effect` gets an arm, with what the toxic has to be told. Values that make no sense can't be written there.
-//! 2. The compiler names the matches that lack it: its type's word beside the enum, and `Toxics::stage` in `live.rs`. Its
-//!    attributes are read in `config::check::attributes`, a line each.
-//! 3. A file here implements `Stage`, with its tests, for which `trial` sends streams through chains. Most toxics have a
-//!    method or two; `limit_data.rs` is a good one to begin with, `slicer.rs` one that draws. In `properties` it gets a
-//!    line among the effects that are tried in every combination.
-//! 4. The README's table gets a row, and `configs/valid/toxics.json` an entry.
+//! One file, one arm, one row; the rest are lines that the compiler and the tests ask for.
+//!
+//! 1. The arm: `plan::Effect` (`src/plan/toxic/effect.rs`), with a struct of what the toxic has to be told. Values that make
+//!    no sense can't be written there. The compiler then asks for its type's word beside the enum.
+//! 2. The file: here, with a struct that implements `Stage` and, at its end, tests, for which `trial` sends streams through
+//!    chains. Most toxics have a method or two; `limit_data.rs` is a good one to begin with, `slicer.rs` one that draws. The
+//!    compiler asks for it in `Toxics::stage` (`live.rs`). In `properties/mod.rs` it gets a line among the effects that are
+//!    tried in every combination: `harmless` if it changes, discards and ends nothing.
+//! 3. How it is written: in `src/config/check/attributes.rs` a row of `TYPES` and a function with a line for each attribute;
+//!    in `configs/` an entry in `valid/toxics.json`, and a file of mistakes in `invalid/` with a line in `configs/README.md`.
+//!    `BLESS=1 cargo test --test config` writes down what is said of them.
+//! 4. The row: in the README's table. And a test over real sockets, in `tests/proxy/toxics`.
 //!
 //! One rule: what happens to a byte depends on its offset, not on the chunk that it came in. So whatever is drawn is
 //! drawn in the order of the offsets, as with `segment::Segments`. `properties` holds every toxic to it.
@@ -29,6 +34,7 @@
 mod bandwidth;
 mod chain;
 mod corrupt;
+mod deadline;
 mod latency;
 mod ledger;
 mod limit_data;
