@@ -7,6 +7,7 @@ mod chatty;
 mod dialled;
 mod dropped;
 mod early;
+mod ended;
 mod half_closed;
 mod idle;
 mod leaving;
@@ -31,6 +32,19 @@ pub struct Load {
 /// No connection sits these out: who leaves in them is still in them, however slow the machine.
 const AN_HOUR: &str = r#", "latencyMs": 3600000"#;
 const AN_HOUR_TO_ANSWER: &str = r#", "connectTimeoutMs": 3600000"#;
+
+/// Toxics that lose nothing, one behind the other.
+const ROUGH: &str = r#", "toxics": [
+    {"type": "latency", "stream": "both", "attributes": {"latency": 1, "jitter": 1, "distribution": "pareto"}},
+    {"type": "packet_loss", "stream": "both", "attributes": {"loss_rate": 0.002, "retransmit": 10}},
+    {"type": "bandwidth", "stream": "both", "attributes": {"rate": 50000, "burst": 4000}},
+    {"type": "slicer", "stream": "both", "attributes": {"average_size": 3000, "size_variation": 2999}}]"#;
+
+/// What is held for ever: who leaves frees it.
+const STALLED: &str = r#", "toxics": [{"type": "stall", "stream": "both"}]"#;
+const SWALLOWED: &str = r#", "toxics": [{"type": "timeout", "stream": "both"}]"#;
+
+const LATE: &str = r#", "toxics": [{"type": "latency", "stream": "both", "attributes": {"latency": 50}}]"#;
 
 const fn load(kind: &'static str, route: &'static str, run: fn(&mut Worker) -> Outcome) -> Load {
     Load { kind, route, dial: Dial::Accepted, run }
@@ -62,6 +76,16 @@ pub const LOADS: &[Load] = &[
     load("early", r#", "latencyMs": 50"#, early::before_the_delay_is_over),
     load("leaving", AN_HOUR, leaving::during_the_delay),
     load("leaving", AN_HOUR, leaving::during_the_delay),
+    load("rough", ROUGH, bulk::both_ways),
+    load("rough", ROUGH, chatty::round_trips),
+    load("rough", ROUGH, half_closed::by_either_side),
+    load("rough", ROUGH, aborted::in_any_phase),
+    load("late", LATE, early::before_the_delay_is_over),
+    load("held", STALLED, leaving::during_the_delay),
+    load("held", SWALLOWED, leaving::during_the_delay),
+    load("ended", ended::CLOSED_AT_THE_LIMIT, ended::by_a_fin),
+    load("ended", ended::RESET_AT_THE_LIMIT, ended::by_a_reset),
+    load("ended", ended::RESET_AFTER_A_TIME, ended::in_the_middle),
     load("dropped", r#", "dropRate": 0.5"#, dropped::closed),
     load("dropped", r#", "dropRate": 0.5, "dropMode": "reset""#, dropped::reset),
     load("dropped", r#", "dropRate": 1.0, "dropMode": "hang""#, dropped::hanging),

@@ -1,0 +1,49 @@
+//! Connections that toxics end: exactly where, and both ends are told how.
+
+use crate::crew::Worker;
+use crate::wrong::Outcome;
+
+/// A limit on what the upstream may say, and how it ends.
+pub const CLOSED_AT_THE_LIMIT: &str = r#", "toxics": [{"type": "limit_data", "attributes": {"bytes": 5000}}, {"type": "slicer", "attributes": {"average_size": 700}}]"#;
+pub const RESET_AT_THE_LIMIT: &str =
+    r#", "toxics": [{"type": "limit_data", "attributes": {"bytes": 5000, "reset": true}}]"#;
+const LIMIT: u64 = 5000;
+
+pub const RESET_AFTER_A_TIME: &str =
+    r#", "toxics": [{"type": "reset_peer", "stream": "both", "attributes": {"timeout": 30}}]"#;
+
+const MORE: u64 = 20_000;
+
+pub fn by_a_fin(worker: &mut Worker) -> Outcome {
+    worker.step("meeting");
+    let (mut client, mut upstream) = worker.lane.meet()?;
+    worker.step("sending beyond the limit");
+    upstream.send(LIMIT + worker.rng.u64(..MORE))?;
+    client.receive(LIMIT)?;
+    client.meet_fin()?;
+    upstream.meet_fin()
+}
+
+/// More than the limit is not sent: the reset might meet the sender at it.
+pub fn by_a_reset(worker: &mut Worker) -> Outcome {
+    worker.step("meeting");
+    let (mut client, mut upstream) = worker.lane.meet()?;
+    worker.step("sending up to the limit");
+    upstream.send(LIMIT)?;
+    client.receive(LIMIT)?;
+    client.meet_reset()?;
+    upstream.meet_reset()
+}
+
+/// Whatever either of them is at.
+pub fn in_the_middle(worker: &mut Worker) -> Outcome {
+    worker.step("connecting");
+    let mut client = worker.lane.connect()?;
+    let mut upstream = worker.lane.accept()?;
+    worker.step("waiting for the reset");
+    if worker.rng.bool() {
+        client.send_some(worker.rng.u64(..MORE))?;
+    }
+    client.meet_reset()?;
+    upstream.meet_reset()
+}
