@@ -97,6 +97,20 @@ impl Peer {
 
     /// Sends as much of `bytes` as the socket takes at once, and returns how much it took.
     pub fn send_some(&mut self, bytes: u64) -> Outcome<u64> {
+        self.send_at_once(bytes).map_err(|error| lost(self.side, "sending", &error.into()))
+    }
+
+    /// Sends some of `bytes` while a reset is on its way, which comes now or then.
+    #[track_caller]
+    pub fn send_into_a_reset(&mut self, bytes: u64) -> Outcome {
+        match self.send_at_once(bytes) {
+            Ok(_) => self.meet_reset(),
+            Err(Errno::CONNRESET) => Ok(()),
+            Err(error) => Err(lost(self.side, "sending", &error.into())),
+        }
+    }
+
+    fn send_at_once(&mut self, bytes: u64) -> Result<u64, Errno> {
         let mut sent = 0;
         while sent < bytes {
             match send(&self.stream, self.outgoing.ahead(bytes - sent), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
@@ -105,7 +119,7 @@ impl Peer {
                     sent += took as u64;
                 }
                 Err(Errno::AGAIN) => break,
-                Err(error) => return Err(lost(self.side, "sending", &error.into())),
+                Err(error) => return Err(error),
             }
         }
         Ok(sent)

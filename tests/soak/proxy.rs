@@ -22,6 +22,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at what can't be waited for.
 pub const LOOK: Duration = Duration::from_millis(50);
 
+/// Has glibc give back what is freed (mallopt(3), and "Memory Allocation Tunables" in its manual), so that what is
+/// resident is what is in use. Left alone, 16 arenas of a busy heap kept 36 MiB of which 0.5 MiB were in use.
+const THRIFTY: [(&str, &str); 4] = [
+    ("MALLOC_ARENA_MAX", "1"),
+    ("MALLOC_MMAP_THRESHOLD_", "65536"),
+    ("MALLOC_TRIM_THRESHOLD_", "65536"),
+    ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"),
+];
+
 /// A running proxy; killed when it is dropped.
 pub struct Proxy {
     child: Child,
@@ -35,7 +44,7 @@ impl Proxy {
         let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("soak-{ip}.json"));
         fs::write(&config, format!("[{}]", routes.join(",\n")))?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_chaos-proxy"));
-        command.arg("--config").arg(config).args(["--seed", &seed.to_string()]).env_remove("RUST_LOG");
+        command.arg("--config").arg(config).args(["--seed", &seed.to_string()]).env_remove("RUST_LOG").envs(THRIFTY);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (log, stdout) = (Log::default(), child.stdout.take());
         let reader = child.stderr.take().map(|stderr| log.follow(stderr));

@@ -41,9 +41,7 @@ pub fn in_the_middle(worker: &mut Worker) -> Outcome {
     let mut client = worker.lane.connect()?;
     let mut upstream = worker.lane.accept()?;
     worker.step("waiting for the reset");
-    if worker.rng.bool() {
-        client.send_some(worker.rng.u64(..MORE))?;
-    }
-    client.meet_reset()?;
+    let bytes = if worker.rng.bool() { worker.rng.u64(..MORE) } else { 0 };
+    client.send_into_a_reset(bytes)?;
     upstream.meet_reset()
 }
