@@ -89,14 +89,15 @@ fn what_is_left_out_has_its_default() {
 
 #[test]
 fn every_attribute_reaches_the_plan() {
-    let latency = Latency::new(of(200), of(50), share(0.25), Distribution::Normal).unwrap();
+    let latency = Latency::new(of(200), of(50)).unwrap();
+    let latency = latency.correlated(share(0.25)).unwrap().distributed(Distribution::Normal).unwrap();
     let packet_loss = PacketLoss { loss_rate: share(0.01), correlation: share(0.5), retransmit: of(300) };
     let slicer = Slicer::new(NonZeroU32::new(64).unwrap(), 32, of(500)).unwrap();
     let plan = load(Path::new("configs/valid/toxics.json"), Defaults::default()).unwrap();
     let effects: Vec<&Effect> = plan.routes().iter().flat_map(|it| &it.toxics).map(|toxic| &toxic.effect).collect();
     let expected = [
         Effect::Latency(latency),
-        Effect::Bandwidth(Bandwidth { rate: of(128), burst: 16_000, sharing: Sharing::Shared }),
+        Effect::Bandwidth(Bandwidth::new(of(128), 16_000, Sharing::Shared).unwrap()),
         Effect::PacketLoss(packet_loss),
         Effect::Slicer(slicer),
         Effect::LimitData(LimitData { bytes: 100_000, ending: Ending::Reset }),
@@ -114,13 +115,10 @@ fn every_attribute_reaches_the_plan() {
 #[test]
 fn what_a_toxic_leaves_out_has_its_default() {
     for (written, effect) in [
-        (
-            r#""type": "latency", "attributes": { "latency": 5 }"#,
-            Effect::Latency(Latency::new(of(5), of(0), share(0.0), Distribution::Uniform).unwrap()),
-        ),
+        (r#""type": "latency", "attributes": { "latency": 5 }"#, Effect::Latency(Latency::new(of(5), of(0)).unwrap())),
         (
             r#""type": "bandwidth", "attributes": { "rate": 0 }"#,
-            Effect::Bandwidth(Bandwidth { rate: of(0), burst: 0, sharing: Sharing::Own }),
+            Effect::Bandwidth(Bandwidth::new(of(0), 0, Sharing::Own).unwrap()),
         ),
         (
             r#""type": "packet_loss", "attributes": { "loss_rate": 1 }"#,
@@ -151,6 +149,19 @@ fn what_a_toxic_leaves_out_has_its_default() {
         assert_eq!((toxic.stream, toxic.toxicity, &toxic.aim), (Stream::Downstream, share(1.0), &Aim::default()));
         // The word that a config has for it, and the one that logs have.
         assert_eq!(toxic.name.as_str(), format!("{}_downstream", effect.as_str()));
+    }
+}
+
+/// Also one that would change nothing if it were another value.
+#[test]
+fn a_default_may_be_written_down() {
+    for (kind, without, with) in [
+        ("latency", r#""latency": 5"#, r#""latency": 5, "jitter": 0, "correlation": 0.0, "distribution": "uniform""#),
+        ("bandwidth", r#""rate": 0"#, r#""rate": 0, "burst": 0, "shared": false"#),
+    ] {
+        let [without, with] =
+            [without, with].map(|it| toxics(&format!(r#"{{ "type": "{kind}", "attributes": {{ {it} }} }}"#)));
+        assert_eq!(without, with);
     }
 }
 

@@ -287,7 +287,9 @@ fn attributes(kind: &str, (one, another, yes): (u32, u32, bool), share: f64) -> 
     let number = one.to_string();
     match kind {
         "latency" => vec![("latency", more.to_string()), ("jitter", less.to_string())],
-        "bandwidth" => vec![("rate", number), ("burst", another.to_string()), ("shared", yes.to_string())],
+        "bandwidth" => {
+            vec![("rate", one.max(1).to_string()), ("burst", another.to_string()), ("shared", yes.to_string())]
+        }
         "packet_loss" => vec![("loss_rate", format!("{share:?}")), ("correlation", format!("{share:?}"))],
         "corrupt" => vec![("rate", format!("{share:?}"))],
         "slicer" => vec![("average_size", more.max(1).to_string()), ("size_variation", (less / 2).to_string())],

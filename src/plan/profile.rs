@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use super::toxic::{Aim, Bandwidth, Effect, Latency, PacketLoss, Rate, Sharing, Stream, Toxic, ToxicName};
+use super::toxic::{Aim, Bandwidth, Effect, Latency, PacketLoss, Sharing, Stream, Toxic, ToxicName};
 use super::{Probability, Timeout};
 
 /// A kind of network.
@@ -143,7 +143,7 @@ impl Link {
 
     /// All connections of a route go through the one network.
     const fn bandwidth(rate: u32) -> Bandwidth {
-        Bandwidth { rate: Rate::literal(rate), burst: 0, sharing: Sharing::Shared }
+        Bandwidth::literal(rate, Sharing::Shared)
     }
 
     /// Linux sends again after the round trip and four times its mean deviation, for which it takes at least 200 ms
@@ -178,7 +178,7 @@ mod tests {
         ] {
             let link = profile.link();
             let kilobytes = |bits: u64| (bits + 4000) / 8000 * 1000;
-            let rates = [link.down, link.up].map(|bandwidth| bandwidth.rate.bytes_per_second());
+            let rates = [link.down, link.up].map(|bandwidth| bandwidth.rate().bytes_per_second());
             assert_eq!(rates, [kilobytes(down), kilobytes(up)], "{profile:?}");
         }
     }

@@ -58,17 +58,17 @@ impl Narrow {
 
     /// What leaves together.
     fn step(&self) -> usize {
-        let bytes = u128::from(self.bandwidth.rate.bytes_per_second()) * STEP.as_nanos() / 1_000_000_000;
+        let bytes = u128::from(self.bandwidth.rate().bytes_per_second()) * STEP.as_nanos() / 1_000_000_000;
         usize::try_from(bytes).unwrap_or(TAKEN_AT_ONCE).clamp(1, TAKEN_AT_ONCE)
     }
 
     fn leaves(&self, bytes: usize, at: Moment) -> Moment {
-        let due = match self.bandwidth.rate.bytes_per_second() {
+        let due = match self.bandwidth.rate().bytes_per_second() {
             0 => NEVER,
             rate => {
                 // Nobody panics while it holds this.
                 let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-                let due = bucket.put(bytes, self.opened.saturating_add(at), rate, self.bandwidth.burst);
+                let due = bucket.put(bytes, self.opened.saturating_add(at), rate, self.bandwidth.burst());
                 until(due, self.opened)
             }
         };
@@ -90,12 +90,12 @@ impl Stage for Narrow {
 
     /// Through a link that nothing passes, no end passes either.
     fn finish(&mut self, at: Moment, offset: u64, ledger: &mut Ledger) -> Moment {
-        let passes = self.bandwidth.rate.bytes_per_second() > 0;
+        let passes = self.bandwidth.rate().bytes_per_second() > 0;
         ledger.hold_the_end(offset, at, if passes { at } else { self.window.ends() })
     }
 
     fn pace(&self) -> Option<usize> {
-        let taken = (self.step() as u64 * STEPS_TAKEN).max(self.bandwidth.burst.into());
+        let taken = (self.step() as u64 * STEPS_TAKEN).max(self.bandwidth.burst().into());
         Some(usize::try_from(taken).unwrap_or(TAKEN_AT_ONCE).min(TAKEN_AT_ONCE))
     }
 }
@@ -162,12 +162,12 @@ mod tests {
 
     #[test]
     fn nothing_passes_at_a_rate_of_0() {
-        let mut chain = chain_of([bandwidth(0, 100, Sharing::Own)]);
+        let mut chain = chain_of([bandwidth(0, 0, Sharing::Own)]);
         let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
         assert_eq!(outcome.leaves, [NEVER; 9]);
         assert_eq!(outcome.acts[0], ("bandwidth_0".to_owned(), 1, 0, Amount::Delay(NEVER)));
         assert_eq!((chain.finish(ms(9)), chain.resumes()), (NEVER, NEVER));
-        assert_eq!(chain_of([bandwidth(0, 100, Sharing::Own)]).finish(ms(9)), NEVER);
+        assert_eq!(chain_of([bandwidth(0, 0, Sharing::Own)]).finish(ms(9)), NEVER);
     }
 
     #[test]

@@ -42,14 +42,14 @@ impl Stage for Delayed {
 }
 
 fn next(latency: &Latency, rng: &mut Rng, last: Duration) -> Duration {
-    let kept = rng.f64() < latency.correlation.get();
+    let kept = rng.f64() < latency.correlation().get();
     // Drawn in any case, so that a segment's luck does not move that of all behind it.
     let fresh = draw(latency, rng);
     if kept { last } else { fresh }
 }
 
 fn draw(latency: &Latency, rng: &mut Rng) -> Duration {
-    let deviation = latency.jitter().as_secs_f64() * deviation(latency.distribution, rng.f64(), rng.f64());
+    let deviation = latency.jitter().as_secs_f64() * deviation(latency.distribution(), rng.f64(), rng.f64());
     let seconds = latency.mean().as_secs_f64() + deviation;
     // It is finite; what is negative, or more than a Duration holds, is none or for ever.
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
@@ -71,12 +71,12 @@ fn deviation(distribution: Distribution, u: f64, v: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::plan::Effect;
-    use crate::toxic::trial::{chain_of, ms, send, stream};
+    use crate::toxic::trial::{chain_of, millis, ms, send, share, stream};
     use crate::toxic::until;
 
     fn latency(correlation: f64, distribution: Distribution) -> Latency {
-        let millis = |number: i128| number.try_into().expect("milliseconds");
-        Latency::new(millis(100), millis(60), correlation.try_into().expect("a share"), distribution).expect("in range")
+        let latency = Latency::new(millis(100), millis(60)).and_then(|it| it.correlated(share(correlation)));
+        latency.and_then(|it| it.distributed(distribution)).expect("a jitter that is less than the latency")
     }
 
     fn delays(latency: &Latency, count: usize) -> Vec<f64> {

@@ -72,7 +72,7 @@ impl Toxics {
         Some(match *effect {
             Effect::Latency(latency) => Box::new(Delayed::new(latency, luck.in_order())),
             Effect::Bandwidth(bandwidth) => {
-                Box::new(Narrow::new(bandwidth, aim.window, opened, dose.bucket(bandwidth.sharing, direction)))
+                Box::new(Narrow::new(bandwidth, aim.window, opened, dose.bucket(bandwidth.sharing(), direction)))
             }
             Effect::PacketLoss(loss) => Box::new(Lossy::new(loss, luck.in_order())),
             Effect::Corrupt(corrupt) => Box::new(Corrupting::new(corrupt, luck)),

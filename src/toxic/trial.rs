@@ -128,8 +128,9 @@ pub(super) fn share_of(whole: u32, share: f64) -> u32 {
 }
 
 pub(super) fn latency(mean: u32, jitter: u32, correlation: f64, distribution: Distribution) -> Effect {
-    let latency = Latency::new(millis(mean), millis(jitter), share(correlation), distribution);
-    Effect::Latency(latency.expect("no more jitter than latency"))
+    let latency = Latency::new(millis(mean), millis(jitter)).and_then(|it| it.correlated(share(correlation)));
+    let latency = latency.and_then(|it| it.distributed(distribution));
+    Effect::Latency(latency.expect("no more jitter than latency, and some for what is told of it"))
 }
 
 pub(super) fn steady(mean: u32) -> Effect {
@@ -137,7 +138,8 @@ pub(super) fn steady(mean: u32) -> Effect {
 }
 
 pub(super) fn bandwidth(rate: u32, burst: u32, sharing: Sharing) -> Effect {
-    Effect::Bandwidth(Bandwidth { rate: i128::from(rate).try_into().expect("KB/s"), burst, sharing })
+    let rate = i128::from(rate).try_into().expect("KB/s");
+    Effect::Bandwidth(Bandwidth::new(rate, burst, sharing).expect("no burst where nothing passes"))
 }
 
 pub(super) fn loss(rate: f64, correlation: f64) -> Effect {

@@ -32,10 +32,11 @@ fn latency(keys: &mut Keys<'_, '_>) -> Option<Effect> {
     let jitter = keys.optional("jitter", Check::whole, Millis::default());
     let correlation = keys.optional("correlation", Check::real, Probability::default());
     let distribution = keys.optional("distribution", Check::word, Distribution::default());
-    keys.needs("correlation", "jitter");
-    keys.needs("distribution", "jitter");
-    let made = Latency::new(latency?, jitter?, correlation?, distribution?);
-    keys.join("jitter", made).map(Effect::Latency)
+    let latency = keys.join("jitter", Latency::new(latency?, jitter?))?;
+    // Where the one is refused the other goes on without it, so that both are told at once.
+    let correlated = keys.join("correlation", latency.correlated(correlation?));
+    let distributed = keys.join("distribution", correlated.unwrap_or(latency).distributed(distribution?));
+    correlated.and(distributed).map(Effect::Latency)
 }
 
 fn bandwidth(keys: &mut Keys<'_, '_>) -> Option<Effect> {
@@ -43,7 +44,7 @@ fn bandwidth(keys: &mut Keys<'_, '_>) -> Option<Effect> {
     let burst = keys.optional("burst", Check::bytes, 0);
     let sharing = |check: &mut Check<'_>, node| check.either(node, Sharing::Own, Sharing::Shared);
     let sharing = keys.optional("shared", sharing, Sharing::default());
-    Some(Effect::Bandwidth(Bandwidth { rate: rate?, burst: burst?, sharing: sharing? }))
+    keys.join("burst", Bandwidth::new(rate?, burst?, sharing?)).map(Effect::Bandwidth)
 }
 
 fn packet_loss(keys: &mut Keys<'_, '_>) -> Option<Effect> {

@@ -128,14 +128,6 @@ impl<'c, 't> Keys<'c, 't> {
         self.spots.get(key).copied().unwrap_or(self.whole)
     }
 
-    /// Reports `key` where it was written and `other` was not, without which it changes nothing.
-    pub(super) fn needs(&mut self, key: &str, other: &str) {
-        if let (Some(spot), None) = (self.spots.get(key), self.spots.get(other)) {
-            let what = format!("`{key}` changes nothing without a `{other}`");
-            self.check.problems.push(Problem::at(*spot, what, format!("add a `{other}`, or remove it")));
-        }
-    }
-
     /// What several values make together; if they don't, it is the value of `key` that has to change.
     pub(super) fn join<T>(&mut self, key: &str, made: Result<T, Rejected>) -> Option<T> {
         let spot = self.spot(key);

@@ -62,26 +62,51 @@ impl Effect {
 pub struct Latency {
     mean: Millis,
     jitter: Millis,
-    /// The share of segments that meet the same delay as the one before.
-    pub correlation: Probability,
-    /// How the delays lie around the latency.
-    pub distribution: Distribution,
+    correlation: Probability,
+    distribution: Distribution,
 }
 
 impl Latency {
+    /// Delays that are uniform, each for itself.
+    ///
     /// # Errors
     /// The jitter is larger than the latency: some bytes would have to leave before they came.
-    pub fn new(
-        latency: Millis,
-        jitter: Millis,
-        correlation: Probability,
-        distribution: Distribution,
-    ) -> Result<Self, Rejected> {
+    pub fn new(latency: Millis, jitter: Millis) -> Result<Self, Rejected> {
         if jitter > latency {
             let what = format!("a jitter of {} ms is more than the latency of {} ms", jitter.get(), latency.get());
             return Err(Rejected::new(what, format!("use 0 to {}", latency.get())));
         }
+        let (correlation, distribution) = (Probability::default(), Distribution::default());
         Ok(Self { mean: latency, jitter, correlation, distribution })
+    }
+
+    /// The same with that share of segments that meet the delay of the one before.
+    ///
+    /// # Errors
+    /// The correlation is not 0, but there is no jitter: all delays are the same anyway.
+    pub fn correlated(self, correlation: Probability) -> Result<Self, Rejected> {
+        if self.is_steady() && correlation != Probability::default() {
+            // Debug turns to an exponent where Display writes out 300 digits.
+            let what = format!("a correlation of {:?} changes nothing without a jitter", correlation.get());
+            return Err(Rejected::new(what, "use 0, or a jitter of 1 ms or more"));
+        }
+        Ok(Self { correlation, ..self })
+    }
+
+    /// The same with delays that lie so around the latency.
+    ///
+    /// # Errors
+    /// The distribution is not the default, but there is no jitter: all delays are the latency.
+    pub fn distributed(self, distribution: Distribution) -> Result<Self, Rejected> {
+        if self.is_steady() && distribution != Distribution::default() {
+            let what = format!("a {} distribution changes nothing without a jitter", distribution.as_str());
+            return Err(Rejected::new(what, "use uniform, or a jitter of 1 ms or more"));
+        }
+        Ok(Self { distribution, ..self })
+    }
+
+    fn is_steady(&self) -> bool {
+        self.jitter == Millis::default()
     }
 
     /// One of which the compiler sees that it can be.
@@ -101,6 +126,18 @@ impl Latency {
     #[must_use]
     pub fn jitter(&self) -> Duration {
         self.jitter.duration()
+    }
+
+    /// The share of segments that meet the same delay as the one before.
+    #[must_use]
+    pub fn correlation(&self) -> Probability {
+        self.correlation
+    }
+
+    /// How the delays lie around the latency.
+    #[must_use]
+    pub fn distribution(&self) -> Distribution {
+        self.distribution
     }
 }
 
@@ -141,12 +178,46 @@ impl FromStr for Distribution {
 /// A token bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bandwidth {
+    rate: Rate,
+    burst: u32,
+    sharing: Sharing,
+}
+
+impl Bandwidth {
+    /// A bucket that is filled at `rate` and holds `burst` bytes.
+    ///
+    /// # Errors
+    /// There is a burst, but the rate is 0: nothing passes, the first bytes neither.
+    pub fn new(rate: Rate, burst: u32, sharing: Sharing) -> Result<Self, Rejected> {
+        if burst > 0 && rate == Rate::NOTHING {
+            let what = format!("a burst of {burst} bytes changes nothing at a rate of 0: nothing passes");
+            return Err(Rejected::new(what, "use 0, or a rate of 1 KB/s or more"));
+        }
+        Ok(Self { rate, burst, sharing })
+    }
+
+    /// One without a burst, which can be at any rate.
+    pub(in crate::plan) const fn literal(kilobytes_per_second: u32, sharing: Sharing) -> Self {
+        Self { rate: Rate(kilobytes_per_second), burst: 0, sharing }
+    }
+
     /// What it is filled at.
-    pub rate: Rate,
+    #[must_use]
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
     /// How many bytes it holds: what passes at once after a pause.
-    pub burst: u32,
+    #[must_use]
+    pub fn burst(&self) -> u32 {
+        self.burst
+    }
+
     /// Who takes from it.
-    pub sharing: Sharing,
+    #[must_use]
+    pub fn sharing(&self) -> Sharing {
+        self.sharing
+    }
 }
 
 /// A number of KB/s, each 1,000 bytes a second; 0 is a link that nothing passes.
@@ -154,9 +225,7 @@ pub struct Bandwidth {
 pub struct Rate(u32);
 
 impl Rate {
-    pub(in crate::plan) const fn literal(kilobytes_per_second: u32) -> Self {
-        Self(kilobytes_per_second)
-    }
+    const NOTHING: Self = Self(0);
 
     /// Bytes a second.
     #[must_use]

@@ -6,7 +6,7 @@ use proptest::sample::select;
 use super::cases;
 use crate::plan::{Distribution, Effect, Ending, LimitTime, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic};
 use crate::toxic::trial::{
-    aimed, bandwidth, chain, corrupt, latency, limit_data, loss, millis, ms, send, slicer, stream, toxic,
+    aimed, bandwidth, chain, corrupt, latency, limit_data, loss, millis, ms, send, slicer, steady, stream, toxic,
 };
 use crate::toxic::{Moment, NEVER};
 
@@ -18,6 +18,10 @@ fn time() -> impl Strategy<Value = u32> {
     select(vec![0, 1, u32::MAX - 1, u32::MAX])
 }
 
+fn not_0() -> impl Strategy<Value = u32> {
+    select(vec![1, u32::MAX - 1, u32::MAX])
+}
+
 fn ending() -> impl Strategy<Value = Ending> {
     select(vec![Ending::Close, Ending::Reset])
 }
@@ -26,8 +30,10 @@ fn extreme() -> impl Strategy<Value = Effect> {
     let distribution = select(vec![Distribution::Uniform, Distribution::Normal, Distribution::Pareto]);
     let bytes = || select(vec![0, 1, u64::MAX - 1, u64::MAX]);
     prop_oneof![
-        (time(), share(), distribution).prop_map(|(time, correlation, kind)| latency(time, time, correlation, kind)),
-        (time(), time()).prop_map(|(rate, burst)| bandwidth(rate, burst, Sharing::Own)),
+        time().prop_map(steady),
+        (not_0(), share(), distribution).prop_map(|(time, correlation, kind)| latency(time, time, correlation, kind)),
+        Just(bandwidth(0, 0, Sharing::Own)),
+        (not_0(), time()).prop_map(|(rate, burst)| bandwidth(rate, burst, Sharing::Own)),
         (share(), share()).prop_map(|(rate, correlation)| loss(rate, correlation)),
         share().prop_map(corrupt),
         (1_u32.., time()).prop_map(|(size, delay)| slicer(size, size - 1, delay)),

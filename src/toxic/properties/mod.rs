@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::Moment;
-use super::trial::{aimed, bandwidth, corrupt, latency, limit_data, loss, millis, ms, share_of, slicer, toxic};
+use super::trial::{aimed, bandwidth, corrupt, latency, limit_data, loss, millis, ms, share_of, slicer, steady, toxic};
 use crate::plan::{Distribution, Effect, Ending, LimitTime, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic, Toxic};
 
 /// No files of found failures: a failure that shrinks to something telling becomes a test by name.
@@ -22,9 +22,9 @@ fn cases(cases: u32) -> ProptestConfig {
 fn drawing() -> impl Strategy<Value = Effect> {
     let distribution = select(vec![Distribution::Uniform, Distribution::Normal, Distribution::Pareto]);
     prop_oneof![
-        (0..500_u32, rate(), rate(), distribution).prop_map(|(mean, jitter, correlation, kind)| latency(
+        (1..500_u32, rate(), rate(), distribution).prop_map(|(mean, jitter, correlation, kind)| latency(
             mean,
-            share_of(mean, jitter),
+            share_of(mean, jitter).max(1),
             correlation,
             kind
         )),
@@ -40,7 +40,8 @@ fn harmless() -> impl Strategy<Value = Effect> {
     let duration = || prop_oneof![1 => Just(0), 5 => 0..2000_u32].prop_map(millis);
     prop_oneof![
         4 => keeps,
-        2 => (prop_oneof![1 => Just(0), 9 => 1..10_000_u32], 0..10_000_u32)
+        1 => (0..500_u32).prop_map(steady),
+        2 => prop_oneof![1 => Just((0, 0)), 9 => (1..10_000_u32, 0..10_000_u32)]
             .prop_map(|(rate, burst)| bandwidth(rate, burst, Sharing::Own)),
         1 => duration().prop_map(|duration| Effect::Stall(Stall { duration })),
         1 => duration().prop_map(|delay| Effect::SlowClose(SlowClose { delay })),
