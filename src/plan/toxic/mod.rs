@@ -2,16 +2,21 @@
 //! `toxic`; here is how it was asked for. The words are Toxiproxy's.
 
 mod aim;
+mod bandwidth;
 mod effect;
+mod latency;
+mod slicer;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use aim::{Aim, Connections, Network, Window};
+pub use bandwidth::{Bandwidth, Rate, Sharing};
 pub use effect::{
-    Bandwidth, Corrupt, Distribution, Effect, Ending, Latency, LimitData, LimitTime, Micros, PacketLoss, Rate,
-    ResetPeer, Sharing, Slicer, SlowClose, Stall, TimeoutToxic,
+    Corrupt, Effect, Ending, LimitData, LimitTime, PacketLoss, ResetPeer, SlowClose, Stall, TimeoutToxic,
 };
+pub use latency::{Distribution, Latency};
+pub use slicer::{Micros, Slicer};
 
 use super::{Probability, Rejected};
 
