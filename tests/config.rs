@@ -110,11 +110,31 @@ fn every_attribute_reaches_the_plan() {
         Effect::Noop,
     ];
     assert_eq!(effects, expected.iter().collect::<Vec<_>>());
+    for kind in types() {
+        assert!(effects.iter().any(|effect| effect.as_str() == kind), "configs/valid/toxics.json has no {kind}");
+    }
+}
+
+#[test]
+fn every_type_of_toxic_has_its_row() {
+    for document in ["README.md", "configs/README.md"] {
+        let text = fs::read_to_string(document).unwrap();
+        let rows = text.lines().skip_while(|line| !line.starts_with("| type  ")).skip(2);
+        let kinds: Vec<&str> = rows.map_while(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+        assert_eq!(kinds, types(), "{document}");
+    }
+}
+
+/// The types of toxics, as whoever writes another one is told.
+fn types() -> Vec<String> {
+    let report = json(&route_with(r#"{ "type": "?" }"#), Defaults::default()).unwrap_err();
+    let (_, problem) = report.problems().next().unwrap();
+    problem.hint().strip_prefix("the types of toxics are ").unwrap().split(", ").map(str::to_owned).collect()
 }
 
 #[test]
 fn what_a_toxic_leaves_out_has_its_default() {
-    for (written, effect) in [
+    let defaults = [
         (r#""type": "latency", "attributes": { "latency": 5 }"#, Effect::Latency(Latency::new(of(5), of(0)).unwrap())),
         (
             r#""type": "bandwidth", "attributes": { "rate": 0 }"#,
@@ -124,6 +144,7 @@ fn what_a_toxic_leaves_out_has_its_default() {
             r#""type": "packet_loss", "attributes": { "loss_rate": 1 }"#,
             Effect::PacketLoss(PacketLoss { loss_rate: share(1.0), correlation: share(0.0), retransmit: of(200) }),
         ),
+        (r#""type": "corrupt", "attributes": { "rate": 1 }"#, Effect::Corrupt(Corrupt { rate: share(1.0) })),
         (
             r#""type": "slicer", "attributes": { "average_size": 1 }"#,
             Effect::Slicer(Slicer::new(NonZeroU32::MIN, 0, of(0)).unwrap()),
@@ -138,12 +159,12 @@ fn what_a_toxic_leaves_out_has_its_default() {
         ),
         (r#""type": "timeout""#, Effect::Timeout(TimeoutToxic { timeout: of(0) })),
         (r#""type": "stall""#, Effect::Stall(Stall { duration: of(0) })),
+        (r#""type": "slow_close", "attributes": { "delay": 5 }"#, Effect::SlowClose(SlowClose { delay: of(5) })),
         (r#""type": "reset_peer""#, Effect::ResetPeer(ResetPeer { timeout: of(0) })),
         (r#""type": "noop""#, Effect::Noop),
-        // These have no attribute that may be left out.
-        (r#""type": "corrupt", "attributes": { "rate": 1 }"#, Effect::Corrupt(Corrupt { rate: share(1.0) })),
-        (r#""type": "slow_close", "attributes": { "delay": 5 }"#, Effect::SlowClose(SlowClose { delay: of(5) })),
-    ] {
+    ];
+    assert_eq!(defaults.each_ref().map(|(_, effect)| effect.as_str())[..], types());
+    for (written, effect) in defaults {
         let [toxic] = &toxics(&format!("{{ {written} }}"))[..] else { panic!("one toxic was written") };
         assert_eq!(toxic.effect, effect, "{written}");
         assert_eq!((toxic.stream, toxic.toxicity, &toxic.aim), (Stream::Downstream, share(1.0), &Aim::default()));

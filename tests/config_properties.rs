@@ -70,6 +70,13 @@ proptest! {
     }
 }
 
+#[test]
+fn every_type_of_toxic_is_tried() {
+    let report = read(&format!("[{{ {ROUTE}, \"toxics\": [{{ \"type\": \"?\" }}] }}]"), Format::Json).unwrap_err();
+    let (_, problem) = report.problems().next().unwrap();
+    assert_eq!(problem.hint(), format!("the types of toxics are {}", TYPES.join(", ")));
+}
+
 fn read(text: &str, format: Format) -> Result<Plan, Report> {
     parse("it", text, format, Defaults::default())
 }
@@ -203,7 +210,7 @@ fn json_leaf() -> impl Strategy<Value = String> {
 
 const ROUTE: &str = r#""localPort": 8180, "upstream": "10.0.0.1:9090""#;
 
-const TYPES: [&str; 12] = [
+const TYPES: &[&str] = &[
     "latency",
     "bandwidth",
     "packet_loss",
@@ -244,7 +251,7 @@ fn nearly_a_toxic() -> impl Strategy<Value = String> {
         prop_oneof![4 => json_leaf(), 1 => vec(json_leaf(), 0..3).prop_map(|list| format!("[{}]", list.join(", ")))];
     let attributes = vec(entry(attribute, json_leaf()), 0..5).prop_map(|it| format!("{{ {} }}", it.join(", ")));
     let attributes = prop_oneof![8 => attributes, 1 => json_leaf()].prop_map(|it| format!("\"attributes\": {it}"));
-    let kind = select(&TYPES[..]).prop_map(|kind| format!("\"type\": \"{kind}\""));
+    let kind = select(TYPES).prop_map(|kind| format!("\"type\": \"{kind}\""));
     (kind, attributes, vec(entry(key, value), 0..4)).prop_map(|(kind, attributes, others)| {
         let entries: Vec<String> = [kind, attributes].into_iter().chain(others).collect();
         format!("{{ {} }}", entries.join(",\n   "))
@@ -267,8 +274,8 @@ fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
     let clients = proptest::option::of(select(vec!["10.0.0.0/8", "::1"]).prop_map(quoted));
     let toxicity = proptest::option::of((0.0..=1.0_f64).prop_map(|share| format!("{share:?}")));
     let after = any::<Option<u32>>().prop_map(|after| after.map(|after| after.to_string()));
-    (select(&TYPES[..]), any::<(u32, u32, bool)>(), 0.0..=1.0_f64, (stream, connections, clients, toxicity, after))
-        .prop_map(|(kind, numbers, share, (stream, connections, clients, toxicity, after))| {
+    (select(TYPES), any::<(u32, u32, bool)>(), 0.0..=1.0_f64, (stream, connections, clients, toxicity, after)).prop_map(
+        |(kind, numbers, share, (stream, connections, clients, toxicity, after))| {
             let said = [
                 ("stream", stream),
                 ("connections", connections),
@@ -279,7 +286,8 @@ fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
             let mut keys = vec![("type", quoted(kind))];
             keys.extend(said.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))));
             (keys, attributes(kind, numbers, share))
-        })
+        },
+    )
 }
 
 fn attributes(kind: &str, (one, another, yes): (u32, u32, bool), share: f64) -> Entries {

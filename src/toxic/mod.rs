@@ -15,18 +15,30 @@
 //!
 //! # How to add a toxic
 //!
-//! One file, one arm, one row; the rest are lines that the compiler and the tests ask for.
+//! Begin with the arm: the compiler asks for the rest of the first two steps, and the tests for most of the others.
 //!
-//! 1. The arm: `plan::Effect` (`src/plan/toxic/effect.rs`), with a struct of what the toxic has to be told. Values that make
-//!    no sense can't be written there. The compiler then asks for its type's word beside the enum.
-//! 2. The file: here, with a struct that implements `Stage` and, at its end, tests, for which `trial` sends streams through
-//!    chains. Most toxics have a method or two; `limit_data.rs` is a good one to begin with, `slicer.rs` one that draws. The
-//!    compiler asks for it in `Toxics::stage` (`live.rs`). In `properties/mod.rs` it gets a line among the effects that are
-//!    tried in every combination: `harmless` if it changes, discards and ends nothing.
-//! 3. How it is written: in `src/config/check/attributes.rs` a row of `TYPES` and a function with a line for each attribute;
-//!    in `configs/` an entry in `valid/toxics.json`, and a file of mistakes in `invalid/` with a line in `configs/README.md`.
-//!    `BLESS=1 cargo test --test config` writes down what is said of them.
-//! 4. The row: in the README's table. And a test over real sockets, in `tests/proxy/toxics`.
+//! 1. The arm, what it is told: in `plan::Effect` (`src/plan/toxic/effect.rs`), with its type's word, and a struct that
+//!    `plan::toxic` and `plan` export. Values that make no sense can't be written there; where they have to fit each other,
+//!    they get a file of their own, as in `slicer.rs`.
+//! 2. The file, what it does: here, with a `mod` line below, a struct that implements `Stage` and, at its end, tests, for
+//!    which `trial` sends streams through chains. Most toxics have a method or two; `limit_data.rs` is a good one to begin
+//!    with, `slicer.rs` one that draws. `Toxics::stage` (`live.rs`) makes one for each direction of a connection.
+//! 3. The row, how it is written: in `TYPES` of `src/config/check/attributes.rs`, and a function with a line for each
+//!    attribute. Then `cargo test --test config --test config_properties` asks for a row in the tables of `README.md` and
+//!    `configs/README.md`, at the same place as in `TYPES`, for an entry in `configs/valid/toxics.json`, and for lines in
+//!    those tests themselves.
+//!
+//! Nobody asks for these, so that they are easily left out:
+//!
+//! - Lines among the effects that are tried in every combination, in `properties/mod.rs`: in `drawing` if it draws, in
+//!   `harmless` if it changes, discards and ends nothing, else in `any_effect`. And the ends of its ranges, in
+//!   `properties/extremes.rs`.
+//! - If it ends the connection at a time: `acts_in` (`live.rs`), so that it does so once for both directions, and `due`
+//!   (`src/config/check/toxics.rs`), so that nobody asks for an end after its own.
+//! - A file of mistakes in `configs/invalid`; its line in `configs/README.md` is asked for. `BLESS=1 cargo test --test
+//!   config` writes down what is said of them, and of a type that there isn't.
+//! - A test over real sockets, in a file of `tests/proxy/toxics` that its `mod.rs` names, and what the log says of it, in
+//!   `told.rs` there.
 //!
 //! One rule: what happens to a byte depends on its offset, not on the chunk that it came in. So whatever is drawn is
 //! drawn in the order of the offsets, as with `segment::Segments`. `properties` holds every toxic to it.

@@ -12,7 +12,7 @@ use crate::plan::{
 /// Makes an effect of the attributes.
 pub(super) type Read = fn(&mut Keys<'_, '_>) -> Option<Effect>;
 
-pub(super) const TYPES: [(&str, Read); 12] = [
+pub(super) const TYPES: &[(&str, Read)] = &[
     ("latency", latency),
     ("bandwidth", bandwidth),
     ("packet_loss", packet_loss),

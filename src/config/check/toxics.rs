@@ -66,7 +66,7 @@ impl<'t> Check<'t> {
     fn toxic(&mut self, node: &'t Node) -> Draft {
         let Some(mut keys) = Keys::of(self, node, Called::A("toxic")) else { return Draft::of_nothing(node) };
         let kind = keys.required("type", "what it does, such as \"latency\"", |check, node| {
-            check.one_of(node, "types of toxics", &TYPES)
+            check.one_of(node, "types of toxics", TYPES)
         });
         let stream = keys.optional("stream", Check::word, Stream::default());
         let default_name = kind.zip(stream).map(|((kind, _), stream)| ToxicName::default_of(kind, stream));
