@@ -71,10 +71,25 @@ impl Chain {
     /// What becomes of a chunk that has come `now`: the spans of it that leave, in order; what is in none of them is
     /// discarded. Bytes may be changed in place.
     pub fn pass(&mut self, now: Moment, bytes: &mut [u8]) -> Vec<Span> {
-        if self.ended.is_some() || bytes.is_empty() {
-            return Vec::new();
+        let mut passed = Vec::new();
+        let mut rest = Span { range: 0..bytes.len(), at: now, edge: Edge::Joined };
+        while self.ended.is_none() && !rest.range.is_empty() {
+            let part = rest.take(self.short_of_a_limit(now));
+            passed.append(&mut self.pass_on(part, bytes));
         }
-        let mut spans = vec![Span { range: 0..bytes.len(), at: now, edge: Edge::Joined }];
+        passed
+    }
+
+    /// How many bytes come to no limit, or just up to one: what other toxics would do to those behind it, nobody sees.
+    fn short_of_a_limit(&self, now: Moment) -> usize {
+        let behind_others = self.links.iter().skip(1).filter(|link| now < link.ledger.toxic().aim.window.ends());
+        let left = behind_others.filter_map(|link| link.stage.left()).min();
+        left.map_or(usize::MAX, |left| usize::try_from(left.max(1)).unwrap_or(usize::MAX))
+    }
+
+    fn pass_on(&mut self, span: Span, bytes: &mut [u8]) -> Vec<Span> {
+        let now = span.at;
+        let mut spans = vec![span];
         for link in &mut self.links {
             let mut ended = None;
             let came = spans.last().map(|span| span.at);

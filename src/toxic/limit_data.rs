@@ -29,6 +29,10 @@ impl Stage for Limited {
             out.end(at, self.limit.ending);
         }
     }
+
+    fn left(&self) -> Option<u64> {
+        Some(self.left)
+    }
 }
 
 #[cfg(test)]

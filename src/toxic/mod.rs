@@ -143,6 +143,11 @@ trait Stage: Send {
         None
     }
 
+    /// For a stage that ends the stream: how many bytes come through before that.
+    fn left(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether it discards what comes then.
     fn discards(&self, _now: Moment) -> bool {
         false

@@ -7,6 +7,9 @@ use super::ledger::Amount;
 use super::{Edge, Moment, Span, Stage};
 use crate::plan::Slicer;
 
+/// A write each: what a read costs beside a thousand of them is nothing.
+const PIECES_AT_ONCE: u64 = 1000;
+
 pub(super) struct Slicing {
     slicer: Slicer,
     rng: Rng,
@@ -43,9 +46,11 @@ impl Stage for Slicing {
         }
     }
 
-    /// Pauses make a queue, and what waits in it for long is better off with the sender.
+    /// Pauses make a queue, and what waits in it for long is better off with the sender. And the smaller the pieces, the
+    /// more memory a chunk takes that is cut up.
     fn pace(&self) -> Option<usize> {
-        (!self.slicer.delay.duration().is_zero()).then_some(TAKEN_AT_ONCE)
+        let bytes = PIECES_AT_ONCE.saturating_mul(*self.slicer.sizes().end());
+        Some(usize::try_from(bytes).unwrap_or(TAKEN_AT_ONCE).min(TAKEN_AT_ONCE))
     }
 }
 

@@ -3,11 +3,12 @@
 use proptest::prelude::*;
 
 use super::{any_effect, arrivals, cases, drawing, toxics};
-use crate::plan::{Direction, Distribution, Effect, Stall, TimeoutToxic, Toxic};
-use crate::toxic::Amount;
+use crate::plan::{Direction, Distribution, Effect, Ending, Stall, TimeoutToxic, Toxic};
 use crate::toxic::trial::{
-    CLIENT, Outcome, chain, chain_of, chunks, corrupt, latency, loss, millis, ms, route, send, slicer, stream, toxic,
+    CLIENT, Outcome, chain, chain_of, chunks, corrupt, latency, limit_data, loss, millis, ms, route, send, slicer,
+    steady, stream, toxic,
 };
+use crate::toxic::{Amount, Chain};
 
 /// More than a segment's bytes, and not a multiple.
 const LENGTH: usize = 9_000;
@@ -19,14 +20,21 @@ fn sent_in(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> Outcom
     send(&mut chain(toxics), &stream(LENGTH), chunks).sorted()
 }
 
-fn repeated(length: usize) -> impl Iterator<Item = usize> {
-    std::iter::repeat(length)
+/// What leaves, when and how it is cut up, and what each toxic came to.
+fn fate(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> (Outcome, Vec<(u64, Amount)>) {
+    let chunks = lengths.into_iter().map(|length| (length, ms(AT)));
+    let mut chain = chain(toxics);
+    let outcome = send(&mut chain, &stream(LENGTH), chunks);
+    // Not what is told on the way: of a segment that is discarded it is what came first.
+    (Outcome { acts: Vec::new(), ..outcome }, tallies(&chain))
 }
 
-/// What leaves, when and how it is cut up; not what is told. A toxic ahead of a limit has told of what came with the
-/// last byte.
-fn fate(outcome: Outcome) -> Outcome {
-    Outcome { acts: Vec::new(), ..outcome }
+fn tallies(chain: &Chain) -> Vec<(u64, Amount)> {
+    chain.tallies().into_iter().map(|tally| (tally.times, tally.amount)).collect()
+}
+
+fn repeated(length: usize) -> impl Iterator<Item = usize> {
+    std::iter::repeat(length)
 }
 
 /// Leaves out what may depend on chunks: a bandwidth lets what came together leave together.
@@ -55,11 +63,11 @@ proptest! {
         toxics in toxics(drawn_or_counted()),
         lengths in prop::collection::vec(1..5000_usize, 1..9),
     ) {
-        let whole = fate(sent_in(&toxics, [LENGTH]));
+        let whole = fate(&toxics, [LENGTH]);
         for length in [1, 1460] {
-            prop_assert_eq!(&fate(sent_in(&toxics, repeated(length))), &whole);
+            prop_assert_eq!(&fate(&toxics, repeated(length)), &whole);
         }
-        prop_assert_eq!(&fate(sent_in(&toxics, lengths.into_iter().chain(repeated(LENGTH)))), &whole);
+        prop_assert_eq!(&fate(&toxics, lengths.into_iter().chain(repeated(LENGTH))), &whole);
     }
 
     /// Time shifts when bytes leave, and nothing else.
@@ -105,9 +113,19 @@ fn a_tally_does_not_depend_on_chunks() {
         for length in [1, 1460, LENGTH] {
             let mut chain = chain_of([effect.clone()]);
             send(&mut chain, &stream(LENGTH), chunks(length, ms(AT)));
-            let tallies: Vec<_> = chain.tallies().into_iter().map(|tally| (tally.times, tally.amount)).collect();
-            assert_eq!(tallies, [(7, amount)], "{length}");
+            assert_eq!(tallies(&chain), [(7, amount)], "{length}");
         }
+    }
+}
+
+/// What a limit cuts off was not corrupted: nobody has seen it.
+#[test]
+fn what_is_behind_a_limit_is_not_counted() {
+    for length in [1, 1460, LENGTH] {
+        let mut chain = chain_of([corrupt(1.0), steady(5), limit_data(1000, Ending::Close)]);
+        send(&mut chain, &stream(LENGTH), chunks(length, ms(AT)));
+        let expected = [(1000, Amount::Bytes(1000)), (1, Amount::Delay(ms(5))), (1, Amount::Bytes(1000))];
+        assert_eq!(tallies(&chain), expected, "{length}");
     }
 }
 
