@@ -124,6 +124,7 @@ mod tests {
         let kept = delays.windows(2).filter(|pair| pair[0].total_cmp(&pair[1]).is_eq()).count();
         assert!(kept.abs_diff(32_000) < 480, "{kept}");
     }
+
     /// What a seed gives is a promise. In whole microseconds: the last bits of a logarithm may differ between machines.
     #[test]
     fn a_seed_delays_alike_for_ever() {

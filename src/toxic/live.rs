@@ -16,7 +16,7 @@ use super::stall::Stalled;
 use super::timeout::BlackHole;
 use super::{Moment, Stage};
 use crate::dice::Dice;
-use crate::plan::{Direction, Effect, Sharing, Stream, Toxic};
+use crate::plan::{Direction, Effect, Sharing, Stream, TimeoutToxic, Toxic};
 
 /// What a route's connections meet.
 #[derive(Debug)]
@@ -67,19 +67,20 @@ impl Toxics {
     }
 
     fn stage(&self, dose: &Dose, connection: u64, opened: Moment, direction: Direction) -> Option<Box<dyn Stage>> {
-        let Toxic { name, aim, effect, .. } = &*dose.toxic;
+        let Toxic { name, aim, effect, stream, .. } = &*dose.toxic;
         let luck = self.dice.of_toxic(connection, name, direction);
         Some(match *effect {
             Effect::Latency(latency) => Box::new(Delayed::new(latency, luck.in_order())),
             Effect::Bandwidth(bandwidth) => {
                 Box::new(Narrow::new(bandwidth, aim.window, opened, dose.bucket(bandwidth.sharing(), direction)))
             }
-            Effect::PacketLoss(loss) => Box::new(Lossy::new(loss, luck.in_order())),
+            Effect::PacketLoss(loss) => Box::new(Lossy::new(loss, aim.window, luck.in_order())),
             Effect::Corrupt(corrupt) => Box::new(Corrupting::new(corrupt, luck)),
             Effect::Slicer(slicer) => Box::new(Slicing::new(slicer, luck.in_order())),
             Effect::LimitData(limit) => Box::new(Limited::new(limit)),
             Effect::LimitTime(limit) => Box::new(Deadline::of_limit(limit, aim.window)),
-            Effect::Timeout(timeout) => Box::new(BlackHole::new(timeout, aim.window)),
+            Effect::Timeout(timeout) if ends_in(*stream, direction) => Box::new(BlackHole::new(timeout, aim.window)),
+            Effect::Timeout(_) => Box::new(BlackHole::new(TimeoutToxic::FOR_EVER, aim.window)),
             Effect::Stall(stall) => Box::new(Stalled::new(stall, aim.window)),
             Effect::SlowClose(slow_close) => Box::new(SlowlyClosing(slow_close)),
             Effect::ResetPeer(reset) => Box::new(Deadline::of_reset(reset, aim.window)),
@@ -98,12 +99,18 @@ impl Dose {
     }
 }
 
-/// What ends a connection as a whole does so once, not once for each direction.
 fn acts_in(toxic: &Toxic, direction: Direction) -> bool {
-    match (&toxic.effect, toxic.stream) {
-        (Effect::LimitTime(_) | Effect::ResetPeer(_), Stream::Both) => direction == Direction::Downstream,
-        (_, stream) => stream.covers(direction),
+    match toxic.effect {
+        Effect::LimitTime(_) | Effect::ResetPeer(_) => {
+            toxic.stream.covers(direction) && ends_in(toxic.stream, direction)
+        }
+        _ => toxic.stream.covers(direction),
     }
+}
+
+/// What ends a connection as a whole does so once, not once for each direction.
+fn ends_in(stream: Stream, direction: Direction) -> bool {
+    stream != Stream::Both || direction == Direction::Downstream
 }
 
 #[cfg(test)]

@@ -8,18 +8,19 @@ use fastrand::Rng;
 use super::chain::Out;
 use super::ledger::Amount;
 use super::segment::{self, Segments};
-use super::{Moment, NEVER, Span, Stage};
-use crate::plan::{PacketLoss, Probability};
+use super::{Moment, NEVER, Span, Stage, until};
+use crate::plan::{PacketLoss, Probability, Window};
 
 /// With the last of so many a segment comes, where Linux would give the connection up (`tcp_retries2` in tcp(7)): a loss
 /// makes bytes late, and ends nothing.
-const MOST_RETRANSMISSIONS: u32 = 15;
+const MOST_RETRANSMISSIONS: usize = 15;
 
 /// Doubling makes a retransmission take no longer (`TCP_RTO_MAX` in `include/net/tcp.h`).
 const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(120);
 
 pub(super) struct Lossy {
     loss: PacketLoss,
+    window: Window,
     rng: Rng,
     segments: Segments<Way>,
 }
@@ -33,9 +34,9 @@ struct Way {
 }
 
 impl Lossy {
-    pub(super) fn new(loss: PacketLoss, mut rng: Rng) -> Self {
+    pub(super) fn new(loss: PacketLoss, window: Window, mut rng: Rng) -> Self {
         let first = draw(&loss, &mut rng, None);
-        Self { loss, rng, segments: Segments::new(first) }
+        Self { loss, window, rng, segments: Segments::new(first) }
     }
 }
 
@@ -43,9 +44,10 @@ impl Stage for Lossy {
     fn pass(&mut self, mut span: Span, mut offset: u64, _: &mut [u8], out: &mut Out<'_>) {
         while !span.range.is_empty() {
             let mut part = segment::take(&mut span, offset);
-            let Self { loss, rng, .. } = self;
-            let way = self.segments.of(offset, |last| draw(loss, rng, Some(last)));
+            let Self { loss, window, rng, segments } = self;
+            let way = segments.of(offset, |last| draw(loss, rng, Some(last)));
             if way.there.is_none() && !way.late.is_zero() {
+                way.late = first_from(loss, way.late.min(until(window.ends(), part.at)));
                 out.ledger().tell(offset, Amount::Delay(way.late));
             }
             let there = *way.there.get_or_insert(part.at.saturating_add(way.late));
@@ -65,25 +67,38 @@ fn draw(loss: &PacketLoss, rng: &mut Rng, last: Option<&Way>) -> Way {
 
 /// Each retransmission may be lost as well, and the next one then takes twice as long.
 fn retransmission(loss: &PacketLoss, rng: &mut Rng) -> Duration {
-    let mut wait = loss.retransmit.duration();
-    let longest = wait.max(LONGEST_RETRANSMISSION);
     let mut late = Duration::ZERO;
-    for _ in 0..MOST_RETRANSMISSIONS {
-        late += wait;
+    for after in retransmissions(loss).take(MOST_RETRANSMISSIONS) {
+        late = after;
         if rng.f64() >= loss.loss_rate.get() {
             return late;
         }
-        wait = (wait * 2).min(longest);
     }
     if loss.loss_rate < Probability::ALWAYS { late } else { NEVER }
+}
+
+/// How late a segment comes by the first retransmission that is at least so late: the one that was drawn, or the first
+/// one behind the time in which the toxic acts.
+fn first_from(loss: &PacketLoss, least: Duration) -> Duration {
+    if least == NEVER { NEVER } else { retransmissions(loss).find(|late| *late >= least).unwrap_or(NEVER) }
+}
+
+/// How late each retransmission is.
+fn retransmissions(loss: &PacketLoss) -> impl Iterator<Item = Duration> + use<> {
+    let first = loss.retransmit.duration();
+    let longest = first.max(LONGEST_RETRANSMISSION);
+    let waits = std::iter::successors(Some(first), move |wait| Some((*wait * 2).min(longest)));
+    waits.scan(Duration::ZERO, |late, wait| {
+        *late += wait;
+        Some(*late)
+    })
 }
 
 #[cfg(test)]
 #[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
 mod tests {
     use super::*;
-    use crate::toxic::trial::{self, chain_of, ms, send, stream};
-    use crate::toxic::until;
+    use crate::toxic::trial::{self, chain, chain_of, ms, send, stream, toxic, within};
 
     fn loss(rate: f64, correlation: f64) -> PacketLoss {
         let share = |number: f64| number.try_into().expect("a share");
@@ -148,6 +163,20 @@ mod tests {
     fn what_is_always_lost_never_comes() {
         assert!(ways(&loss(1.0, 0.0), 10).iter().all(|&late| late == NEVER));
     }
+
+    /// Sent at 50, 100 and 350 ms and again after 200, 600 and 1,400 ms: the first of those that the network takes again is
+    /// at 650, 700 and 550 ms. What comes behind is late by that only.
+    #[test]
+    fn an_outage_that_is_over_loses_no_retransmission() {
+        for (sent, there) in [(50, 650), (100, 700), (350, 550), (499, 699), (500, 500)] {
+            let mut chain = chain(&[within(50..500, toxic(0, trial::loss(1.0, 0.0)))]);
+            let outcome = send(&mut chain, &stream(2000), [(1, ms(sent)), (1999, ms(900))]);
+            assert_eq!((outcome.leaves[0], outcome.leaves[1999]), (ms(there), ms(900)), "{sent}");
+            let told = ("packet_loss_0".to_owned(), 1, 0, Amount::Delay(ms(there - sent)));
+            assert_eq!(outcome.acts, if there > sent { vec![told] } else { vec![] });
+        }
+    }
+
     /// Of the first 40 segments of seed 42 those that are lost, and how many milliseconds late they are for that. They come
     /// so far apart that none holds up another.
     fn lost_of_40() -> Vec<(u32, u128)> {

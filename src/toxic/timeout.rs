@@ -40,9 +40,9 @@ impl Stage for BlackHole {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Effect, Toxic};
+    use crate::plan::{Direction, Effect, Toxic};
     use crate::toxic::NEVER;
-    use crate::toxic::trial::{chain, chain_of, millis, ms, send, stream, toxic, within};
+    use crate::toxic::trial::{CLIENT, chain, chain_of, millis, ms, route, send, stream, toxic, within};
 
     fn timeout(timeout: u32) -> Toxic {
         toxic(0, Effect::Timeout(TimeoutToxic { timeout: millis(timeout) }))
@@ -70,5 +70,13 @@ mod tests {
         assert_eq!(outcome.bytes, [0, 1, 8]);
         assert_eq!(chain.finish(ms(20)), ms(20));
         assert_eq!(chain_of([timeout(50).effect]).finish(ms(10)), NEVER);
+    }
+
+    /// On both streams it ends the connection all the same once, and is told once.
+    #[test]
+    fn one_direction_ends_the_connection() {
+        let route = route(&[timeout(50)]);
+        let mut up = route.chain(1, CLIENT, ms(0), Direction::Upstream).expect("it acts");
+        assert_eq!((up.deadline(), send(&mut up, &stream(9), [(9, ms(1))]).bytes.len()), (None, 0));
     }
 }

@@ -54,7 +54,7 @@ impl FromStr for Connections {
 
     fn from_str(text: &str) -> Result<Self, Rejected> {
         let parsed = match text.trim().strip_prefix("*/") {
-            Some(step) => step.trim().parse().ok().map(Self::Every),
+            Some(step) => digits(step.trim()).and_then(|step| step.parse().ok()).map(Self::Every),
             None => text.split(',').map(|range| self::range(range.trim())).collect::<Option<_>>().map(Self::Ranges),
         };
         parsed.ok_or_else(|| {
@@ -66,13 +66,18 @@ impl FromStr for Connections {
 
 /// `5`, `1-2` or `10-`.
 fn range(text: &str) -> Option<(u64, u64)> {
-    let number = |text: &str| text.trim().parse::<NonZeroU64>().ok().map(NonZeroU64::get);
+    let number = |text: &str| digits(text.trim())?.parse::<NonZeroU64>().ok().map(NonZeroU64::get);
     let (first, last) = match text.split_once('-') {
         None => (number(text)?, number(text)?),
         Some((first, "")) => (number(first)?, u64::MAX),
         Some((first, last)) => (number(first)?, number(last)?),
     };
     (first <= last).then_some((first, last))
+}
+
+/// A number without a sign, which `parse` would take as well.
+fn digits(text: &str) -> Option<&str> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then_some(text)
 }
 
 /// An address, or all that begin alike.
@@ -83,6 +88,14 @@ pub struct Network {
 }
 
 impl Network {
+    /// What was written as a network of IPv4 addresses in IPv6 is one of IPv4 (`::ffff:0:0/96`, RFC 4291, section 2.5.5.2).
+    fn canonical(self) -> Self {
+        match (self.address.to_canonical(), self.prefix.checked_sub(96)) {
+            (address @ IpAddr::V4(_), Some(prefix)) if self.address.is_ipv6() => Self { address, prefix },
+            _ => self,
+        }
+    }
+
     /// Whether `address` lies in it. An IPv4 address that came in by an IPv6 socket is itself nevertheless.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -108,11 +121,10 @@ impl FromStr for Network {
     fn from_str(text: &str) -> Result<Self, Rejected> {
         let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
         let parse = || {
-            let written: IpAddr = address.parse().ok()?;
-            let address = if prefix.is_none() { written.to_canonical() } else { written };
+            let address: IpAddr = address.parse().ok()?;
             let (_, length) = bits(address);
-            let prefix = prefix.map_or(Some(length), |prefix| prefix.parse().ok())?;
-            (prefix <= length).then_some(Self { address, prefix })
+            let prefix = prefix.map_or(Some(length), |prefix| digits(prefix)?.parse().ok())?;
+            (prefix <= length).then(|| Self { address, prefix }.canonical())
         };
         parse().ok_or_else(|| {
             let hint = "use an IP address or a network, such as 127.0.0.1, 10.0.0.0/8 or fd00::/8";
@@ -173,7 +185,7 @@ mod tests {
             let included: Vec<u64> = (1..=12).filter(|&number| connections.include(number)).collect();
             assert_eq!(included, expected, "{text}");
         }
-        for text in ["", "0", "0-3", "5-2", "*/0", "*/", "1,,2", "-3", "a", "1-2-3", "*"] {
+        for text in ["", "0", "0-3", "5-2", "*/0", "*/", "1,,2", "-3", "a", "1-2-3", "*", "+1", "*/+3"] {
             assert!(text.parse::<Connections>().is_err(), "{text}");
         }
     }
@@ -194,11 +206,14 @@ mod tests {
             ("127.0.0.0/8", "::ffff:127.0.0.1", true),
             ("::1", "::1", true),
             ("::ffff:127.0.0.1", "127.0.0.1", true),
+            ("::ffff:0:0/96", "203.0.113.9", true),
+            ("::ffff:10.0.0.0/104", "::ffff:10.9.9.9", true),
+            ("::ffff:10.0.0.0/104", "11.0.0.1", false),
         ] {
             let parsed: Network = network.parse().expect(network);
             assert_eq!(parsed.contains(address.parse().expect(address)), contained, "{network} {address}");
         }
-        for text in ["", "localhost", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "::/129", "1.2.3"] {
+        for text in ["", "localhost", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/", "::/129", "1.2.3"] {
             assert!(text.parse::<Network>().is_err(), "{text}");
         }
     }

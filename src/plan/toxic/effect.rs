@@ -115,6 +115,11 @@ pub struct TimeoutToxic {
     pub timeout: Millis,
 }
 
+impl TimeoutToxic {
+    /// One that ends nothing.
+    pub const FOR_EVER: Self = Self { timeout: Millis::literal(0) };
+}
+
 /// A partition that heals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
