@@ -13,8 +13,8 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
-use super::acknowledgement::await_acknowledgement;
-use super::client::{Client, LINGER};
+use super::acknowledgement::{STANDSTILL, await_acknowledgement};
+use super::client::Client;
 use super::delay::DelayLine;
 use super::side::Side;
 use super::vigil::Vigil;
@@ -56,7 +56,8 @@ struct Passage<'a> {
     line: DelayLine,
     tail: Tail,
     vigil: Vigil,
-    sink_is_full: bool,
+    /// Since when the sink has taken nothing of what is due.
+    sink_full_since: Option<Moment>,
     hearing: Hearing,
     /// What the source's kernel still has of what it had when it was last asked.
     waiting: Waiting,
@@ -108,7 +109,7 @@ impl Gate<'_> {
             line: DelayLine::default(),
             tail: Tail::Open,
             vigil: Vigil::begin(),
-            sink_is_full: false,
+            sink_full_since: None,
             hearing: Hearing::Open,
             waiting: Waiting::default(),
         };
@@ -150,7 +151,7 @@ impl Passage<'_> {
         if let Some(ending) = self.gate.strike(self.chain) {
             return Err(Passed::Ended(ending));
         }
-        self.end(now)?;
+        self.conclude(now)?;
         match self.wait(now)? {
             Source::Ready => self.read(),
             Source::Quiet => Ok(()),
@@ -161,16 +162,17 @@ impl Passage<'_> {
         loop {
             let due = self.line.due(now);
             if due.is_empty() {
-                self.sink_is_full = false;
+                self.sink_full_since = None;
                 return Ok(());
             }
             match write(self.gate.sink.stream, &due) {
                 Ok(written) => {
                     self.line.advance(written);
+                    self.sink_full_since = None;
                     self.gate.sink.progress.bytes.fetch_add(written as u64, Ordering::Relaxed);
                 }
                 Err(Errno::AGAIN) => {
-                    self.sink_is_full = true;
+                    self.sink_full_since.get_or_insert(now);
                     return Ok(());
                 }
                 Err(Errno::INTR) => {}
@@ -179,8 +181,9 @@ impl Passage<'_> {
         }
     }
 
-    fn end(&self, now: Moment) -> Result<(), Passed> {
-        if self.hearing == Hearing::Reset && (self.is_stuck() || self.sink_is_full) {
+    /// Ends if there is nothing left to pass on, or nobody to pass it on to.
+    fn conclude(&self, now: Moment) -> Result<(), Passed> {
+        if self.hearing == Hearing::Reset && (self.is_stuck() || self.gives_up_at().is_some_and(|at| at <= now)) {
             return Err(Passed::SourceLost);
         }
         if !self.line.is_empty() {
@@ -202,9 +205,7 @@ impl Passage<'_> {
     /// What the upstream said before its reset is not lost by that: there is time for a peer that reads.
     fn followed_by_a_reset(&self, passed: Passed) -> Passed {
         if self.hearing == Hearing::Reset {
-            let due = Instant::now() + LINGER;
-            let deadline = self.gate.deadline(self.chain);
-            await_acknowledgement(self.gate.sink.stream, Some(deadline.map_or(due, |deadline| deadline.min(due))));
+            await_acknowledgement(self.gate.sink.stream, self.gate.deadline(self.chain));
         }
         passed
     }
@@ -222,7 +223,7 @@ impl Passage<'_> {
         if sink.intersects(PollFlags::ERR | PollFlags::HUP) {
             return Err(Passed::SinkLost);
         }
-        if source.contains(PollFlags::ERR) || (source.contains(PollFlags::HUP) && self.gate.source.torn()) {
+        if self.gate.source.is_reset(source) {
             self.hear_a_reset()?;
         } else if source.contains(PollFlags::HUP) {
             self.hearing = Hearing::HungUp;
@@ -253,8 +254,13 @@ impl Passage<'_> {
             // Nobody is left to look at: the client has our FIN, and we have its own.
             return Err(Passed::Abandoned(End::ClientLeft));
         }
-        if self.vigil.is_due(told) && self.has_had_its_say() {
-            self.gate.client.look().map_err(Passed::Abandoned)?;
+        if self.vigil.is_due(told)
+            && let Err(why) = self.gate.client.look()
+        {
+            if self.has_had_its_say() {
+                return Err(Passed::Abandoned(why));
+            }
+            self.line = DelayLine::default();
         }
         Ok(())
     }
@@ -300,7 +306,8 @@ impl Passage<'_> {
             return self.waiting.since;
         }
         let left = if read == most { ioctl_fionread(self.gate.source.stream).unwrap_or(0) } else { 0 };
-        self.waiting = Waiting { bytes: usize::try_from(left).unwrap_or(usize::MAX), since: now };
+        // Later than `now`: what came in between is not to leave early.
+        self.waiting = Waiting { bytes: usize::try_from(left).unwrap_or(usize::MAX), since: self.gate.now() };
         now
     }
 
@@ -319,7 +326,7 @@ impl Passage<'_> {
     }
 
     fn sink_interest(&self, now: Moment) -> PollFlags {
-        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
+        let room = if self.sink_full_since.is_some() { PollFlags::OUT } else { PollFlags::empty() };
         room | self.vigil_interest(now, Direction::Downstream)
     }
 
@@ -346,6 +353,11 @@ impl Passage<'_> {
         }
     }
 
+    /// When the sink has stood still for so long that it takes nothing more.
+    fn gives_up_at(&self) -> Option<Moment> {
+        self.sink_full_since.map(|since| since.saturating_add(STANDSTILL))
+    }
+
     /// Whether nothing that is under way will ever leave.
     fn is_stuck(&self) -> bool {
         self.line.next_due().or(self.tail_due()).unwrap_or(self.chain.resumes()) == NEVER
@@ -363,9 +375,10 @@ impl Passage<'_> {
         let resumes = self.chain.resumes();
         let resume = Some(resumes).filter(|_| resumes > now && matches!(self.tail, Tail::Open));
         let tail = self.tail_due().filter(|_| self.line.is_empty());
-        let next = self.line.next_due().filter(|_| !self.sink_is_full);
+        let next = self.line.next_due().filter(|_| self.sink_full_since.is_none());
         let deadline = self.chain.deadline().map(|(at, _)| at);
-        let first = [resume, tail, next, deadline].into_iter().flatten().min();
+        let gives_up = self.gives_up_at().filter(|_| self.hearing == Hearing::Reset);
+        let first = [resume, tail, next, deadline, gives_up].into_iter().flatten().min();
         let look = Some(self.vigil.next_look()).filter(|_| self.holds_in_vain(now));
         first.and_then(|first| self.gate.opened_at.checked_add(first)).into_iter().chain(look).min()
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::acknowledgement::has_unacknowledged;
+use super::acknowledgement::{await_acknowledgement, unacknowledged};
 use super::client::{Client, LINGER};
 use super::discard::discard;
 use super::gate::{Gate, Passed};
@@ -124,8 +124,8 @@ impl Link {
         }
     }
 
-    /// Ends both sides with a FIN, and waits until they have ended theirs; a side that does not is reset in the end. Not
-    /// as long as it is still reading: a reset would discard what passed before the end.
+    /// Ends both sides with a FIN, and waits until they have ended theirs. A side that does not is reset in the end, and so
+    /// is one that does not read; not while it is reading still, which would discard what passed before the end.
     fn close(&self, source: &Side<'_>) {
         let due = Instant::now() + LINGER;
         let _ = self.closed.set(End::ToxicClosed);
@@ -135,7 +135,7 @@ impl Link {
             let _ = side.shutdown(Shutdown::Write);
         }
         discard(source.stream, Some(due));
-        if sides.map(|side| hangs_up(side, due)).contains(&false) {
+        if !have_hung_up(sides, due) {
             self.abort(End::ToxicClosed);
         }
     }
@@ -170,7 +170,7 @@ impl Link {
         if told.is_empty() {
             return Rest::Due;
         }
-        if told.contains(PollFlags::ERR) || source.torn() {
+        if source.is_reset(told) {
             self.lose(source, source.lost);
         }
         Rest::Over
@@ -192,15 +192,18 @@ impl Link {
     }
 }
 
-/// Waits until `side` is closed in both directions; returns whether it was before `due`, or soon after our FIN got there.
-fn hangs_up(side: &TcpStream, mut due: Instant) -> bool {
-    loop {
-        let has_all = !has_unacknowledged(side);
-        let mut fds = [PollFd::new(side, PollFlags::empty())];
-        wait(&mut fds, Some(due));
-        if has_all || !fds[0].revents().is_empty() {
-            return !fds[0].revents().is_empty();
+/// Waits until `sides` are closed in both directions; returns whether they were before `due`, or soon after they had
+/// everything up to our FINs.
+fn have_hung_up(sides: [&TcpStream; 2], mut due: Instant) -> bool {
+    if sides.iter().any(|side| unacknowledged(side) > 0) {
+        if !sides.iter().all(|side| await_acknowledgement(side, None)) {
+            return false;
         }
         due = Instant::now() + LINGER;
     }
+    sides.iter().all(|side| {
+        let mut fds = [PollFd::new(*side, PollFlags::empty())];
+        wait(&mut fds, Some(due));
+        !fds[0].revents().is_empty()
+    })
 }

@@ -156,7 +156,7 @@ impl Relay<'_> {
             [PollFd::new(self.sink.stream, PollFlags::OUT), PollFd::new(self.source.stream, PollFlags::empty())];
         wait(&mut fds, None);
         let source = fds[1].revents();
-        if source.contains(PollFlags::ERR) || (source.contains(PollFlags::HUP) && self.source.torn()) {
+        if self.source.is_reset(source) {
             return Err(Stopped::SourceLost);
         }
         if source.contains(PollFlags::HUP) {

@@ -3,6 +3,8 @@
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use rustix::event::PollFlags;
+
 use crate::event::End;
 
 pub struct Side<'a> {
@@ -25,6 +27,11 @@ pub struct Progress {
 }
 
 impl Side<'_> {
+    /// Whether it was reset, after a poll that `told` this.
+    pub fn is_reset(&self, told: PollFlags) -> bool {
+        told.contains(PollFlags::ERR) || (told.contains(PollFlags::HUP) && self.torn())
+    }
+
     /// Whether what reads as an end of stream is a reset. A socket tells of its reset once; if the other pump's write
     /// was told, this one's read sees an end of stream. But a stream that has only ended still has a peer, until our own
     /// FIN is out as well (`inet_getname` in `net/ipv4/af_inet.c`). In this order: `finished` is set before that FIN.
