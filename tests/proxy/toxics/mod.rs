@@ -9,6 +9,7 @@ mod endings;
 mod lifetimes;
 mod limits;
 mod programs;
+mod standstill;
 mod told;
 
 use std::io::{ErrorKind, Read, Write};

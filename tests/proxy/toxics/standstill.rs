@@ -1,0 +1,87 @@
+//! Readers that are slow, that read no more, or that are gone, while something is under way to them.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Instant;
+
+use rustix::net::sockopt::set_socket_recv_buffer_size;
+
+use super::{End, HOUR, STREAMS, all_of, noise, run, toxic};
+use crate::harness::{PATIENCE, reset};
+
+/// Whether the peer's kernel has all that was written: `tx_queue` of proc(5), where ports and queues are hexadecimal.
+fn is_acknowledged(stream: &TcpStream) -> bool {
+    let (here, there) = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
+    let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
+    let mut rows = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let row = rows.find(|row| row[1].ends_with(&format!(":{here:04X}")) && row[2].ends_with(&format!(":{there:04X}")));
+    row.unwrap()[4].starts_with("00000000:")
+}
+
+/// A toxic ends it with a FIN, which would be held up for ever by what is before it.
+#[test]
+fn who_reads_no_more_is_given_up_in_the_end() {
+    let ended = |stream: &str| {
+        let run = run(&[toxic("limit_time", stream, r#""time": 300"#)]);
+        let (mut from, _to) = run.ends(stream);
+        while from.write_all(&[1; 65_536]).is_ok() {}
+        run.proxy.logged(&["connection closed", "why=\"closed by a toxic\""]);
+    };
+    thread::scope(|scope| STREAMS.map(|stream| scope.spawn(move || ended(stream))).map(|ended| ended.join().unwrap()));
+}
+
+/// More than fits into a socket at once, to a client that reads as fast as it can.
+#[test]
+fn a_large_answer_before_a_reset_is_delivered() {
+    let run = run(&[toxic("latency", "downstream", r#""latency": 300"#)]);
+    let (client, mut server) = run.pair();
+    let answer = noise(12 << 20);
+    let came = thread::scope(|scope| {
+        let came = scope.spawn(|| all_of(&client));
+        server.write_all(&answer).unwrap();
+        while !is_acknowledged(&server) {
+            thread::yield_now();
+        }
+        reset(server);
+        came.join().unwrap()
+    });
+    assert!(came == (answer, End::Reset), "{} bytes and {:?}", came.0.len(), came.1);
+}
+
+/// What it said last is on its way to the server for an hour, and so is an answer. The server can't send more than the
+/// proxy and the kernels hold, unless the proxy lets it go.
+#[test]
+fn what_is_late_for_a_client_that_is_gone_is_let_go_although_it_is_heard_still() {
+    const MORE_THAN_IS_HELD: usize = 200 << 20;
+    let run = run(&[toxic("latency", "both", &format!(r#""latency": {HOUR}"#))]);
+    let (mut client, mut server) = run.pair();
+    client.write_all(b"goodbye").unwrap();
+    run.proxy.logged(&["fault injected", "stream=upstream"]);
+    drop(client);
+    let began = Instant::now();
+    server.set_write_timeout(Some(PATIENCE)).unwrap();
+    let mut taken = 0;
+    while taken < MORE_THAN_IS_HELD {
+        taken += match server.write(&[1; 65_536]) {
+            Ok(written) => written,
+            Err(error) if error.kind() == ErrorKind::Interrupted => 0,
+            Err(error) => panic!("after {taken} bytes and {:?}: {error}", began.elapsed()),
+        };
+    }
+    assert!(run.proxy.lines(&["connection closed"]).is_empty());
+}
+
+/// The reader's kernel takes 64 KiB, and the proxy's has the rest, which a reset would discard.
+#[test]
+fn a_reset_does_not_wait_for_who_reads_no_more() {
+    let reset = |stream: &str| {
+        let run = run(&[toxic("limit_data", stream, r#""bytes": 1000000, "reset": true"#)]);
+        let (mut from, to) = run.ends(stream);
+        set_socket_recv_buffer_size(&to, 65_536).unwrap();
+        while from.write_all(&[1; 65_536]).is_ok() {}
+        run.proxy.logged(&["connection closed", "why=\"reset by a toxic\""]);
+    };
+    thread::scope(|scope| STREAMS.map(|stream| scope.spawn(move || reset(stream))).map(|reset| reset.join().unwrap()));
+}
