@@ -8,16 +8,23 @@ use std::time::Instant;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
-use super::{End, HOUR, STREAMS, all_of, noise, run, toxic};
+use super::{End, HOUR, STREAMS, all_of, millis, noise, run, toxic};
 use crate::harness::{PATIENCE, reset};
 
-/// Whether the peer's kernel has all that was written: `tx_queue` of proc(5), where ports and queues are hexadecimal.
-fn is_acknowledged(stream: &TcpStream) -> bool {
+/// Waits until the peer's kernel has all that was written: `tx_queue` of proc(5), where ports and queues are hexadecimal.
+fn await_acknowledgement(stream: &TcpStream) {
     let (here, there) = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
-    let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
-    let mut rows = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let row = rows.find(|row| row[1].ends_with(&format!(":{here:04X}")) && row[2].ends_with(&format!(":{there:04X}")));
-    row.unwrap()[4].starts_with("00000000:")
+    let began = Instant::now();
+    loop {
+        let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
+        let mut rows = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let is_ours =
+            |row: &Vec<&str>| row[1].ends_with(&format!(":{here:04X}")) && row[2].ends_with(&format!(":{there:04X}"));
+        if rows.find(is_ours).unwrap()[4].starts_with("00000000:") {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE);
+    }
 }
 
 /// A toxic ends it with a FIN, which would be held up for ever by what is before it.
@@ -32,21 +39,19 @@ fn who_reads_no_more_is_given_up_in_the_end() {
     thread::scope(|scope| STREAMS.map(|stream| scope.spawn(move || ended(stream))).map(|ended| ended.join().unwrap()));
 }
 
-/// More than fits into a socket at once, to a client that reads as fast as it can.
+/// Far more than fits into a socket at once, to a client that begins to read when that is full: 200 ms after the answer
+/// is due, and long before the proxy gives it up.
 #[test]
 fn a_large_answer_before_a_reset_is_delivered() {
     let run = run(&[toxic("latency", "downstream", r#""latency": 300"#)]);
     let (client, mut server) = run.pair();
-    let answer = noise(12 << 20);
-    let came = thread::scope(|scope| {
-        let came = scope.spawn(|| all_of(&client));
-        server.write_all(&answer).unwrap();
-        while !is_acknowledged(&server) {
-            thread::yield_now();
-        }
-        reset(server);
-        came.join().unwrap()
-    });
+    set_socket_recv_buffer_size(&client, 65_536).unwrap();
+    let answer = noise(20 << 20);
+    server.write_all(&answer).unwrap();
+    await_acknowledgement(&server);
+    reset(server);
+    thread::sleep(millis(500));
+    let came = all_of(&client);
     assert!(came == (answer, End::Reset), "{} bytes and {:?}", came.0.len(), came.1);
 }
 
