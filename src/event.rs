@@ -108,7 +108,7 @@ pub enum End {
     ClientReset,
     /// The upstream reset the connection.
     UpstreamReset,
-    /// The client left before anything was forwarded.
+    /// The client left before anything was forwarded, or while something was held for it.
     ClientLeft,
     /// The upstream could not be reached.
     Unreachable,
@@ -243,7 +243,7 @@ fn tell_closed(subject: &Subject, report: &Report) {
 fn told(tallies: &[Tally]) -> String {
     let mut sums: BTreeMap<&str, (u64, Amount)> = BTreeMap::new();
     for Tally { toxic, times, amount } in tallies {
-        let sum = |(more, other): &mut (u64, Amount)| (*more, *other) = (*more + times, other.and(*amount));
+        let sum = |(count, total): &mut (u64, Amount)| (*count, *total) = (*count + times, total.and(*amount));
         sums.entry(toxic.name.as_str()).and_modify(sum).or_insert((*times, *amount));
     }
     let told = |(name, (times, amount)): (&&str, &(u64, Amount))| match *amount {

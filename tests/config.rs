@@ -125,6 +125,17 @@ fn every_type_of_toxic_has_its_row() {
     }
 }
 
+#[test]
+fn the_examples_of_the_readme_load() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let examples: Vec<&str> = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let failed = examples.iter().find_map(|example| json(example, Defaults::default()).err());
+    assert!(failed.is_none(), "{}", failed.unwrap());
+    for kind in types() {
+        assert!(examples.iter().any(|example| example.contains(&format!(r#""{kind}""#))), "no example of {kind}");
+    }
+}
+
 /// The types of toxics, as whoever writes another one is told.
 fn types() -> Vec<String> {
     let report = json(&route_with(r#"{ "type": "?" }"#), Defaults::default()).unwrap_err();
