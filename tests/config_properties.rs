@@ -12,7 +12,7 @@ use proptest::sample::{Index, select};
 
 const FORMATS: [Format; 2] = [Format::Json, Format::Yaml];
 
-/// No files of found failures: a failure that shrinks to a short text belongs into `tests/config.rs` by name.
+/// No files of found failures: a failure that shrinks to a short text belongs into `tests/config` by name.
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }

@@ -1,0 +1,187 @@
+//! How toxics are written: each attribute reaches the plan, what is left out has its default, and no type lacks its row in
+//! the documents or its example.
+
+use std::fmt::Debug;
+use std::fs;
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use chaos_proxy::config::{Defaults, load};
+use chaos_proxy::plan::{
+    Aim, Bandwidth, Corrupt, Distribution, Effect, Ending, Latency, LimitData, LimitTime, PacketLoss, Probability,
+    Profile, ResetPeer, Sharing, Slicer, SlowClose, Stall, Stream, TimeoutToxic, Toxic, Window,
+};
+
+use super::json;
+
+#[test]
+fn every_attribute_reaches_the_plan() {
+    let latency = Latency::new(of(200), of(50)).unwrap();
+    let latency = latency.correlated(share(0.25)).unwrap().distributed(Distribution::Normal).unwrap();
+    let packet_loss = PacketLoss { loss_rate: share(0.01), correlation: share(0.5), retransmit: of(300) };
+    let slicer = Slicer::new(NonZeroU32::new(64).unwrap(), 32, of(500)).unwrap();
+    let plan = load(Path::new("configs/valid/toxics.json"), Defaults::default()).unwrap();
+    let effects: Vec<&Effect> = plan.routes().iter().flat_map(|it| &it.toxics).map(|toxic| &toxic.effect).collect();
+    let expected = [
+        Effect::Latency(latency),
+        Effect::Bandwidth(Bandwidth::new(of(128), 16_000, Sharing::Shared).unwrap()),
+        Effect::PacketLoss(packet_loss),
+        Effect::Slicer(slicer),
+        Effect::LimitData(LimitData { bytes: 100_000, ending: Ending::Reset }),
+        Effect::LimitTime(LimitTime { time: of(30_000), ending: Ending::Close }),
+        Effect::ResetPeer(ResetPeer { timeout: of(1000) }),
+        Effect::SlowClose(SlowClose { delay: of(2000) }),
+        Effect::Stall(Stall { duration: of(2000) }),
+        Effect::Timeout(TimeoutToxic { timeout: of(10_000) }),
+        Effect::Corrupt(Corrupt { rate: share(0.0001) }),
+        Effect::Noop,
+    ];
+    assert_eq!(effects, expected.iter().collect::<Vec<_>>());
+    for kind in types() {
+        assert!(effects.iter().any(|effect| effect.as_str() == kind), "configs/valid/toxics.json has no {kind}");
+    }
+}
+
+#[test]
+fn every_type_of_toxic_has_its_row() {
+    for document in ["README.md", "configs/README.md"] {
+        let text = fs::read_to_string(document).unwrap();
+        let rows = text.lines().skip_while(|line| !line.starts_with("| type  ")).skip(2);
+        let kinds: Vec<&str> = rows.map_while(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+        assert_eq!(kinds, types(), "{document}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_readme_load() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let examples: Vec<&str> = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let failed = examples.iter().find_map(|example| json(example, Defaults::default()).err());
+    assert!(failed.is_none(), "{}", failed.unwrap());
+    for kind in types() {
+        assert!(examples.iter().any(|example| example.contains(&format!(r#""{kind}""#))), "no example of {kind}");
+    }
+}
+
+/// The types of toxics, as whoever writes another one is told.
+fn types() -> Vec<String> {
+    let report = json(&route_with(r#"{ "type": "?" }"#), Defaults::default()).unwrap_err();
+    let (_, problem) = report.problems().next().unwrap();
+    problem.hint().strip_prefix("the types of toxics are ").unwrap().split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn what_a_toxic_leaves_out_has_its_default() {
+    let defaults = [
+        (r#""type": "latency", "attributes": { "latency": 5 }"#, Effect::Latency(Latency::new(of(5), of(0)).unwrap())),
+        (
+            r#""type": "bandwidth", "attributes": { "rate": 0 }"#,
+            Effect::Bandwidth(Bandwidth::new(of(0), 0, Sharing::Own).unwrap()),
+        ),
+        (
+            r#""type": "packet_loss", "attributes": { "loss_rate": 1 }"#,
+            Effect::PacketLoss(PacketLoss { loss_rate: share(1.0), correlation: share(0.0), retransmit: of(200) }),
+        ),
+        (r#""type": "corrupt", "attributes": { "rate": 1 }"#, Effect::Corrupt(Corrupt { rate: share(1.0) })),
+        (
+            r#""type": "slicer", "attributes": { "average_size": 1 }"#,
+            Effect::Slicer(Slicer::new(NonZeroU32::MIN, 0, of(0)).unwrap()),
+        ),
+        (
+            r#""type": "limit_data", "attributes": { "bytes": 18446744073709551615 }"#,
+            Effect::LimitData(LimitData { bytes: u64::MAX, ending: Ending::Close }),
+        ),
+        (
+            r#""type": "limit_time", "attributes": { "time": 0 }"#,
+            Effect::LimitTime(LimitTime { time: of(0), ending: Ending::Close }),
+        ),
+        (r#""type": "timeout""#, Effect::Timeout(TimeoutToxic { timeout: of(0) })),
+        (r#""type": "stall""#, Effect::Stall(Stall { duration: of(0) })),
+        (r#""type": "slow_close", "attributes": { "delay": 5 }"#, Effect::SlowClose(SlowClose { delay: of(5) })),
+        (r#""type": "reset_peer""#, Effect::ResetPeer(ResetPeer { timeout: of(0) })),
+        (r#""type": "noop""#, Effect::Noop),
+    ];
+    assert_eq!(defaults.each_ref().map(|(_, effect)| effect.as_str())[..], types());
+    for (written, effect) in defaults {
+        let [toxic] = &toxics(&format!("{{ {written} }}"))[..] else { panic!("one toxic was written") };
+        assert_eq!(toxic.effect, effect, "{written}");
+        assert_eq!((toxic.stream, toxic.toxicity, &toxic.aim), (Stream::Downstream, share(1.0), &Aim::default()));
+        // The word that a config has for it, and the one that logs have.
+        assert_eq!(toxic.name.as_str(), format!("{}_downstream", effect.as_str()));
+    }
+}
+
+/// Also one that would change nothing if it were another value.
+#[test]
+fn a_default_may_be_written_down() {
+    for (kind, without, with) in [
+        ("latency", r#""latency": 5"#, r#""latency": 5, "jitter": 0, "correlation": 0.0, "distribution": "uniform""#),
+        ("bandwidth", r#""rate": 0"#, r#""rate": 0, "burst": 0, "shared": false"#),
+    ] {
+        let [without, with] =
+            [without, with].map(|it| toxics(&format!(r#"{{ "type": "{kind}", "attributes": {{ {it} }} }}"#)));
+        assert_eq!(without, with);
+    }
+}
+
+#[test]
+fn a_toxic_is_aimed_as_it_says() {
+    let text = r#"{ "type": "stall", "name": "pause", "stream": "both", "toxicity": 0.3, "connections": "*/3",
+                    "clients": ["10.0.0.0/8", "::1"], "after": 50, "for": 10, "attributes": { "duration": 100 } }"#;
+    let [toxic] = &toxics(text)[..] else { panic!("one toxic was written") };
+    assert_eq!((toxic.name.as_str(), toxic.stream, toxic.toxicity), ("pause", Stream::Both, share(0.3)));
+    assert_eq!(toxic.aim.window, Window { after: of(50), lasts: Some(of(10)) });
+    for (number, client, meant) in [(3, "10.1.2.3", true), (6, "::1", true), (4, "::1", false), (3, "::2", false)] {
+        assert_eq!(toxic.aim.takes(number, client.parse().unwrap()), meant, "{number} {client}");
+    }
+}
+
+#[test]
+fn toxics_act_in_the_order_of_the_list_and_a_profile_before_them() {
+    let text = r#"[{ "localPort": 8180, "upstream": "127.0.0.1:9090", "toxics": [
+        { "type": "noop" }, { "type": "limit_data", "attributes": { "bytes": 5 } }, { "name": "a", "type": "noop" }
+    ], "profile": "lossy-wifi" }]"#;
+    let plan = json(text, Defaults::default()).unwrap();
+    let (brought, own) = plan.routes()[0].toxics.split_at(4);
+    assert_eq!(brought, Profile::LossyWifi.toxics());
+    let names: Vec<&str> = own.iter().map(|toxic| toxic.name.as_str()).collect();
+    assert_eq!(names, ["noop_downstream", "limit_data_downstream", "a"]);
+}
+
+#[test]
+fn each_profile_is_known_by_its_name() {
+    let plan = load(Path::new("configs/valid/profiles.json"), Defaults::default()).unwrap();
+    for (route, profile) in plan.routes().iter().zip(Profile::ALL) {
+        assert!(route.toxics.starts_with(&profile.toxics()), "{} is not {}", route.name, profile.as_str());
+    }
+    assert_eq!(plan.routes().len(), Profile::ALL.len());
+}
+
+/// One millisecond decides: what ends a connection has to come before the toxic's own end.
+#[test]
+fn what_is_due_within_the_time_of_a_toxic_is_taken() {
+    for (kind, key) in [("limit_time", "time"), ("timeout", "timeout"), ("reset_peer", "timeout")] {
+        let of = |due: u32| format!(r#"{{ "type": "{kind}", "for": 100, "attributes": {{ "{key}": {due} }} }}"#);
+        assert_eq!(toxics(&of(99)).len(), 1);
+        let report = json(&route_with(&of(100)), Defaults::default()).unwrap_err();
+        let said: Vec<&str> = report.problems().map(|(_, problem)| problem.what()).collect();
+        assert_eq!(said, ["this never happens: the toxic acts for 100 ms only"], "{kind}");
+    }
+    assert_eq!(toxics(r#"{ "type": "timeout", "for": 1, "attributes": { "timeout": 0 } }"#).len(), 1);
+}
+
+fn toxics(written: &str) -> Vec<Toxic> {
+    json(&route_with(written), Defaults::default()).unwrap().routes()[0].toxics.clone()
+}
+
+fn route_with(toxics: &str) -> String {
+    format!(r#"[{{ "localPort": 8180, "upstream": "127.0.0.1:9090", "toxics": [{toxics}] }}]"#)
+}
+
+fn of<T: TryFrom<i128, Error: Debug>>(number: i128) -> T {
+    T::try_from(number).unwrap()
+}
+
+fn share(number: f64) -> Probability {
+    Probability::try_from(number).unwrap()
+}
