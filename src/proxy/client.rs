@@ -21,13 +21,13 @@ pub const LINGER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Client {
     stream: TcpStream,
-    fate: Mutex<Fate>,
+    leash: Mutex<Leash>,
 }
 
 /// What an abort has to know. Under one lock: were they set one by one, an abort and a join at the same time could miss
 /// each other.
 #[derive(Debug, Default)]
-struct Fate {
+struct Leash {
     aborted: Option<End>,
     upstream: Option<Arc<TcpStream>>,
 }
@@ -43,7 +43,7 @@ pub enum Woken {
 
 impl Client {
     pub fn new(stream: TcpStream) -> Self {
-        Self { stream, fate: Mutex::default() }
+        Self { stream, leash: Mutex::default() }
     }
 
     pub fn stream(&self) -> &TcpStream {
@@ -54,8 +54,8 @@ impl Client {
     /// follow from it.
     pub fn abort(&self, why: End) {
         let (first, upstream) = {
-            let mut fate = self.fate();
-            (*fate.aborted.get_or_insert(why), fate.upstream.clone())
+            let mut leash = self.leash();
+            (*leash.aborted.get_or_insert(why), leash.upstream.clone())
         };
         reset(&self.stream);
         match upstream {
@@ -69,20 +69,20 @@ impl Client {
 
     /// From now on an abort is one of both.
     pub fn join(&self, upstream: Arc<TcpStream>) {
-        let mut fate = self.fate();
-        if fate.aborted.is_some() {
+        let mut leash = self.leash();
+        if leash.aborted.is_some() {
             reset(&upstream);
         }
-        fate.upstream = Some(upstream);
+        leash.upstream = Some(upstream);
     }
 
     /// Why it was aborted, if it was.
     pub fn aborted(&self) -> Option<End> {
-        self.fate().aborted
+        self.leash().aborted
     }
 
-    fn fate(&self) -> MutexGuard<'_, Fate> {
-        self.fate.lock().unwrap_or_else(PoisonError::into_inner)
+    fn leash(&self) -> MutexGuard<'_, Leash> {
+        self.leash.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until `due`.

@@ -12,7 +12,7 @@ use crossbeam_channel::Sender;
 use super::client::Client;
 use super::dial::{DialError, dial};
 use super::places::Place;
-use super::pump::{Link, Treatment};
+use super::pump::{Coupling, Treatment};
 use super::roster::Enrolled;
 use crate::event::{End, Event, Fault, Report, Subject, emit};
 use crate::plan::{Direction, DropMode};
@@ -142,7 +142,7 @@ impl Connection {
 /// neither waits for the other.
 #[derive(Debug)]
 struct Session {
-    link: Link,
+    coupling: Coupling,
     tallies: Mutex<Vec<Tally>>,
     /// When forwarding begins: a latency after the accept, however much of that time the dial took.
     due: Instant,
@@ -156,8 +156,8 @@ impl Session {
         if Instant::now() < due {
             emit(&Event::Injected(connection.subject(), Fault::Latency(latency)));
         }
-        let link = Link::new(Arc::clone(connection.client()), upstream);
-        Self { link, tallies: Mutex::default(), due, connection }
+        let coupling = Coupling::new(Arc::clone(connection.client()), upstream);
+        Self { coupling, tallies: Mutex::default(), due, connection }
     }
 
     fn run(self, crew: &Arc<Crew>) {
@@ -174,13 +174,13 @@ impl Session {
     fn pump(self: Arc<Self>, direction: Direction) {
         match self.delay() {
             Ok(()) => self.pass(direction),
-            Err(why) => self.link.abort(why),
+            Err(why) => self.coupling.abort(why),
         }
         if let Some(last) = Arc::into_inner(self) {
-            let (bytes_up, bytes_down) = last.link.bytes();
+            let (bytes_up, bytes_down) = last.coupling.bytes();
             let lasted = last.connection.arrival.opened_at.elapsed();
             let toxics = last.tallies.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let report = Report { bytes_up, bytes_down, lasted, end: last.link.end(), toxics };
+            let report = Report { bytes_up, bytes_down, lasted, end: last.coupling.end(), toxics };
             emit(&Event::Closed(last.connection.subject(), &report));
         }
     }
@@ -190,7 +190,7 @@ impl Session {
         let Arrival { subject, toxics, live_since, opened_at, .. } = &self.connection.arrival;
         let opened = opened_at.duration_since(*live_since);
         match toxics.chain(subject.number, subject.client.ip(), opened, direction) {
-            None => self.link.pump(direction),
+            None => self.coupling.pump(direction),
             Some(chain) => self.pass_through(chain, direction),
         }
     }
@@ -201,7 +201,7 @@ impl Session {
         let Arrival { subject, opened_at, .. } = &self.connection.arrival;
         let tell = |act: &Act| emit(&Event::Injected(subject, Fault::Toxic(act)));
         let treatment = Treatment { chain: &mut chain, opened_at: *opened_at, tell: &tell };
-        self.link.pump_through(direction, treatment);
+        self.coupling.pump_through(direction, treatment);
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner).extend(chain.tallies());
     }
 

@@ -22,7 +22,7 @@ use crate::toxic::{Act, Chain};
 /// A client and its upstream, joined. Both threads hold one: the streams are never cloned, which would double their
 /// descriptors.
 #[derive(Debug)]
-pub struct Link {
+pub struct Coupling {
     client: Arc<Client>,
     upstream: Arc<TcpStream>,
     up: Progress,
@@ -49,7 +49,7 @@ pub struct Treatment<'a> {
     pub tell: &'a dyn Fn(&Act),
 }
 
-impl Link {
+impl Coupling {
     pub fn new(client: Arc<Client>, upstream: TcpStream) -> Self {
         let upstream = Arc::new(upstream);
         client.join(Arc::clone(&upstream));

@@ -41,7 +41,8 @@
 //!   `told.rs` there.
 //!
 //! One rule: what happens to a byte depends on its offset, not on the chunk that it came in. So whatever is drawn is
-//! drawn in the order of the offsets, as with `segment::Segments`. `properties` holds every toxic to it.
+//! drawn in the order of the offsets, as with `segment::Segments`. `properties` holds every toxic to it but `bandwidth`: its
+//! steps are about when bytes come.
 
 mod bandwidth;
 mod chain;
