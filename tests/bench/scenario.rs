@@ -18,6 +18,8 @@ pub enum Kind {
     FirstBytes,
     Delay { millis: u64 },
     Held { millis: u64 },
+    Latency { jitter_millis: u64 },
+    Bandwidth,
     Logging,
     Start,
     Size,
@@ -45,6 +47,9 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("delay-50", Kind::Delay { millis: 50 }),
     scenario("delay-500", Kind::Delay { millis: 500 }),
     scenario("delay-500-held", Kind::Held { millis: 500 }),
+    scenario("toxics-latency", Kind::Latency { jitter_millis: 0 }),
+    scenario("toxics-jitter", Kind::Latency { jitter_millis: 50 }),
+    scenario("toxics-bandwidth", Kind::Bandwidth),
     scenario("logging", Kind::Logging),
     scenario("start", Kind::Start),
     scenario("size", Kind::Size),
@@ -65,7 +70,13 @@ impl Scenario {
         match self.kind {
             Kind::Bulk { .. } | Kind::RoundTrips { .. } | Kind::Connections | Kind::FirstBytes => true,
             Kind::Idle { .. } => !matches!(target, Target::Direct),
-            Kind::Delay { .. } | Kind::Held { .. } | Kind::Logging | Kind::Start | Kind::Size => {
+            Kind::Delay { .. }
+            | Kind::Held { .. }
+            | Kind::Latency { .. }
+            | Kind::Bandwidth
+            | Kind::Logging
+            | Kind::Start
+            | Kind::Size => {
                 matches!(target, Target::ChaosProxy(_))
             }
         }

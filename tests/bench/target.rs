@@ -1,10 +1,13 @@
 //! What is measured: no proxy, chaos-proxy, or a peer. How it is started, and how it is known to be ready.
 
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::process_group::ProcessGroup;
@@ -46,7 +49,7 @@ impl Target {
         match self {
             Self::Direct => Ok(None),
             Self::ChaosProxy(binary) => Proxy::of_ours(binary, upstream, &["--quiet"]).map(Some),
-            Self::Peer { command, .. } => Proxy::start(|listen| shell_words(command, listen, upstream)).map(Some),
+            Self::Peer { command, .. } => Proxy::start(|listen| Ok(shell_words(command, listen, upstream))).map(Some),
         }
     }
 }
@@ -70,13 +73,23 @@ impl Proxy {
         Self::start(|listen| {
             let route = format!("--listen {listen} --upstream 127.0.0.1:{upstream}");
             let words = route.split(' ').chain(flags.iter().copied());
-            [binary.as_str()].into_iter().chain(words).map(str::to_owned).collect()
+            Ok([binary.as_str()].into_iter().chain(words).map(str::to_owned).collect())
         })
     }
 
-    fn start(words: impl FnOnce(u16) -> Vec<String>) -> Outcome<Self> {
+    /// chaos-proxy on one route with a toxic, in the config's words.
+    pub fn with_toxic(binary: &Path, upstream: u16, toxic: &Value) -> Outcome<Self> {
+        Self::start(|listen| {
+            let route = json!({ "localPort": listen, "upstream": format!("127.0.0.1:{upstream}"), "toxics": [toxic] });
+            let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("toxic.json");
+            fs::write(&config, json!([route]).to_string())?;
+            Ok([binary, "--config".as_ref(), &config, "--quiet".as_ref()].map(|word| word.display().to_string()).into())
+        })
+    }
+
+    fn start(words: impl FnOnce(u16) -> Outcome<Vec<String>>) -> Outcome<Self> {
         let port = free_port()?;
-        let words = words(port);
+        let words = words(port)?;
         let mut guard = Subprocess::start(["guard"].into_iter().chain(words.iter().map(String::as_str)))?;
         let processes = ProcessGroup(guard.line()?.parse()?);
         let mut proxy = Self { guard, port, processes };

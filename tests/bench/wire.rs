@@ -13,7 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Few system calls for the load and the upstream, and it stays in the cache.
-const BLOCK_BYTES: usize = 256 * 1024;
+pub const BLOCK_BYTES: usize = 256 * 1024;
 
 /// What every block begins with, and is filled with.
 const MORE: u8 = b'm';

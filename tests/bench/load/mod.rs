@@ -6,6 +6,7 @@ mod connections;
 mod delay;
 mod idle;
 mod round_trips;
+mod steady;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -42,6 +43,7 @@ pub fn run(words: &[&str]) -> Outcome<()> {
     let port = port.parse()?;
     match workload {
         ["bulk", streams, way, lasting] => tell(&bulk::run(port, streams.parse()?, flow(way)?, millis(lasting)?)?),
+        ["steady", lasting] => tell(&steady::run(port, millis(lasting)?)?),
         ["round-trips", connections, lasting] => tell(&round_trips::run(port, connections.parse()?, millis(lasting)?)?),
         ["connections", workers, lasting] => tell(&connections::run(port, workers.parse()?, millis(lasting)?)?),
         ["idle", connections, exchanges] => {

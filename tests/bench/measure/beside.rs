@@ -14,7 +14,7 @@ pub const WORKERS: usize = 8;
 /// ends just when the next connection is made.
 pub const APART_MILLIS: u32 = 7;
 
-const GIB: f64 = (1 << 30) as f64;
+pub const GIB: f64 = (1 << 30) as f64;
 
 pub fn bulk(target: &Target, streams: usize, flow: Flow, effort: &Effort) -> Outcome<Vec<Figure>> {
     let mut rig = Rig::new(target, streams)?;

@@ -2,6 +2,7 @@
 
 mod alone;
 mod beside;
+mod toxics;
 
 use crate::Outcome;
 use crate::options::Effort;
@@ -42,6 +43,10 @@ pub fn measure(scenario: &Scenario, target: &Target, effort: &Effort) -> Outcome
         (Kind::FirstBytes, _) => beside::first_bytes(target, effort),
         (Kind::Delay { millis }, Target::ChaosProxy(binary)) => alone::delay(binary, *millis, effort),
         (Kind::Held { millis }, Target::ChaosProxy(binary)) => alone::held(binary, *millis),
+        (Kind::Latency { jitter_millis }, Target::ChaosProxy(binary)) => {
+            toxics::latency(binary, *jitter_millis, effort)
+        }
+        (Kind::Bandwidth, Target::ChaosProxy(binary)) => toxics::bandwidth(binary, effort),
         (Kind::Logging, Target::ChaosProxy(binary)) => alone::logging(binary, effort),
         (Kind::Start, Target::ChaosProxy(binary)) => alone::start(binary),
         (Kind::Size, Target::ChaosProxy(binary)) => alone::size(binary),
