@@ -25,7 +25,7 @@ fn a_reset_drop_is_a_reset() {
     let setup = one_route(r#""dropRate": 1.0, "dropMode": "reset""#);
     let upstream = setup.upstream();
     let proxy = setup.start();
-    assert_eq!(ending(&proxy.connect()), Ending::Reset);
+    assert_eq!(proxy.ending_of_a_silent_client(), Ending::Reset);
     proxy.logged(&["fault injected", "fault=drop mode=reset"]);
     proxy.logged(&["connection closed", "why=dropped"]);
     assert!(is_untouched(&upstream));

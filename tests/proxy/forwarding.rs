@@ -224,7 +224,7 @@ fn an_upstream_that_answers_and_resets_at_once_was_reached() {
 #[test]
 fn an_upstream_that_refuses_resets_the_client_at_once() {
     let proxy = one_route(r#""latencyMs": 3600000"#).start();
-    assert_eq!(ending(&proxy.connect()), Ending::Reset);
+    assert_eq!(proxy.ending_of_a_silent_client(), Ending::Reset);
     proxy.logged(&["upstream unreachable", "conn=1 ", "refused"]);
     proxy.logged(&["connection closed", "conn=1 ", "why=\"upstream unreachable\""]);
 }

@@ -188,6 +188,16 @@ impl Proxy {
         impatient(TcpStream::connect(self.addr(port)).unwrap())
     }
 
+    /// How a connection to port 8180 ends whose client sends nothing. Where a RST is here before connect(2) has returned,
+    /// that call tells of it.
+    pub fn ending_of_a_silent_client(&self) -> Ending {
+        match TcpStream::connect(self.addr(8180)) {
+            Ok(client) => ending(&impatient(client)),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ending::Reset,
+            Err(error) => panic!("neither a connection nor a reset: {error}"),
+        }
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), signal).unwrap();
     }

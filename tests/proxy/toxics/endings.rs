@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use std::time::Instant;
 
 use super::{End, HOUR, Run, STREAMS, all_of, assert_on_time, exactly, is_silent, millis, run, toxic};
-use crate::harness::{echoes, serve_echo};
+use crate::harness::{Ending, accept, echoes, serve_echo};
 
 /// Has a byte echoed on a new connection again and again until that is reset, some time after it lived.
 fn is_reset_alive(run: &Run) {
@@ -109,10 +109,9 @@ fn a_silent_connection_is_reset_on_both_sides() {
         for timeout in [0, 300] {
             let run = run(&[toxic("reset_peer", stream, &format!(r#""timeout": {timeout}"#))]);
             let began = Instant::now();
-            let (client, server) = run.pair();
-            assert_eq!(all_of(&client), (Vec::new(), End::Reset));
+            assert_eq!(run.proxy.ending_of_a_silent_client(), Ending::Reset);
             assert_on_time(began, millis(timeout));
-            assert_eq!(all_of(&server), (Vec::new(), End::Reset));
+            assert_eq!(all_of(&accept(&run.upstream)), (Vec::new(), End::Reset));
             run.proxy.logged(&["connection closed", "why=\"reset by a toxic\""]);
             assert_eq!(run.proxy.lines(&["fault injected", "fault=reset_peer"]).len(), 1);
         }
