@@ -35,13 +35,15 @@ pub fn by_a_reset(worker: &mut Worker) -> Outcome {
     upstream.meet_reset()
 }
 
-/// Whatever either of them is at.
+/// Whatever either of them is at, connecting included.
 pub fn in_the_middle(worker: &mut Worker) -> Outcome {
     worker.step("connecting");
-    let mut client = worker.lane.connect()?;
+    let client = worker.lane.connect_to_be_reset()?;
     let mut upstream = worker.lane.accept()?;
     worker.step("waiting for the reset");
     let bytes = if worker.rng.bool() { worker.rng.u64(..MORE) } else { 0 };
-    client.send_into_a_reset(bytes)?;
+    if let Some(mut client) = client {
+        client.send_into_a_reset(bytes)?;
+    }
     upstream.meet_reset()
 }
