@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
-use super::{End, HOUR, Run, STREAMS, aimed, all_of, assert_on_time, exactly, millis, route, run, start};
+use super::{End, HOUR, Run, STREAMS, aimed, all_of, assert_on_time, exactly, is_silent, millis, route, run, start};
 use crate::harness::{Ending, PATIENCE, echoes, impatient, serve_echo};
 
 /// Which of the connections 1 to `count` meet a toxic that corrupts every byte.
@@ -155,15 +155,17 @@ fn what_is_held_is_let_go_when_a_stall_ceases() {
     }
 }
 
-/// An hour's delay that begins in an hour, and one that has ceased.
+/// An hour's delay that begins in an hour, and one that has ceased: its millisecond is over while nothing is sent.
 #[test]
 fn outside_of_its_time_a_toxic_does_nothing() {
     for stream in STREAMS {
-        let delay = format!(r#""latency": {HOUR}"#);
-        let run = run(&[aimed("latency", stream, &delay, &format!(r#", "after": {HOUR}"#))]);
-        let (mut from, to) = run.ends(stream);
-        from.write_all(b"now").unwrap();
-        assert_eq!(exactly(&to, 3), b"now");
-        assert!(run.proxy.lines(&["fault injected"]).is_empty());
+        for window in [format!(r#", "after": {HOUR}"#), r#", "for": 1"#.to_owned()] {
+            let run = run(&[aimed("latency", stream, &format!(r#""latency": {HOUR}"#), &window)]);
+            let (mut from, to) = run.ends(stream);
+            assert!(is_silent(&to));
+            from.write_all(b"now").unwrap();
+            assert_eq!(exactly(&to, 3), b"now");
+            assert!(run.proxy.lines(&["fault injected"]).is_empty());
+        }
     }
 }
