@@ -1,5 +1,6 @@
 //! Starts the real binary on an address of its own, so that tests run side by side on the same ports, and waits for
-//! what it says. No test sleeps: whatever is waited for has a condition, and [`PATIENCE`] turns a hang into a failure.
+//! what it says. Whatever is waited for has a condition, and [`PATIENCE`] turns a hang into a failure. A test sleeps only
+//! where the pause is what it does to the proxy: a peer that is slow, a process that is held up.
 
 use std::fmt::Display;
 use std::fs;
