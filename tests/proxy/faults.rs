@@ -1,10 +1,10 @@
 //! The faults that were asked for, and nothing but those.
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Ending, Proxy, Setup, accept, ending, is_untouched, one_route, reset, serve_echo};
+use crate::harness::{Ending, Proxy, Setup, accept, ending, is_at_once, is_untouched, one_route, reset, serve_echo};
 
 #[test]
 fn a_closed_drop_is_a_clean_end_even_behind_unread_data() {
@@ -148,23 +148,24 @@ fn connections_are_delayed_side_by_side() {
 
 #[test]
 fn a_client_that_leaves_during_the_delay_frees_everything_at_once() {
+    assert!(is_at_once(|| leaving_during_the_delay(drop, "client left", &Ending::Fin(Vec::new()))));
+    assert!(is_at_once(|| leaving_during_the_delay(reset, "client reset", &Ending::Reset)));
+}
+
+/// How long it takes until the log and the upstream have been told of a client that leaves, and the proxy can stop.
+fn leaving_during_the_delay(leave: fn(TcpStream), why: &str, told: &Ending) -> Duration {
     let setup = one_route(r#""latencyMs": 3600000"#);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
-
-    let mut closes = proxy.connect();
-    closes.write_all(b"a request that nobody waits for").unwrap();
+    let mut client = proxy.connect();
+    client.write_all(b"a request that nobody waits for").unwrap();
     let server = accept(&upstream);
-    drop(closes);
-    proxy.logged(&["connection closed", "conn=1 ", "why=\"client left\""]);
-    assert_eq!(ending(&server), Ending::Fin(Vec::new()));
-
-    let resets = proxy.connect();
-    let server = accept(&upstream);
-    reset(resets);
-    proxy.logged(&["connection closed", "conn=2 ", "why=\"client reset\""]);
-    assert_eq!(ending(&server), Ending::Reset);
+    let began = Instant::now();
+    leave(client);
+    proxy.logged(&["connection closed", "conn=1 ", &format!("why={why:?}")]);
+    assert_eq!(ending(&server), *told);
     assert_eq!(proxy.stop(), 0);
+    began.elapsed()
 }
 
 /// The two delays end at the same time, and the one that is first must not pass for a hang-up to the other.

@@ -4,13 +4,13 @@ use std::fs;
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use super::{End, HOUR, Run, STREAMS, all_of, assert_on_time, exactly, is_silent, millis, noise, pass, route, run};
 use super::{start, toxic};
-use crate::harness::{PATIENCE, reset};
+use crate::harness::{PATIENCE, is_at_once, reset};
 
 fn latency(stream: &str, millis: &str) -> String {
     toxic("latency", stream, &format!(r#""latency": {millis}"#))
@@ -127,6 +127,20 @@ fn await_descriptors(run: &Run, least: usize) {
     }
 }
 
+/// How long it takes until nothing is left of a connection for which `toxic` holds something, once its client leaves; what
+/// the server and the log are told of that is checked.
+fn freeing(toxic: &str, stream: &str, leave: fn(TcpStream), (end, why): (End, &str)) -> Duration {
+    let run = run(&[toxic.to_owned()]);
+    let before = descriptors(&run);
+    let (client, server) = held(&run, stream);
+    let began = Instant::now();
+    leave(client);
+    assert_eq!(all_of(&server).1, end, "{toxic}");
+    run.proxy.logged(&["connection closed", "conn=1 ", &format!("why={why:?}")]);
+    await_descriptors(&run, before);
+    began.elapsed()
+}
+
 /// The bytes that are held for it, or back from the upstream for ever, are nobody's any more.
 #[test]
 fn a_client_that_leaves_frees_everything_at_once() {
@@ -136,13 +150,8 @@ fn a_client_that_leaves_frees_everything_at_once() {
             if toxic.contains("latency") && stream == "upstream" {
                 continue;
             }
-            let run = run(std::slice::from_ref(&toxic));
-            let before = descriptors(&run);
-            let (client, server) = held(&run, stream);
-            drop(client);
-            assert_eq!(all_of(&server).1, End::Fin, "{toxic}");
-            run.proxy.logged(&["connection closed", "conn=1 "]);
-            await_descriptors(&run, before);
+            let freeing = || freeing(&toxic, stream, drop, (End::Fin, "client left"));
+            assert!(is_at_once(freeing), "{toxic}");
         }
     }
 }
@@ -151,13 +160,8 @@ fn a_client_that_leaves_frees_everything_at_once() {
 fn a_client_that_resets_frees_everything_at_once() {
     for stream in STREAMS {
         for toxic in holders(stream) {
-            let run = run(std::slice::from_ref(&toxic));
-            let before = descriptors(&run);
-            let (client, server) = held(&run, stream);
-            reset(client);
-            assert_eq!(all_of(&server).1, End::Reset, "{toxic}");
-            run.proxy.logged(&["connection closed", "conn=1 ", "why=\"client reset\""]);
-            await_descriptors(&run, before);
+            let freeing = || freeing(&toxic, stream, reset, (End::Reset, "client reset"));
+            assert!(is_at_once(freeing), "{toxic}");
         }
     }
 }
