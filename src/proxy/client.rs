@@ -2,6 +2,7 @@
 //! thread. What happens once there is an upstream is `pump`.
 
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub const LINGER: Duration = Duration::from_secs(5);
 pub struct Client {
     stream: TcpStream,
     leash: Mutex<Leash>,
+    /// Whether it was seen on this machine.
+    was_here: AtomicBool,
 }
 
 /// What an abort has to know. Under one lock: were they set one by one, an abort and a join at the same time could miss
@@ -43,7 +46,7 @@ pub enum Woken {
 
 impl Client {
     pub fn new(stream: TcpStream) -> Self {
-        Self { stream, leash: Mutex::default() }
+        Self { stream, leash: Mutex::default(), was_here: AtomicBool::new(false) }
     }
 
     pub fn stream(&self) -> &TcpStream {
@@ -142,7 +145,13 @@ impl Client {
     /// # Errors
     /// It is certain that it has left.
     pub fn look(&self) -> Result<(), End> {
-        if presence::of_peer(&self.stream) == Presence::Gone { self.parting() } else { Ok(()) }
+        match presence::of_peer(&self.stream) {
+            Presence::Here => self.was_here.store(true, Ordering::Relaxed),
+            Presence::Gone => self.parting()?,
+            Presence::Nowhere if self.was_here.load(Ordering::Relaxed) => self.parting()?,
+            Presence::Nowhere | Presence::Unknown => {}
+        }
+        Ok(())
     }
 
     /// How a client went that is gone. In the middle of a close that resets, the kernel has let go of the socket and not

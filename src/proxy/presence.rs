@@ -4,6 +4,8 @@
 
 use std::net::TcpStream;
 
+use rustix::io::Errno;
+
 use super::sock_diag::lookup;
 
 /// What is known of the process at the other end.
@@ -13,7 +15,10 @@ pub enum Presence {
     Here,
     /// It has closed its socket, or has ended.
     Gone,
-    /// It runs on another machine or in another network namespace, or this system can't tell.
+    /// This machine has no such socket. It was here and is gone, where there was no room for another one in TIME-WAIT
+    /// (`tcp_max_tw_buckets` in tcp(7)), or it never was: it runs elsewhere, or an address is translated on the way.
+    Nowhere,
+    /// This system can't tell.
     Unknown,
 }
 
@@ -24,9 +29,10 @@ pub fn of_peer(stream: &TcpStream) -> Presence {
         return Presence::Unknown;
     };
     match lookup(there, here).map(|socket| socket.inode) {
-        Some(0) => Presence::Gone,
-        Some(_) => Presence::Here,
-        None => Presence::Unknown,
+        Ok(0) => Presence::Gone,
+        Ok(_) => Presence::Here,
+        Err(Errno::NOENT) => Presence::Nowhere,
+        Err(_) => Presence::Unknown,
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use rustix::io::Errno;
+
 /// A part of a `struct inet_diag_msg` (`include/uapi/linux/inet_diag.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Socket {
@@ -14,22 +16,25 @@ pub struct Socket {
     pub unacknowledged: u32,
 }
 
-/// The socket that is bound to `local` and connected to `remote`, if this machine has it.
+/// The socket that is bound to `local` and connected to `remote`.
+///
+/// # Errors
+/// `NOENT` if this machine has none, anything else if it can't tell.
 #[cfg(target_os = "linux")]
-pub fn lookup(local: SocketAddr, remote: SocketAddr) -> Option<Socket> {
+pub fn lookup(local: SocketAddr, remote: SocketAddr) -> Result<Socket, Errno> {
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
 
     let kind = (AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC);
-    let kernel = socket_with(kind.0, kind.1, kind.2, Some(netlink::SOCK_DIAG)).ok()?;
-    send(&kernel, &request(canonical(local), canonical(remote)), SendFlags::empty()).ok()?;
+    let kernel = socket_with(kind.0, kind.1, kind.2, Some(netlink::SOCK_DIAG))?;
+    send(&kernel, &request(canonical(local), canonical(remote)), SendFlags::empty())?;
     let mut answer = [0; 256];
-    let (_, length) = recv(&kernel, &mut answer, RecvFlags::empty()).ok()?;
-    socket_in(&answer[..length])
+    let (_, length) = recv(&kernel, &mut answer, RecvFlags::empty())?;
+    socket_in(&answer[..length]).unwrap_or(Err(Errno::PROTO))
 }
 
 #[cfg(not(target_os = "linux"))]
-pub fn lookup(_: SocketAddr, _: SocketAddr) -> Option<Socket> {
-    None
+pub fn lookup(_: SocketAddr, _: SocketAddr) -> Result<Socket, Errno> {
+    Err(Errno::NOSYS)
 }
 
 /// A socket of the IPv6 family, which Java uses for everything, is found by the IPv4 address that it holds.
@@ -39,6 +44,9 @@ fn canonical(addr: SocketAddr) -> SocketAddr {
 
 /// `SOCK_DIAG_BY_FAMILY` in `include/uapi/linux/sock_diag.h`.
 const BY_FAMILY: u16 = 20;
+
+/// `NLMSG_ERROR` in `include/uapi/linux/netlink.h`.
+const ERROR: u16 = 2;
 
 /// A `struct nlmsghdr` and a `struct inet_diag_req_v2` (`include/uapi/linux/inet_diag.h`), 72 bytes in all. A request
 /// that is no dump asks for exactly one socket.
@@ -74,13 +82,15 @@ fn in_16_bytes(ip: IpAddr) -> [u8; 16] {
     }
 }
 
-/// Both are among the last fields of the `struct inet_diag_msg`, which lies behind the 16 bytes of the header: `wqueue` 60
-/// bytes into it, `inode` 68. Any other answer is an error, such as that there is no such socket.
-fn socket_in(answer: &[u8]) -> Option<Socket> {
+/// What an answer says, if it is long enough. Both fields are among the last of the `struct inet_diag_msg`, which lies
+/// behind the 16 bytes of the header: `wqueue` 60 bytes into it, `inode` 68. An error is a negative number (netlink(7)).
+fn socket_in(answer: &[u8]) -> Option<Result<Socket, Errno>> {
     let word = |at: usize| Some(u32::from_ne_bytes(answer.get(at..at + 4)?.try_into().ok()?));
-    let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
-    let socket = Socket { inode: word(84)?, unacknowledged: word(76)? };
-    (kind == BY_FAMILY).then_some(socket)
+    match u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?) {
+        BY_FAMILY => Some(Ok(Socket { inode: word(84)?, unacknowledged: word(76)? })),
+        ERROR => Some(Err(Errno::from_raw_os_error(word(16)?.cast_signed().wrapping_neg()))),
+        _ => None,
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -91,9 +101,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_that_the_kernel_does_not_know_is_none() {
+    fn a_socket_that_the_kernel_does_not_know_is_told_so() {
         let [near, far] = [SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([192, 0, 2, 1], 1))];
-        assert_eq!(lookup(far, near), None);
+        assert_eq!(lookup(far, near), Err(Errno::NOENT));
     }
 
     #[test]

@@ -20,9 +20,9 @@ pub struct Vigil {
 }
 
 impl Vigil {
+    /// The first look is due at once: who has been seen to be here can be missed later.
     pub fn begin() -> Self {
-        let next_look = Instant::now() + LONGEST_PAUSE;
-        Self { interest: PollFlags::RDHUP, pause: LONGEST_PAUSE, next_look }
+        Self { interest: PollFlags::RDHUP, pause: LONGEST_PAUSE, next_look: Instant::now() }
     }
 
     /// What to poll the client for.
