@@ -3,10 +3,12 @@
 //! is worked out at the start, and past it connections wait in the kernel's backlog.
 
 use std::fs;
+use std::io::stdin;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::thread;
 
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 
 /// The cap on simultaneous connections.
@@ -58,17 +60,22 @@ const PIPE_DESCRIPTORS: u64 = 96;
 const MAPS_PER_CORE: u64 = 16;
 const RESERVED_MAPS: u64 = 64;
 
+/// Beyond these the kernel's table, of 8 bytes each, grows as it is filled.
+const DESCRIPTORS_WITH_ROOM: u64 = 1 << 16;
+
 /// Where the system names no limit, so that the places are a number that can be counted out.
 const OUR_OWN_LIMIT: u64 = 1 << 20;
 
-/// Raises the soft limit of descriptors to the hard one, then works out how many connections there is room for. `asked`
-/// lowers the cap, but can't lift it.
+/// Raises the soft limit of descriptors to the hard one, then works out how many connections there is room for, and has
+/// the kernel make room for their descriptors, which is quick as long as there is one thread. `asked` lowers the cap, but
+/// can't lift it.
 #[must_use]
 pub fn connection_cap(asked: Option<NonZeroUsize>, each: Footprint, fixtures: Fixtures) -> Cap {
     let machine = Machine::measure(fixtures);
     let asked = asked.map(|asked| Room { limited_by: "--max-connections", connections: asked.get() as u64 });
     let least = tightest(machine.rooms(each).into_iter().chain(asked));
     let taken = least.connections.saturating_mul(each.descriptors);
+    make_room(taken + PIPE_DESCRIPTORS + RESERVED_DESCRIPTORS + fixtures.listeners as u64);
     // Half of what is reserved may be stood on: the drain comes once, and its end gives everything back.
     let spare = machine.descriptors.map_or(OUR_OWN_LIMIT, |free| free.saturating_sub(taken) + RESERVED_DESCRIPTORS / 2);
     Cap {
@@ -153,6 +160,16 @@ fn raise_descriptors() -> Option<u64> {
     // macOS refuses what is above its own kern.maxfilesperproc; the old limit stands then.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     getrlimit(Resource::Nofile).current
+}
+
+/// Opens and closes a descriptor with a high number. The kernel's table of them doubles when it is full, and in a process
+/// with several threads each doubling waits for an RCU grace period (`expand_fdtable` in `fs/file.c`): whoever accepts or
+/// connects then stands still, for 3 to 15 ms as measured at the 64th, 128th, 256th, … descriptor.
+fn make_room(descriptors: u64) {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let last = descriptors.min(DESCRIPTORS_WITH_ROOM).min(limit).saturating_sub(1);
+    // Refused, the table grows as it is filled.
+    let _ = fcntl_dupfd_cloexec(stdin(), i32::try_from(last).unwrap_or(i32::MAX));
 }
 
 /// The fourth field of /proc/loadavg is `running/all`, in threads, of the whole machine (proc(5)).

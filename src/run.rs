@@ -10,7 +10,7 @@ use crate::cli::{Command, HELP, Options, Routes, Running, Upstreams, UsageError}
 use crate::config;
 use crate::dice;
 use crate::event::{Event, emit};
-use crate::limits::{self, Fixtures, Footprint};
+use crate::limits::{self, Cap, Fixtures, Footprint};
 use crate::logging;
 use crate::plan::Plan;
 use crate::proxy::{ApplyError, Supervisor};
@@ -84,16 +84,17 @@ fn proxy(options: Options) -> Exit {
 /// Opens what every run needs before its first route.
 fn prepare(plan: &Plan, running: &Running) -> io::Result<Exit> {
     threads::wake_on_time();
+    let (footprint, fixtures) = needs(plan, running.upstreams);
+    // Before there is a second thread.
+    let cap = limits::connection_cap(running.max_connections, footprint, fixtures);
     let stop = Arc::new(Stop::new()?);
     signals::install(&stop)?;
     let _flushed_at_the_end = logging::start(running.log_level, running.log_format)?;
-    Ok(serve(plan, running, &stop))
+    Ok(serve(plan, running, cap, &stop))
 }
 
-fn serve(plan: &Plan, running: &Running, stop: &Arc<Stop>) -> Exit {
+fn serve(plan: &Plan, running: &Running, cap: Cap, stop: &Arc<Stop>) -> Exit {
     let seed = running.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
-    let (footprint, fixtures) = needs(plan, running.upstreams);
-    let cap = limits::connection_cap(running.max_connections, footprint, fixtures);
     emit(&Event::Starting(plan, seed, &cap));
     let supervisor = Supervisor::new(cap, Arc::clone(stop));
     if let Err(exit) = open(&supervisor, plan, seed, running.upstreams) {

@@ -10,7 +10,7 @@ use rustix::net::listen;
 
 use crate::Outcome;
 use crate::subprocess::wait_for_the_end;
-use crate::wire::{TASK_BYTES, Task, exchange, raise_descriptor_limit};
+use crate::wire::{TASK_BYTES, Task, exchange, make_room_for_descriptors};
 
 /// No target may fail because of our backlog.
 pub const BACKLOG: i32 = 4096;
@@ -21,7 +21,7 @@ pub const STACK_BYTES: usize = 64 * 1024;
 /// `THREADS`: how many connections it serves at once. Prints its port.
 pub fn run(words: &[&str]) -> Outcome<()> {
     let [threads] = words else { return Err("upstream THREADS".into()) };
-    raise_descriptor_limit()?;
+    make_room_for_descriptors()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listen(&listener, BACKLOG)?;
     let port = listener.local_addr()?.port();

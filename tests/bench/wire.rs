@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Longer than anything here waits for a byte: it turns a stuck target into a failed one.
@@ -137,8 +138,15 @@ pub fn garbled() -> io::Error {
     io::Error::new(ErrorKind::InvalidData, "bytes arrive other than they were sent")
 }
 
-/// A thousand connections need more descriptors than the usual soft limit gives.
-pub fn raise_descriptor_limit() -> io::Result<()> {
+/// As many as the largest workload has, a thousand connections with both ends in one process, and more.
+const DESCRIPTORS: i32 = 4096;
+
+/// A thousand connections need more descriptors than the usual soft limit gives. And room in the kernel's table of them:
+/// where that has to grow, all of a process's threads may wait for 15 ms (`expand_fdtable` in `fs/file.c`).
+pub fn make_room_for_descriptors() -> io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
-    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
+    // Refused where fewer are allowed; then there are no more doublings to wait for either.
+    let _ = fcntl_dupfd_cloexec(io::stdin(), DESCRIPTORS);
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! At the limits of the machine connections wait, and none is lost to another's account.
 
+use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 
@@ -45,6 +46,16 @@ fn past_the_cap_connections_wait_in_the_backlog() {
     let mut server = accept(&upstream);
     server.write_all(b"served").unwrap();
     assert_eq!(ending_of_request(&third, server), Ending::Fin(b"served".to_vec()));
+}
+
+/// Were the kernel's table of descriptors to grow under load, all threads would wait for it.
+#[test]
+fn there_is_room_for_all_descriptors_from_the_start() {
+    let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    let proxy = one_route("").args(["--max-connections", "500"]).start();
+    let status = fs::read_to_string(format!("/proc/{}/status", proxy.pid())).unwrap();
+    let room: u64 = status.lines().find_map(|line| line.strip_prefix("FDSize:")?.trim().parse().ok()).unwrap();
+    assert!(room >= limit.min(2 * 500), "{room}");
 }
 
 fn ending_of_request(client: &TcpStream, server: TcpStream) -> Ending {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::Outcome;
 use crate::subprocess::{Subprocess, wait_for_the_end};
-use crate::wire::{Flow, raise_descriptor_limit};
+use crate::wire::{Flow, make_room_for_descriptors};
 
 /// What a workload found out, by name.
 pub type Figures = BTreeMap<String, f64>;
@@ -38,7 +38,7 @@ impl Load {
 
 /// In the process of the load: does what the words say.
 pub fn run(words: &[&str]) -> Outcome<()> {
-    raise_descriptor_limit()?;
+    make_room_for_descriptors()?;
     let [port, workload @ ..] = words else { return Err("load PORT WORKLOAD".into()) };
     let port = port.parse()?;
     match workload {
