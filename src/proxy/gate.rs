@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
-use super::acknowledgement::{STANDSTILL, await_acknowledgement};
+use super::acknowledgement::{Standstill, await_acknowledgement};
 use super::client::Client;
 use super::delay::DelayLine;
 use super::side::Side;
@@ -56,8 +56,9 @@ struct Passage<'a> {
     line: DelayLine,
     tail: Tail,
     vigil: Vigil,
-    /// Since when the sink has taken nothing of what is due.
-    sink_full_since: Option<Moment>,
+    sink_is_full: bool,
+    /// Of a sink that is full, once nothing more comes for it.
+    standstill: Option<Standstill>,
     hearing: Hearing,
     /// What the source's kernel still has of what it had when it was last asked.
     waiting: Waiting,
@@ -109,7 +110,8 @@ impl Gate<'_> {
             line: DelayLine::default(),
             tail: Tail::Open,
             vigil: Vigil::begin(),
-            sink_full_since: None,
+            sink_is_full: false,
+            standstill: None,
             hearing: Hearing::Open,
             waiting: Waiting::default(),
         };
@@ -162,17 +164,16 @@ impl Passage<'_> {
         loop {
             let due = self.line.due(now);
             if due.is_empty() {
-                self.sink_full_since = None;
+                self.sink_is_full = false;
                 return Ok(());
             }
             match write(self.gate.sink.stream, &due) {
                 Ok(written) => {
                     self.line.advance(written);
-                    self.sink_full_since = None;
                     self.gate.sink.progress.bytes.fetch_add(written as u64, Ordering::Relaxed);
                 }
                 Err(Errno::AGAIN) => {
-                    self.sink_full_since.get_or_insert(now);
+                    self.sink_is_full = true;
                     return Ok(());
                 }
                 Err(Errno::INTR) => {}
@@ -182,8 +183,8 @@ impl Passage<'_> {
     }
 
     /// Ends if there is nothing left to pass on, or nobody to pass it on to.
-    fn conclude(&self, now: Moment) -> Result<(), Passed> {
-        if self.hearing == Hearing::Reset && (self.is_stuck() || self.gives_up_at().is_some_and(|at| at <= now)) {
+    fn conclude(&mut self, now: Moment) -> Result<(), Passed> {
+        if self.hearing == Hearing::Reset && (self.is_stuck() || self.sink_stands_still()) {
             return Err(Passed::SourceLost);
         }
         if !self.line.is_empty() {
@@ -326,7 +327,7 @@ impl Passage<'_> {
     }
 
     fn sink_interest(&self, now: Moment) -> PollFlags {
-        let room = if self.sink_full_since.is_some() { PollFlags::OUT } else { PollFlags::empty() };
+        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
         room | self.vigil_interest(now, Direction::Downstream)
     }
 
@@ -353,9 +354,11 @@ impl Passage<'_> {
         }
     }
 
-    /// When the sink has stood still for so long that it takes nothing more.
-    fn gives_up_at(&self) -> Option<Moment> {
-        self.sink_full_since.map(|since| since.saturating_add(STANDSTILL))
+    /// Whether the sink has been full for so long that it takes nothing more.
+    fn sink_stands_still(&mut self) -> bool {
+        let sink = self.gate.sink.stream;
+        self.standstill = self.standstill.take().filter(|_| self.sink_is_full);
+        self.sink_is_full && self.standstill.get_or_insert_with(|| Standstill::begin(sink)).is_over(sink)
     }
 
     /// Whether nothing that is under way will ever leave.
@@ -375,12 +378,12 @@ impl Passage<'_> {
         let resumes = self.chain.resumes();
         let resume = Some(resumes).filter(|_| resumes > now && matches!(self.tail, Tail::Open));
         let tail = self.tail_due().filter(|_| self.line.is_empty());
-        let next = self.line.next_due().filter(|_| self.sink_full_since.is_none());
+        let next = self.line.next_due().filter(|_| !self.sink_is_full);
         let deadline = self.chain.deadline().map(|(at, _)| at);
-        let gives_up = self.gives_up_at().filter(|_| self.hearing == Hearing::Reset);
-        let first = [resume, tail, next, deadline, gives_up].into_iter().flatten().min();
+        let first = [resume, tail, next, deadline].into_iter().flatten().min();
+        let gives_up = self.standstill.as_ref().map(Standstill::due);
         let look = Some(self.vigil.next_look()).filter(|_| self.holds_in_vain(now));
-        first.and_then(|first| self.gate.opened_at.checked_add(first)).into_iter().chain(look).min()
+        first.and_then(|first| self.gate.opened_at.checked_add(first)).into_iter().chain(look).chain(gives_up).min()
     }
 }
 

@@ -196,7 +196,7 @@ impl Coupling {
 /// everything up to our FINs.
 fn have_hung_up(sides: [&TcpStream; 2], mut due: Instant) -> bool {
     if sides.iter().any(|side| unacknowledged(side) > 0) {
-        if !sides.iter().all(|side| await_acknowledgement(side, None)) {
+        if sides.map(|side| await_acknowledgement(side, None)).contains(&false) {
             return false;
         }
         due = Instant::now() + LINGER;

@@ -11,6 +11,8 @@ pub struct Socket {
     /// 0 where no process holds it any more (`inet_diag_msg_common_fill` and `inet_twsk_diag_fill` in
     /// `net/ipv4/inet_diag.c`).
     pub inode: u32,
+    /// Bytes that have come to it and that its process has not read.
+    pub unread: u32,
     /// Bytes that were written to it and that its peer has not acknowledged (`tcp_diag_get_info` in
     /// `net/ipv4/tcp_diag.c`).
     pub unacknowledged: u32,
@@ -19,7 +21,7 @@ pub struct Socket {
 /// The socket that is bound to `local` and connected to `remote`.
 ///
 /// # Errors
-/// `NOENT` if this machine has none, anything else if it can't tell.
+/// `NOENT` if this machine has none, or does not know of sockets; anything else if it can't tell just now.
 #[cfg(target_os = "linux")]
 pub fn lookup(local: SocketAddr, remote: SocketAddr) -> Result<Socket, Errno> {
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
@@ -44,6 +46,10 @@ fn canonical(addr: SocketAddr) -> SocketAddr {
 
 /// `SOCK_DIAG_BY_FAMILY` in `include/uapi/linux/sock_diag.h`.
 const BY_FAMILY: u16 = 20;
+
+/// `TCP_LISTEN` in `include/net/tcp_states.h`. For a connection that isn't there the kernel gives the listener that would
+/// take it (`inet_lookup` in `net/ipv4/inet_diag.c`).
+const LISTEN: u8 = 10;
 
 /// `NLMSG_ERROR` in `include/uapi/linux/netlink.h`.
 const ERROR: u16 = 2;
@@ -82,12 +88,13 @@ fn in_16_bytes(ip: IpAddr) -> [u8; 16] {
     }
 }
 
-/// What an answer says, if it is long enough. Both fields are among the last of the `struct inet_diag_msg`, which lies
-/// behind the 16 bytes of the header: `wqueue` 60 bytes into it, `inode` 68. An error is a negative number (netlink(7)).
+/// What an answer says, if it is long enough. The `struct inet_diag_msg` lies behind the 16 bytes of the header: `state` is
+/// its second byte, `rqueue` is 56 bytes into it, `wqueue` 60, `inode` 68. An error is a negative number (netlink(7)).
 fn socket_in(answer: &[u8]) -> Option<Result<Socket, Errno>> {
     let word = |at: usize| Some(u32::from_ne_bytes(answer.get(at..at + 4)?.try_into().ok()?));
     match u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?) {
-        BY_FAMILY => Some(Ok(Socket { inode: word(84)?, unacknowledged: word(76)? })),
+        BY_FAMILY if answer.get(17)? == &LISTEN => Some(Err(Errno::NOENT)),
+        BY_FAMILY => Some(Ok(Socket { inode: word(84)?, unread: word(72)?, unacknowledged: word(76)? })),
         ERROR => Some(Err(Errno::from_raw_os_error(word(16)?.cast_signed().wrapping_neg()))),
         _ => None,
     }
@@ -104,6 +111,25 @@ mod tests {
     fn a_socket_that_the_kernel_does_not_know_is_told_so() {
         let [near, far] = [SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([192, 0, 2, 1], 1))];
         assert_eq!(lookup(far, near), Err(Errno::NOENT));
+    }
+
+    #[test]
+    fn a_listener_is_no_connection() {
+        let listener = TcpListener::bind("0.0.0.0:0").expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let [here, elsewhere] = [([127, 0, 0, 1], port), ([192, 0, 2, 1], 1)].map(SocketAddr::from);
+        assert_eq!(lookup(here, elsewhere), Err(Errno::NOENT));
+    }
+
+    #[test]
+    fn what_is_not_read_is_unread() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let mut sender = TcpStream::connect(listener.local_addr().expect("bound")).expect("a listener");
+        let (receiver, _) = listener.accept().expect("a client");
+        sender.write_all(b"unread").expect("connected");
+        let (here, there) = (receiver.local_addr().expect("bound"), receiver.peer_addr().expect("connected"));
+        receiver.peek(&mut [0]).expect("something");
+        assert_eq!(lookup(here, there).map(|socket| socket.unread), Ok(6));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ledger::{Act, Amount, Ledger, Tally};
-use super::{Edge, Moment, NEVER, Span, Stage, until};
+use super::{Edge, Moment, NEVER, Span, Stage, segment, until};
 use crate::plan::{Direction, Ending, Toxic};
 
 /// The most bytes that are handed to a chain at once.
@@ -80,11 +80,16 @@ impl Chain {
         passed
     }
 
-    /// How many bytes come to no limit, or just up to one: what other toxics would do to those behind it, nobody sees.
+    /// How many bytes come to no limit, or just up to one: what other toxics would do to those behind it, nobody sees. A
+    /// limit whose time has not begun may only be met by bytes that are late: for those it is exact by a segment.
     fn short_of_a_limit(&self, now: Moment) -> usize {
-        let behind_others = self.links.iter().skip(1).filter(|link| now < link.ledger.toxic().aim.window.ends());
-        let left = behind_others.filter_map(|link| link.stage.left()).min();
-        left.map_or(usize::MAX, |left| usize::try_from(left.max(1)).unwrap_or(usize::MAX))
+        let left = |link: &Link| {
+            let window = link.ledger.toxic().aim.window;
+            let least = if window.begins() <= now { 1 } else { segment::BYTES };
+            link.stage.left().filter(|_| now < window.ends()).map(|left| left.max(least))
+        };
+        let shortest = self.links.iter().skip(1).filter_map(left).min();
+        shortest.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX))
     }
 
     fn pass_on(&mut self, span: Span, bytes: &mut [u8]) -> Vec<Span> {

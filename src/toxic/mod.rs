@@ -33,7 +33,7 @@
 //! - Lines among the effects that are tried in every combination, in `properties/mod.rs`: in `drawing` if it draws, in
 //!   `harmless` if it changes, discards and ends nothing, else in `any_effect`. And the ends of its ranges, in
 //!   `properties/extremes.rs`.
-//! - If it ends the connection at a time: `acts_in` (`live.rs`), so that it does so once for both directions, and `due`
+//! - If it ends the connection at a time: `acts_in` (`live.rs`), or `ends_in` if it does more, so that it does so once for both directions, and `due`
 //!   (`src/config/check/toxics.rs`), so that nobody asks for an end after its own.
 //! - A file of mistakes in `configs/invalid`; its line in `configs/README.md` is asked for. `BLESS=1 cargo test --test
 //!   config` writes down what is said of them, and of a type that there isn't.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
-use super::{End, HOUR, STREAMS, all_of, millis, noise, run, toxic};
+use super::{End, HOUR, STREAMS, all_of, exactly, millis, noise, run, toxic};
 use crate::harness::{PATIENCE, reset};
 
 /// Waits until the peer's kernel has all that was written: `tx_queue` of proc(5), where ports and queues are hexadecimal.
@@ -89,4 +89,25 @@ fn a_reset_does_not_wait_for_who_reads_no_more() {
         run.proxy.logged(&["connection closed", "why=\"reset by a toxic\""]);
     };
     thread::scope(|scope| STREAMS.map(|stream| scope.spawn(move || reset(stream))).map(|reset| reset.join().unwrap()));
+}
+
+/// For 12 s it takes 5 KB/s, which its kernel does not tell of before it has room for 128 KiB; the proxy gives up who
+/// stands still for 5 s.
+#[test]
+fn a_reset_waits_for_who_reads_slowly() {
+    const BYTES: usize = 4_000_000;
+    let read = |stream: &str| {
+        let run = run(&[toxic("limit_data", stream, &format!(r#""bytes": {BYTES}, "reset": true"#))]);
+        let ((mut from, to), sent) = (run.ends(stream), noise(BYTES));
+        from.write_all(&sent).unwrap();
+        let mut came = Vec::new();
+        for _ in 0..60 {
+            came.extend(exactly(&to, 1000));
+            thread::sleep(millis(200));
+        }
+        let (rest, end) = all_of(&to);
+        came.extend(rest);
+        assert!(came == sent && end == End::Reset, "{} bytes and {end:?}", came.len());
+    };
+    thread::scope(|scope| STREAMS.map(|stream| scope.spawn(move || read(stream))).map(|read| read.join().unwrap()));
 }
