@@ -1,6 +1,7 @@
 //! How many connections this machine can carry. Running out of descriptors would cost connections; running out of memory
 //! maps in the middle of starting a thread would cost the process, which Rust aborts (rust-lang/rust#78497). So the cap
-//! is worked out at the start, and past it connections wait in the kernel's backlog.
+//! is worked out at the start, and past it connections wait in the kernel's backlog. Up to it, no connection waits for the
+//! kernel to make room for another descriptor: that is done here as well.
 
 use std::fs;
 use std::io::stdin;

@@ -1,4 +1,5 @@
-//! Whether the peer's kernel has all that was written to a socket: a reset discards what ours still has to send.
+//! Whether the peer's kernel has all that was written to a socket, as a reset discards what ours still has to send, and
+//! whether a peer that lacks something is slow or stands still.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};

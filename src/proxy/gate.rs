@@ -261,6 +261,7 @@ impl Passage<'_> {
             if self.has_had_its_say() {
                 return Err(Passed::Abandoned(why));
             }
+            // What it has said is on its way to the upstream still; only what is held for it goes.
             self.line = DelayLine::default();
         }
         Ok(())
