@@ -37,18 +37,18 @@ impl Dice {
 
     /// Whether the toxic of that name acts on the route's connection of that number: one draw for both directions.
     #[must_use]
-    pub fn strikes(&self, connection: u64, toxic: &ToxicName, toxicity: Probability) -> bool {
-        Luck(self.toxic_state(Purpose::Toxicity, connection, toxic)).in_order().f64() < toxicity.get()
+    pub fn selects(&self, connection: u64, toxic: &ToxicName, toxicity: Probability) -> bool {
+        ToxicRng(self.toxic_state(Purpose::Toxicity, connection, toxic)).in_order().f64() < toxicity.get()
     }
 
     /// What that toxic draws from on that connection, for the bytes that go in one direction.
     #[must_use]
-    pub fn of_toxic(&self, connection: u64, toxic: &ToxicName, direction: Direction) -> Luck {
+    pub fn of_toxic(&self, connection: u64, toxic: &ToxicName, direction: Direction) -> ToxicRng {
         let purpose = match direction {
             Direction::Upstream => Purpose::ToxicUpstream,
             Direction::Downstream => Purpose::ToxicDownstream,
         };
-        Luck(self.toxic_state(purpose, connection, toxic))
+        ToxicRng(self.toxic_state(purpose, connection, toxic))
     }
 
     fn rng(&self, purpose: Purpose, connection: u64) -> Rng {
@@ -66,9 +66,9 @@ impl Dice {
 
 /// What one toxic draws from on one connection and direction.
 #[derive(Clone, Copy, Debug)]
-pub struct Luck(u64);
+pub struct ToxicRng(u64);
 
-impl Luck {
+impl ToxicRng {
     /// For draws in the order of the bytes, from the first one on.
     #[must_use]
     pub fn in_order(self) -> Rng {

@@ -13,7 +13,7 @@ use log::{error, info, warn};
 
 use crate::limits::Cap;
 use crate::plan::{DropMode, Millis, Plan, Route};
-use crate::toxic::{Act, Amount, NEVER, Tally};
+use crate::toxic::{Amount, NEVER, ToxicEvent, ToxicSummary};
 
 /// Which connection an event is about.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ pub enum Fault<'a> {
     /// Forwarding begins this long after the accept.
     Latency(Millis),
     /// A toxic has acted.
-    Toxic(&'a Act),
+    Toxic(&'a ToxicEvent),
 }
 
 /// What a connection came to.
@@ -84,22 +84,22 @@ pub struct Report {
     /// From the accept to the end.
     pub lasted: Duration,
     /// Why it ended.
-    pub end: End,
+    pub end: CloseReason,
     /// What each toxic that acted came to.
-    pub toxics: Vec<Tally>,
+    pub toxics: Vec<ToxicSummary>,
 }
 
 impl Report {
     /// Of a connection that nothing was forwarded for.
     #[must_use]
-    pub fn unserved(opened_at: Instant, end: End) -> Self {
+    pub fn unserved(opened_at: Instant, end: CloseReason) -> Self {
         Self { bytes_up: 0, bytes_down: 0, lasted: opened_at.elapsed(), end, toxics: Vec::new() }
     }
 }
 
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum CloseReason {
     /// Both sides closed in good order, the client first.
     ClientClosed,
     /// Both sides closed in good order, the upstream first.
@@ -124,7 +124,7 @@ pub enum End {
     ToxicReset,
 }
 
-impl End {
+impl CloseReason {
     fn as_str(self) -> &'static str {
         match self {
             Self::ClientClosed => "client closed",
@@ -175,7 +175,7 @@ pub fn emit(event: &Event<'_>) {
         Event::Injected(subject, Fault::Latency(latency)) => {
             line!(info, subject, "fault injected", fault = "latency", latency_ms = latency.get());
         }
-        Event::Injected(subject, Fault::Toxic(act)) => tell_act(subject, act),
+        Event::Injected(subject, Fault::Toxic(act)) => log_toxic_event(subject, act),
         Event::UpstreamConnected(subject, took) => {
             line!(info, subject, "upstream connected", upstream:% = subject.route.upstream, connect_us = micros(took));
         }
@@ -183,7 +183,7 @@ pub fn emit(event: &Event<'_>) {
             line!(warn, subject, "upstream unreachable", upstream:% = subject.route.upstream, error:% = error);
         }
         Event::Starved(subject, error) => line!(error, subject, "no resources for the connection", error:% = error),
-        Event::Closed(subject, report) => tell_closed(subject, report),
+        Event::Closed(subject, report) => log_closed(subject, report),
         Event::AcceptPaused(route, error) => error!(
             route = route.name.as_str(), error:%; "accepting is paused, new connections wait in the backlog"
         ),
@@ -201,8 +201,8 @@ pub fn emit(event: &Event<'_>) {
     }
 }
 
-fn tell_act(subject: &Subject, act: &Act) {
-    let Act { toxic, direction, offset, amount, times } = act;
+fn log_toxic_event(subject: &Subject, act: &ToxicEvent) {
+    let ToxicEvent { toxic, direction, offset, amount, times } = act;
     let (fault, name, stream) = (toxic.effect.as_str(), toxic.name.as_str(), direction.as_str());
     macro_rules! injected {
         ($key:ident, $value:expr) => {
@@ -226,7 +226,7 @@ fn tell_act(subject: &Subject, act: &Act) {
     }
 }
 
-fn tell_closed(subject: &Subject, report: &Report) {
+fn log_closed(subject: &Subject, report: &Report) {
     let Report { bytes_up, bytes_down, lasted, end, toxics } = report;
     macro_rules! closed {
         ($($key:ident = $value:expr)?) => {
@@ -240,9 +240,9 @@ fn tell_closed(subject: &Subject, report: &Report) {
 }
 
 /// `corrupt_downstream=3,3B latency_both=12,200000us`: how often, and how much. Both directions of a toxic together.
-fn told(tallies: &[Tally]) -> String {
+fn told(summaries: &[ToxicSummary]) -> String {
     let mut sums: BTreeMap<&str, (u64, Amount)> = BTreeMap::new();
-    for Tally { toxic, times, amount } in tallies {
+    for ToxicSummary { toxic, times, amount } in summaries {
         let sum = |(count, total): &mut (u64, Amount)| (*count, *total) = (*count + times, total.and(*amount));
         sums.entry(toxic.name.as_str()).and_modify(sum).or_insert((*times, *amount));
     }

@@ -20,7 +20,7 @@ pub struct Cap {
     /// What it is that allows no more.
     pub limited_by: &'static str,
     /// So many more descriptors there are, each good for a connection that is accepted and not yet served.
-    pub standing_room: NonZeroUsize,
+    pub overflow: NonZeroUsize,
 }
 
 /// What one connection takes.
@@ -82,7 +82,7 @@ pub fn connection_cap(asked: Option<NonZeroUsize>, each: Footprint, fixtures: Fi
     Cap {
         connections: at_least_one(least.connections),
         limited_by: least.limited_by,
-        standing_room: at_least_one(spare.min(OUR_OWN_LIMIT)),
+        overflow: at_least_one(spare.min(OUR_OWN_LIMIT)),
     }
 }
 

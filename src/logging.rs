@@ -77,7 +77,7 @@ pub fn start(level: Option<LevelFilter>, format: Format) -> io::Result<Log> {
         Format::Json => write_json,
     });
     builder.try_init().map_err(io::Error::other)?;
-    threads::spawn("log", move || Back { lost, told: 0 }.run(&entries))?;
+    threads::spawn("log", move || Back { lost, reported: 0 }.run(&entries))?;
     Ok(Log { queue })
 }
 
@@ -119,7 +119,7 @@ impl Write for Front {
 /// The thread that waits for the reader.
 struct Back {
     lost: Arc<AtomicU64>,
-    told: u64,
+    reported: u64,
 }
 
 impl Back {
@@ -127,7 +127,7 @@ impl Back {
         while let Ok(first) = entries.recv() {
             thread::sleep(NAP);
             let asked_to_flush = write_batch(iter::once(first).chain(entries.try_iter()));
-            self.tell_losses();
+            self.report_losses();
             if let Some(done) = asked_to_flush {
                 write_batch(entries.try_iter());
                 let _ = done.try_send(());
@@ -136,10 +136,10 @@ impl Back {
     }
 
     /// The count is of the whole run, so that it is not lost when this line is. An error, so that --quiet does not hide it.
-    fn tell_losses(&mut self) {
+    fn report_losses(&mut self) {
         let lost = self.lost.load(Ordering::Relaxed);
-        if lost != self.told {
-            self.told = lost;
+        if lost != self.reported {
+            self.reported = lost;
             error!(lost; "log lines lost, whoever reads them is too slow");
         }
     }

@@ -50,7 +50,7 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::Version) => print(concat!("chaos-proxy ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Command::Check(routes)) => check(routes),
         Ok(Command::Run(options)) => proxy(*options),
-        Err(UsageError(what)) => complain(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
+        Err(UsageError(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
     }
 }
 
@@ -66,17 +66,17 @@ fn load(routes: Routes) -> Result<Plan, Exit> {
     match routes {
         Routes::Flags(plan) => Ok(plan),
         Routes::File { path, defaults } => {
-            config::load(&path, defaults).map_err(|report| say(&report.to_string(), Exit::Usage))
+            config::load(&path, defaults).map_err(|report| print_error(&report.to_string(), Exit::Usage))
         }
     }
 }
 
 fn proxy(options: Options) -> Exit {
     for warning in &options.warnings {
-        complain(&format!("warning: {warning}"), Exit::Done);
+        report(&format!("warning: {warning}"), Exit::Done);
     }
     match load(options.routes) {
-        Ok(plan) => prepare(&plan, &options.running).unwrap_or_else(|error| complain(&error.to_string(), Exit::Failed)),
+        Ok(plan) => prepare(&plan, &options.running).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed)),
         Err(exit) => exit,
     }
 }
@@ -101,7 +101,7 @@ fn serve(plan: &Plan, running: &Running, cap: Cap, stop: &Arc<Stop>) -> Exit {
         return exit;
     }
     if let Err(error) = announce(plan) {
-        return told(&Event::StartFailed(&error));
+        return report_event(&Event::StartFailed(&error));
     }
     // Nothing is ever sent: it disconnects at the first signal.
     let _ = stop.draining().channel().recv();
@@ -118,7 +118,7 @@ fn serve(plan: &Plan, running: &Running, cap: Cap, stop: &Arc<Stop>) -> Exit {
 fn open(supervisor: &Supervisor, plan: &Plan, seed: u64, upstreams: Upstreams) -> Result<(), Exit> {
     if upstreams == Upstreams::TestServer {
         let served = test_server::start(plan.outer_upstreams());
-        served.map_err(|error| told(&Event::StartFailed(&error)))?;
+        served.map_err(|error| report_event(&Event::StartFailed(&error)))?;
     }
     supervisor.apply(plan, seed).map_err(|error| match error {
         ApplyError::Bind(failed) => {
@@ -127,7 +127,7 @@ fn open(supervisor: &Supervisor, plan: &Plan, seed: u64, upstreams: Upstreams) -
             }
             Exit::Failed
         }
-        ApplyError::Thread(error) => told(&Event::StartFailed(&error)),
+        ApplyError::Thread(error) => report_event(&Event::StartFailed(&error)),
     })
 }
 
@@ -152,7 +152,7 @@ fn announce(plan: &Plan) -> io::Result<()> {
     })
 }
 
-fn told(event: &Event<'_>) -> Exit {
+fn report_event(event: &Event<'_>) -> Exit {
     emit(event);
     Exit::Failed
 }
@@ -165,12 +165,12 @@ fn print(text: &str) -> Exit {
 }
 
 /// For what goes wrong before there is a log.
-fn complain(what: &str, exit: Exit) -> Exit {
-    say(&format!("chaos-proxy: {what}"), exit)
+fn report(what: &str, exit: Exit) -> Exit {
+    print_error(&format!("chaos-proxy: {what}"), exit)
 }
 
 /// Without our name in front: editors jump to a line that begins with `file:line:column`.
-fn say(what: &str, exit: Exit) -> Exit {
+fn print_error(what: &str, exit: Exit) -> Exit {
     // Without a stderr the exit code has to do.
     let _ = writeln!(io::stderr(), "{what}");
     exit

@@ -21,8 +21,8 @@ pub enum Signal {
 /// The two moments that end a run.
 #[derive(Debug)]
 pub struct Stop {
-    draining: Bell,
-    cut: Bell,
+    draining: Latch,
+    cut: Latch,
     cut_by: OnceLock<Signal>,
 }
 
@@ -30,28 +30,28 @@ impl Stop {
     /// # Errors
     /// No descriptors are left.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { draining: Bell::new()?, cut: Bell::new()?, cut_by: OnceLock::new() })
+        Ok(Self { draining: Latch::new()?, cut: Latch::new()?, cut_by: OnceLock::new() })
     }
 
     /// Takes one more request to stop.
     pub fn ask(&self, signal: Signal) {
-        if self.draining.ring() == Rung::First {
+        if self.draining.trigger() == Trigger::First {
             return;
         }
         // A third request finds the first of the two that mattered already there.
         let _ = self.cut_by.set(signal);
-        self.cut.ring();
+        self.cut.trigger();
     }
 
     /// Rings when no new connection is to be taken.
     #[must_use]
-    pub fn draining(&self) -> &Bell {
+    pub fn draining(&self) -> &Latch {
         &self.draining
     }
 
     /// Rings when live connections are to end at once.
     #[must_use]
-    pub fn cut(&self) -> &Bell {
+    pub fn cut(&self) -> &Latch {
         &self.cut
     }
 
@@ -64,7 +64,7 @@ impl Stop {
 
 /// Whether a ring was the one that mattered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rung {
+pub enum Trigger {
     /// It was silent until now.
     First,
     /// It has rung before.
@@ -74,33 +74,38 @@ pub enum Rung {
 /// Something that happens once, and wakes whoever waits for it: in `poll(2)`, where its descriptor hangs up; in a
 /// `select!`, where its channel disconnects. Nothing is ever sent: the one end is dropped, and all who hold the other see it.
 #[derive(Debug)]
-pub struct Bell {
-    rung: AtomicBool,
-    rope: Mutex<Option<(PipeWriter, Sender<Infallible>)>>,
+pub struct Latch {
+    triggered: AtomicBool,
+    writers: Mutex<Option<(PipeWriter, Sender<Infallible>)>>,
     hangs_up: PipeReader,
     disconnects: Receiver<Infallible>,
 }
 
-impl Bell {
+impl Latch {
     /// # Errors
     /// No descriptors are left.
     pub fn new() -> io::Result<Self> {
         let (hangs_up, writer) = io::pipe()?;
         let (sender, disconnects) = crossbeam_channel::bounded(0);
-        Ok(Self { rung: AtomicBool::new(false), rope: Mutex::new(Some((writer, sender))), hangs_up, disconnects })
+        Ok(Self {
+            triggered: AtomicBool::new(false),
+            writers: Mutex::new(Some((writer, sender))),
+            hangs_up,
+            disconnects,
+        })
     }
 
     /// Wakes everyone.
-    pub fn ring(&self) -> Rung {
-        let again = self.rung.swap(true, Ordering::SeqCst);
-        drop(self.rope.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if again { Rung::Again } else { Rung::First }
+    pub fn trigger(&self) -> Trigger {
+        let again = self.triggered.swap(true, Ordering::SeqCst);
+        drop(self.writers.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if again { Trigger::Again } else { Trigger::First }
     }
 
     /// Whether it has rung.
     #[must_use]
-    pub fn has_rung(&self) -> bool {
-        self.rung.load(Ordering::SeqCst)
+    pub fn is_triggered(&self) -> bool {
+        self.triggered.load(Ordering::SeqCst)
     }
 
     /// The channel that disconnects when it rings.
@@ -110,7 +115,7 @@ impl Bell {
     }
 }
 
-impl AsFd for Bell {
+impl AsFd for Latch {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.hangs_up.as_fd()
     }
@@ -124,25 +129,25 @@ mod tests {
     fn the_first_request_drains_and_the_second_cuts() {
         let stop = Stop::new().expect("descriptors");
         stop.ask(Signal::Interrupt);
-        assert!(stop.draining().has_rung() && !stop.cut().has_rung());
+        assert!(stop.draining().is_triggered() && !stop.cut().is_triggered());
         assert_eq!(stop.cut_by(), None);
         stop.ask(Signal::Terminate);
         stop.ask(Signal::Interrupt);
-        assert!(stop.cut().has_rung());
+        assert!(stop.cut().is_triggered());
         assert_eq!(stop.cut_by(), Some(Signal::Terminate));
     }
 
     #[test]
     fn ringing_wakes_a_channel_and_a_poll() {
         use rustix::event::{PollFd, PollFlags, poll};
-        let bell = Bell::new().expect("descriptors");
+        let latch = Latch::new().expect("descriptors");
         std::thread::scope(|scope| {
-            let channel = scope.spawn(|| bell.channel().recv().is_err());
-            let poll = scope.spawn(|| poll(&mut [PollFd::new(&bell, PollFlags::IN)], None));
-            assert_eq!(bell.ring(), Rung::First);
+            let channel = scope.spawn(|| latch.channel().recv().is_err());
+            let poll = scope.spawn(|| poll(&mut [PollFd::new(&latch, PollFlags::IN)], None));
+            assert_eq!(latch.trigger(), Trigger::First);
             assert!(channel.join().expect("no panic"));
             assert_eq!(poll.join().expect("no panic"), Ok(1));
         });
-        assert_eq!(bell.ring(), Rung::Again);
+        assert_eq!(latch.trigger(), Trigger::Again);
     }
 }

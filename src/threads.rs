@@ -35,21 +35,21 @@ pub fn wake_on_time() {
 /// Threads that go from one piece of work to the next. As many as are needed at once; those that find nothing to do for
 /// a few seconds end.
 #[derive(Debug, Default)]
-pub struct Crew {
+pub struct ThreadPool {
     /// The one that parked last is called first: its stack is still in the cache, and the others grow old.
-    parked: Mutex<Vec<Arc<Berth>>>,
+    parked: Mutex<Vec<Arc<ParkedWorker>>>,
 }
 
 /// Where a parked thread waits.
 #[derive(Default)]
-struct Berth {
+struct ParkedWorker {
     work: Mutex<Option<Work>>,
     called: Condvar,
 }
 
 type Work = Box<dyn FnOnce() + Send>;
 
-impl Crew {
+impl ThreadPool {
     /// Has `work` done by a thread of the crew, at once.
     ///
     /// # Errors
@@ -57,49 +57,49 @@ impl Crew {
     pub fn run(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let called = self.parked().pop();
         match called {
-            Some(berth) => berth.call(Box::new(work)),
-            None => self.hire(Box::new(work))?,
+            Some(worker) => worker.call(Box::new(work)),
+            None => self.spawn_worker(Box::new(work))?,
         }
         Ok(())
     }
 
-    fn hire(self: &Arc<Self>, first: Work) -> io::Result<()> {
-        let crew = Arc::clone(self);
+    fn spawn_worker(self: &Arc<Self>, first: Work) -> io::Result<()> {
+        let pool = Arc::clone(self);
         spawn("connection", move || {
-            let berth = Arc::default();
+            let worker = Arc::default();
             let mut next = Some(first);
             while let Some(work) = next {
                 work();
-                next = crew.park(&berth);
+                next = pool.park(&worker);
             }
         })
     }
 
     /// Waits for the next work; none comes to a thread that has grown old.
-    fn park(&self, berth: &Arc<Berth>) -> Option<Work> {
-        self.parked().push(Arc::clone(berth));
-        berth.wait(PATIENCE).or_else(|| {
-            if self.strike_off(berth) {
+    fn park(&self, worker: &Arc<ParkedWorker>) -> Option<Work> {
+        self.parked().push(Arc::clone(worker));
+        worker.wait(PATIENCE).or_else(|| {
+            if self.remove_parked(worker) {
                 return None;
             }
             // It was called in this very moment: the work is there, or about to be.
-            berth.wait(Duration::MAX)
+            worker.wait(Duration::MAX)
         })
     }
 
     /// Takes a thread off the list, unless it is not there any more.
-    fn strike_off(&self, berth: &Arc<Berth>) -> bool {
+    fn remove_parked(&self, worker: &Arc<ParkedWorker>) -> bool {
         let mut parked = self.parked();
-        let place = parked.iter().position(|other| Arc::ptr_eq(other, berth));
+        let place = parked.iter().position(|other| Arc::ptr_eq(other, worker));
         place.map(|place| parked.remove(place)).is_some()
     }
 
-    fn parked(&self) -> MutexGuard<'_, Vec<Arc<Berth>>> {
+    fn parked(&self) -> MutexGuard<'_, Vec<Arc<ParkedWorker>>> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Berth {
+impl ParkedWorker {
     fn call(&self, work: Work) {
         *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(work);
         self.called.notify_one();
@@ -112,7 +112,7 @@ impl Berth {
     }
 }
 
-impl std::fmt::Debug for Berth {
+impl std::fmt::Debug for ParkedWorker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Berth")
     }
@@ -125,46 +125,46 @@ mod tests {
 
     use super::*;
 
-    fn thread_of(crew: &Arc<Crew>) -> thread::ThreadId {
+    fn thread_of(pool: &Arc<ThreadPool>) -> thread::ThreadId {
         let (tell, told) = mpsc::channel();
-        crew.run(move || tell.send(thread::current().id()).expect("the test waits")).expect("a thread");
+        pool.run(move || tell.send(thread::current().id()).expect("the test waits")).expect("a thread");
         told.recv().expect("the work was done")
     }
 
-    fn wait_until(crew: &Crew, parked: usize) {
-        while crew.parked().len() != parked {
+    fn wait_until(pool: &ThreadPool, parked: usize) {
+        while pool.parked().len() != parked {
             thread::yield_now();
         }
     }
 
     #[test]
     fn a_parked_thread_is_used_again() {
-        let crew = Arc::new(Crew::default());
-        let first = thread_of(&crew);
-        wait_until(&crew, 1);
-        assert_eq!(thread_of(&crew), first);
+        let pool = Arc::new(ThreadPool::default());
+        let first = thread_of(&pool);
+        wait_until(&pool, 1);
+        assert_eq!(thread_of(&pool), first);
     }
 
     #[test]
     fn work_at_the_same_time_gets_threads_of_its_own() {
-        let crew = Arc::new(Crew::default());
+        let pool = Arc::new(ThreadPool::default());
         let (arrive, arrived) = mpsc::sync_channel(0);
         for _ in 0..8 {
             let arrive = arrive.clone();
-            crew.run(move || arrive.send(thread::current().id()).expect("the test waits")).expect("a thread");
+            pool.run(move || arrive.send(thread::current().id()).expect("the test waits")).expect("a thread");
         }
         let threads: std::collections::HashSet<_> = (0..8).map(|_| arrived.recv().expect("eight")).collect();
         assert_eq!(threads.len(), 8);
-        wait_until(&crew, 8);
+        wait_until(&pool, 8);
     }
 
     #[test]
     fn a_thread_without_work_ends() {
-        let crew = Arc::new(Crew::default());
-        thread_of(&crew);
-        wait_until(&crew, 1);
-        let ended = Arc::downgrade(&crew.parked()[0]);
-        wait_until(&crew, 0);
+        let pool = Arc::new(ThreadPool::default());
+        thread_of(&pool);
+        wait_until(&pool, 1);
+        let ended = Arc::downgrade(&pool.parked()[0]);
+        wait_until(&pool, 0);
         while ended.strong_count() > 0 {
             thread::yield_now();
         }
@@ -173,11 +173,11 @@ mod tests {
     /// Calls that come just when patience ends must neither be lost nor done twice.
     #[test]
     fn no_work_is_lost_however_it_comes() {
-        let crew = Arc::new(Crew::default());
+        let pool = Arc::new(ThreadPool::default());
         let (tell, told) = mpsc::channel();
         for number in 0..20_000 {
             let tell = tell.clone();
-            crew.run(move || tell.send(number).expect("the test waits")).expect("a thread");
+            pool.run(move || tell.send(number).expect("the test waits")).expect("a thread");
         }
         drop(tell);
         let mut done: Vec<u32> = told.iter().collect();

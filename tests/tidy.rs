@@ -7,81 +7,30 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Imports go down only: each module, and all that it may name as `crate::…` or `super::…`. A folder whose files have
-/// rows of their own is held inside as well. `main.rs` and `lib.rs` are roots: everything lies below them, and their
-/// own items are nobody's to name.
-const FLOORS: &[(&str, &[&str])] = &[
-    (
-        "run",
-        &[
-            "cli",
-            "config",
-            "dice",
-            "event",
-            "limits",
-            "logging",
-            "plan",
-            "proxy",
-            "signals",
-            "stop",
-            "test_server",
-            "threads",
-        ],
-    ),
-    ("cli", &["config", "logging", "plan"]),
-    ("config", &["plan"]),
-    ("test_server", &["threads"]),
-    ("proxy", &["dice", "event", "limits", "plan", "stop", "threads", "toxic"]),
-    ("event", &["limits", "plan", "toxic"]),
-    ("toxic", &["dice", "plan"]),
-    ("dice", &["plan"]),
-    ("plan", &[]),
-    // The cellar.
-    ("logging", &["threads"]),
-    ("signals", &["stop", "threads"]),
-    ("limits", &[]),
-    ("stop", &[]),
-    ("threads", &[]),
-    // Inside the proxy, its own cellar last.
-    ("proxy::supervisor", &["proxy::listener", "proxy::places", "proxy::roster", "proxy::shared"]),
-    (
-        "proxy::listener",
-        &["proxy::client", "proxy::connection", "proxy::keepalive", "proxy::places", "proxy::shared", "proxy::wait"],
-    ),
-    ("proxy::connection", &["proxy::client", "proxy::dial", "proxy::places", "proxy::pump", "proxy::roster"]),
-    (
-        "proxy::pump",
-        &[
-            "proxy::acknowledgement",
-            "proxy::client",
-            "proxy::discard",
-            "proxy::gate",
-            "proxy::relay",
-            "proxy::side",
-            "proxy::wait",
-        ],
-    ),
-    (
-        "proxy::gate",
-        &["proxy::acknowledgement", "proxy::client", "proxy::delay", "proxy::side", "proxy::vigil", "proxy::wait"],
-    ),
-    ("proxy::relay", &["proxy::pipe", "proxy::side", "proxy::wait"]),
-    ("proxy::dial", &["proxy::client", "proxy::keepalive", "proxy::reset"]),
-    ("proxy::shared", &["proxy::places", "proxy::roster"]),
-    ("proxy::roster", &["proxy::client"]),
-    ("proxy::acknowledgement", &["proxy::sock_diag", "proxy::wait"]),
-    ("proxy::client", &["proxy::discard", "proxy::presence", "proxy::reset", "proxy::vigil", "proxy::wait"]),
-    ("proxy::delay", &[]),
-    ("proxy::discard", &["proxy::wait"]),
-    ("proxy::keepalive", &[]),
-    ("proxy::pipe", &[]),
-    ("proxy::places", &[]),
-    ("proxy::presence", &["proxy::sock_diag"]),
-    ("proxy::reset", &[]),
-    ("proxy::side", &[]),
-    ("proxy::sock_diag", &[]),
-    ("proxy::vigil", &[]),
-    ("proxy::wait", &[]),
+/// Imports go down only: a module may name those of lower layers, as `crate::…` or `super::…`, and none of its own layer or
+/// above. `main.rs` and `lib.rs` are above all of them.
+const LAYERS: &[&[&str]] = &[
+    &["run"],
+    &["cli"],
+    &["config", "proxy", "test_server"],
+    &["event"],
+    &["toxic"],
+    &["dice"],
+    &["plan"],
+    &["logging", "signals"],
+    &["limits", "stop", "threads"],
+];
+
+/// The same for the modules inside `proxy`.
+const PROXY_LAYERS: &[&[&str]] = &[
+    &["supervisor"],
+    &["listener"],
+    &["connection"],
+    &["forward"],
+    &["shared"],
+    &["registry"],
+    &["state"],
+    &["admission", "socket"],
 ];
 
 /// Modules that get time, randomness and bytes handed in, so that their tests need neither a socket nor a sleep.
@@ -91,11 +40,11 @@ const IMPURE: &[&str] = &["TcpStream", "TcpListener", "std::thread", "Instant::n
 /// `threads.rs` gives every thread a name and a stack size, and hands back the error where these would panic.
 const BUILDS_THREADS: &[&str] = &["thread::Builder", "thread::spawn", "thread::scope"];
 
-/// A room that is read in one sitting; the largest file is about eight screens.
+/// A file that is read in one sitting; the largest file is about eight screens.
 const LONGEST_FILE: usize = 400;
 
 /// Names for things that found no place, which then collect more of them.
-const LUMBER_ROOMS: &[&str] = &["util", "utils", "common", "helpers"];
+const VAGUE_NAMES: &[&str] = &["util", "utils", "common", "helpers"];
 
 const TOP_LEVEL: &[&str] = &["Cargo.toml", "Cargo.lock", "src", "tests", "configs", "README.md", "Makefile", "LICENSE"];
 
@@ -104,7 +53,7 @@ const DESIGN_CARD: &[&str] =
     &["serde", "serde_json", "pico-args", "log", "env_logger", "fastrand", "ctrlc", "crossbeam-channel"];
 
 #[test]
-fn the_sources_keep_to_the_floors() {
+fn the_sources_keep_to_the_layers() {
     let files = rust_files("src").into_iter().chain(rust_files("tests"));
     assert_none(&files.flat_map(|file| breaches(&file, &read(&file))).collect::<Vec<_>>());
 }
@@ -130,7 +79,7 @@ fn assert_none(breaches: &[String]) {
 fn breaches(file: &str, source: &str) -> Vec<String> {
     let mut found = breaches_of_shape(file, source);
     if let Some(module) = module(file) {
-        found.extend(missing_row(&module).map(|rule| format!("{file}:1: {rule}")));
+        found.extend(missing_layer(&module).map(|rule| format!("{file}:1: {rule}")));
         for (line, path) in paths(&code(source)) {
             found.extend(breach_of_path(&module, &path).map(|rule| format!("{file}:{line}: {rule}")));
         }
@@ -144,51 +93,54 @@ fn breaches_of_shape(file: &str, source: &str) -> Vec<String> {
         found.push(format!("{file}:1: begin with `//!`: what lives here and what does not"));
     }
     if file.starts_with("src/") && source.lines().count() > LONGEST_FILE {
-        found.push(format!("{file}:{}: over {LONGEST_FILE} lines: make two rooms of it", LONGEST_FILE + 1));
+        found.push(format!("{file}:{}: over {LONGEST_FILE} lines: make two files of it", LONGEST_FILE + 1));
     }
-    if let Some(name) = file.split(['/', '.']).find(|part| LUMBER_ROOMS.contains(part)) {
+    if let Some(name) = file.split(['/', '.']).find(|part| VAGUE_NAMES.contains(part)) {
         found.push(format!("{file}:1: `{name}` says nothing of what is in it"));
     }
     found
 }
 
-/// A module without a row would be held to nothing.
-fn missing_row(module: &[&str]) -> Option<String> {
-    let unheld =
-        (1..=module.len()).map(|depth| module[..depth].join("::")).find(|name| is_held(name) && row(name).is_none());
-    unheld.map(|name| format!("`{name}` has no row yet: add it to FLOORS in tests/tidy.rs"))
+/// A module that is in no layer would be held to nothing.
+fn missing_layer(module: &[&str]) -> Option<String> {
+    let (layers, name) = match module {
+        ["proxy", inner, ..] => ("PROXY_LAYERS", (layer(PROXY_LAYERS, inner).is_none()).then_some(inner)),
+        [outer, ..] => ("LAYERS", (layer(LAYERS, outer).is_none()).then_some(outer)),
+        [] => return None,
+    };
+    name.map(|name| format!("`{name}` is in no layer yet: add it to {layers} in tests/tidy.rs"))
 }
 
 fn breach_of_path(module: &[&str], path: &[&str]) -> Option<String> {
-    let room = module.first().copied().unwrap_or_default();
+    let top = module.first().copied().unwrap_or_default();
     if path.contains(&"unsafe") {
         return Some("no unsafe code".to_owned());
     }
-    if room != "threads" && holds_any(path, BUILDS_THREADS) {
+    if top != "threads" && holds_any(path, BUILDS_THREADS) {
         return Some("only threads.rs builds threads: use crate::threads::spawn".to_owned());
     }
-    if PURE.contains(&room) && holds_any(path, IMPURE) {
-        return Some(format!("`{room}` does no I/O, sleeps not, logs not and reads no clock: `{}`", path.join("::")));
+    if PURE.contains(&top) && holds_any(path, IMPURE) {
+        return Some(format!("`{top}` does no I/O, sleeps not, logs not and reads no clock: `{}`", path.join("::")));
     }
-    breach_of_floors(module, &absolute(module, path)?)
+    breach_of_layers(module, &absolute(module, path)?)
 }
 
-/// Where the way from the root to `from` and the way to `to` part, the one must be allowed to see the other.
-fn breach_of_floors(from: &[&str], to: &[&str]) -> Option<String> {
-    let shared = from.iter().zip(to).take_while(|(here, there)| here == there).count();
-    let (from, to) = (from.get(..=shared)?.join("::"), to.get(..=shared)?.join("::"));
-    let allowed = !is_held(&from) || row(&from).is_some_and(|row| row.contains(&to.as_str()));
-    (!allowed).then(|| format!("`{from}` may not name `{to}`: imports go down only, see FLOORS in tests/tidy.rs"))
+/// Where the way from the root to `from` and the way to `to` part, the one must lie in a higher layer than the other.
+fn breach_of_layers(from: &[&str], to: &[&str]) -> Option<String> {
+    let (layers, from, to) = match (from, to) {
+        (["proxy", from, ..], ["proxy", to, ..]) => (PROXY_LAYERS, from, to),
+        ([from, ..], [to, ..]) => (LAYERS, from, to),
+        _ => return None,
+    };
+    let is_below = layer(layers, from)? < layer(layers, to).unwrap_or_default();
+    let stays_pure = !PURE.contains(from) || PURE.contains(to);
+    (from != to && !(is_below && stays_pure))
+        .then(|| format!("`{from}` may not name `{to}`: imports go down only, see tests/tidy.rs"))
 }
 
-fn row(name: &str) -> Option<&'static [&'static str]> {
-    FLOORS.iter().find(|(module, _)| *module == name).map(|(_, row)| *row)
-}
-
-/// Whether FLOORS knows any module of the same folder.
-fn is_held(name: &str) -> bool {
-    let folder = |name: &str| name.rsplit_once("::").map(|(folder, _)| folder.to_owned());
-    FLOORS.iter().any(|(module, _)| folder(module) == folder(name))
+/// How far down a module is.
+fn layer(layers: &[&[&str]], module: &str) -> Option<usize> {
+    layers.iter().position(|layer| layer.contains(&module))
 }
 
 /// Whether one of `wanted` stands in `path`. A word alone is no path: it may be any variable or method.
@@ -197,7 +149,7 @@ fn holds_any(path: &[&str], wanted: &[&str]) -> bool {
     path.len() > 1 && wanted.iter().any(|wanted| text.contains(&format!("::{wanted}::")))
 }
 
-/// `src/proxy/pump.rs` is `proxy::pump`, `src/proxy/mod.rs` is `proxy`, the roots have no name; tests are no modules.
+/// `src/proxy/listener.rs` is `proxy::listener`, `src/proxy/mod.rs` is `proxy`, the roots have no name; tests are no modules.
 fn module(file: &str) -> Option<Vec<&str>> {
     let name = file.strip_prefix("src/")?.strip_suffix(".rs")?;
     Some(name.split('/').filter(|part| !["main", "lib", "mod"].contains(part)).collect())
@@ -324,7 +276,7 @@ mod checker {
 
     #[track_caller]
     fn assert_breach(file: &str, source: &str, expected: &str) {
-        let found = breaches(file, &format!("//! A room.\n{source}\n"));
+        let found = breaches(file, &format!("//! A file.\n{source}\n"));
         assert!(matches!(found.as_slice(), [one] if one.contains(expected)), "{source}\n{found:#?}");
     }
 
@@ -341,14 +293,14 @@ mod checker {
         );
         assert_breach("src/threads.rs", "use super::stop::Stop;", "`threads` may not name `stop`");
         assert_breach("src/event.rs", "use crate::Exit;", "`event` may not name `Exit`");
-        assert_breach("src/proxy/pump.rs", "use super::listener;", "`proxy::pump` may not name `proxy::listener`");
-        assert_breach("src/proxy/wait.rs", "use crate::proxy::Route;", "`proxy::wait` may not name `proxy::Route`");
+        assert_breach("src/proxy/forward/side.rs", "use crate::proxy::listener;", "`forward` may not name `listener`");
+        assert_breach("src/proxy/state.rs", "use crate::proxy::Route;", "`state` may not name `Route`");
     }
 
     #[test]
-    fn a_module_without_a_row_is_found() {
-        assert_breach("src/attic.rs", "", "src/attic.rs:1: `attic` has no row yet");
-        assert_breach("src/proxy/attic.rs", "", "`proxy::attic` has no row yet");
+    fn a_module_without_a_layer_is_found() {
+        assert_breach("src/attic.rs", "", "src/attic.rs:1: `attic` is in no layer yet");
+        assert_breach("src/proxy/attic.rs", "", "`attic` is in no layer yet");
     }
 
     #[test]
@@ -391,11 +343,11 @@ mod checker {
             ),
             ("src/stop.rs", "use std::thread; thread::sleep(Duration::ZERO);"),
             ("src/threads.rs", "use std::thread::{Builder, JoinHandle};"),
-            ("src/proxy/mod.rs", "mod pump; pub use supervisor::Supervisor; use self::pump::Pump; use crate::threads;"),
-            ("src/proxy/pump.rs", "use super::{client::Client, relay}; use crate::stop;"),
+            ("src/proxy/mod.rs", "mod forward; pub use supervisor::Supervisor; use crate::threads;"),
+            ("src/proxy/forward/mod.rs", "use super::{state::ConnectionState, socket}; use crate::stop;"),
             ("src/test_server/body.rs", "use super::response::{Refusal, Status}; use crate::threads;"),
         ] {
-            assert_eq!(breaches(file, &format!("//! A room.\n{source}\n")), [""; 0], "{source}");
+            assert_eq!(breaches(file, &format!("//! A file.\n{source}\n")), [""; 0], "{source}");
         }
     }
 

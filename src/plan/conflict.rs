@@ -9,7 +9,7 @@ use super::{Port, RouteName, Upstream};
 /// What a route takes for itself. The parts that could not be made out are absent and conflict with nothing, so that a
 /// file's conflicts can be told together with its other problems.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Claim {
+pub struct RouteKey {
     /// What the route is called.
     pub name: Option<RouteName>,
     /// The address it listens on.
@@ -45,17 +45,17 @@ pub enum Conflict {
 }
 
 impl Conflict {
-    /// Every conflict among `claims`.
+    /// Every conflict among `keys`.
     #[must_use]
-    pub fn among(claims: &[Claim]) -> Vec<Self> {
-        if claims.is_empty() {
+    pub fn among(keys: &[RouteKey]) -> Vec<Self> {
+        if keys.is_empty() {
             return vec![Self::NoRoutes];
         }
-        let ports = repeats(claims.iter().map(|claim| claim.port));
-        let names = repeats(claims.iter().map(|claim| claim.name.as_ref()));
+        let ports = repeats(keys.iter().map(|key| key.port));
+        let names = repeats(keys.iter().map(|key| key.name.as_ref()));
         let same_port = ports.into_iter().map(|(first, second)| Self::SamePort { first, second });
         let same_name = names.into_iter().map(|(first, second)| Self::SameName { first, second });
-        same_port.chain(same_name).chain(loops(claims).into_iter().map(Self::Loop)).collect()
+        same_port.chain(same_name).chain(loops(keys).into_iter().map(Self::Loop)).collect()
     }
 }
 
@@ -74,11 +74,11 @@ fn repeats<T: Hash + Eq>(values: impl Iterator<Item = Option<T>>) -> Vec<(usize,
 }
 
 /// Each route has one upstream, so from any route there is one way to go: follow it until it ends or comes back.
-fn loops(claims: &[Claim]) -> Vec<Vec<usize>> {
-    let next = feeds(claims);
-    let mut settled = vec![false; claims.len()];
+fn loops(keys: &[RouteKey]) -> Vec<Vec<usize>> {
+    let next = feeds(keys);
+    let mut settled = vec![false; keys.len()];
     let mut found = Vec::new();
-    for start in 0..claims.len() {
+    for start in 0..keys.len() {
         let mut path = Vec::new();
         let mut at = Some(start);
         while let Some(here) = at.filter(|&here| !settled[here]) {
@@ -94,25 +94,25 @@ fn loops(claims: &[Claim]) -> Vec<Vec<usize>> {
 }
 
 /// For each route the one that its connections go on to, if it is one of these.
-pub(super) fn feeds(claims: &[Claim]) -> Vec<Option<usize>> {
-    let listeners = listeners(claims);
-    claims.iter().map(|claim| fed_by(claim, &listeners)).collect()
+pub(super) fn feeds(keys: &[RouteKey]) -> Vec<Option<usize>> {
+    let listeners = listeners(keys);
+    keys.iter().map(|key| fed_by(key, &listeners)).collect()
 }
 
 /// The first route that listens on each address.
-fn listeners(claims: &[Claim]) -> HashMap<(IpAddr, u16), usize> {
+fn listeners(keys: &[RouteKey]) -> HashMap<(IpAddr, u16), usize> {
     let mut first = HashMap::new();
-    for (index, claim) in claims.iter().enumerate() {
-        if let (Some(bind), Some(port)) = (claim.bind, claim.port) {
+    for (index, key) in keys.iter().enumerate() {
+        if let (Some(bind), Some(port)) = (key.bind, key.port) {
             first.entry((bind.to_canonical(), port.get())).or_insert(index);
         }
     }
     first
 }
 
-/// The route whose listener the upstream of `claim` is.
-fn fed_by(claim: &Claim, listeners: &HashMap<(IpAddr, u16), usize>) -> Option<usize> {
-    let upstream = claim.upstream?.addr();
+/// The route whose listener the upstream of `key` is.
+fn fed_by(key: &RouteKey, listeners: &HashMap<(IpAddr, u16), usize>) -> Option<usize> {
+    let upstream = key.upstream?.addr();
     binds_that_take(upstream.ip()).filter_map(|bind| listeners.get(&(bind, upstream.port())).copied()).min()
 }
 
@@ -130,8 +130,8 @@ fn binds_that_take(ip: IpAddr) -> impl Iterator<Item = IpAddr> {
 mod tests {
     use super::*;
 
-    fn claim(bind: &str, port: u16, upstream: &str) -> Claim {
-        Claim {
+    fn key(bind: &str, port: u16, upstream: &str) -> RouteKey {
+        RouteKey {
             name: None,
             bind: bind.parse().ok(),
             port: Port::try_from(i128::from(port)).ok(),
@@ -139,9 +139,9 @@ mod tests {
         }
     }
 
-    fn loops_among(claims: &[(&str, u16, &str)]) -> Vec<Vec<usize>> {
-        let claims: Vec<Claim> = claims.iter().map(|&(bind, port, upstream)| claim(bind, port, upstream)).collect();
-        loops(&claims)
+    fn loops_among(keys: &[(&str, u16, &str)]) -> Vec<Vec<usize>> {
+        let keys: Vec<RouteKey> = keys.iter().map(|&(bind, port, upstream)| key(bind, port, upstream)).collect();
+        loops(&keys)
     }
 
     #[test]
@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn what_could_not_be_made_out_conflicts_with_nothing() {
-        let claims = [Claim::default(), Claim::default()];
-        assert!(Conflict::among(&claims).is_empty());
+        let keys = [RouteKey::default(), RouteKey::default()];
+        assert!(Conflict::among(&keys).is_empty());
         assert_eq!(Conflict::among(&[]), [Conflict::NoRoutes]);
     }
 }

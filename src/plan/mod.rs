@@ -14,11 +14,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 pub use bind::Bind;
-pub use conflict::{Claim, Conflict};
+pub use conflict::{Conflict, RouteKey};
 pub use profile::Profile;
 pub use toxic::{
-    Aim, Bandwidth, Connections, Corrupt, Direction, Distribution, Effect, Ending, Latency, LimitData, LimitTime,
-    Micros, Network, PacketLoss, Rate, ResetPeer, Sharing, Slicer, SlowClose, Stall, Stream, TimeoutToxic, Toxic,
+    Bandwidth, CloseMode, Connections, Corrupt, Direction, Distribution, Effect, Latency, LimitData, LimitTime, Micros,
+    Network, PacketLoss, Rate, ResetPeer, Selector, Sharing, Slicer, SlowClose, Stall, Stream, TimeoutToxic, Toxic,
     ToxicName, Window,
 };
 pub use upstream::Upstream;
@@ -37,8 +37,8 @@ impl Plan {
     /// # Errors
     /// Every [`Conflict`] among `routes`, which are referred to by their index.
     pub fn new(seed: Option<u64>, routes: Vec<Route>) -> Result<Self, Vec<Conflict>> {
-        let claims: Vec<Claim> = routes.iter().map(Route::claim).collect();
-        let conflicts = Conflict::among(&claims);
+        let keys: Vec<RouteKey> = routes.iter().map(Route::key).collect();
+        let conflicts = Conflict::among(&keys);
         if conflicts.is_empty() { Ok(Self { seed, routes }) } else { Err(conflicts) }
     }
 
@@ -64,7 +64,7 @@ impl Plan {
     }
 
     fn feeds(&self) -> Vec<Option<usize>> {
-        conflict::feeds(&self.routes.iter().map(Route::claim).collect::<Vec<_>>())
+        conflict::feeds(&self.routes.iter().map(Route::key).collect::<Vec<_>>())
     }
 
     /// The routes, at least one, in the order in which they were written.
@@ -106,8 +106,8 @@ impl Route {
 
     /// What it takes for itself.
     #[must_use]
-    pub fn claim(&self) -> Claim {
-        Claim {
+    pub fn key(&self) -> RouteKey {
+        RouteKey {
             name: Some(self.name.clone()),
             bind: Some(self.bind),
             port: Some(self.port),

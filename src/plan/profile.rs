@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use super::toxic::{Aim, Bandwidth, Effect, Latency, PacketLoss, Sharing, Stream, Toxic, ToxicName};
+use super::toxic::{Bandwidth, Effect, Latency, PacketLoss, Selector, Sharing, Stream, Toxic, ToxicName};
 use super::{Probability, Timeout};
 
 /// A kind of network.
@@ -80,7 +80,7 @@ impl Profile {
 
     fn toxic(self, part: &str, stream: Stream, effect: Effect) -> Toxic {
         let name = ToxicName::of_profile(self.as_str(), part);
-        Toxic { name, stream, toxicity: Probability::ALWAYS, aim: Aim::default(), effect }
+        Toxic { name, stream, toxicity: Probability::ALWAYS, selector: Selector::default(), effect }
     }
 
     /// The numbers: KB/s to the client and from it, the round trip in ms, its share of jitter in each direction in ms,

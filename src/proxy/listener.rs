@@ -10,16 +10,16 @@ use crossbeam_channel::Sender;
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::sockopt::set_tcp_nodelay;
 
-use super::client::Client;
-use super::connection::{Arrival, Fate};
-use super::keepalive::notice_silence;
-use super::places::{Place, Places};
-use super::shared::Shared;
-use super::wait::wait;
 use crate::dice::Dice;
-use crate::event::{End, Event, Subject, emit};
+use crate::event::{CloseReason, Event, Subject, emit};
 use crate::plan::Route;
-use crate::stop::Bell;
+use crate::proxy::admission::{ConnectionLimit, Permit};
+use crate::proxy::connection::{Arrival, Fate};
+use crate::proxy::shared::Shared;
+use crate::proxy::socket::keepalive::notice_silence;
+use crate::proxy::socket::wait::wait;
+use crate::proxy::state::Client;
+use crate::stop::Latch;
 use crate::toxic::Toxics;
 
 /// How many connections the kernel completes and holds before they are accepted; it takes no more than
@@ -37,7 +37,7 @@ const RECOVERY: Duration = Duration::from_secs(1);
 pub struct Listener {
     route: Arc<Route>,
     socket: TcpListener,
-    places: Arc<Places>,
+    connection_limit: Arc<ConnectionLimit>,
     dice: Dice,
     toxics: Arc<Toxics>,
     live_since: Instant,
@@ -53,7 +53,7 @@ struct Shortage {
 }
 
 impl Listener {
-    pub fn bind(route: &Route, seed: u64, places: Arc<Places>) -> io::Result<Self> {
+    pub fn bind(route: &Route, seed: u64, connection_limit: Arc<ConnectionLimit>) -> io::Result<Self> {
         let socket = TcpListener::bind(route.listen())?;
         rustix::net::listen(&socket, BACKLOG)?;
         socket.set_nonblocking(true)?;
@@ -65,7 +65,7 @@ impl Listener {
         Ok(Self {
             route: Arc::new(route.clone()),
             socket,
-            places,
+            connection_limit,
             dice,
             toxics,
             live_since: Instant::now(),
@@ -81,9 +81,9 @@ impl Listener {
     /// Serves until the drain begins and the backlog is empty; `open` is dropped when the port is closed.
     pub fn run(mut self, shared: &Arc<Shared>, open: Sender<Infallible>) {
         while self.client_waits(shared.stop.draining()) {
-            let Some(place) = self.place(shared) else { break };
-            match self.accept(shared).and_then(|arrival| arrival.admit(place, &shared.crew)) {
-                Ok(()) => self.tell_recovery(),
+            let Some(permit) = self.permit(shared) else { break };
+            match self.accept(shared).and_then(|arrival| arrival.admit(permit, &shared.pool)) {
+                Ok(()) => self.report_recovery(),
                 Err(error) if is_passing(&error) => {}
                 Err(error) => self.pause(&error, shared.stop.draining()),
             }
@@ -92,18 +92,18 @@ impl Listener {
     }
 
     /// Waits for a client; none is waited for once the drain has begun.
-    fn client_waits(&self, draining: &Bell) -> bool {
+    fn client_waits(&self, draining: &Latch) -> bool {
         wait(&mut [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(draining, PollFlags::IN)], None);
-        !draining.has_rung()
+        !draining.is_triggered()
     }
 
     /// Takes a place before the accept, so that who has none waits in the backlog and not in our memory.
-    fn place(&self, shared: &Shared) -> Option<Place> {
-        self.places.try_take().or_else(|| {
-            if self.places.first_shortage() {
-                emit(&Event::Full(&self.route, self.places.capacity()));
+    fn permit(&self, shared: &Shared) -> Option<Permit> {
+        self.connection_limit.try_take().or_else(|| {
+            if self.connection_limit.first_shortage() {
+                emit(&Event::Full(&self.route, self.connection_limit.capacity()));
             }
-            self.places.take(shared.stop.draining().channel())
+            self.connection_limit.take(shared.stop.draining().channel())
         })
     }
 
@@ -117,7 +117,7 @@ impl Listener {
         stream.set_nonblocking(false)?;
         self.accepted += 1;
         let subject = Subject { route: Arc::clone(&self.route), number: self.accepted, client: addr };
-        let enrolled = shared.roster.enrol(Client::new(stream));
+        let registration = shared.registry.register(Client::new(stream));
         let (fate, toxics) = (self.draw_fate(), Arc::clone(&self.toxics));
         Ok(Arrival {
             subject,
@@ -125,7 +125,7 @@ impl Listener {
             toxics,
             live_since: self.live_since,
             opened_at,
-            enrolled,
+            registration,
             _alive: shared.alive.clone(),
         })
     }
@@ -138,8 +138,8 @@ impl Listener {
         }
     }
 
-    /// Waits a moment for what is lacking, or until `bell` rings.
-    fn pause(&mut self, error: &io::Error, bell: &Bell) {
+    /// Waits a moment for what is lacking, or until `latch` rings.
+    fn pause(&mut self, error: &io::Error, latch: &Latch) {
         let now = Instant::now();
         if self.shortage.is_none() {
             emit(&Event::AcceptPaused(&self.route, error));
@@ -147,11 +147,11 @@ impl Listener {
         let since = self.shortage.as_ref().map_or(now, |shortage| shortage.since);
         self.shortage = Some(Shortage { since, latest: now });
         // Nothing is ever sent: this is a sleep that the bell ends.
-        let _ = bell.channel().recv_timeout(PAUSE);
+        let _ = latch.channel().recv_timeout(PAUSE);
     }
 
     /// While descriptors are short, each that is given back is taken at once, and the shortage is not over for it.
-    fn tell_recovery(&mut self) {
+    fn report_recovery(&mut self) {
         if let Some(shortage) = self.shortage.take_if(|shortage| shortage.latest.elapsed() > RECOVERY) {
             emit(&Event::AcceptResumed(&self.route, shortage.since.elapsed()));
         }
@@ -164,13 +164,13 @@ impl Listener {
         match rest {
             Rest::None => {
                 drop((self.socket, open));
-                serve_in_turn(waiting, &self.places, shared);
+                serve_in_turn(waiting, &self.connection_limit, shared);
             }
             Rest::InBacklog => {
                 // The kernel completes no more connections from here on. It does not refuse them either: it drops
                 // their SYNs, which come again after a second (RFC 6298, section 2.1). So this is for need only.
                 let _ = rustix::net::listen(&self.socket, 0);
-                serve_in_turn(waiting, &self.places, shared);
+                serve_in_turn(waiting, &self.connection_limit, shared);
                 self.accept_in_turn(shared);
             }
         }
@@ -178,9 +178,9 @@ impl Listener {
 
     fn accept_without_places(&mut self, shared: &Arc<Shared>) -> (Vec<Waiting>, Rest) {
         let mut waiting = Vec::new();
-        while let Some(standing) = shared.standing_room.try_take() {
+        while let Some(permit) = shared.overflow.try_take() {
             match self.accept(shared) {
-                Ok(arrival) => waiting.push(Waiting { arrival, _standing: standing }),
+                Ok(arrival) => waiting.push(Waiting { arrival, _permit: permit }),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return (waiting, Rest::None),
                 Err(error) if is_passing(&error) => {}
                 Err(_) => break,
@@ -190,12 +190,12 @@ impl Listener {
     }
 
     fn accept_in_turn(&mut self, shared: &Arc<Shared>) {
-        while let Some(place) = self.places.take(shared.stop.cut().channel()) {
+        while let Some(permit) = self.connection_limit.take(shared.stop.cut().channel()) {
             match self.accept(shared) {
-                Ok(arrival) => drop(arrival.admit(place, &shared.crew)),
+                Ok(arrival) => drop(arrival.admit(permit, &shared.pool)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if is_passing(&error) => {}
-                Err(_) if shared.stop.cut().has_rung() => break,
+                Err(_) if shared.stop.cut().is_triggered() => break,
                 Err(error) => self.pause(&error, shared.stop.cut()),
             }
         }
@@ -206,7 +206,7 @@ impl Listener {
 struct Waiting {
     arrival: Arrival,
     /// For its one descriptor.
-    _standing: Place,
+    _permit: Permit,
 }
 
 /// What is left of a backlog.
@@ -215,12 +215,12 @@ enum Rest {
     InBacklog,
 }
 
-fn serve_in_turn(waiting: Vec<Waiting>, places: &Places, shared: &Arc<Shared>) {
+fn serve_in_turn(waiting: Vec<Waiting>, connection_limit: &ConnectionLimit, shared: &Arc<Shared>) {
     for Waiting { arrival, .. } in waiting {
-        match places.take(shared.stop.cut().channel()) {
+        match connection_limit.take(shared.stop.cut().channel()) {
             // Whoever gets no thread has been told, and nobody else can be held back for it.
-            Some(place) => drop(arrival.admit(place, &shared.crew)),
-            None => arrival.turn_away(End::Cut),
+            Some(permit) => drop(arrival.admit(permit, &shared.pool)),
+            None => arrival.turn_away(CloseReason::Cut),
         }
     }
 }
@@ -255,7 +255,7 @@ mod tests {
             connect_timeout: Timeout::CONNECT,
             toxics: Vec::new(),
         };
-        Listener::bind(&route, 0, Arc::new(Places::new(NonZeroUsize::MIN))).unwrap()
+        Listener::bind(&route, 0, Arc::new(ConnectionLimit::new(NonZeroUsize::MIN))).unwrap()
     }
 
     #[test]

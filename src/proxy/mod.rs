@@ -1,29 +1,15 @@
-//! The only rooms that touch the sockets of clients and upstreams. Inside, too, imports go down only: supervisor, listener,
-//! connection, pump, then relay, gate and dial, then pipe, delay and client, then wait, reset, presence and keepalive.
-//! Beside them, places and roster know how many are connected and who, and shared is what the listeners of a run have in
-//! common.
+//! The only modules that touch the sockets of clients and upstreams. Imports go down only: supervisor, listener,
+//! connection, forward, state, socket. Beside them, admission limits the number of connections, the registry lists the
+//! live ones, and shared is what the listeners of a run have in common.
 
-mod acknowledgement;
-mod client;
+mod admission;
 mod connection;
-mod delay;
-mod dial;
-mod discard;
-mod gate;
-mod keepalive;
+mod forward;
 mod listener;
-mod pipe;
-mod places;
-mod presence;
-mod pump;
-mod relay;
-mod reset;
-mod roster;
+mod registry;
 mod shared;
-mod side;
-mod sock_diag;
+mod socket;
+mod state;
 mod supervisor;
-mod vigil;
-mod wait;
 
 pub use supervisor::{ApplyError, Supervisor};

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use super::places::Places;
-use super::roster::Roster;
+use crate::proxy::admission::ConnectionLimit;
+use crate::proxy::registry::Registry;
 use crate::stop::Stop;
-use crate::threads::Crew;
+use crate::threads::ThreadPool;
 
 #[derive(Debug)]
 pub struct Shared {
-    pub roster: Arc<Roster>,
+    pub registry: Arc<Registry>,
     /// For those who are accepted without a place, when the drain closes the ports.
-    pub standing_room: Places,
-    pub crew: Arc<Crew>,
+    pub overflow: ConnectionLimit,
+    pub pool: Arc<ThreadPool>,
     pub stop: Arc<Stop>,
     /// Cloned for each connection: the channel disconnects when the last of them and the last listener are gone.
     pub alive: Sender<Infallible>,

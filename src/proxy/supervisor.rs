@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, after, never, select, tick};
 
-use super::listener::Listener;
-use super::places::Places;
-use super::shared::Shared;
 use crate::event::{Event, emit};
 use crate::limits::Cap;
 use crate::plan::{Plan, Route};
+use crate::proxy::admission::ConnectionLimit;
+use crate::proxy::listener::Listener;
+use crate::proxy::shared::Shared;
 use crate::stop::Stop;
 use crate::threads;
 
@@ -54,8 +54,8 @@ impl Supervisor {
     pub fn new(cap: Cap, stop: Arc<Stop>) -> Self {
         let (open, closed) = crossbeam_channel::bounded(0);
         let (alive, gone) = crossbeam_channel::bounded(0);
-        let (roster, crew, standing_room) = (Arc::default(), Arc::default(), Places::new(cap.standing_room));
-        let shared = Shared { roster, standing_room, crew, stop, alive };
+        let (registry, pool, overflow) = (Arc::default(), Arc::default(), ConnectionLimit::new(cap.overflow));
+        let shared = Shared { registry, overflow, pool, stop, alive };
         Self { cap, shared: Arc::new(shared), open, closed, gone }
     }
 
@@ -77,33 +77,33 @@ impl Supervisor {
     #[must_use]
     pub fn drain(self, timeout: Option<Duration>) -> usize {
         let Self { shared, open, closed, gone, .. } = self;
-        let (roster, stop) = (Arc::clone(&shared.roster), Arc::clone(&shared.stop));
+        let (registry, stop) = (Arc::clone(&shared.registry), Arc::clone(&shared.stop));
         // The listeners hold what is shared until they have ended; this was the last hold on it besides theirs.
         drop((shared, open));
         // Where it takes longer, the count comes too early, and is made up for by the reminders.
         let _ = closed.recv_timeout(CLOSING);
-        emit(&Event::Draining(roster.len()));
+        emit(&Event::Draining(registry.len()));
         let (deadline, reminder) = (timeout.map_or_else(never, after), tick(REMINDER));
         loop {
             select! {
                 recv(gone) -> _ => return 0,
                 recv(deadline) -> _ => break,
                 recv(stop.cut().channel()) -> _ => break,
-                recv(reminder) -> _ => emit(&Event::StillDraining(roster.len())),
+                recv(reminder) -> _ => emit(&Event::StillDraining(registry.len())),
             }
         }
         // In this order: whoever a listener admits without having heard the bell is on the roster by then.
-        stop.cut().ring();
-        roster.cut();
+        stop.cut().trigger();
+        registry.cut();
         // Whether they managed or not, this was all the time they have.
         let _ = gone.recv_timeout(LAST_WORDS);
-        roster.cut_count()
+        registry.cut_count()
     }
 
     fn bind_all<'a>(&self, plan: &'a Plan, seed: u64) -> Result<Vec<Listener>, ApplyError<'a>> {
         let (mut bound, mut failed) = (Vec::new(), Vec::new());
-        for (route, places) in plan.routes().iter().zip(self.places(plan)) {
-            match Listener::bind(route, seed, places) {
+        for (route, connection_limit) in plan.routes().iter().zip(self.connection_limit(plan)) {
+            match Listener::bind(route, seed, connection_limit) {
                 Ok(listener) => bound.push(listener),
                 Err(error) => failed.push((route, error)),
             }
@@ -113,11 +113,11 @@ impl Supervisor {
 
     /// Where routes feed each other, a connection that holds a place waits for another one to get its own. Were they all
     /// of one kind, everybody could hold one and wait; so each stage of the way has places of its own.
-    fn places(&self, plan: &Plan) -> Vec<Arc<Places>> {
+    fn connection_limit(&self, plan: &Plan) -> Vec<Arc<ConnectionLimit>> {
         let stages = plan.stages_ahead();
         let longest = stages.iter().max().map_or(1, |most| most + 1);
         let share = NonZeroUsize::new(self.cap.connections.get() / longest).unwrap_or(NonZeroUsize::MIN);
-        let of_stage: Vec<_> = (0..longest).map(|_| Arc::new(Places::new(share))).collect();
+        let of_stage: Vec<_> = (0..longest).map(|_| Arc::new(ConnectionLimit::new(share))).collect();
         stages.into_iter().map(|stage| Arc::clone(&of_stage[stage])).collect()
     }
 }

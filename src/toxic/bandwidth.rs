@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::chain::{Out, TAKEN_AT_ONCE};
-use super::ledger::Ledger;
+use super::stats::ToxicStats;
 use super::{Moment, NEVER, Span, Stage, until};
 use crate::plan::{Bandwidth, Window};
 
@@ -15,7 +15,7 @@ const STEP: Duration = Duration::from_millis(5);
 /// What is taken from the sender at a time lasts for so many steps.
 const STEPS_TAKEN: u64 = 5;
 
-pub(super) struct Narrow {
+pub(super) struct BandwidthStage {
     bandwidth: Bandwidth,
     window: Window,
     /// When the connection was opened, by the clock of those that share the bucket.
@@ -51,7 +51,7 @@ fn lasting(bytes: u64, rate: u64) -> Duration {
     u64::try_from(nanos).map_or(NEVER, Duration::from_nanos)
 }
 
-impl Narrow {
+impl BandwidthStage {
     pub(super) fn new(bandwidth: Bandwidth, window: Window, opened: Moment, bucket: Arc<Mutex<Bucket>>) -> Self {
         Self { bandwidth, window, opened, bucket }
     }
@@ -76,12 +76,12 @@ impl Narrow {
     }
 }
 
-impl Stage for Narrow {
+impl Stage for BandwidthStage {
     fn pass(&mut self, mut span: Span, mut offset: u64, _: &mut [u8], out: &mut Out<'_>) {
         while !span.range.is_empty() {
             let mut part = span.take(self.step());
             let due = self.leaves(part.length(), part.at);
-            out.ledger().tell_delay(offset, part.length(), until(due, part.at));
+            out.stats().record_delay(offset, part.length(), until(due, part.at));
             offset += part.length() as u64;
             part.at = due;
             out.pass(part);
@@ -89,9 +89,9 @@ impl Stage for Narrow {
     }
 
     /// Through a link that nothing passes, no end passes either.
-    fn finish(&mut self, at: Moment, offset: u64, ledger: &mut Ledger) -> Moment {
+    fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {
         let passes = self.bandwidth.rate().bytes_per_second() > 0;
-        ledger.hold_the_end(offset, at, if passes { at } else { self.window.ends() })
+        stats.hold_the_end(offset, at, if passes { at } else { self.window.ends() })
     }
 
     fn pace(&self) -> Option<usize> {
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn what_never_comes_takes_nothing() {
         let mut lossy = toxic(0, loss(1.0, 0.0));
-        lossy.aim.connections = "1".parse().expect("a connection");
+        lossy.selector.connections = "1".parse().expect("a connection");
         let route = route(&[lossy, toxic(1, bandwidth(10, 0, Sharing::Shared))]);
         let last = |connection| {
             let mut chain = route.chain(connection, CLIENT, ms(0), Direction::Downstream).expect("it acts");

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ledger::{Act, Amount, Ledger, Tally};
+use super::stats::{Amount, ToxicEvent, ToxicStats, ToxicSummary};
 use super::{Edge, Moment, NEVER, Span, Stage, segment, until};
-use crate::plan::{Direction, Ending, Toxic};
+use crate::plan::{CloseMode, Direction, Toxic};
 
 /// The most bytes that are handed to a chain at once.
 pub const TAKEN_AT_ONCE: usize = 64 * 1024;
@@ -19,7 +19,7 @@ pub struct Chain {
     links: Vec<Link>,
     /// From then on more may be taken from the sender.
     resumes: Moment,
-    ended: Option<(Moment, Ending)>,
+    ended: Option<(Moment, CloseMode)>,
 }
 
 /// One toxic and its place in the stream.
@@ -29,15 +29,15 @@ struct Link {
     offset: u64,
     /// When the last of them went on: none overtakes it.
     last: Moment,
-    ledger: Ledger,
+    stats: ToxicStats,
 }
 
 /// Where a stage puts what it lets go, and says what it did.
 pub(super) struct Out<'a> {
     spans: &'a mut Vec<Span>,
     last: &'a mut Moment,
-    ended: &'a mut Option<(Moment, Ending)>,
-    ledger: &'a mut Ledger,
+    ended: &'a mut Option<(Moment, CloseMode)>,
+    stats: &'a mut ToxicStats,
 }
 
 impl Out<'_> {
@@ -51,20 +51,21 @@ impl Out<'_> {
     }
 
     /// Ends the stream behind what went before.
-    pub(super) fn end(&mut self, at: Moment, ending: Ending) {
-        *self.ended = Some((at.max(*self.last), ending));
+    pub(super) fn end(&mut self, at: Moment, close_mode: CloseMode) {
+        *self.ended = Some((at.max(*self.last), close_mode));
     }
 
     /// Where it says what it did.
-    pub(super) fn ledger(&mut self) -> &mut Ledger {
-        self.ledger
+    pub(super) fn stats(&mut self) -> &mut ToxicStats {
+        self.stats
     }
 }
 
 impl Chain {
     /// A chain of these, in this order.
     pub(super) fn new(stages: Vec<(Arc<Toxic>, Box<dyn Stage>)>, direction: Direction) -> Self {
-        let link = |(toxic, stage)| Link { stage, offset: 0, last: Moment::ZERO, ledger: Ledger::of(toxic, direction) };
+        let link =
+            |(toxic, stage)| Link { stage, offset: 0, last: Moment::ZERO, stats: ToxicStats::of(toxic, direction) };
         Self { links: stages.into_iter().map(link).collect(), resumes: Moment::ZERO, ended: None }
     }
 
@@ -84,7 +85,7 @@ impl Chain {
     /// limit whose time has not begun may only be met by bytes that are late: for those it is exact by a segment.
     fn short_of_a_limit(&self, now: Moment) -> usize {
         let left = |link: &Link| {
-            let window = link.ledger.toxic().aim.window;
+            let window = link.stats.toxic().selector.window;
             let least = if window.begins() <= now { 1 } else { segment::BYTES };
             link.stage.left().filter(|_| now < window.ends()).map(|left| left.max(least))
         };
@@ -103,7 +104,7 @@ impl Chain {
                 self.resumes = self.resumes.max(short_again(now, until(link.last, came)));
             }
             // An end that is made here lies ahead of one that comes along.
-            self.ended = ended.or_else(|| self.ended.map(|(at, ending)| (link.finish(at), ending)));
+            self.ended = ended.or_else(|| self.ended.map(|(at, close_mode)| (link.finish(at), close_mode)));
         }
         spans
     }
@@ -115,13 +116,13 @@ impl Chain {
 
     /// How a toxic ends the stream behind the spans so far, and when; nothing that comes later leaves.
     #[must_use]
-    pub fn ended(&self) -> Option<(Moment, Ending)> {
+    pub fn ended(&self) -> Option<(Moment, CloseMode)> {
         self.ended
     }
 
     /// The first moment in which a toxic ends the connection, whatever is under way then.
     #[must_use]
-    pub fn deadline(&self) -> Option<(Moment, Ending)> {
+    pub fn deadline(&self) -> Option<(Moment, CloseMode)> {
         self.links.iter().filter_map(|link| link.stage.deadline()).min_by_key(|(at, _)| *at)
     }
 
@@ -131,7 +132,7 @@ impl Chain {
         let Some((due, _)) = self.deadline().filter(|(at, _)| *at <= now) else { return };
         let is_due = |link: &&mut Link| link.stage.deadline().is_some_and(|(at, _)| at == due);
         if let Some(link) = self.links.iter_mut().find(is_due) {
-            link.ledger.tell_the_end(link.offset, Amount::Delay(due));
+            link.stats.record_end(link.offset, Amount::Delay(due));
         }
     }
 
@@ -155,14 +156,14 @@ impl Chain {
     }
 
     /// What is worth telling since the last call.
-    pub fn acts(&mut self) -> impl Iterator<Item = Act> {
-        self.links.iter_mut().flat_map(|link| link.ledger.untold())
+    pub fn acts(&mut self) -> impl Iterator<Item = ToxicEvent> {
+        self.links.iter_mut().flat_map(|link| link.stats.pending_events())
     }
 
     /// What each toxic that acted came to.
     #[must_use]
-    pub fn tallies(&self) -> Vec<Tally> {
-        self.links.iter().filter_map(|link| link.ledger.tally()).collect()
+    pub fn summaries(&self) -> Vec<ToxicSummary> {
+        self.links.iter().filter_map(|link| link.stats.summary()).collect()
     }
 }
 
@@ -172,12 +173,12 @@ fn short_again(now: Moment, queued: Duration) -> Moment {
 }
 
 impl Link {
-    fn pass(&mut self, spans: Vec<Span>, bytes: &mut [u8], ended: &mut Option<(Moment, Ending)>) -> Vec<Span> {
+    fn pass(&mut self, spans: Vec<Span>, bytes: &mut [u8], ended: &mut Option<(Moment, CloseMode)>) -> Vec<Span> {
         let mut passed = Vec::with_capacity(spans.len());
         for span in spans {
             let (offset, acting) = (self.offset, self.acts(span.at));
             self.offset += span.length() as u64;
-            let mut out = Out { spans: &mut passed, last: &mut self.last, ended, ledger: &mut self.ledger };
+            let mut out = Out { spans: &mut passed, last: &mut self.last, ended, stats: &mut self.stats };
             if acting {
                 self.stage.pass(span, offset, bytes, &mut out);
             } else {
@@ -192,11 +193,11 @@ impl Link {
 
     fn finish(&mut self, at: Moment) -> Moment {
         let acting = self.acts(at);
-        let at = if acting { self.stage.finish(at, self.offset, &mut self.ledger) } else { at };
+        let at = if acting { self.stage.finish(at, self.offset, &mut self.stats) } else { at };
         at.max(self.last)
     }
 
     fn acts(&self, at: Moment) -> bool {
-        self.ledger.toxic().aim.window.contains(at)
+        self.stats.toxic().selector.window.contains(at)
     }
 }

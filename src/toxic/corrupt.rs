@@ -3,18 +3,18 @@
 use fastrand::Rng;
 
 use super::chain::Out;
-use super::ledger::Amount;
+use super::stats::Amount;
 use super::{Span, Stage};
-use crate::dice::Luck;
+use crate::dice::ToxicRng;
 use crate::plan::Corrupt;
 
 /// Hits are drawn for each block of so many bytes on its own. So where the toxic begins to act after gigabytes, none of
 /// them has to be drawn for first.
 const BLOCK: u64 = 64 * 1024;
 
-pub(super) struct Corrupting {
+pub(super) struct CorruptStage {
     corrupt: Corrupt,
-    luck: Luck,
+    toxic_rng: ToxicRng,
     /// The block that `rng` draws for.
     block: u64,
     rng: Rng,
@@ -27,24 +27,24 @@ struct Hit {
     mask: u8,
 }
 
-impl Corrupting {
-    pub(super) fn new(corrupt: Corrupt, luck: Luck) -> Self {
-        let mut rng = luck.of_block(0);
+impl CorruptStage {
+    pub(super) fn new(corrupt: Corrupt, toxic_rng: ToxicRng) -> Self {
+        let mut rng = toxic_rng.of_block(0);
         let hit = draw(corrupt, &mut rng, 0);
-        Self { corrupt, luck, block: 0, rng, hit }
+        Self { corrupt, toxic_rng, block: 0, rng, hit }
     }
 
     /// To the block that byte `offset` is in.
     fn go_to(&mut self, offset: u64) {
         if self.block != offset / BLOCK {
             self.block = offset / BLOCK;
-            self.rng = self.luck.of_block(self.block);
+            self.rng = self.toxic_rng.of_block(self.block);
             self.hit = draw(self.corrupt, &mut self.rng, self.block * BLOCK);
         }
     }
 }
 
-impl Stage for Corrupting {
+impl Stage for CorruptStage {
     fn pass(&mut self, mut span: Span, mut offset: u64, bytes: &mut [u8], out: &mut Out<'_>) {
         while !span.range.is_empty() {
             self.go_to(offset);
@@ -54,7 +54,7 @@ impl Stage for Corrupting {
                 // What came while the toxic did not act is behind us, and stays as it was.
                 if let Some(place) = self.hit.offset.checked_sub(offset).and_then(|into| usize::try_from(into).ok()) {
                     bytes[part.range.start + place] ^= self.hit.mask;
-                    out.ledger().tell(self.hit.offset, Amount::Bytes(1));
+                    out.stats().record(self.hit.offset, Amount::Bytes(1));
                 }
                 self.hit = draw(self.corrupt, &mut self.rng, self.hit.offset + 1);
             }
@@ -109,8 +109,8 @@ mod tests {
     fn what_was_spared_is_not_drawn_for() {
         const FAR: u64 = 1 << 50;
         let name = "corrupt".parse().expect("a name");
-        let luck = Dice::new(42, &"8180".parse().expect("a name")).of_toxic(1, &name, Direction::Downstream);
-        let mut stage = Corrupting::new(Corrupt { rate: share(1.0) }, luck);
+        let rng = Dice::new(42, &"8180".parse().expect("a name")).of_toxic(1, &name, Direction::Downstream);
+        let mut stage = CorruptStage::new(Corrupt { rate: share(1.0) }, rng);
         stage.go_to(FAR + 7);
         assert_eq!(stage.hit.offset, FAR);
     }

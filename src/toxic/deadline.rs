@@ -1,22 +1,22 @@
 //! `limit_time` and `reset_peer`: the connection ends after a time, and until then nothing is done to it.
 
 use super::{Moment, Stage};
-use crate::plan::{Ending, LimitTime, ResetPeer, Window};
+use crate::plan::{CloseMode, LimitTime, ResetPeer, Window};
 
-pub(super) struct Deadline(Option<(Moment, Ending)>);
+pub(super) struct DeadlineStage(Option<(Moment, CloseMode)>);
 
-impl Deadline {
+impl DeadlineStage {
     pub(super) fn of_limit(limit: LimitTime, window: Window) -> Self {
-        Self(window.moment(limit.time).map(|at| (at, limit.ending)))
+        Self(window.moment(limit.time).map(|at| (at, limit.close_mode)))
     }
 
     pub(super) fn of_reset(reset: ResetPeer, window: Window) -> Self {
-        Self(window.moment(reset.timeout).map(|at| (at, Ending::Reset)))
+        Self(window.moment(reset.timeout).map(|at| (at, CloseMode::Reset)))
     }
 }
 
-impl Stage for Deadline {
-    fn deadline(&self) -> Option<(Moment, Ending)> {
+impl Stage for DeadlineStage {
+    fn deadline(&self) -> Option<(Moment, CloseMode)> {
         self.0
     }
 }
@@ -27,8 +27,8 @@ mod tests {
     use crate::plan::{Direction, Effect, Toxic};
     use crate::toxic::trial::{CLIENT, chain, millis, ms, route, send, stream, toxic, within};
 
-    fn limit_time(time: u32, ending: Ending) -> Toxic {
-        toxic(0, Effect::LimitTime(LimitTime { time: millis(time), ending }))
+    fn limit_time(time: u32, close_mode: CloseMode) -> Toxic {
+        toxic(0, Effect::LimitTime(LimitTime { time: millis(time), close_mode }))
     }
 
     fn reset_peer(timeout: u32) -> Toxic {
@@ -38,13 +38,13 @@ mod tests {
     /// So long after the toxic begins to act; not at all if it acts no more then.
     #[test]
     fn the_connection_ends_a_time_after_the_toxic_begins_to_act() {
-        let reset = |at| Some((ms(at), Ending::Reset));
-        let close = |at| Some((ms(at), Ending::Close));
+        let reset = |at| Some((ms(at), CloseMode::Reset));
+        let close = |at| Some((ms(at), CloseMode::Close));
         for (toxic, deadline) in [
-            (limit_time(50, Ending::Close), close(50)),
-            (limit_time(0, Ending::Reset), reset(0)),
-            (within(10..100, limit_time(0, Ending::Close)), close(10)),
-            (within(10..60, limit_time(50, Ending::Close)), None),
+            (limit_time(50, CloseMode::Close), close(50)),
+            (limit_time(0, CloseMode::Reset), reset(0)),
+            (within(10..100, limit_time(0, CloseMode::Close)), close(10)),
+            (within(10..60, limit_time(50, CloseMode::Close)), None),
             (reset_peer(0), reset(0)),
             (within(10..100, reset_peer(50)), reset(60)),
             (reset_peer(u32::MAX), reset(u32::MAX.into())),
@@ -56,7 +56,7 @@ mod tests {
     /// One direction does it for both.
     #[test]
     fn what_ends_a_connection_does_so_once() {
-        for toxic in [limit_time(5, Ending::Close), reset_peer(5)] {
+        for toxic in [limit_time(5, CloseMode::Close), reset_peer(5)] {
             let route = route(&[toxic]);
             assert!(route.chain(1, CLIENT, ms(0), Direction::Downstream).is_some());
             assert!(route.chain(1, CLIENT, ms(0), Direction::Upstream).is_none());
@@ -66,7 +66,7 @@ mod tests {
     /// What comes before leaves as it came.
     #[test]
     fn until_then_the_connection_is_healthy() {
-        for toxic in [limit_time(50, Ending::Close), reset_peer(50)] {
+        for toxic in [limit_time(50, CloseMode::Close), reset_peer(50)] {
             let mut chain = chain(&[toxic]);
             let outcome = send(&mut chain, &stream(9), [(9, ms(49))]);
             assert_eq!((outcome.bytes, outcome.leaves), (stream(9), vec![ms(49); 9]));

@@ -14,26 +14,26 @@ use super::segment::{self, Segments};
 use super::{Span, Stage};
 use crate::plan::{Distribution, Latency};
 
-pub(super) struct Delayed {
+pub(super) struct LatencyStage {
     latency: Latency,
     rng: Rng,
     delays: Segments<Duration>,
 }
 
-impl Delayed {
+impl LatencyStage {
     pub(super) fn new(latency: Latency, mut rng: Rng) -> Self {
         let first = draw(&latency, &mut rng);
         Self { latency, rng, delays: Segments::new(first) }
     }
 }
 
-impl Stage for Delayed {
+impl Stage for LatencyStage {
     fn pass(&mut self, mut span: Span, mut offset: u64, _: &mut [u8], out: &mut Out<'_>) {
         while !span.range.is_empty() {
             let mut part = segment::take(&mut span, offset);
             let Self { latency, rng, .. } = self;
             let delay = *self.delays.of(offset, |last| next(latency, rng, *last));
-            out.ledger().tell_delay(offset, part.length(), delay);
+            out.stats().record_delay(offset, part.length(), delay);
             offset += part.length() as u64;
             part.at = part.at.saturating_add(delay);
             out.pass(part);

@@ -1,22 +1,22 @@
 //! `limit_data`: exactly so many bytes pass, then the connection ends.
 
 use super::chain::Out;
-use super::ledger::Amount;
+use super::stats::Amount;
 use super::{Span, Stage};
 use crate::plan::LimitData;
 
-pub(super) struct Limited {
+pub(super) struct LimitDataStage {
     limit: LimitData,
     left: u64,
 }
 
-impl Limited {
+impl LimitDataStage {
     pub(super) fn new(limit: LimitData) -> Self {
         Self { limit, left: limit.bytes }
     }
 }
 
-impl Stage for Limited {
+impl Stage for LimitDataStage {
     /// A limit of 0 ends the connection at the first byte, as in Toxiproxy: whoever sends nothing is let alone.
     fn pass(&mut self, mut span: Span, offset: u64, _: &mut [u8], out: &mut Out<'_>) {
         let (at, length) = (span.at, span.length() as u64);
@@ -25,8 +25,8 @@ impl Stage for Limited {
         out.pass(span.take(usize::try_from(passed).unwrap_or(usize::MAX)));
         self.left -= passed;
         if self.left == 0 {
-            out.ledger().tell(offset + passed, Amount::Bytes(self.limit.bytes));
-            out.end(at, self.limit.ending);
+            out.stats().record(offset + passed, Amount::Bytes(self.limit.bytes));
+            out.end(at, self.limit.close_mode);
         }
     }
 
@@ -38,7 +38,7 @@ impl Stage for Limited {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Ending;
+    use crate::plan::CloseMode;
     use crate::toxic::trial::{chain, chain_of, chunks, limit_data, ms, send, stream, toxic, within};
 
     /// Bytes beyond the limit, its exact number, and one that is at hand only in a later chunk.
@@ -49,10 +49,10 @@ mod tests {
         {
             for chunk in [1, 5, 10, 25] {
                 let outcome =
-                    send(&mut chain_of([limit_data(limit, Ending::Reset)]), &stream(length), chunks(chunk, ms(7)));
+                    send(&mut chain_of([limit_data(limit, CloseMode::Reset)]), &stream(length), chunks(chunk, ms(7)));
                 let passed = usize::try_from(limit).unwrap_or(length).min(length);
                 assert_eq!(outcome.bytes, stream(passed), "{limit} of {length} by {chunk}");
-                assert_eq!(outcome.ended, ended.then_some((ms(7), Ending::Reset)), "{limit} of {length} by {chunk}");
+                assert_eq!(outcome.ended, ended.then_some((ms(7), CloseMode::Reset)), "{limit} of {length} by {chunk}");
                 let told = ("limit_data_0".to_owned(), 1, limit, Amount::Bytes(limit));
                 assert_eq!(outcome.acts, if ended { vec![told] } else { vec![] });
             }
@@ -61,15 +61,15 @@ mod tests {
 
     #[test]
     fn whoever_sends_nothing_is_let_alone() {
-        let mut chain = chain_of([limit_data(0, Ending::Close)]);
+        let mut chain = chain_of([limit_data(0, CloseMode::Close)]);
         assert_eq!((chain.finish(ms(5)), chain.ended(), chain.deadline()), (ms(5), None, None));
     }
 
     /// Only what passes while it acts is counted.
     #[test]
     fn it_counts_in_its_window() {
-        let mut chain = chain(&[within(10..20, toxic(0, limit_data(3, Ending::Close)))]);
+        let mut chain = chain(&[within(10..20, toxic(0, limit_data(3, CloseMode::Close)))]);
         let outcome = send(&mut chain, &stream(9), [(4, ms(0)), (2, ms(10)), (3, ms(19))]);
-        assert_eq!((outcome.bytes.len(), outcome.ended), (7, Some((ms(19), Ending::Close))));
+        assert_eq!((outcome.bytes.len(), outcome.ended), (7, Some((ms(19), CloseMode::Close))));
     }
 }

@@ -3,17 +3,17 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use super::bandwidth::{Bucket, Narrow};
+use super::bandwidth::{BandwidthStage, Bucket};
 use super::chain::Chain;
-use super::corrupt::Corrupting;
-use super::deadline::Deadline;
-use super::latency::Delayed;
-use super::limit_data::Limited;
-use super::loss::Lossy;
-use super::slicer::Slicing;
-use super::slow_close::SlowlyClosing;
-use super::stall::Stalled;
-use super::timeout::BlackHole;
+use super::corrupt::CorruptStage;
+use super::deadline::DeadlineStage;
+use super::latency::LatencyStage;
+use super::limit_data::LimitDataStage;
+use super::packet_loss::PacketLossStage;
+use super::slicer::SlicerStage;
+use super::slow_close::SlowCloseStage;
+use super::stall::StallStage;
+use super::timeout::TimeoutStage;
 use super::{Moment, Stage};
 use crate::dice::Dice;
 use crate::plan::{Direction, Effect, Sharing, Stream, TimeoutToxic, Toxic};
@@ -22,12 +22,12 @@ use crate::plan::{Direction, Effect, Sharing, Stream, TimeoutToxic, Toxic};
 #[derive(Debug)]
 pub struct Toxics {
     dice: Dice,
-    doses: Vec<Dose>,
+    toxics: Vec<RouteToxic>,
 }
 
 /// A toxic, and what the connections that it acts on have in common.
 #[derive(Debug)]
-struct Dose {
+struct RouteToxic {
     toxic: Arc<Toxic>,
     upstream: Arc<Mutex<Bucket>>,
     downstream: Arc<Mutex<Bucket>>,
@@ -37,59 +37,74 @@ impl Toxics {
     /// Of a route that has these dice.
     #[must_use]
     pub fn new(toxics: &[Toxic], dice: Dice) -> Self {
-        let dose = |toxic: &Toxic| Dose {
+        let route_toxic = |toxic: &Toxic| RouteToxic {
             toxic: Arc::new(toxic.clone()),
             upstream: Arc::default(),
             downstream: Arc::default(),
         };
-        Self { dice, doses: toxics.iter().map(dose).collect() }
+        Self { dice, toxics: toxics.iter().map(route_toxic).collect() }
     }
 
     /// What the bytes of a connection go through in one direction: none, if every toxic spares them. When it was `opened`
     /// is told by one clock for all of the route's connections, for what they share.
     #[must_use]
     pub fn chain(&self, connection: u64, client: IpAddr, opened: Moment, direction: Direction) -> Option<Chain> {
-        let acts = |dose: &&Dose| acts_in(&dose.toxic, direction) && self.hits(&dose.toxic, connection, client);
-        let doses: Vec<&Dose> = self.doses.iter().filter(acts).collect();
-        if doses.is_empty() { None } else { self.compose(&doses, connection, opened, direction) }
+        let acts = |route_toxic: &&RouteToxic| {
+            acts_in(&route_toxic.toxic, direction) && self.hits(&route_toxic.toxic, connection, client)
+        };
+        let toxics: Vec<&RouteToxic> = self.toxics.iter().filter(acts).collect();
+        if toxics.is_empty() { None } else { self.compose(&toxics, connection, opened, direction) }
     }
 
     /// Never inlined: a connection that is spared, as most are, needs no stack for it.
     #[inline(never)]
-    fn compose(&self, doses: &[&Dose], connection: u64, opened: Moment, direction: Direction) -> Option<Chain> {
-        let stage = |dose: &&Dose| Some((Arc::clone(&dose.toxic), self.stage(dose, connection, opened, direction)?));
-        let stages: Vec<_> = doses.iter().filter_map(stage).collect();
+    fn compose(&self, toxics: &[&RouteToxic], connection: u64, opened: Moment, direction: Direction) -> Option<Chain> {
+        let stage = |route_toxic: &&RouteToxic| {
+            Some((Arc::clone(&route_toxic.toxic), self.stage(route_toxic, connection, opened, direction)?))
+        };
+        let stages: Vec<_> = toxics.iter().filter_map(stage).collect();
         if stages.is_empty() { None } else { Some(Chain::new(stages, direction)) }
     }
 
     fn hits(&self, toxic: &Toxic, connection: u64, client: IpAddr) -> bool {
-        toxic.aim.takes(connection, client) && self.dice.strikes(connection, &toxic.name, toxic.toxicity)
+        toxic.selector.takes(connection, client) && self.dice.selects(connection, &toxic.name, toxic.toxicity)
     }
 
-    fn stage(&self, dose: &Dose, connection: u64, opened: Moment, direction: Direction) -> Option<Box<dyn Stage>> {
-        let Toxic { name, aim, effect, stream, .. } = &*dose.toxic;
-        let luck = self.dice.of_toxic(connection, name, direction);
+    fn stage(
+        &self,
+        route_toxic: &RouteToxic,
+        connection: u64,
+        opened: Moment,
+        direction: Direction,
+    ) -> Option<Box<dyn Stage>> {
+        let Toxic { name, selector, effect, stream, .. } = &*route_toxic.toxic;
+        let rng = self.dice.of_toxic(connection, name, direction);
         Some(match *effect {
-            Effect::Latency(latency) => Box::new(Delayed::new(latency, luck.in_order())),
-            Effect::Bandwidth(bandwidth) => {
-                Box::new(Narrow::new(bandwidth, aim.window, opened, dose.bucket(bandwidth.sharing(), direction)))
+            Effect::Latency(latency) => Box::new(LatencyStage::new(latency, rng.in_order())),
+            Effect::Bandwidth(bandwidth) => Box::new(BandwidthStage::new(
+                bandwidth,
+                selector.window,
+                opened,
+                route_toxic.bucket(bandwidth.sharing(), direction),
+            )),
+            Effect::PacketLoss(loss) => Box::new(PacketLossStage::new(loss, selector.window, rng.in_order())),
+            Effect::Corrupt(corrupt) => Box::new(CorruptStage::new(corrupt, rng)),
+            Effect::Slicer(slicer) => Box::new(SlicerStage::new(slicer, rng.in_order())),
+            Effect::LimitData(limit) => Box::new(LimitDataStage::new(limit)),
+            Effect::LimitTime(limit) => Box::new(DeadlineStage::of_limit(limit, selector.window)),
+            Effect::Timeout(timeout) if ends_in(*stream, direction) => {
+                Box::new(TimeoutStage::new(timeout, selector.window))
             }
-            Effect::PacketLoss(loss) => Box::new(Lossy::new(loss, aim.window, luck.in_order())),
-            Effect::Corrupt(corrupt) => Box::new(Corrupting::new(corrupt, luck)),
-            Effect::Slicer(slicer) => Box::new(Slicing::new(slicer, luck.in_order())),
-            Effect::LimitData(limit) => Box::new(Limited::new(limit)),
-            Effect::LimitTime(limit) => Box::new(Deadline::of_limit(limit, aim.window)),
-            Effect::Timeout(timeout) if ends_in(*stream, direction) => Box::new(BlackHole::new(timeout, aim.window)),
-            Effect::Timeout(_) => Box::new(BlackHole::new(TimeoutToxic::FOR_EVER, aim.window)),
-            Effect::Stall(stall) => Box::new(Stalled::new(stall, aim.window)),
-            Effect::SlowClose(slow_close) => Box::new(SlowlyClosing(slow_close)),
-            Effect::ResetPeer(reset) => Box::new(Deadline::of_reset(reset, aim.window)),
+            Effect::Timeout(_) => Box::new(TimeoutStage::new(TimeoutToxic::FOR_EVER, selector.window)),
+            Effect::Stall(stall) => Box::new(StallStage::new(stall, selector.window)),
+            Effect::SlowClose(slow_close) => Box::new(SlowCloseStage(slow_close)),
+            Effect::ResetPeer(reset) => Box::new(DeadlineStage::of_reset(reset, selector.window)),
             Effect::Noop => return None,
         })
     }
 }
 
-impl Dose {
+impl RouteToxic {
     fn bucket(&self, sharing: Sharing, direction: Direction) -> Arc<Mutex<Bucket>> {
         match (sharing, direction) {
             (Sharing::Own, _) => Arc::default(),
@@ -188,9 +203,9 @@ mod tests {
         let spared = |toxic| route(&[toxic]).chain(3, CLIENT, ms(0), Direction::Upstream).is_none();
         let mut elsewhere = toxic(0, steady(5));
         assert!(!spared(elsewhere.clone()));
-        elsewhere.aim.clients = vec!["10.0.0.0/8".parse().expect("a network")];
+        elsewhere.selector.clients = vec!["10.0.0.0/8".parse().expect("a network")];
         let mut another = toxic(0, steady(5));
-        another.aim.connections = "1-2".parse().expect("connections");
+        another.selector.connections = "1-2".parse().expect("connections");
         assert!(spared(elsewhere) && spared(another) && spared(toxic(0, Effect::Noop)));
         assert!(spared(Toxic { toxicity: share(0.0), ..toxic(0, steady(5)) }));
         assert!(spared(Toxic { stream: Stream::Downstream, ..toxic(0, steady(5)) }));

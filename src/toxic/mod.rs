@@ -49,14 +49,14 @@ mod chain;
 mod corrupt;
 mod deadline;
 mod latency;
-mod ledger;
 mod limit_data;
 mod live;
-mod loss;
+mod packet_loss;
 mod segment;
 mod slicer;
 mod slow_close;
 mod stall;
+mod stats;
 mod timeout;
 
 #[cfg(test)]
@@ -68,12 +68,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 pub use chain::{Chain, TAKEN_AT_ONCE};
-pub use ledger::{Act, Amount, Tally};
 pub use live::Toxics;
+pub use stats::{Amount, ToxicEvent, ToxicSummary};
 
-use crate::plan::Ending;
+use crate::plan::CloseMode;
 use chain::Out;
-use ledger::Ledger;
+use stats::ToxicStats;
 
 /// A time, counted from the accept of the connection.
 pub type Moment = Duration;
@@ -135,12 +135,12 @@ trait Stage: Send {
     }
 
     /// When an end of stream goes on that comes `at` then.
-    fn finish(&mut self, at: Moment, _offset: u64, _ledger: &mut Ledger) -> Moment {
+    fn finish(&mut self, at: Moment, _offset: u64, _ledger: &mut ToxicStats) -> Moment {
         at
     }
 
     /// When it ends the connection, whatever has come until then.
-    fn deadline(&self) -> Option<(Moment, Ending)> {
+    fn deadline(&self) -> Option<(Moment, CloseMode)> {
         None
     }
 

@@ -3,14 +3,14 @@
 use fastrand::Rng;
 
 use super::chain::{Out, TAKEN_AT_ONCE};
-use super::ledger::Amount;
+use super::stats::Amount;
 use super::{Edge, Moment, Span, Stage};
 use crate::plan::Slicer;
 
 /// A write each: what a read costs beside a thousand of them is nothing.
 const PIECES_AT_ONCE: u64 = 1000;
 
-pub(super) struct Slicing {
+pub(super) struct SlicerStage {
     slicer: Slicer,
     rng: Rng,
     /// The piece that is going out: where it ends, and its size.
@@ -20,14 +20,14 @@ pub(super) struct Slicing {
     begins: Moment,
 }
 
-impl Slicing {
+impl SlicerStage {
     pub(super) fn new(slicer: Slicer, mut rng: Rng) -> Self {
         let size = rng.u64(slicer.sizes());
         Self { slicer, rng, cut: size, size, begins: Moment::ZERO }
     }
 }
 
-impl Stage for Slicing {
+impl Stage for SlicerStage {
     fn pass(&mut self, mut span: Span, mut offset: u64, _: &mut [u8], out: &mut Out<'_>) {
         while !span.range.is_empty() {
             while self.cut <= offset {
@@ -40,7 +40,7 @@ impl Stage for Slicing {
             if offset == self.cut {
                 part.edge = Edge::Cut;
                 self.begins = part.at.saturating_add(self.slicer.delay.duration());
-                out.ledger().tell(self.cut - self.size, Amount::Bytes(self.size));
+                out.stats().record(self.cut - self.size, Amount::Bytes(self.size));
             }
             out.pass(part);
         }

@@ -1,15 +1,15 @@
 //! `slow_close`: the end of the stream comes later.
 
-use super::ledger::{Amount, Ledger};
+use super::stats::{Amount, ToxicStats};
 use super::{Moment, Stage};
 use crate::plan::SlowClose;
 
-pub(super) struct SlowlyClosing(pub(super) SlowClose);
+pub(super) struct SlowCloseStage(pub(super) SlowClose);
 
-impl Stage for SlowlyClosing {
-    fn finish(&mut self, at: Moment, offset: u64, ledger: &mut Ledger) -> Moment {
+impl Stage for SlowCloseStage {
+    fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {
         let delay = self.0.delay.duration();
-        ledger.tell(offset, Amount::Delay(delay));
+        stats.record(offset, Amount::Delay(delay));
         at.saturating_add(delay)
     }
 }

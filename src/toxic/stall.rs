@@ -1,15 +1,15 @@
 //! `stall`: a partition that heals. Everything is held, and none of it lost.
 
 use super::chain::{Out, TAKEN_AT_ONCE};
-use super::ledger::Ledger;
+use super::stats::ToxicStats;
 use super::{Moment, Span, Stage, until};
 use crate::plan::{Millis, Stall, Window};
 
-pub(super) struct Stalled {
+pub(super) struct StallStage {
     heals: Moment,
 }
 
-impl Stalled {
+impl StallStage {
     pub(super) fn new(stall: Stall, window: Window) -> Self {
         let for_ever = stall.duration == Millis::default();
         let heals = window.moment(stall.duration).filter(|_| !for_ever);
@@ -17,15 +17,15 @@ impl Stalled {
     }
 }
 
-impl Stage for Stalled {
+impl Stage for StallStage {
     fn pass(&mut self, mut span: Span, offset: u64, _: &mut [u8], out: &mut Out<'_>) {
-        out.ledger().tell_delay(offset, span.length(), until(self.heals, span.at));
+        out.stats().record_delay(offset, span.length(), until(self.heals, span.at));
         span.at = span.at.max(self.heals);
         out.pass(span);
     }
 
-    fn finish(&mut self, at: Moment, offset: u64, ledger: &mut Ledger) -> Moment {
-        ledger.hold_the_end(offset, at, at.max(self.heals))
+    fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {
+        stats.hold_the_end(offset, at, at.max(self.heals))
     }
 
     /// What is not taken yet stays with the sender, as it does where the network is cut.

@@ -2,34 +2,34 @@
 //! toxic acts no more.
 
 use super::chain::Out;
-use super::ledger::Ledger;
+use super::stats::ToxicStats;
 use super::{Moment, Span, Stage};
-use crate::plan::{Ending, Millis, TimeoutToxic, Window};
+use crate::plan::{CloseMode, Millis, TimeoutToxic, Window};
 
-pub(super) struct BlackHole {
+pub(super) struct TimeoutStage {
     timeout: TimeoutToxic,
     window: Window,
 }
 
-impl BlackHole {
+impl TimeoutStage {
     pub(super) fn new(timeout: TimeoutToxic, window: Window) -> Self {
         Self { timeout, window }
     }
 }
 
-impl Stage for BlackHole {
+impl Stage for TimeoutStage {
     fn pass(&mut self, span: Span, offset: u64, _: &mut [u8], out: &mut Out<'_>) {
-        out.ledger().tell_discard(offset, span.length());
+        out.stats().record_discard(offset, span.length());
     }
 
-    fn finish(&mut self, at: Moment, offset: u64, ledger: &mut Ledger) -> Moment {
-        ledger.hold_the_end(offset, at, self.window.ends())
+    fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {
+        stats.hold_the_end(offset, at, self.window.ends())
     }
 
-    fn deadline(&self) -> Option<(Moment, Ending)> {
+    fn deadline(&self) -> Option<(Moment, CloseMode)> {
         let acts = self.timeout.timeout != Millis::default();
         let at = self.window.moment(self.timeout.timeout).filter(|_| acts);
-        at.map(|at| (at, Ending::Close))
+        at.map(|at| (at, CloseMode::Close))
     }
 
     fn discards(&self, now: Moment) -> bool {
@@ -58,7 +58,7 @@ mod tests {
             (within(10..60, timeout(50)), None),
         ] {
             let deadline = chain(std::slice::from_ref(&toxic)).deadline();
-            assert_eq!(deadline, closes.map(|at| (at, Ending::Close)), "{toxic:?}");
+            assert_eq!(deadline, closes.map(|at| (at, CloseMode::Close)), "{toxic:?}");
         }
     }
 

@@ -7,8 +7,8 @@ use std::ops::Range;
 use super::{Chain, Edge, Moment, Toxics};
 use crate::dice::Dice;
 use crate::plan::{
-    Aim, Bandwidth, Corrupt, Direction, Distribution, Effect, Ending, Latency, LimitData, Millis, PacketLoss,
-    Probability, Sharing, Slicer, Stream, Toxic, Window,
+    Bandwidth, CloseMode, Corrupt, Direction, Distribution, Effect, Latency, LimitData, Millis, PacketLoss,
+    Probability, Selector, Sharing, Slicer, Stream, Toxic, Window,
 };
 use crate::toxic::Amount;
 
@@ -25,7 +25,7 @@ pub(super) struct Outcome {
     pub cuts: Vec<usize>,
     /// Toxic, how manieth act of it, where, how much.
     pub acts: Vec<(String, u64, u64, Amount)>,
-    pub ended: Option<(Moment, Ending)>,
+    pub ended: Option<(Moment, CloseMode)>,
 }
 
 /// Sends `sent` in chunks, each of a length and at a moment, until that is all or a toxic ends it.
@@ -92,7 +92,7 @@ pub(super) fn toxic(place: usize, effect: Effect) -> Toxic {
         name: format!("{}_{place}", effect.as_str()).parse().expect("a name"),
         stream: Stream::Both,
         toxicity: share(1.0),
-        aim: Aim::default(),
+        selector: Selector::default(),
         effect,
     }
 }
@@ -101,7 +101,7 @@ pub(super) fn toxic(place: usize, effect: Effect) -> Toxic {
 pub(super) fn aimed(window: Option<(u32, u32)>, toxic: Toxic) -> Toxic {
     let Some((after, lasts)) = window else { return toxic };
     let lasts = Some(i128::from(lasts).try_into().expect("milliseconds, not 0"));
-    Toxic { aim: Aim { window: Window { after: millis(after), lasts }, ..toxic.aim }, ..toxic }
+    Toxic { selector: Selector { window: Window { after: millis(after), lasts }, ..toxic.selector }, ..toxic }
 }
 
 /// It acts from the first of these milliseconds until before the last.
@@ -157,6 +157,6 @@ pub(super) fn slicer(size: u32, variation: u32, micros: u32) -> Effect {
     Effect::Slicer(Slicer::new(size, variation, delay).expect("less variation than size"))
 }
 
-pub(super) fn limit_data(bytes: u64, ending: Ending) -> Effect {
-    Effect::LimitData(LimitData { bytes, ending })
+pub(super) fn limit_data(bytes: u64, close_mode: CloseMode) -> Effect {
+    Effect::LimitData(LimitData { bytes, close_mode })
 }

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use chaos_proxy::config::{Defaults, load};
 use chaos_proxy::plan::{
-    Aim, Bandwidth, Corrupt, Distribution, Effect, Ending, Latency, LimitData, LimitTime, PacketLoss, Probability,
-    Profile, ResetPeer, Sharing, Slicer, SlowClose, Stall, Stream, TimeoutToxic, Toxic, Window,
+    Bandwidth, CloseMode, Corrupt, Distribution, Effect, Latency, LimitData, LimitTime, PacketLoss, Probability,
+    Profile, ResetPeer, Selector, Sharing, Slicer, SlowClose, Stall, Stream, TimeoutToxic, Toxic, Window,
 };
 
 use super::json;
@@ -27,8 +27,8 @@ fn every_attribute_reaches_the_plan() {
         Effect::Bandwidth(Bandwidth::new(of(128), 16_000, Sharing::Shared).unwrap()),
         Effect::PacketLoss(packet_loss),
         Effect::Slicer(slicer),
-        Effect::LimitData(LimitData { bytes: 100_000, ending: Ending::Reset }),
-        Effect::LimitTime(LimitTime { time: of(30_000), ending: Ending::Close }),
+        Effect::LimitData(LimitData { bytes: 100_000, close_mode: CloseMode::Reset }),
+        Effect::LimitTime(LimitTime { time: of(30_000), close_mode: CloseMode::Close }),
         Effect::ResetPeer(ResetPeer { timeout: of(1000) }),
         Effect::SlowClose(SlowClose { delay: of(2000) }),
         Effect::Stall(Stall { duration: of(2000) }),
@@ -89,11 +89,11 @@ fn what_a_toxic_leaves_out_has_its_default() {
         ),
         (
             r#""type": "limit_data", "attributes": { "bytes": 18446744073709551615 }"#,
-            Effect::LimitData(LimitData { bytes: u64::MAX, ending: Ending::Close }),
+            Effect::LimitData(LimitData { bytes: u64::MAX, close_mode: CloseMode::Close }),
         ),
         (
             r#""type": "limit_time", "attributes": { "time": 0 }"#,
-            Effect::LimitTime(LimitTime { time: of(0), ending: Ending::Close }),
+            Effect::LimitTime(LimitTime { time: of(0), close_mode: CloseMode::Close }),
         ),
         (r#""type": "timeout""#, Effect::Timeout(TimeoutToxic { timeout: of(0) })),
         (r#""type": "stall""#, Effect::Stall(Stall { duration: of(0) })),
@@ -105,7 +105,10 @@ fn what_a_toxic_leaves_out_has_its_default() {
     for (written, effect) in defaults {
         let [toxic] = &toxics(&format!("{{ {written} }}"))[..] else { panic!("one toxic was written") };
         assert_eq!(toxic.effect, effect, "{written}");
-        assert_eq!((toxic.stream, toxic.toxicity, &toxic.aim), (Stream::Downstream, share(1.0), &Aim::default()));
+        assert_eq!(
+            (toxic.stream, toxic.toxicity, &toxic.selector),
+            (Stream::Downstream, share(1.0), &Selector::default())
+        );
         // The word that a config has for it, and the one that logs have.
         assert_eq!(toxic.name.as_str(), format!("{}_downstream", effect.as_str()));
     }
@@ -130,9 +133,9 @@ fn a_toxic_is_aimed_as_it_says() {
                     "clients": ["10.0.0.0/8", "::1"], "after": 50, "for": 10, "attributes": { "duration": 100 } }"#;
     let [toxic] = &toxics(text)[..] else { panic!("one toxic was written") };
     assert_eq!((toxic.name.as_str(), toxic.stream, toxic.toxicity), ("pause", Stream::Both, share(0.3)));
-    assert_eq!(toxic.aim.window, Window { after: of(50), lasts: Some(of(10)) });
+    assert_eq!(toxic.selector.window, Window { after: of(50), lasts: Some(of(10)) });
     for (number, client, meant) in [(3, "10.1.2.3", true), (6, "::1", true), (4, "::1", false), (3, "::2", false)] {
-        assert_eq!(toxic.aim.takes(number, client.parse().unwrap()), meant, "{number} {client}");
+        assert_eq!(toxic.selector.takes(number, client.parse().unwrap()), meant, "{number} {client}");
     }
 }
 

@@ -5,7 +5,7 @@ use super::Check;
 use super::keys::Keys;
 use crate::config::document::Node;
 use crate::plan::{
-    Bandwidth, Corrupt, Distribution, Effect, Ending, Latency, LimitData, LimitTime, Micros, Millis, PacketLoss,
+    Bandwidth, CloseMode, Corrupt, Distribution, Effect, Latency, LimitData, LimitTime, Micros, Millis, PacketLoss,
     Probability, ResetPeer, Sharing, Slicer, SlowClose, Stall, TimeoutToxic,
 };
 
@@ -69,14 +69,14 @@ fn slicer(keys: &mut Keys<'_, '_>) -> Option<Effect> {
 
 fn limit_data(keys: &mut Keys<'_, '_>) -> Option<Effect> {
     let bytes = keys.required("bytes", "how many bytes pass before it ends, such as 1000", Check::bytes);
-    let ending = keys.optional("reset", ending, Ending::default());
-    Some(Effect::LimitData(LimitData { bytes: bytes?, ending: ending? }))
+    let close_mode = keys.optional("reset", close_mode, CloseMode::default());
+    Some(Effect::LimitData(LimitData { bytes: bytes?, close_mode: close_mode? }))
 }
 
 fn limit_time(keys: &mut Keys<'_, '_>) -> Option<Effect> {
     let time = keys.required("time", "after how many ms it ends, such as 1000", Check::whole);
-    let ending = keys.optional("reset", ending, Ending::default());
-    Some(Effect::LimitTime(LimitTime { time: time?, ending: ending? }))
+    let close_mode = keys.optional("reset", close_mode, CloseMode::default());
+    Some(Effect::LimitTime(LimitTime { time: time?, close_mode: close_mode? }))
 }
 
 fn timeout(keys: &mut Keys<'_, '_>) -> Option<Effect> {
@@ -99,6 +99,6 @@ fn reset_peer(keys: &mut Keys<'_, '_>) -> Option<Effect> {
     Some(Effect::ResetPeer(ResetPeer { timeout: timeout? }))
 }
 
-fn ending(check: &mut Check<'_>, node: &Node) -> Option<Ending> {
-    check.either(node, Ending::Close, Ending::Reset)
+fn close_mode(check: &mut Check<'_>, node: &Node) -> Option<CloseMode> {
+    check.either(node, CloseMode::Close, CloseMode::Reset)
 }

@@ -3,12 +3,12 @@
 use super::{Check, EXAMPLE};
 use crate::config::document::Node;
 use crate::config::problem::{Problem, Span};
-use crate::plan::{Claim, Conflict, RouteName};
+use crate::plan::{Conflict, RouteKey, RouteName};
 
 impl Check<'_> {
-    /// Reports conflicts among the routes of `list`; their indices are those of `nodes` and `claims`.
-    pub(super) fn conflicts(&mut self, conflicts: Vec<Conflict>, list: &Node, nodes: &[Node], claims: &[Claim]) {
-        let routes = Routes { list, nodes, claims };
+    /// Reports conflicts among the routes of `list`; their indices are those of `nodes` and `keys`.
+    pub(super) fn conflicts(&mut self, conflicts: Vec<Conflict>, list: &Node, nodes: &[Node], keys: &[RouteKey]) {
+        let routes = Routes { list, nodes, keys };
         self.problems.extend(conflicts.into_iter().filter_map(|conflict| routes.problem(conflict)));
     }
 }
@@ -16,7 +16,7 @@ impl Check<'_> {
 struct Routes<'r> {
     list: &'r Node,
     nodes: &'r [Node],
-    claims: &'r [Claim],
+    keys: &'r [RouteKey],
 }
 
 impl Routes<'_> {
@@ -30,17 +30,17 @@ impl Routes<'_> {
     }
 
     fn same_port(&self, first: usize, second: usize) -> Problem {
-        let port = self.claims[second].port.map(|port| port.to_string()).unwrap_or_default();
+        let port = self.keys[second].port.map(|port| port.to_string()).unwrap_or_default();
         let what = format!("port {port} is used twice");
-        Problem::at(self.spot(second, "localPort"), what, "give each route a port of its own")
-            .also(self.spot(first, "localPort"), "first used here")
+        Problem::at(self.position(second, "localPort"), what, "give each route a port of its own")
+            .also(self.position(first, "localPort"), "first used here")
     }
 
     /// Two routes without a name are called the same only because their ports are, which is told already.
     fn same_name(&self, first: usize, second: usize) -> Option<Problem> {
         let [first_named, second_named] = [first, second].map(|route| self.nodes[route].get("name").is_some());
         let name = self.name(second);
-        let spot = |route, named| self.spot(route, if named { "name" } else { "localPort" });
+        let position = |route, named| self.position(route, if named { "name" } else { "localPort" });
         let (what, hint) = match (first_named, second_named) {
             (true, true) => (format!("the name `{name}` is used twice"), "give each route a name of its own"),
             (false, true) => (format!("`{name}` is what the route on that port is called"), "use another name"),
@@ -49,8 +49,8 @@ impl Routes<'_> {
             }
             (false, false) => return None,
         };
-        let problem = Problem::at(spot(second, second_named), what, hint);
-        Some(problem.also(spot(first, first_named), "first used here"))
+        let problem = Problem::at(position(second, second_named), what, hint);
+        Some(problem.also(position(first, first_named), "first used here"))
     }
 
     fn circle(&self, round: &[usize]) -> Option<Problem> {
@@ -60,8 +60,8 @@ impl Routes<'_> {
             _ => format!("these routes feed each other in a loop: {}", self.chain(round)),
         };
         let hint = "point it elsewhere: else each connection opens another one, without end";
-        let problem = Problem::at(self.spot(first, "upstream"), what, hint);
-        let rest = rest.iter().take(MOST_SHOWN).map(|&route| self.spot(route, "upstream"));
+        let problem = Problem::at(self.position(first, "upstream"), what, hint);
+        let rest = rest.iter().take(MOST_SHOWN).map(|&route| self.position(route, "upstream"));
         Some(rest.fold(problem, |problem, upstream| problem.also(upstream, "and on from here")))
     }
 
@@ -76,11 +76,11 @@ impl Routes<'_> {
     }
 
     fn name(&self, route: usize) -> &str {
-        self.claims[route].name.as_ref().map(RouteName::as_str).unwrap_or_default()
+        self.keys[route].name.as_ref().map(RouteName::as_str).unwrap_or_default()
     }
 
     /// Where a route says something: its value of `key`, or the route as a whole.
-    fn spot(&self, route: usize, key: &str) -> Span {
+    fn position(&self, route: usize, key: &str) -> Span {
         let node = &self.nodes[route];
         node.get(key).unwrap_or(node).place.used
     }

@@ -11,14 +11,14 @@ use crate::plan::Rejected;
 
 /// What messages call a map and what is in it.
 #[derive(Clone, Copy)]
-pub(super) enum Called {
+pub(super) enum MapKind {
     /// What has keys.
     A(&'static str),
     /// What a toxic of that type is told.
     AttributesOf(&'static str),
 }
 
-impl Called {
+impl MapKind {
     fn kind(self) -> String {
         match self {
             Self::A(what) => format!("a {what} (an object)"),
@@ -59,22 +59,22 @@ impl Called {
 
 pub(super) struct Keys<'c, 't> {
     check: &'c mut Check<'t>,
-    called: Called,
+    map_kind: MapKind,
     /// Where a key that is missing would have to be.
     whole: Span,
     /// What has not been asked for yet: each key's name, the key and its value.
     left: BTreeMap<&'t str, &'t (Node, Node)>,
     known: Vec<&'static str>,
     /// Where each value that was asked for was written.
-    spots: BTreeMap<&'static str, Span>,
+    positions: BTreeMap<&'static str, Span>,
     missing: Vec<(&'static str, &'static str)>,
 }
 
 impl<'c, 't> Keys<'c, 't> {
     /// The keys of `map`. Each that is there twice is reported.
-    pub(super) fn of(check: &'c mut Check<'t>, map: &'t Node, called: Called) -> Option<Self> {
+    pub(super) fn of(check: &'c mut Check<'t>, map: &'t Node, map_kind: MapKind) -> Option<Self> {
         let Value::Map(entries) = &map.value else {
-            return check.expected(&called.kind(), map, "write its keys and values: { \"key\": value, … }");
+            return check.expected(&map_kind.kind(), map, "write its keys and values: { \"key\": value, … }");
         };
         let mut left: BTreeMap<&str, &(Node, Node)> = BTreeMap::new();
         for entry in entries {
@@ -84,13 +84,13 @@ impl<'c, 't> Keys<'c, 't> {
                 None => drop(left.insert(name, entry)),
             }
         }
-        Some(Self { left, ..Self::none(check, map.place.written, called) })
+        Some(Self { left, ..Self::none(check, map.place.written, map_kind) })
     }
 
     /// The keys of a map that is not there, but would be at `whole`.
-    pub(super) fn none(check: &'c mut Check<'t>, whole: Span, called: Called) -> Self {
-        let (left, spots) = (BTreeMap::new(), BTreeMap::new());
-        Self { check, called, whole, left, known: Vec::new(), spots, missing: Vec::new() }
+    pub(super) fn none(check: &'c mut Check<'t>, whole: Span, map_kind: MapKind) -> Self {
+        let (left, positions) = (BTreeMap::new(), BTreeMap::new());
+        Self { check, map_kind, whole, left, known: Vec::new(), positions, missing: Vec::new() }
     }
 
     /// What `read` makes of the value of `key`, or `default` where the map doesn't have it.
@@ -103,7 +103,7 @@ impl<'c, 't> Keys<'c, 't> {
         self.known.push(key);
         match self.left.remove(key) {
             Some((_, value)) => {
-                self.spots.insert(key, value.place.written);
+                self.positions.insert(key, value.place.written);
                 read(self.check, value)
             }
             None => default.into(),
@@ -124,30 +124,30 @@ impl<'c, 't> Keys<'c, 't> {
     }
 
     /// Where the value of `key` was written, or the map that has none.
-    pub(super) fn spot(&self, key: &str) -> Span {
-        self.spots.get(key).copied().unwrap_or(self.whole)
+    pub(super) fn position(&self, key: &str) -> Span {
+        self.positions.get(key).copied().unwrap_or(self.whole)
     }
 
     /// What several values make together; if they don't, it is the value of `key` that has to change.
     pub(super) fn join<T>(&mut self, key: &str, made: Result<T, Rejected>) -> Option<T> {
-        let spot = self.spot(key);
-        made.map_err(|reason| self.check.problems.push(Problem::rejected(spot, reason))).ok()
+        let position = self.position(key);
+        made.map_err(|reason| self.check.problems.push(Problem::rejected(position, reason))).ok()
     }
 
     /// Reports the keys that nobody asked for and those that are missing, unless the former were meant to be the latter.
     pub(super) fn finish(self) {
-        let Self { check, called, whole, left, known, mut missing, .. } = self;
+        let Self { check, map_kind, whole, left, known, mut missing, .. } = self;
         for (name, (key, _)) in left {
             let meant = nearest(name, &known);
             missing.retain(|&(key, _)| Some(key) != meant);
             let hint = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => called.all(&known),
+                None => map_kind.all(&known),
             };
-            check.problems.push(Problem::at(key.place.written, called.unknown(short(name)), hint));
+            check.problems.push(Problem::at(key.place.written, map_kind.unknown(short(name)), hint));
         }
         for (key, meaning) in missing {
-            check.problems.push(Problem::at(whole, called.lacks(key), called.addition(key, meaning)));
+            check.problems.push(Problem::at(whole, map_kind.lacks(key), map_kind.addition(key, meaning)));
         }
     }
 }

@@ -10,12 +10,12 @@ mod keys;
 mod toxics;
 mod values;
 
-use crate::plan::{Bind, Claim, Conflict, DropMode, Millis, Plan, Probability, Route, RouteName, Timeout};
+use crate::plan::{Bind, Conflict, DropMode, Millis, Plan, Probability, Route, RouteKey, RouteName, Timeout};
 
 use super::Defaults;
 use super::document::{Node, Value};
 use super::problem::Problem;
-use keys::{Called, Keys};
+use keys::{Keys, MapKind};
 use values::Seed;
 
 /// Binds the tree that was read from `text`.
@@ -31,7 +31,7 @@ pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Plan, 
 pub(super) const EXAMPLE: &str = r#"write a list, such as [ { "localPort": 8180, "upstream": "127.0.0.1:9090" } ]"#;
 
 /// A route, or what could be made out of one that has problems.
-type Draft = Result<Route, Claim>;
+type Draft = Result<Route, RouteKey>;
 
 /// The problems so far. What reads a value gives `None` when it has reported why there is none.
 struct Check<'t> {
@@ -46,7 +46,7 @@ impl<'t> Check<'t> {
         match &root.value {
             Value::Map(_) if is_route(root) => self.lone_route(root),
             Value::Map(_) => {
-                let mut keys = Keys::of(self, root, Called::A("file"))?;
+                let mut keys = Keys::of(self, root, MapKind::A("file"))?;
                 let seed = keys.optional("seed", Check::whole::<Seed>, None);
                 let list = keys.required("routes", "the list of routes", |_, node| Some(node));
                 keys.finish();
@@ -63,12 +63,13 @@ impl<'t> Check<'t> {
             _ => return self.expected("a list of routes", list, EXAMPLE),
         };
         let drafts: Vec<Draft> = nodes.iter().map(|node| self.route(node)).collect();
-        let claims: Vec<Claim> = drafts.iter().map(|it| it.as_ref().map_or_else(Claim::clone, Route::claim)).collect();
+        let keys: Vec<RouteKey> =
+            drafts.iter().map(|it| it.as_ref().map_or_else(RouteKey::clone, Route::key)).collect();
         let plan = match drafts.into_iter().collect() {
             Ok(routes) => Plan::new(seed, routes),
-            Err(_) => Err(Conflict::among(&claims)),
+            Err(_) => Err(Conflict::among(&keys)),
         };
-        plan.map_err(|conflicts| self.conflicts(conflicts, list, nodes, &claims)).ok()
+        plan.map_err(|conflicts| self.conflicts(conflicts, list, nodes, &keys)).ok()
     }
 
     /// Checks it nevertheless, for the other problems that it may have.
@@ -86,7 +87,7 @@ impl<'t> Check<'t> {
     /// What every route says of itself.
     fn route(&mut self, node: &'t Node) -> Draft {
         let defaults = self.defaults;
-        let Some(mut keys) = Keys::of(self, node, Called::A("route")) else { return Err(Claim::default()) };
+        let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };
         let port = keys.required("localPort", "the port to listen on, such as 8180", Check::whole);
         let upstream = keys.required("upstream", "where connections go, such as \"127.0.0.1:9090\"", Check::word);
         let name = keys.optional("name", Check::word, port.map(RouteName::from));
@@ -100,7 +101,7 @@ impl<'t> Check<'t> {
         keys.finish();
         let toxics = self.chain(profile, toxics);
 
-        let claim = Claim { name: name.clone(), bind, port, upstream };
+        let key = RouteKey { name: name.clone(), bind, port, upstream };
         let route = || {
             Some(Route {
                 name: name?,
@@ -114,7 +115,7 @@ impl<'t> Check<'t> {
                 toxics: toxics?,
             })
         };
-        route().ok_or(claim)
+        route().ok_or(key)
     }
 }
 

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 
 use super::Check;
 use super::attributes::{Read, TYPES};
-use super::keys::{Called, Keys};
+use super::keys::{Keys, MapKind};
 use crate::config::document::{Node, Place, Value};
 use crate::config::problem::{Problem, Span};
-use crate::plan::{Aim, Connections, Effect, Millis, Probability, Profile, Stream, Timeout, Toxic, ToxicName, Window};
+use crate::plan::{
+    Connections, Effect, Millis, Probability, Profile, Selector, Stream, Timeout, Toxic, ToxicName, Window,
+};
 
 const EXAMPLE: &str = r#"write a list, such as [ { "type": "latency", "attributes": { "latency": 100 } } ]"#;
 
@@ -64,7 +66,7 @@ impl<'t> Check<'t> {
 
     /// What every toxic says of itself.
     fn toxic(&mut self, node: &'t Node) -> Draft {
-        let Some(mut keys) = Keys::of(self, node, Called::A("toxic")) else { return Draft::of_nothing(node) };
+        let Some(mut keys) = Keys::of(self, node, MapKind::A("toxic")) else { return Draft::of_nothing(node) };
         let kind = keys.required("type", "what it does, such as \"latency\"", |check, node| {
             check.one_of(node, "types of toxics", TYPES)
         });
@@ -89,8 +91,8 @@ impl<'t> Check<'t> {
         };
         let toxic = || {
             let window = Window { after: after?, lasts: lasts? };
-            let aim = Aim { connections: connections?, clients: clients?, window };
-            Some(Toxic { name: name.clone()?, stream: stream?, toxicity: toxicity?, aim, effect: effect? })
+            let selector = Selector { connections: connections?, clients: clients?, window };
+            Some(Toxic { name: name.clone()?, stream: stream?, toxicity: toxicity?, selector, effect: effect? })
         };
         let toxic = toxic();
         Draft { name, named, toxic }
@@ -103,10 +105,10 @@ impl<'t> Check<'t> {
         attributes: Option<&'t Node>,
         toxic: &Node,
     ) -> Option<Effect> {
-        let called = Called::AttributesOf(kind);
+        let map_kind = MapKind::AttributesOf(kind);
         let mut keys = match attributes {
-            Some(attributes) => Keys::of(self, attributes, called)?,
-            None => Keys::none(self, toxic.place.written, called),
+            Some(attributes) => Keys::of(self, attributes, map_kind)?,
+            None => Keys::none(self, toxic.place.written, map_kind),
         };
         let effect = read(&mut keys);
         keys.finish();
@@ -119,10 +121,10 @@ impl<'t> Check<'t> {
         if due.duration() < lasts.duration() {
             return;
         }
-        let at = spot(toxic.get("attributes").unwrap_or(toxic), key);
+        let at = position(toxic.get("attributes").unwrap_or(toxic), key);
         let what = format!("this never happens: the toxic acts for {} ms only", lasts.duration().as_millis());
         let hint = format!("let `for` be more than {} ms, or leave it out", due.get());
-        self.problems.push(Problem::at(at, what, hint).also(spot(toxic, "for"), "over by then"));
+        self.problems.push(Problem::at(at, what, hint).also(position(toxic, "for"), "over by then"));
     }
 }
 
@@ -138,7 +140,7 @@ fn due(effect: &Effect) -> Option<(&'static str, Millis)> {
 }
 
 /// Where the value of `key` was written, or the map that has none.
-fn spot(map: &Node, key: &str) -> Span {
+fn position(map: &Node, key: &str) -> Span {
     map.get(key).unwrap_or(map).place.written
 }
 

@@ -82,7 +82,7 @@ pub struct Corrupt {
 
 /// How a toxic ends a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ending {
+pub enum CloseMode {
     /// With a FIN to both sides.
     #[default]
     Close,
@@ -96,7 +96,7 @@ pub struct LimitData {
     /// How many pass.
     pub bytes: u64,
     /// What comes then.
-    pub ending: Ending,
+    pub close_mode: CloseMode,
 }
 
 /// A connection of a length.
@@ -105,7 +105,7 @@ pub struct LimitTime {
     /// From when the toxic begins to act.
     pub time: Millis,
     /// What comes then.
-    pub ending: Ending,
+    pub close_mode: CloseMode,
 }
 
 /// A black hole.

@@ -1,21 +1,21 @@
 //! Toxics: what a route does to the bytes of its connections, and to which of them. What each does to them is the room
 //! `toxic`; here is how it was asked for. The words are Toxiproxy's.
 
-mod aim;
 mod bandwidth;
 mod effect;
 mod latency;
+mod selector;
 mod slicer;
 
 use std::fmt;
 use std::str::FromStr;
 
-pub use aim::{Aim, Connections, Network, Window};
 pub use bandwidth::{Bandwidth, Rate, Sharing};
 pub use effect::{
-    Corrupt, Effect, Ending, LimitData, LimitTime, PacketLoss, ResetPeer, SlowClose, Stall, TimeoutToxic,
+    CloseMode, Corrupt, Effect, LimitData, LimitTime, PacketLoss, ResetPeer, SlowClose, Stall, TimeoutToxic,
 };
 pub use latency::{Distribution, Latency};
+pub use selector::{Connections, Network, Selector, Window};
 pub use slicer::{Micros, Slicer};
 
 use super::{Probability, Rejected};
@@ -30,7 +30,7 @@ pub struct Toxic {
     /// The share of the connections it is aimed at that it acts on: drawn once for each, for both directions.
     pub toxicity: Probability,
     /// The connections and the time that it is meant for.
-    pub aim: Aim,
+    pub selector: Selector,
     /// What it does to them.
     pub effect: Effect,
 }

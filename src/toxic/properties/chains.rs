@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{arrivals, cases, harmless, toxics};
-use crate::plan::{Distribution, Effect, Ending, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic};
+use crate::plan::{CloseMode, Distribution, Effect, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic};
 use crate::toxic::trial::{
     Outcome, bandwidth, chain, chain_of, chunks, corrupt, latency, limit_data, millis, ms, send, slicer, steady,
     stream, toxic, within,
@@ -72,7 +72,7 @@ proptest! {
         // Anywhere, and on or beside the ends of the first chunk and of all of them.
         let beside = [arrivals[0].0, length].map(|border| (border as u64).saturating_add_signed(around));
         for limit in [limit, beside[0], beside[1]] {
-            let outcome = send(&mut chain_of([limit_data(limit, Ending::Reset)]), &sent, arrivals.clone());
+            let outcome = send(&mut chain_of([limit_data(limit, CloseMode::Reset)]), &sent, arrivals.clone());
             let passed = usize::try_from(limit).expect("small").min(length);
             prop_assert_eq!(&outcome.bytes, &sent[..passed]);
             prop_assert_eq!(outcome.ended.is_some(), limit <= length as u64);
@@ -94,8 +94,8 @@ fn black_hole() -> Effect {
 /// The end that a limit makes goes through the toxics behind it, and not through those ahead.
 #[test]
 fn the_order_of_toxics_is_that_of_the_list() {
-    let (limit, slowly) = (limit_data(5, Ending::Close), Effect::SlowClose(SlowClose { delay: millis(70) }));
-    let end = |at| Some((at, Ending::Close));
+    let (limit, slowly) = (limit_data(5, CloseMode::Close), Effect::SlowClose(SlowClose { delay: millis(70) }));
+    let end = |at| Some((at, CloseMode::Close));
     assert_eq!(at_once([limit.clone(), slowly.clone()], 9).ended, end(ms(70)));
     assert_eq!(at_once([slowly, limit.clone()], 9).ended, end(ms(0)));
     assert_eq!(at_once([limit.clone(), black_hole()], 9).ended, end(NEVER));
@@ -120,11 +120,11 @@ fn a_window_is_about_when_bytes_come_to_the_toxic() {
 /// The stream ends where the first limit is, whichever of the two is ahead, and whether both are in one chunk.
 #[test]
 fn the_nearer_of_two_limits_ends_the_stream_its_own_way() {
-    let (near, far) = (limit_data(5, Ending::Reset), limit_data(8, Ending::Close));
+    let (near, far) = (limit_data(5, CloseMode::Reset), limit_data(8, CloseMode::Close));
     for length in [1, 9] {
         for effects in [[near.clone(), far.clone()], [far.clone(), near.clone()]] {
             let outcome = send(&mut chain_of(effects), &stream(9), chunks(length, ms(3)));
-            assert_eq!((outcome.bytes.len(), outcome.ended), (5, Some((ms(3), Ending::Reset))), "{length}");
+            assert_eq!((outcome.bytes.len(), outcome.ended), (5, Some((ms(3), CloseMode::Reset))), "{length}");
         }
     }
 }
@@ -132,18 +132,18 @@ fn the_nearer_of_two_limits_ends_the_stream_its_own_way() {
 /// The toxic that has ended the stream may act no more by then; the stream stays ended.
 #[test]
 fn nothing_leaves_behind_the_end() {
-    let limit = within(0..100, toxic(0, limit_data(5, Ending::Close)));
+    let limit = within(0..100, toxic(0, limit_data(5, CloseMode::Close)));
     let mut chain = chain(&[limit, toxic(1, Effect::SlowClose(SlowClose { delay: millis(70) }))]);
     assert!(!chain.pass(ms(0), &mut [0; 9]).is_empty());
     assert!(chain.pass(ms(200), &mut [0; 9]).is_empty());
-    assert_eq!(chain.ended(), Some((ms(70), Ending::Close)));
+    assert_eq!(chain.ended(), Some((ms(70), CloseMode::Close)));
 }
 
 #[test]
 fn a_chunk_without_bytes_is_nothing() {
-    let mut chain = chain_of([limit_data(0, Ending::Close), black_hole(), slicer(1, 0, 0)]);
+    let mut chain = chain_of([limit_data(0, CloseMode::Close), black_hole(), slicer(1, 0, 0)]);
     assert!(chain.pass(ms(0), &mut []).is_empty());
-    assert_eq!((chain.ended(), chain.tallies().len()), (None, 0));
+    assert_eq!((chain.ended(), chain.summaries().len()), (None, 0));
 }
 
 /// Both are due as the thread wakes up late; the first one has ended the connection.
@@ -151,9 +151,9 @@ fn a_chunk_without_bytes_is_nothing() {
 fn the_first_deadline_strikes_and_no_other() {
     let reset = |after| Effect::ResetPeer(ResetPeer { timeout: millis(after) });
     let mut chain = chain_of([reset(20), reset(10), reset(10)]);
-    assert_eq!(chain.deadline(), Some((ms(10), Ending::Reset)));
+    assert_eq!(chain.deadline(), Some((ms(10), CloseMode::Reset)));
     chain.strike(ms(9));
-    assert_eq!(chain.tallies().len(), 0);
+    assert_eq!(chain.summaries().len(), 0);
     chain.strike(ms(25));
     let told: Vec<_> = chain.acts().map(|act| act.toxic.name.to_string()).collect();
     assert_eq!(told, ["reset_peer_1"]);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{any_effect, arrivals, cases, drawing, toxics};
-use crate::plan::{Direction, Distribution, Effect, Ending, Stall, TimeoutToxic, Toxic};
+use crate::plan::{CloseMode, Direction, Distribution, Effect, Stall, TimeoutToxic, Toxic};
 use crate::toxic::trial::{
     CLIENT, Outcome, chain, chain_of, chunks, corrupt, latency, limit_data, loss, millis, ms, route, send, slicer,
     steady, stream, toxic,
@@ -26,11 +26,11 @@ fn fate(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> (Outcome,
     let mut chain = chain(toxics);
     let outcome = send(&mut chain, &stream(LENGTH), chunks);
     // Not what is told on the way: of a segment that is discarded it is what came first.
-    (Outcome { acts: Vec::new(), ..outcome }, tallies(&chain))
+    (Outcome { acts: Vec::new(), ..outcome }, summaries(&chain))
 }
 
-fn tallies(chain: &Chain) -> Vec<(u64, Amount)> {
-    chain.tallies().into_iter().map(|tally| (tally.times, tally.amount)).collect()
+fn summaries(chain: &Chain) -> Vec<(u64, Amount)> {
+    chain.summaries().into_iter().map(|summary| (summary.times, summary.amount)).collect()
 }
 
 fn repeated(length: usize) -> impl Iterator<Item = usize> {
@@ -113,7 +113,7 @@ fn a_tally_does_not_depend_on_chunks() {
         for length in [1, 1460, LENGTH] {
             let mut chain = chain_of([effect.clone()]);
             send(&mut chain, &stream(LENGTH), chunks(length, ms(AT)));
-            assert_eq!(tallies(&chain), [(7, amount)], "{length}");
+            assert_eq!(summaries(&chain), [(7, amount)], "{length}");
         }
     }
 }
@@ -122,10 +122,10 @@ fn a_tally_does_not_depend_on_chunks() {
 #[test]
 fn what_is_behind_a_limit_is_not_counted() {
     for length in [1, 1460, LENGTH] {
-        let mut chain = chain_of([corrupt(1.0), steady(5), limit_data(1000, Ending::Close)]);
+        let mut chain = chain_of([corrupt(1.0), steady(5), limit_data(1000, CloseMode::Close)]);
         send(&mut chain, &stream(LENGTH), chunks(length, ms(AT)));
         let expected = [(1000, Amount::Bytes(1000)), (1, Amount::Delay(ms(5))), (1, Amount::Bytes(1000))];
-        assert_eq!(tallies(&chain), expected, "{length}");
+        assert_eq!(summaries(&chain), expected, "{length}");
     }
 }
 

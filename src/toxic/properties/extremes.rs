@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::cases;
-use crate::plan::{Distribution, Effect, Ending, LimitTime, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic};
+use crate::plan::{CloseMode, Distribution, Effect, LimitTime, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic};
 use crate::toxic::trial::{
     aimed, bandwidth, chain, corrupt, latency, limit_data, loss, millis, ms, send, slicer, steady, stream, toxic,
 };
@@ -22,8 +22,8 @@ fn not_0() -> impl Strategy<Value = u32> {
     select(vec![1, u32::MAX - 1, u32::MAX])
 }
 
-fn ending() -> impl Strategy<Value = Ending> {
-    select(vec![Ending::Close, Ending::Reset])
+fn close_mode() -> impl Strategy<Value = CloseMode> {
+    select(vec![CloseMode::Close, CloseMode::Reset])
 }
 
 fn extreme() -> impl Strategy<Value = Effect> {
@@ -38,8 +38,9 @@ fn extreme() -> impl Strategy<Value = Effect> {
         share().prop_map(corrupt),
         (1_u32.., time()).prop_map(|(size, delay)| slicer(size, size - 1, delay)),
         (select(vec![1, u32::MAX]), time()).prop_map(|(size, delay)| slicer(size, 0, delay)),
-        (bytes(), ending()).prop_map(|(bytes, ending)| limit_data(bytes, ending)),
-        (time(), ending()).prop_map(|(time, ending)| Effect::LimitTime(LimitTime { time: millis(time), ending })),
+        (bytes(), close_mode()).prop_map(|(bytes, close_mode)| limit_data(bytes, close_mode)),
+        (time(), close_mode())
+            .prop_map(|(time, close_mode)| Effect::LimitTime(LimitTime { time: millis(time), close_mode })),
         time().prop_map(|time| Effect::Timeout(TimeoutToxic { timeout: millis(time) })),
         time().prop_map(|time| Effect::Stall(Stall { duration: millis(time) })),
         time().prop_map(|time| Effect::SlowClose(SlowClose { delay: millis(time) })),
@@ -70,6 +71,6 @@ proptest! {
         prop_assert!(chain.finish(end) >= end);
         chain.strike(end);
         prop_assert!(chain.takes(Moment::ZERO) > 0);
-        prop_assert!(chain.acts().count() <= chain.tallies().len() * 64);
+        prop_assert!(chain.acts().count() <= chain.summaries().len() * 64);
     }
 }

@@ -11,7 +11,9 @@ use proptest::sample::select;
 
 use super::Moment;
 use super::trial::{aimed, bandwidth, corrupt, latency, limit_data, loss, millis, ms, share_of, slicer, steady, toxic};
-use crate::plan::{Distribution, Effect, Ending, LimitTime, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic, Toxic};
+use crate::plan::{
+    CloseMode, Distribution, Effect, LimitTime, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic, Toxic,
+};
 
 /// No files of found failures: a failure that shrinks to something telling becomes a test by name.
 fn cases(cases: u32) -> ProptestConfig {
@@ -51,14 +53,14 @@ fn harmless() -> impl Strategy<Value = Effect> {
 
 /// Every kind.
 fn any_effect() -> impl Strategy<Value = Effect> {
-    let ending = || select(vec![Ending::Close, Ending::Reset]);
+    let close_mode = || select(vec![CloseMode::Close, CloseMode::Reset]);
     let time = || prop_oneof![Just(0), 1..2000_u32, Just(u32::MAX)].prop_map(millis);
     prop_oneof![
         6 => harmless(),
         1 => rate().prop_map(corrupt),
-        2 => (prop_oneof![0..20_000_u64, Just(u64::MAX)], ending())
-            .prop_map(|(bytes, ending)| limit_data(bytes, ending)),
-        1 => (time(), ending()).prop_map(|(time, ending)| Effect::LimitTime(LimitTime { time, ending })),
+        2 => (prop_oneof![0..20_000_u64, Just(u64::MAX)], close_mode())
+            .prop_map(|(bytes, close_mode)| limit_data(bytes, close_mode)),
+        1 => (time(), close_mode()).prop_map(|(time, close_mode)| Effect::LimitTime(LimitTime { time, close_mode })),
         1 => time().prop_map(|timeout| Effect::Timeout(TimeoutToxic { timeout })),
         1 => time().prop_map(|timeout| Effect::ResetPeer(ResetPeer { timeout })),
     ]

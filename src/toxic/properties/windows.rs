@@ -34,7 +34,7 @@ proptest! {
         lasts in 1..3000_u32,
     ) {
         let toxic = within(after..after + lasts, toxic(0, effect));
-        let (window, mut chain) = (toxic.aim.window, chain(&[toxic]));
+        let (window, mut chain) = (toxic.selector.window, chain(&[toxic]));
         let mut last = Moment::ZERO;
         for (length, now) in arrivals {
             let outcome = send(&mut chain, &stream(length), [(length, now)]);
@@ -61,7 +61,7 @@ proptest! {
     ) {
         let always = toxic(0, effect);
         let sometimes = within(after..after + lasts, always.clone());
-        let window = sometimes.aim.window;
+        let window = sometimes.selector.window;
         let (mut always, mut sometimes) = (chain(&[always]), chain(&[sometimes]));
         for (length, now) in apart(&lengths) {
             let one = send(&mut always, &stream(length), [(length, now)]);

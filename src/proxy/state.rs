@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::discard::discard;
-use super::presence::{self, Presence};
-use super::reset::reset;
-use super::vigil::{FIRST_LOOK, Vigil};
-use super::wait::wait;
-use crate::event::End;
+use crate::event::CloseReason;
+use crate::proxy::socket::discard::discard;
+use crate::proxy::socket::liveness::{FIRST_LOOK, LivenessProbe};
+use crate::proxy::socket::presence::{self, Presence};
+use crate::proxy::socket::reset::reset;
+use crate::proxy::socket::wait::wait;
 
 /// How long a peer may take to answer our FIN with its own.
 pub const LINGER: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub struct Client {
 /// each other.
 #[derive(Debug, Default)]
 struct Leash {
-    aborted: Option<End>,
+    aborted: Option<CloseReason>,
     upstream: Option<Arc<TcpStream>>,
 }
 
@@ -55,7 +55,7 @@ impl Client {
 
     /// Resets the client, and the upstream that it is joined to. Of several reasons the first is the true one: the others
     /// follow from it.
-    pub fn abort(&self, why: End) {
+    pub fn abort(&self, why: CloseReason) {
         let (first, upstream) = {
             let mut leash = self.leash();
             (*leash.aborted.get_or_insert(why), leash.upstream.clone())
@@ -64,7 +64,9 @@ impl Client {
         match upstream {
             // It left with a FIN, and its upstream gets one too, behind all that it has sent. That its socket is reset then
             // is our doing, and no reason for a reset there; a cut is.
-            Some(upstream) if first == End::ClientLeft && why != End::Cut => drop(upstream.shutdown(Shutdown::Both)),
+            Some(upstream) if first == CloseReason::ClientLeft && why != CloseReason::Cut => {
+                drop(upstream.shutdown(Shutdown::Both));
+            }
             Some(upstream) => reset(&upstream),
             None => {}
         }
@@ -80,7 +82,7 @@ impl Client {
     }
 
     /// Why it was aborted, if it was.
-    pub fn aborted(&self) -> Option<End> {
+    pub fn aborted(&self) -> Option<CloseReason> {
         self.leash().aborted
     }
 
@@ -93,7 +95,7 @@ impl Client {
     /// # Errors
     /// Why it ended earlier: the client has left or was cut. One that has sent its FIN may still want to read, so it is
     /// only taken to have left when that is certain.
-    pub fn wait_until(&self, due: Instant) -> Result<(), End> {
+    pub fn wait_until(&self, due: Instant) -> Result<(), CloseReason> {
         self.wait_present(Some(due))
     }
 
@@ -101,7 +103,7 @@ impl Client {
     ///
     /// # Errors
     /// The client was reset or cut. A FIN is no reason to stop: whoever sends something and closes wants it delivered.
-    pub fn wait_for(&self, other: PollFd<'_>, due: Instant) -> Result<Woken, End> {
+    pub fn wait_for(&self, other: PollFd<'_>, due: Instant) -> Result<Woken, CloseReason> {
         let mut fds = [PollFd::new(&self.stream, PollFlags::empty()), other];
         wait(&mut fds, Some(due));
         self.check(fds[0].revents())?;
@@ -110,7 +112,7 @@ impl Client {
 
     /// Reads and forgets what the client sends until it has left. Were nothing read, a client that leaves in the middle
     /// of sending could not get its FIN through to us.
-    pub fn outwait(&self) {
+    pub fn drain_until_gone(&self) {
         // Who has been seen to be here can be missed later.
         let _ = self.look();
         if discard(&self.stream, None) {
@@ -127,16 +129,16 @@ impl Client {
         }
     }
 
-    fn wait_present(&self, due: Option<Instant>) -> Result<(), End> {
-        let mut vigil = Vigil::begin();
+    fn wait_present(&self, due: Option<Instant>) -> Result<(), CloseReason> {
+        let mut probe = LivenessProbe::begin();
         loop {
-            let mut fds = [PollFd::new(&self.stream, vigil.interest())];
-            wait(&mut fds, due.map_or(Some(vigil.next_look()), |due| Some(due.min(vigil.next_look()))));
+            let mut fds = [PollFd::new(&self.stream, probe.interest())];
+            wait(&mut fds, due.map_or(Some(probe.next_look()), |due| Some(due.min(probe.next_look()))));
             self.check(fds[0].revents())?;
             if due.is_some_and(|due| Instant::now() >= due) {
                 return Ok(());
             }
-            if vigil.is_due(fds[0].revents()) {
+            if probe.is_due(fds[0].revents()) {
                 self.look()?;
             }
         }
@@ -146,12 +148,12 @@ impl Client {
     ///
     /// # Errors
     /// It is certain that it has left.
-    pub fn look(&self) -> Result<(), End> {
+    pub fn look(&self) -> Result<(), CloseReason> {
         match presence::of_peer(&self.stream) {
             Presence::Here => self.was_here.store(true, Ordering::Relaxed),
-            Presence::Gone => self.parting()?,
-            Presence::Nowhere if self.was_here.load(Ordering::Relaxed) => self.parting()?,
-            Presence::Nowhere | Presence::Unknown => {}
+            Presence::Gone => self.classify_departure()?,
+            Presence::NotLocal if self.was_here.load(Ordering::Relaxed) => self.classify_departure()?,
+            Presence::NotLocal | Presence::Unknown => {}
         }
         Ok(())
     }
@@ -159,19 +161,19 @@ impl Client {
     /// How a client went that is gone. In the middle of a close that resets, the kernel has let go of the socket and not
     /// yet sent the RST. And one that has our FIN as well as we have its own is gone in good order: the other direction's
     /// delay is over, and so is this one's.
-    fn parting(&self) -> Result<(), End> {
+    fn classify_departure(&self) -> Result<(), CloseReason> {
         let mut fds = [PollFd::new(&self.stream, PollFlags::empty())];
         wait(&mut fds, Some(Instant::now() + FIRST_LOOK));
         self.check(fds[0].revents())?;
-        if fds[0].revents().contains(PollFlags::HUP) { Ok(()) } else { Err(End::ClientLeft) }
+        if fds[0].revents().contains(PollFlags::HUP) { Ok(()) } else { Err(CloseReason::ClientLeft) }
     }
 
     /// A hang-up without an error is no reset: both sides have finished their sending, as they may while one direction's
     /// delay is over and the other's is about to be.
-    fn check(&self, told: PollFlags) -> Result<(), End> {
+    fn check(&self, told: PollFlags) -> Result<(), CloseReason> {
         match self.aborted() {
             Some(why) => Err(why),
-            None if told.contains(PollFlags::ERR) => Err(End::ClientReset),
+            None if told.contains(PollFlags::ERR) => Err(CloseReason::ClientReset),
             None => Ok(()),
         }
     }

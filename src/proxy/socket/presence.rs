@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use rustix::io::Errno;
 
-use super::sock_diag::lookup;
+use crate::proxy::socket::sock_diag::lookup;
 
 /// What is known of the process at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Presence {
     Gone,
     /// This machine has no such socket. It was here and is gone, where there was no room for another one in TIME-WAIT
     /// (`tcp_max_tw_buckets` in tcp(7)), or it never was: it runs elsewhere, or an address is translated on the way.
-    Nowhere,
+    NotLocal,
     /// This system can't tell.
     Unknown,
 }
@@ -31,7 +31,7 @@ pub fn of_peer(stream: &TcpStream) -> Presence {
     match lookup(there, here).map(|socket| socket.inode) {
         Ok(0) => Presence::Gone,
         Ok(_) => Presence::Here,
-        Err(Errno::NOENT) => Presence::Nowhere,
+        Err(Errno::NOENT) => Presence::NotLocal,
         Err(_) => Presence::Unknown,
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::wait::wait;
+use crate::proxy::socket::wait::wait;
 
 /// Reads until the peer's FIN, and returns whether it came before `due`.
 pub fn discard(mut stream: &TcpStream, due: Option<Instant>) -> bool {

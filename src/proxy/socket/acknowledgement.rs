@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
-use super::sock_diag;
-use super::wait::wait;
+use crate::proxy::socket::sock_diag;
+use crate::proxy::socket::wait::wait;
 
 /// Between two looks, at first and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);

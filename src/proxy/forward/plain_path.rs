@@ -1,6 +1,6 @@
 //! Moves bytes from one socket to another and looks at none of them. A stream that trickles goes through a small buffer
 //! on the stack, as reading and writing is the quickest way for a message; one that surges goes through a pipe, without
-//! being copied (`pipe`), until it falls quiet. So an idle connection holds neither.
+//! being copied (`pipe_pool`), until it falls quiet. So an idle connection holds neither.
 
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
@@ -11,16 +11,16 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-use super::pipe::{self, Pipe};
-use super::side::Side;
-use super::wait::wait;
+use crate::proxy::forward::pipe_pool::{self, Pipe};
+use crate::proxy::forward::side::Side;
+use crate::proxy::socket::wait::wait;
 
 /// Room for most messages, on the stack, where it costs nothing: an idle thread has two pages of it resident, and this
 /// and all that its connection's thread did before fit in there. A read that fills it means that more is coming.
-const TRICKLE_BYTES: usize = 1024;
+const SMALL_BYTES: usize = 1024;
 
 /// The buffer of a surge without a pipe: at 64 KiB the cost of the calls is small beside that of copying.
-const SURGE_BYTES: usize = 64 * 1024;
+const BULK_BYTES: usize = 64 * 1024;
 
 /// A surge is over when nothing comes for this long, which is longer than a retransmission takes (200 ms at least,
 /// `TCP_RTO_MIN` in `include/net/tcp.h`), so that a real network's hiccup does not end it.
@@ -42,16 +42,16 @@ pub enum Stopped {
 
 /// One direction of a connection.
 #[derive(Clone, Copy)]
-pub struct Relay<'a> {
+pub struct PlainPath<'a> {
     pub source: &'a Side<'a>,
     pub sink: &'a Side<'a>,
 }
 
-impl Relay<'_> {
+impl PlainPath<'_> {
     /// Copies until the source ends or one of the two is lost.
     pub fn run(&self) -> Stopped {
         loop {
-            if let Err(stopped) = self.trickle().and_then(|()| self.surge()) {
+            if let Err(stopped) = self.copy_small().and_then(|()| self.copy_bulk()) {
                 return stopped;
             }
         }
@@ -60,23 +60,23 @@ impl Relay<'_> {
     /// Waits in a read that is ready for little; returns once there is more than that. Never inlined: its buffer would
     /// lie under the calls that log the end of the connection, whose depth decides how many pages an idle thread has.
     #[inline(never)]
-    fn trickle(&self) -> Result<(), Stopped> {
-        let mut buffer = [MaybeUninit::uninit(); TRICKLE_BYTES];
-        while self.copy(&mut buffer)? < TRICKLE_BYTES {}
+    fn copy_small(&self) -> Result<(), Stopped> {
+        let mut buffer = [MaybeUninit::uninit(); SMALL_BYTES];
+        while self.copy(&mut buffer)? < SMALL_BYTES {}
         Ok(())
     }
 
     /// Returns once the stream has fallen quiet. A pipe or a buffer is taken for each piece and not held while there is
     /// none: many streams that surge now and then share a few.
-    fn surge(&self) -> Result<(), Stopped> {
+    fn copy_bulk(&self) -> Result<(), Stopped> {
         let _unblocked = Unblocked::new(self.sink.stream);
         let mut small_pieces = 0;
         while small_pieces < SMALL_PIECES && !self.is_quiet() {
-            let moved = match pipe::borrow() {
+            let moved = match pipe_pool::borrow() {
                 Some(mut pipe) => self.splice(&mut pipe)?,
-                None => self.copy(&mut vec![MaybeUninit::uninit(); SURGE_BYTES])?,
+                None => self.copy(&mut vec![MaybeUninit::uninit(); BULK_BYTES])?,
             };
-            small_pieces = if moved < TRICKLE_BYTES { small_pieces + 1 } else { 0 };
+            small_pieces = if moved < SMALL_BYTES { small_pieces + 1 } else { 0 };
         }
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Relay<'_> {
             Ok(filled) => self.empty(pipe).map(|()| filled),
             Err(Errno::AGAIN | Errno::INTR) => Ok(0),
             // Not every socket can be spliced (splice(2)).
-            Err(Errno::INVAL) => self.copy(&mut vec![MaybeUninit::uninit(); SURGE_BYTES]),
+            Err(Errno::INVAL) => self.copy(&mut vec![MaybeUninit::uninit(); BULK_BYTES]),
             Err(_) => Err(Stopped::SourceLost),
         }
     }

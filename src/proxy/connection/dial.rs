@@ -8,10 +8,10 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
-use super::client::{Client, Woken};
-use super::keepalive::notice_silence;
-use super::reset::reset;
-use crate::event::End;
+use crate::event::CloseReason;
+use crate::proxy::socket::keepalive::notice_silence;
+use crate::proxy::socket::reset::reset;
+use crate::proxy::state::{Client, Woken};
 
 /// Why there is no connection to the upstream.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub enum DialError {
     /// It did not answer in time.
     TimedOut,
     /// The client was reset or cut.
-    Left(End),
+    Left(CloseReason),
 }
 
 /// Connects to `upstream`, which has `timeout` to accept.

@@ -8,7 +8,7 @@ use crate::plan::{Direction, Toxic};
 
 /// Something that a toxic did: one fault, with where and how much.
 #[derive(Clone, Debug)]
-pub struct Act {
+pub struct ToxicEvent {
     /// Whose it is.
     pub toxic: Arc<Toxic>,
     /// Where.
@@ -45,7 +45,7 @@ impl Amount {
 
 /// What a toxic came to on a connection, in one direction.
 #[derive(Clone, Debug)]
-pub struct Tally {
+pub struct ToxicSummary {
     /// Whose it is.
     pub toxic: Arc<Toxic>,
     /// How often it acted.
@@ -55,20 +55,20 @@ pub struct Tally {
 }
 
 /// What a toxic has done in one direction of a connection.
-pub(super) struct Ledger {
+pub(super) struct ToxicStats {
     toxic: Arc<Toxic>,
     direction: Direction,
     times: u64,
     amount: Option<Amount>,
     /// Behind the last segment that was counted.
     counted_to: u64,
-    untold: Vec<Act>,
+    pending_events: Vec<ToxicEvent>,
 }
 
-impl Ledger {
+impl ToxicStats {
     /// Nothing yet.
     pub(super) fn of(toxic: Arc<Toxic>, direction: Direction) -> Self {
-        Self { toxic, direction, times: 0, amount: None, counted_to: 0, untold: Vec::new() }
+        Self { toxic, direction, times: 0, amount: None, counted_to: 0, pending_events: Vec::new() }
     }
 
     pub(super) fn toxic(&self) -> &Toxic {
@@ -76,33 +76,33 @@ impl Ledger {
     }
 
     /// What is worth telling since the last call.
-    pub(super) fn untold(&mut self) -> impl Iterator<Item = Act> {
-        self.untold.drain(..)
+    pub(super) fn pending_events(&mut self) -> impl Iterator<Item = ToxicEvent> {
+        self.pending_events.drain(..)
     }
 
     /// What it came to, if it did anything.
-    pub(super) fn tally(&self) -> Option<Tally> {
-        self.amount.map(|amount| Tally { toxic: Arc::clone(&self.toxic), times: self.times, amount })
+    pub(super) fn summary(&self) -> Option<ToxicSummary> {
+        self.amount.map(|amount| ToxicSummary { toxic: Arc::clone(&self.toxic), times: self.times, amount })
     }
 
     /// Writes down that `length` bytes leave so much later: an act for each segment, since how many chunks or steps they
     /// are in differs from run to run.
-    pub(super) fn tell_delay(&mut self, offset: u64, length: usize, delay: Duration) {
+    pub(super) fn record_delay(&mut self, offset: u64, length: usize, delay: Duration) {
         if !delay.is_zero() {
-            self.tell_segments(offset, length, |_| Amount::Delay(delay));
+            self.record_segments(offset, length, |_| Amount::Delay(delay));
         }
     }
 
     /// The same for bytes that are discarded.
-    pub(super) fn tell_discard(&mut self, offset: u64, length: usize) {
-        self.tell_segments(offset, length, Amount::Bytes);
+    pub(super) fn record_discard(&mut self, offset: u64, length: usize) {
+        self.record_segments(offset, length, Amount::Bytes);
     }
 
-    fn tell_segments(&mut self, offset: u64, length: usize, amount: impl Fn(u64) -> Amount) {
+    fn record_segments(&mut self, offset: u64, length: usize, amount: impl Fn(u64) -> Amount) {
         for part in segment::parts(offset..offset + length as u64) {
             let amount = amount(part.end - part.start);
             if part.start >= self.counted_to {
-                self.tell(part.start, amount);
+                self.record(part.start, amount);
                 self.counted_to = segment::end(part.start);
             } else {
                 self.add(amount);
@@ -112,26 +112,26 @@ impl Ledger {
 
     /// Writes down what was done. Told are the 1st, 2nd, 4th, 8th, … time: a fault that repeats must not flood the log,
     /// and the same ones are to be told in every run.
-    pub(super) fn tell(&mut self, offset: u64, amount: Amount) {
+    pub(super) fn record(&mut self, offset: u64, amount: Amount) {
         self.times += 1;
         self.add(amount);
         if self.times.is_power_of_two() {
-            self.untold.push(self.act(offset, amount));
+            self.pending_events.push(self.act(offset, amount));
         }
     }
 
     /// The same for what happens once and ends the connection: that is always told.
-    pub(super) fn tell_the_end(&mut self, offset: u64, amount: Amount) {
+    pub(super) fn record_end(&mut self, offset: u64, amount: Amount) {
         self.times += 1;
         self.add(amount);
-        self.untold.push(self.act(offset, amount));
+        self.pending_events.push(self.act(offset, amount));
     }
 
     /// Writes down that the end of the stream is held until a moment, which it returns. Where bytes were held before it,
     /// that is told already.
     pub(super) fn hold_the_end(&mut self, offset: u64, at: Moment, held_until: Moment) -> Moment {
         if self.times == 0 && held_until > at {
-            self.tell(offset, Amount::Delay(until(held_until, at)));
+            self.record(offset, Amount::Delay(until(held_until, at)));
         }
         held_until
     }
@@ -140,8 +140,8 @@ impl Ledger {
         self.amount = Some(self.amount.map_or(amount, |sum| sum.and(amount)));
     }
 
-    fn act(&self, offset: u64, amount: Amount) -> Act {
+    fn act(&self, offset: u64, amount: Amount) -> ToxicEvent {
         let Self { toxic, direction, times, .. } = self;
-        Act { toxic: Arc::clone(toxic), direction: *direction, offset, amount, times: *times }
+        ToxicEvent { toxic: Arc::clone(toxic), direction: *direction, offset, amount, times: *times }
     }
 }

@@ -1,5 +1,5 @@
 //! Pipes that bytes go through from socket to socket inside the kernel (`splice(2)`), lent to streams while they surge.
-//! When and for whom is `relay`.
+//! When and for whom is `plain_path`.
 
 #[cfg(target_os = "linux")]
 pub use linux::{Pipe, borrow};

@@ -1,5 +1,7 @@
 //! One connection from its accept to its report: what was drawn for it, the dial, the delay, two pumps.
 
+mod dial;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
@@ -9,15 +11,15 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 
-use super::client::Client;
-use super::dial::{DialError, dial};
-use super::places::Place;
-use super::pump::{Coupling, Treatment};
-use super::roster::Enrolled;
-use crate::event::{End, Event, Fault, Report, Subject, emit};
+use crate::event::{CloseReason, Event, Fault, Report, Subject, emit};
 use crate::plan::{Direction, DropMode};
-use crate::threads::Crew;
-use crate::toxic::{Act, Chain, Tally, Toxics};
+use crate::proxy::admission::Permit;
+use crate::proxy::connection::dial::{DialError, dial};
+use crate::proxy::forward::{Coupling, Treatment};
+use crate::proxy::registry::Registration;
+use crate::proxy::state::Client;
+use crate::threads::ThreadPool;
+use crate::toxic::{Chain, ToxicEvent, ToxicSummary, Toxics};
 
 /// What the dice have for a connection.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +37,7 @@ pub struct Arrival {
     /// What the route's connections have as their common clock.
     pub live_since: Instant,
     pub opened_at: Instant,
-    pub enrolled: Enrolled,
+    pub registration: Registration,
     /// Dropped last: who holds the other end of the channel knows then that all of this is gone.
     pub _alive: Sender<Infallible>,
 }
@@ -45,21 +47,22 @@ impl Arrival {
     ///
     /// # Errors
     /// There is none, and the connection was reset for it.
-    pub fn admit(self, place: Place, crew: &Arc<Crew>) -> io::Result<()> {
-        let (client, subject, opened_at) = (Arc::clone(self.enrolled.client()), self.subject.clone(), self.opened_at);
-        let connection = Connection { arrival: self, _place: place };
-        let own_crew = Arc::clone(crew);
-        crew.run(move || connection.serve(&own_crew)).inspect_err(|error| {
-            client.abort(End::Starved);
+    pub fn admit(self, permit: Permit, pool: &Arc<ThreadPool>) -> io::Result<()> {
+        let (client, subject, opened_at) =
+            (Arc::clone(self.registration.client()), self.subject.clone(), self.opened_at);
+        let connection = Connection { arrival: self, _place: permit };
+        let own_pool = Arc::clone(pool);
+        pool.run(move || connection.serve(&own_pool)).inspect_err(|error| {
+            client.abort(CloseReason::Starved);
             emit(&Event::Opened(&subject));
             emit(&Event::Starved(&subject, error));
-            emit(&Event::Closed(&subject, &Report::unserved(opened_at, End::Starved)));
+            emit(&Event::Closed(&subject, &Report::unserved(opened_at, CloseReason::Starved)));
         })
     }
 
     /// Resets it unserved.
-    pub fn turn_away(self, why: End) {
-        self.enrolled.client().abort(why);
+    pub fn turn_away(self, why: CloseReason) {
+        self.registration.client().abort(why);
         emit(&Event::Opened(&self.subject));
         emit(&Event::Closed(&self.subject, &Report::unserved(self.opened_at, why)));
     }
@@ -70,32 +73,32 @@ impl Arrival {
 struct Connection {
     arrival: Arrival,
     /// Dropped last: it stands for the descriptors and threads that are free again then.
-    _place: Place,
+    _place: Permit,
 }
 
 impl Connection {
-    fn serve(self, crew: &Arc<Crew>) {
+    fn serve(self, pool: &Arc<ThreadPool>) {
         emit(&Event::Opened(self.subject()));
         match self.arrival.fate {
-            Fate::Drop(mode) => self.tell_unserved(self.drop_client(mode)),
+            Fate::Drop(mode) => self.report_unserved(self.drop_client(mode)),
             Fate::Forward => match self.dial() {
-                Ok(upstream) => Session::new(self, upstream).run(crew),
-                Err(end) => self.tell_unserved(end),
+                Ok(upstream) => Session::new(self, upstream).run(pool),
+                Err(end) => self.report_unserved(end),
             },
         }
     }
 
-    fn drop_client(&self, mode: DropMode) -> End {
+    fn drop_client(&self, mode: DropMode) -> CloseReason {
         emit(&Event::Injected(self.subject(), Fault::Drop(mode)));
         match mode {
             DropMode::Close => self.client().close(),
-            DropMode::Reset => self.client().abort(End::Dropped),
-            DropMode::Hang => self.client().outwait(),
+            DropMode::Reset => self.client().abort(CloseReason::Dropped),
+            DropMode::Hang => self.client().drain_until_gone(),
         }
-        self.client().aborted().unwrap_or(End::Dropped)
+        self.client().aborted().unwrap_or(CloseReason::Dropped)
     }
 
-    fn dial(&self) -> Result<TcpStream, End> {
+    fn dial(&self) -> Result<TcpStream, CloseReason> {
         let route = &self.subject().route;
         let began = Instant::now();
         match dial(route.upstream.addr(), route.connect_timeout.duration(), self.client()) {
@@ -113,19 +116,19 @@ impl Connection {
         }
     }
 
-    fn starved(&self, error: &io::Error) -> End {
+    fn starved(&self, error: &io::Error) -> CloseReason {
         emit(&Event::Starved(self.subject(), error));
-        self.client().abort(End::Starved);
-        End::Starved
+        self.client().abort(CloseReason::Starved);
+        CloseReason::Starved
     }
 
-    fn unreachable(&self, why: fmt::Arguments<'_>) -> End {
+    fn unreachable(&self, why: fmt::Arguments<'_>) -> CloseReason {
         emit(&Event::UpstreamFailed(self.subject(), why));
-        self.client().abort(End::Unreachable);
-        End::Unreachable
+        self.client().abort(CloseReason::Unreachable);
+        CloseReason::Unreachable
     }
 
-    fn tell_unserved(&self, end: End) {
+    fn report_unserved(&self, end: CloseReason) {
         emit(&Event::Closed(self.subject(), &Report::unserved(self.arrival.opened_at, end)));
     }
 
@@ -134,7 +137,7 @@ impl Connection {
     }
 
     fn client(&self) -> &Arc<Client> {
-        self.arrival.enrolled.client()
+        self.arrival.registration.client()
     }
 }
 
@@ -143,7 +146,7 @@ impl Connection {
 #[derive(Debug)]
 struct Session {
     coupling: Coupling,
-    tallies: Mutex<Vec<Tally>>,
+    summaries: Mutex<Vec<ToxicSummary>>,
     /// When forwarding begins: a latency after the accept, however much of that time the dial took.
     due: Instant,
     connection: Connection,
@@ -157,13 +160,13 @@ impl Session {
             emit(&Event::Injected(connection.subject(), Fault::Latency(latency)));
         }
         let coupling = Coupling::new(Arc::clone(connection.client()), upstream);
-        Self { coupling, tallies: Mutex::default(), due, connection }
+        Self { coupling, summaries: Mutex::default(), due, connection }
     }
 
-    fn run(self, crew: &Arc<Crew>) {
+    fn run(self, pool: &Arc<ThreadPool>) {
         let here = Arc::new(self);
         let there = Arc::clone(&here);
-        if let Err(error) = crew.run(move || there.pump(Direction::Downstream)) {
+        if let Err(error) = pool.run(move || there.pump(Direction::Downstream)) {
             here.connection.starved(&error);
         }
         here.pump(Direction::Upstream);
@@ -179,7 +182,7 @@ impl Session {
         if let Some(last) = Arc::into_inner(self) {
             let (bytes_up, bytes_down) = last.coupling.bytes();
             let lasted = last.connection.arrival.opened_at.elapsed();
-            let toxics = last.tallies.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let toxics = last.summaries.into_inner().unwrap_or_else(PoisonError::into_inner);
             let report = Report { bytes_up, bytes_down, lasted, end: last.coupling.end(), toxics };
             emit(&Event::Closed(last.connection.subject(), &report));
         }
@@ -199,13 +202,13 @@ impl Session {
     #[inline(never)]
     fn pass_through(&self, mut chain: Chain, direction: Direction) {
         let Arrival { subject, opened_at, .. } = &self.connection.arrival;
-        let tell = |act: &Act| emit(&Event::Injected(subject, Fault::Toxic(act)));
+        let tell = |act: &ToxicEvent| emit(&Event::Injected(subject, Fault::Toxic(act)));
         let treatment = Treatment { chain: &mut chain, opened_at: *opened_at, tell: &tell };
         self.coupling.pump_through(direction, treatment);
-        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).extend(chain.tallies());
+        self.summaries.lock().unwrap_or_else(PoisonError::into_inner).extend(chain.summaries());
     }
 
-    fn delay(&self) -> Result<(), End> {
+    fn delay(&self) -> Result<(), CloseReason> {
         if Instant::now() >= self.due { Ok(()) } else { self.connection.client().wait_until(self.due) }
     }
 }

@@ -1,14 +1,14 @@
-//! Who is connected, so that they can be counted and cut from outside. How many may be is `places`.
+//! Who is connected, so that they can be counted and cut from outside. How many may be is `connection_limit`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::client::Client;
-use crate::event::End;
+use crate::event::CloseReason;
+use crate::proxy::state::Client;
 
 /// Every client that has been accepted and not yet closed.
 #[derive(Debug, Default)]
-pub struct Roster {
+pub struct Registry {
     entries: Mutex<Entries>,
 }
 
@@ -24,24 +24,24 @@ struct Entries {
 
 /// A client that is on the roster until this is dropped.
 #[derive(Debug)]
-pub struct Enrolled {
+pub struct Registration {
     id: u64,
     client: Arc<Client>,
-    roster: Arc<Roster>,
+    registry: Arc<Registry>,
 }
 
-impl Roster {
-    pub fn enrol(self: &Arc<Self>, client: Client) -> Enrolled {
+impl Registry {
+    pub fn register(self: &Arc<Self>, client: Client) -> Registration {
         let client = Arc::new(client);
         let mut entries = self.entries();
         let id = entries.next;
         entries.next += 1;
         entries.clients.insert(id, Arc::clone(&client));
         if entries.closed {
-            client.abort(End::Cut);
+            client.abort(CloseReason::Cut);
         }
         drop(entries);
-        Enrolled { id, client, roster: Arc::clone(self) }
+        Registration { id, client, registry: Arc::clone(self) }
     }
 
     pub fn len(&self) -> usize {
@@ -51,14 +51,14 @@ impl Roster {
     /// Resets everyone who is here, and who comes later.
     pub fn cut(&self) {
         for client in self.close() {
-            client.abort(End::Cut);
+            client.abort(CloseReason::Cut);
         }
     }
 
     /// How many were cut: those that have left for it, and those that still have to.
     pub fn cut_count(&self) -> usize {
         let entries = self.entries();
-        entries.cut + entries.clients.values().filter(|client| client.aborted() == Some(End::Cut)).count()
+        entries.cut + entries.clients.values().filter(|client| client.aborted() == Some(CloseReason::Cut)).count()
     }
 
     fn close(&self) -> Vec<Arc<Client>> {
@@ -72,16 +72,16 @@ impl Roster {
     }
 }
 
-impl Enrolled {
+impl Registration {
     pub fn client(&self) -> &Arc<Client> {
         &self.client
     }
 }
 
-impl Drop for Enrolled {
+impl Drop for Registration {
     fn drop(&mut self) {
-        let mut entries = self.roster.entries();
+        let mut entries = self.registry.entries();
         entries.clients.remove(&self.id);
-        entries.cut += usize::from(self.client.aborted() == Some(End::Cut));
+        entries.cut += usize::from(self.client.aborted() == Some(CloseReason::Cut));
     }
 }

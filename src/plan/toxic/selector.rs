@@ -9,7 +9,7 @@ use crate::plan::{Millis, Rejected, Timeout};
 
 /// Everything that a connection must be for a toxic to be drawn for it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Aim {
+pub struct Selector {
     /// Its number on the route.
     pub connections: Connections,
     /// Where its client may be; empty for anywhere.
@@ -18,7 +18,7 @@ pub struct Aim {
     pub window: Window,
 }
 
-impl Aim {
+impl Selector {
     /// Whether the route's connection of that number (1, 2, 3, …), from that address, is meant.
     #[must_use]
     pub fn takes(&self, number: u64, client: IpAddr) -> bool {

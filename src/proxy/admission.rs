@@ -1,5 +1,5 @@
 //! How many connections may be served at once: past the machine's limits a connection waits in the kernel's backlog, where
-//! it costs nothing. Who they are is `roster`.
+//! it costs nothing. Who they are is `registry`.
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, select};
 
 /// A semaphore over all routes: a connection is given its threads only with a place.
 #[derive(Debug)]
-pub struct Places {
+pub struct ConnectionLimit {
     capacity: NonZeroUsize,
     free: Receiver<()>,
     give_back: Sender<()>,
@@ -18,11 +18,11 @@ pub struct Places {
 
 /// A place, given back when it is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct Permit {
     give_back: Sender<()>,
 }
 
-impl Places {
+impl ConnectionLimit {
     pub fn new(capacity: NonZeroUsize) -> Self {
         let (give_back, free) = crossbeam_channel::bounded(capacity.get());
         // Both ends are here and the channel holds as many as there are places: it is never full and never disconnected.
@@ -43,26 +43,26 @@ impl Places {
     }
 
     /// A place, if one is free at this moment.
-    pub fn try_take(&self) -> Option<Place> {
-        self.free.try_recv().ok().map(|()| self.place())
+    pub fn try_take(&self) -> Option<Permit> {
+        self.free.try_recv().ok().map(|()| self.permit())
     }
 
     /// Waits for a place, unless `no_more` disconnects first.
-    pub fn take(&self, no_more: &Receiver<Infallible>) -> Option<Place> {
+    pub fn take(&self, no_more: &Receiver<Infallible>) -> Option<Permit> {
         select! {
-            recv(self.free) -> _ => Some(self.place()),
+            recv(self.free) -> _ => Some(self.permit()),
             recv(no_more) -> _ => None,
         }
     }
 
-    fn place(&self) -> Place {
-        Place { give_back: self.give_back.clone() }
+    fn permit(&self) -> Permit {
+        Permit { give_back: self.give_back.clone() }
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        // As in `Places::new`.
+        // As in `ConnectionLimit::new`.
         let _ = self.give_back.try_send(());
     }
 }

@@ -12,14 +12,14 @@ pub const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub struct Vigil {
+pub struct LivenessProbe {
     /// RDHUP until the FIN has come: it would end every poll from then on.
     interest: PollFlags,
     pause: Duration,
     next_look: Instant,
 }
 
-impl Vigil {
+impl LivenessProbe {
     /// The first look is due at once: who has been seen to be here can be missed later.
     pub fn begin() -> Self {
         Self { interest: PollFlags::RDHUP, pause: LONGEST_PAUSE, next_look: Instant::now() }

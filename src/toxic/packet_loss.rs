@@ -6,8 +6,8 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::chain::Out;
-use super::ledger::Amount;
 use super::segment::{self, Segments};
+use super::stats::Amount;
 use super::{Moment, NEVER, Span, Stage, until};
 use crate::plan::{PacketLoss, Probability, Window};
 
@@ -18,7 +18,7 @@ const MOST_RETRANSMISSIONS: usize = 15;
 /// Doubling makes a retransmission take no longer (`TCP_RTO_MAX` in `include/net/tcp.h`).
 const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(120);
 
-pub(super) struct Lossy {
+pub(super) struct PacketLossStage {
     loss: PacketLoss,
     window: Window,
     rng: Rng,
@@ -33,14 +33,14 @@ struct Way {
     there: Option<Moment>,
 }
 
-impl Lossy {
+impl PacketLossStage {
     pub(super) fn new(loss: PacketLoss, window: Window, mut rng: Rng) -> Self {
         let first = draw(&loss, &mut rng, None);
         Self { loss, window, rng, segments: Segments::new(first) }
     }
 }
 
-impl Stage for Lossy {
+impl Stage for PacketLossStage {
     fn pass(&mut self, mut span: Span, mut offset: u64, _: &mut [u8], out: &mut Out<'_>) {
         while !span.range.is_empty() {
             let mut part = segment::take(&mut span, offset);
@@ -48,7 +48,7 @@ impl Stage for Lossy {
             let way = segments.of(offset, |last| draw(loss, rng, Some(last)));
             if way.there.is_none() && !way.late.is_zero() {
                 way.late = first_from(loss, way.late.min(until(window.ends(), part.at)));
-                out.ledger().tell(offset, Amount::Delay(way.late));
+                out.stats().record(offset, Amount::Delay(way.late));
             }
             let there = *way.there.get_or_insert(part.at.saturating_add(way.late));
             offset += part.length() as u64;

@@ -1,6 +1,12 @@
 //! The two directions of a connection. Each is a blocking copy on a thread of its own; here is how their ends meet:
 //! a FIN travels on as a FIN while the other direction runs on, and a reset ends both sides with a reset.
 
+mod delay_queue;
+mod pipe_pool;
+mod plain_path;
+mod side;
+mod toxic_path;
+
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -8,16 +14,16 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::acknowledgement::{await_acknowledgement, unacknowledged};
-use super::client::{Client, LINGER};
-use super::discard::discard;
-use super::gate::{Gate, Passed};
-use super::relay::{Relay, Stopped};
-use super::side::{Progress, Side};
-use super::wait::wait;
-use crate::event::End;
-use crate::plan::{Direction, Ending};
-use crate::toxic::{Act, Chain};
+use crate::event::CloseReason;
+use crate::plan::{CloseMode, Direction};
+use crate::proxy::forward::plain_path::{PlainPath, Stopped};
+use crate::proxy::forward::side::{Progress, Side};
+use crate::proxy::forward::toxic_path::{Passed, ToxicPath};
+use crate::proxy::socket::acknowledgement::{await_acknowledgement, unacknowledged};
+use crate::proxy::socket::discard::discard;
+use crate::proxy::socket::wait::wait;
+use crate::proxy::state::{Client, LINGER};
+use crate::toxic::{Chain, ToxicEvent};
 
 /// A client and its upstream, joined. Both threads hold one: the streams are never cloned, which would double their
 /// descriptors.
@@ -27,9 +33,9 @@ pub struct Coupling {
     upstream: Arc<TcpStream>,
     up: Progress,
     down: Progress,
-    first_fin: OnceLock<End>,
+    first_fin: OnceLock<CloseReason>,
     /// Set when a toxic closes the connection, before the FINs that say so.
-    closed: OnceLock<End>,
+    closed: OnceLock<CloseReason>,
 }
 
 /// What came of a source that had finished its sending.
@@ -46,7 +52,7 @@ pub struct Treatment<'a> {
     pub chain: &'a mut Chain,
     /// What the chain's moments count from.
     pub opened_at: Instant,
-    pub tell: &'a dyn Fn(&Act),
+    pub tell: &'a dyn Fn(&ToxicEvent),
 }
 
 impl Coupling {
@@ -66,9 +72,9 @@ impl Coupling {
     /// Copies one direction to its end. Comes back only when the connection as a whole needs this direction no more.
     pub fn pump(&self, direction: Direction) {
         let (source, sink) = self.ends(direction);
-        let relay = Relay { source: &source, sink: &sink };
-        match relay.run() {
-            Stopped::Eof if source.torn() => self.lose(&source, source.lost),
+        let plain_path = PlainPath { source: &source, sink: &sink };
+        match plain_path.run() {
+            Stopped::Eof if source.eof_is_reset() => self.lose(&source, source.lost),
             Stopped::Eof => drop(self.pass_fin_on(direction, None)),
             Stopped::SourceLost => self.lose(&source, source.lost),
             Stopped::SinkLost => drop(self.lose_sink(direction, None)),
@@ -80,16 +86,16 @@ impl Coupling {
     pub fn pump_through(&self, direction: Direction, treatment: Treatment<'_>) {
         let (source, sink) = self.ends(direction);
         let Treatment { chain, opened_at, tell } = treatment;
-        let gate = Gate { client: &self.client, direction, source: &source, sink: &sink, opened_at, tell };
-        let rest = match gate.run(chain) {
-            Passed::Eof => self.pass_fin_on(direction, gate.deadline(chain)),
-            Passed::SinkLost => self.lose_sink(direction, gate.deadline(chain)),
+        let toxic_path = ToxicPath { client: &self.client, direction, source: &source, sink: &sink, opened_at, tell };
+        let rest = match toxic_path.run(chain) {
+            Passed::Eof => self.pass_fin_on(direction, toxic_path.deadline(chain)),
+            Passed::SinkLost => self.lose_sink(direction, toxic_path.deadline(chain)),
             Passed::SourceLost => return self.lose(&source, source.lost),
             Passed::Abandoned(why) => return self.abort(why),
-            Passed::Ended(ending) => return self.end_by_toxic(ending, &source),
+            Passed::Ended(close_mode) => return self.end_by_toxic(close_mode, &source),
         };
-        if let Some(ending) = (rest == Rest::Due).then(|| gate.strike(chain)).flatten() {
-            self.end_by_toxic(ending, &source);
+        if let Some(close_mode) = (rest == Rest::Due).then(|| toxic_path.strike(chain)).flatten() {
+            self.end_by_toxic(close_mode, &source);
         }
     }
 
@@ -99,28 +105,28 @@ impl Coupling {
     }
 
     /// Resets both sides.
-    pub fn abort(&self, why: End) {
+    pub fn abort(&self, why: CloseReason) {
         self.client.abort(why);
     }
 
     /// Why the connection ended, once both pumps are back.
-    pub fn end(&self) -> End {
+    pub fn end(&self) -> CloseReason {
         let closed = self.closed.get().or(self.first_fin.get()).copied();
-        self.client.aborted().or(closed).unwrap_or(End::Cut)
+        self.client.aborted().or(closed).unwrap_or(CloseReason::Cut)
     }
 
     /// A side that is lost ends both, unless they are being closed anyway.
-    fn lose(&self, source: &Side<'_>, why: End) {
+    fn lose(&self, source: &Side<'_>, why: CloseReason) {
         match self.closed.get() {
             None => self.abort(why),
             Some(_) => drop(discard(source.stream, Some(Instant::now() + LINGER))),
         }
     }
 
-    fn end_by_toxic(&self, ending: Ending, source: &Side<'_>) {
-        match ending {
-            Ending::Reset => self.abort(End::ToxicReset),
-            Ending::Close => self.close(source),
+    fn end_by_toxic(&self, close_mode: CloseMode, source: &Side<'_>) {
+        match close_mode {
+            CloseMode::Reset => self.abort(CloseReason::ToxicReset),
+            CloseMode::Close => self.close(source),
         }
     }
 
@@ -128,7 +134,7 @@ impl Coupling {
     /// is one that does not read; not while it is reading still, which would discard what passed before the end.
     fn close(&self, source: &Side<'_>) {
         let due = Instant::now() + LINGER;
-        let _ = self.closed.set(End::ToxicClosed);
+        let _ = self.closed.set(CloseReason::ToxicClosed);
         let sides = [self.client.stream(), &*self.upstream];
         for side in sides {
             // It fails only for a side that is gone.
@@ -136,7 +142,7 @@ impl Coupling {
         }
         discard(source.stream, Some(due));
         if !have_hung_up(sides, due) {
-            self.abort(End::ToxicClosed);
+            self.abort(CloseReason::ToxicClosed);
         }
     }
 
@@ -144,7 +150,7 @@ impl Coupling {
     fn lose_sink(&self, direction: Direction, due: Option<Instant>) -> Rest {
         let (source, sink) = self.ends(direction);
         if direction == Direction::Upstream && self.closed.get().is_none() {
-            return self.outlast(&source, due);
+            return self.wait_source_closed(&source, due);
         }
         self.lose(&source, sink.lost);
         Rest::Over
@@ -156,14 +162,14 @@ impl Coupling {
         let _ = self.first_fin.set(source.closed);
         sink.progress.finished.store(true, Ordering::SeqCst);
         match sink.stream.shutdown(Shutdown::Write) {
-            Ok(()) => self.outlast(&source, due),
+            Ok(()) => self.wait_source_closed(&source, due),
             Err(_) => self.lose_sink(direction, due),
         }
     }
 
     /// Stays until the source is closed in both directions, or until `due`: one that has finished its sending, or whose
     /// bytes nobody takes any more, may still be reset, and nobody else reads from it.
-    fn outlast(&self, source: &Side<'_>, due: Option<Instant>) -> Rest {
+    fn wait_source_closed(&self, source: &Side<'_>, due: Option<Instant>) -> Rest {
         let mut fds = [PollFd::new(source.stream, PollFlags::empty())];
         wait(&mut fds, due);
         let told = fds[0].revents();
@@ -180,11 +186,15 @@ impl Coupling {
         let client = Side {
             stream: self.client.stream(),
             progress: &self.down,
-            closed: End::ClientClosed,
-            lost: End::ClientReset,
+            closed: CloseReason::ClientClosed,
+            lost: CloseReason::ClientReset,
         };
-        let upstream =
-            Side { stream: &self.upstream, progress: &self.up, closed: End::UpstreamClosed, lost: End::UpstreamReset };
+        let upstream = Side {
+            stream: &self.upstream,
+            progress: &self.up,
+            closed: CloseReason::UpstreamClosed,
+            lost: CloseReason::UpstreamReset,
+        };
         match direction {
             Direction::Upstream => (client, upstream),
             Direction::Downstream => (upstream, client),
