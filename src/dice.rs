@@ -4,7 +4,7 @@
 
 use fastrand::Rng;
 
-use crate::plan::{Direction, Probability, RouteName, ToxicName};
+use crate::value::{Direction, Probability, RouteName, ToxicName};
 
 /// What a draw is for, so that no two decisions about one connection share their luck.
 #[derive(Clone, Copy)]

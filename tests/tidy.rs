@@ -14,9 +14,10 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["config", "proxy", "test_server"],
     &["event"],
+    &["plan"],
     &["toxic"],
     &["dice"],
-    &["plan"],
+    &["value"],
     &["logging", "signals"],
     &["limits", "stop", "threads"],
 ];
@@ -34,7 +35,7 @@ const PROXY_LAYERS: &[&[&str]] = &[
 ];
 
 /// Modules that get time, randomness and bytes handed in, so that their tests need neither a socket nor a sleep.
-const PURE: &[&str] = &["dice", "plan", "toxic"];
+const PURE: &[&str] = &["dice", "plan", "toxic", "value"];
 const IMPURE: &[&str] = &["TcpStream", "TcpListener", "std::thread", "Instant::now", "log"];
 
 /// `threads.rs` gives every thread a name and a stack size, and hands back the error where these would panic.
@@ -335,8 +336,8 @@ mod checker {
         for (file, source) in [
             ("src/main.rs", "fn main() { chaos_proxy::run(chaos_proxy::cli::Args) }"),
             ("src/lib.rs", "pub mod plan; use crate::proxy::Supervisor;"),
-            ("src/dice.rs", "use crate::plan::Probability; let x = y.log(2.0); // log::info!, crate::proxy, unsafe"),
-            ("src/plan/mod.rs", "use std::net::{IpAddr, SocketAddr}; pub(super) use self::value::Port;"),
+            ("src/dice.rs", "use crate::value::Probability; let x = y.log(2.0); // log::info!, crate::proxy, unsafe"),
+            ("src/plan/mod.rs", "use std::net::{IpAddr, SocketAddr}; pub(super) use self::bind::Bind;"),
             (
                 "src/stop.rs",
                 "let url = \"http://x\";\n#[cfg(test)]\nmod tests {\n use crate::proxy; thread::spawn(f);\n}",

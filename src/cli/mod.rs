@@ -14,7 +14,8 @@ use pico_args::Arguments;
 
 use crate::config::Defaults;
 use crate::logging::Format;
-use crate::plan::{Bind, DropMode, Millis, Plan, Port, Probability, Route, RouteName, Timeout, Upstream};
+use crate::plan::{Bind, DropMode, Plan, Route, Upstream};
+use crate::value::{Millis, Port, Probability, RouteName, Timeout};
 use spelling::{raw_value, refuse_leftovers, spelled_out, split_at_dashes, value};
 
 /// What `--help` prints.

@@ -1,6 +1,6 @@
 //! A problem of a config: what is wrong, where, and what to write instead. How it is printed lives in `report`.
 
-use crate::plan::Rejected;
+use crate::value::Rejected;
 
 /// A stretch of the config's text, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

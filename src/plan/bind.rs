@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use super::Rejected;
+use crate::value::Rejected;
 
 /// An IP address that a listener can be bound to: one of this machine's, or `0.0.0.0` or `::` for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Port, RouteName, Upstream};
+use super::Upstream;
+use crate::value::{Port, RouteName};
 
 /// What a route takes for itself. The parts that could not be made out are absent and conflict with nothing, so that a
 /// file's conflicts can be told together with its other problems.

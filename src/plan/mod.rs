@@ -1,14 +1,12 @@
-//! What was asked for, in values that cannot be wrong: a [`Plan`] of [`Route`]s and the newtypes they are made of.
+//! What was asked for, in values that cannot be wrong: a [`Plan`] of [`Route`]s.
 //!
-//! No file formats, no I/O, no defaults of the command line: whoever reads a file or a flag parses into these types,
-//! and past that point nothing has to be checked again. Imports nothing of this crate.
+//! No file formats, no I/O, no defaults of the command line. Files and flags are parsed into these types, and past that
+//! point nothing has to be checked again. What a toxic does is in `toxic`.
 
 mod bind;
 mod conflict;
 mod profile;
-mod toxic;
 mod upstream;
-mod value;
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -16,13 +14,10 @@ use std::str::FromStr;
 pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey};
 pub use profile::Profile;
-pub use toxic::{
-    Bandwidth, CloseMode, Connections, Corrupt, Direction, Distribution, Effect, Latency, LimitData, LimitTime, Micros,
-    Network, PacketLoss, Rate, ResetPeer, Selector, Sharing, Slicer, SlowClose, Stall, Stream, TimeoutToxic, Toxic,
-    ToxicName, Window,
-};
 pub use upstream::Upstream;
-pub use value::{Millis, Port, Probability, Rejected, RouteName, Timeout};
+
+use crate::toxic::Toxic;
+use crate::value::{Millis, Port, Probability, Rejected, RouteName, Timeout};
 
 /// Every route that is to be live, and the seed that the file named, if it did.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,8 +3,8 @@
 
 use std::num::NonZeroU32;
 
-use super::toxic::{Bandwidth, Effect, Latency, PacketLoss, Selector, Sharing, Stream, Toxic, ToxicName};
-use super::{Probability, Timeout};
+use crate::toxic::{Bandwidth, Effect, Latency, PacketLoss, Sharing, Toxic};
+use crate::value::{Probability, Selector, Stream, Timeout, ToxicName};
 
 /// A kind of network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

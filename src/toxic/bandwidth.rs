@@ -7,7 +7,62 @@ use std::time::Duration;
 use super::chain::{Out, TAKEN_AT_ONCE};
 use super::stats::ToxicStats;
 use super::{Moment, NEVER, Span, Stage, until};
-use crate::plan::{Bandwidth, Window};
+use crate::value::{Rate, Rejected, Window};
+
+/// A token bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bandwidth {
+    rate: Rate,
+    burst: u32,
+    sharing: Sharing,
+}
+
+impl Bandwidth {
+    /// A bucket that is filled at `rate` and holds `burst` bytes.
+    ///
+    /// # Errors
+    /// There is a burst, but the rate is 0: nothing passes, the first bytes neither.
+    pub fn new(rate: Rate, burst: u32, sharing: Sharing) -> Result<Self, Rejected> {
+        if burst > 0 && rate == Rate::NOTHING {
+            let what = format!("a burst of {burst} bytes changes nothing at a rate of 0: nothing passes");
+            return Err(Rejected::new(what, "use 0, or a rate of 1 KB/s or more"));
+        }
+        Ok(Self { rate, burst, sharing })
+    }
+
+    /// One without a burst, which can be at any rate.
+    pub(crate) const fn literal(kilobytes_per_second: u32, sharing: Sharing) -> Self {
+        Self { rate: Rate::literal(kilobytes_per_second), burst: 0, sharing }
+    }
+
+    /// What it is filled at.
+    #[must_use]
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// How many bytes it holds: what passes at once after a pause.
+    #[must_use]
+    pub fn burst(&self) -> u32 {
+        self.burst
+    }
+
+    /// Who takes from it.
+    #[must_use]
+    pub fn sharing(&self) -> Sharing {
+        self.sharing
+    }
+}
+
+/// Who takes from a token bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// Each connection has its own for each direction.
+    #[default]
+    Own,
+    /// All connections of the route take from one for each direction.
+    Shared,
+}
 
 /// The bytes of so long leave together: a smooth stream, and not too many writes.
 const STEP: Duration = Duration::from_millis(5);
@@ -103,11 +158,12 @@ impl Stage for BandwidthStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Direction, Sharing, Toxic};
     use crate::toxic::trial::{
         CLIENT, bandwidth, chain, chain_of, chunks, loss, ms, route, send, stream, toxic, within,
     };
     use crate::toxic::{Amount, Chain};
+    use crate::toxic::{Sharing, Toxic};
+    use crate::value::Direction;
 
     /// From 1 KB/s to 200 MB/s.
     const RATES: [u32; 8] = [1, 3, 10, 128, 1000, 12_500, 99_999, 200_000];

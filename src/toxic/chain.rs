@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::stats::{Amount, ToxicEvent, ToxicStats, ToxicSummary};
 use super::{Edge, Moment, NEVER, Span, Stage, segment, until};
-use crate::plan::{CloseMode, Direction, Toxic};
+use crate::toxic::Toxic;
+use crate::value::{CloseMode, Direction};
 
 /// The most bytes that are handed to a chain at once.
 pub const TAKEN_AT_ONCE: usize = 64 * 1024;

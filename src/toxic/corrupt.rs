@@ -6,7 +6,7 @@ use super::chain::Out;
 use super::stats::Amount;
 use super::{Span, Stage};
 use crate::dice::ToxicRng;
-use crate::plan::Corrupt;
+use crate::toxic::Corrupt;
 
 /// Hits are drawn for each block of so many bytes on its own. So where the toxic begins to act after gigabytes, none of
 /// them has to be drawn for first.
@@ -83,8 +83,8 @@ fn draw(corrupt: Corrupt, rng: &mut Rng, from: u64) -> Hit {
 mod tests {
     use super::*;
     use crate::dice::Dice;
-    use crate::plan::Direction;
     use crate::toxic::trial::{chain_of, corrupt, ms, send, share, stream};
+    use crate::value::Direction;
 
     /// Which bytes of a stream are hit, the first ones of seed 42, and which bits of them.
     fn hits(rate: f64, length: usize) -> Vec<(usize, u8)> {

@@ -1,7 +1,8 @@
 //! `limit_time` and `reset_peer`: the connection ends after a time, and until then nothing is done to it.
 
 use super::{Moment, Stage};
-use crate::plan::{CloseMode, LimitTime, ResetPeer, Window};
+use crate::toxic::{LimitTime, ResetPeer};
+use crate::value::{CloseMode, Window};
 
 pub(super) struct DeadlineStage(Option<(Moment, CloseMode)>);
 
@@ -24,8 +25,9 @@ impl Stage for DeadlineStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Direction, Effect, Toxic};
     use crate::toxic::trial::{CLIENT, chain, millis, ms, route, send, stream, toxic, within};
+    use crate::toxic::{Effect, Toxic};
+    use crate::value::Direction;
 
     fn limit_time(time: u32, close_mode: CloseMode) -> Toxic {
         toxic(0, Effect::LimitTime(LimitTime { time: millis(time), close_mode }))

@@ -3,7 +3,7 @@
 use super::chain::Out;
 use super::stats::Amount;
 use super::{Span, Stage};
-use crate::plan::LimitData;
+use crate::toxic::LimitData;
 
 pub(super) struct LimitDataStage {
     limit: LimitData,
@@ -38,8 +38,8 @@ impl Stage for LimitDataStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::CloseMode;
     use crate::toxic::trial::{chain, chain_of, chunks, limit_data, ms, send, stream, toxic, within};
+    use crate::value::CloseMode;
 
     /// Bytes beyond the limit, its exact number, and one that is at hand only in a later chunk.
     #[test]

@@ -16,7 +16,8 @@ use super::stall::StallStage;
 use super::timeout::TimeoutStage;
 use super::{Moment, Stage};
 use crate::dice::Dice;
-use crate::plan::{Direction, Effect, Sharing, Stream, TimeoutToxic, Toxic};
+use super::{Effect, Sharing, TimeoutToxic, Toxic};
+use crate::value::{Direction, Stream};
 
 /// What a route's connections meet.
 #[derive(Debug)]
@@ -133,10 +134,10 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::plan::{Distribution, Sharing};
     use crate::toxic::trial::{
         CLIENT, Outcome, bandwidth, corrupt, latency, loss, ms, route, send, share, slicer, steady, stream, toxic,
     };
+    use crate::toxic::{Distribution, Sharing};
 
     /// As it goes in earnest: each direction of each connection on a thread of its own.
     #[test]

@@ -48,6 +48,8 @@ mod bandwidth;
 mod chain;
 mod corrupt;
 mod deadline;
+mod effect;
+mod entry;
 mod latency;
 mod limit_data;
 mod live;
@@ -67,11 +69,16 @@ mod trial;
 use std::ops::Range;
 use std::time::Duration;
 
+pub use bandwidth::{Bandwidth, Sharing};
 pub use chain::{Chain, TAKEN_AT_ONCE};
+pub use effect::{Corrupt, Effect, LimitData, LimitTime, PacketLoss, ResetPeer, SlowClose, Stall, TimeoutToxic};
+pub use entry::Toxic;
+pub use latency::{Distribution, Latency};
 pub use live::Toxics;
+pub use slicer::Slicer;
 pub use stats::{Amount, ToxicEvent, ToxicSummary};
 
-use crate::plan::CloseMode;
+use crate::value::CloseMode;
 use chain::Out;
 use stats::ToxicStats;
 

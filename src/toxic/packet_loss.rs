@@ -9,7 +9,8 @@ use super::chain::Out;
 use super::segment::{self, Segments};
 use super::stats::Amount;
 use super::{Moment, NEVER, Span, Stage, until};
-use crate::plan::{PacketLoss, Probability, Window};
+use crate::toxic::PacketLoss;
+use crate::value::{Probability, Window};
 
 /// With the last of so many a segment comes, where Linux would give the connection up (`tcp_retries2` in tcp(7)): a loss
 /// makes bytes late, and ends nothing.

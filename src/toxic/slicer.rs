@@ -1,11 +1,42 @@
 //! `slicer`: the stream goes out in small pieces, each a write of its own, with a pause between them.
 
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+
 use fastrand::Rng;
 
 use super::chain::{Out, TAKEN_AT_ONCE};
 use super::stats::Amount;
 use super::{Edge, Moment, Span, Stage};
-use crate::plan::Slicer;
+use crate::value::{Micros, Rejected};
+
+/// Pieces of about one size, and a pause between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slicer {
+    average_size: NonZeroU32,
+    size_variation: u32,
+    /// From one piece to the next.
+    pub delay: Micros,
+}
+
+impl Slicer {
+    /// # Errors
+    /// The variation is not smaller than the size: some pieces would be empty.
+    pub fn new(average_size: NonZeroU32, size_variation: u32, delay: Micros) -> Result<Self, Rejected> {
+        if size_variation >= average_size.get() {
+            let what = format!("a variation of {size_variation} bytes leaves nothing of a size of {average_size}");
+            return Err(Rejected::new(what, format!("use 0 to {}", average_size.get() - 1)));
+        }
+        Ok(Self { average_size, size_variation, delay })
+    }
+
+    /// The sizes of pieces in bytes, each as likely as the others; none is 0.
+    #[must_use]
+    pub fn sizes(&self) -> RangeInclusive<u64> {
+        let (average, variation) = (u64::from(self.average_size.get()), u64::from(self.size_variation));
+        average - variation..=average + variation
+    }
+}
 
 /// A write each: what a read costs beside a thousand of them is nothing.
 const PIECES_AT_ONCE: u64 = 1000;

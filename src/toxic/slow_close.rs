@@ -2,7 +2,7 @@
 
 use super::stats::{Amount, ToxicStats};
 use super::{Moment, Stage};
-use crate::plan::SlowClose;
+use crate::toxic::SlowClose;
 
 pub(super) struct SlowCloseStage(pub(super) SlowClose);
 
@@ -17,7 +17,7 @@ impl Stage for SlowCloseStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Effect;
+    use crate::toxic::Effect;
     use crate::toxic::trial::{chain, millis, ms, send, steady, stream, toxic, within};
 
     /// Of the end and of nothing else, from when it comes here: behind what a latency still holds.

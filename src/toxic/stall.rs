@@ -3,7 +3,8 @@
 use super::chain::{Out, TAKEN_AT_ONCE};
 use super::stats::ToxicStats;
 use super::{Moment, Span, Stage, until};
-use crate::plan::{Millis, Stall, Window};
+use crate::toxic::Stall;
+use crate::value::{Millis, Window};
 
 pub(super) struct StallStage {
     heals: Moment,
@@ -37,9 +38,9 @@ impl Stage for StallStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Effect, Toxic};
     use crate::toxic::trial::{chain, millis, ms, send, stream, toxic, within};
     use crate::toxic::{Amount, NEVER};
+    use crate::toxic::{Effect, Toxic};
 
     fn stall(duration: u32) -> Toxic {
         toxic(0, Effect::Stall(Stall { duration: millis(duration) }))

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Moment, segment, until};
-use crate::plan::{Direction, Toxic};
+use crate::toxic::Toxic;
+use crate::value::Direction;
 
 /// Something that a toxic did: one fault, with where and how much.
 #[derive(Clone, Debug)]

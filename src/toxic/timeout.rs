@@ -4,7 +4,8 @@
 use super::chain::Out;
 use super::stats::ToxicStats;
 use super::{Moment, Span, Stage};
-use crate::plan::{CloseMode, Millis, TimeoutToxic, Window};
+use crate::toxic::TimeoutToxic;
+use crate::value::{CloseMode, Millis, Window};
 
 pub(super) struct TimeoutStage {
     timeout: TimeoutToxic,
@@ -40,9 +41,10 @@ impl Stage for TimeoutStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Direction, Effect, Toxic};
     use crate::toxic::NEVER;
     use crate::toxic::trial::{CLIENT, chain, chain_of, millis, ms, route, send, stream, toxic, within};
+    use crate::toxic::{Effect, Toxic};
+    use crate::value::Direction;
 
     fn timeout(timeout: u32) -> Toxic {
         toxic(0, Effect::Timeout(TimeoutToxic { timeout: millis(timeout) }))

@@ -6,11 +6,9 @@ use std::ops::Range;
 
 use super::{Chain, Edge, Moment, Toxics};
 use crate::dice::Dice;
-use crate::plan::{
-    Bandwidth, CloseMode, Corrupt, Direction, Distribution, Effect, Latency, LimitData, Millis, PacketLoss,
-    Probability, Selector, Sharing, Slicer, Stream, Toxic, Window,
-};
 use crate::toxic::Amount;
+use crate::toxic::{Bandwidth, Corrupt, Distribution, Effect, Latency, LimitData, PacketLoss, Sharing, Slicer, Toxic};
+use crate::value::{CloseMode, Direction, Millis, Probability, Selector, Stream, Window};
 
 pub(super) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 

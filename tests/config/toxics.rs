@@ -7,10 +7,12 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use chaos_proxy::config::{Defaults, load};
-use chaos_proxy::plan::{
-    Bandwidth, CloseMode, Corrupt, Distribution, Effect, Latency, LimitData, LimitTime, PacketLoss, Probability,
-    Profile, ResetPeer, Selector, Sharing, Slicer, SlowClose, Stall, Stream, TimeoutToxic, Toxic, Window,
+use chaos_proxy::plan::Profile;
+use chaos_proxy::toxic::{
+    Bandwidth, Corrupt, Distribution, Effect, Latency, LimitData, LimitTime, PacketLoss, ResetPeer, Sharing, Slicer,
+    SlowClose, Stall, TimeoutToxic, Toxic,
 };
+use chaos_proxy::value::{CloseMode, Probability, Selector, Stream, Window};
 
 use super::json;
 

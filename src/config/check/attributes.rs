@@ -4,10 +4,11 @@
 use super::Check;
 use super::keys::Keys;
 use crate::config::document::Node;
-use crate::plan::{
-    Bandwidth, CloseMode, Corrupt, Distribution, Effect, Latency, LimitData, LimitTime, Micros, Millis, PacketLoss,
-    Probability, ResetPeer, Sharing, Slicer, SlowClose, Stall, TimeoutToxic,
+use crate::toxic::{
+    Bandwidth, Corrupt, Distribution, Effect, Latency, LimitData, LimitTime, PacketLoss, ResetPeer, Sharing, Slicer,
+    SlowClose, Stall, TimeoutToxic,
 };
+use crate::value::{CloseMode, Micros, Millis, Probability};
 
 /// Makes an effect of the attributes.
 pub(super) type Read = fn(&mut Keys<'_, '_>) -> Option<Effect>;

@@ -3,7 +3,8 @@
 use super::{Check, EXAMPLE};
 use crate::config::document::Node;
 use crate::config::problem::{Problem, Span};
-use crate::plan::{Conflict, RouteKey, RouteName};
+use crate::plan::{Conflict, RouteKey};
+use crate::value::RouteName;
 
 impl Check<'_> {
     /// Reports conflicts among the routes of `list`; their indices are those of `nodes` and `keys`.

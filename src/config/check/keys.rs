@@ -7,7 +7,7 @@ use super::Check;
 use super::values::short;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, Span};
-use crate::plan::Rejected;
+use crate::value::Rejected;
 
 /// What messages call a map and what is in it.
 #[derive(Clone, Copy)]

@@ -10,7 +10,8 @@ mod keys;
 mod toxics;
 mod values;
 
-use crate::plan::{Bind, Conflict, DropMode, Millis, Plan, Probability, Route, RouteKey, RouteName, Timeout};
+use crate::plan::{Bind, Conflict, DropMode, Plan, Route, RouteKey};
+use crate::value::{Millis, Probability, RouteName, Timeout};
 
 use super::Defaults;
 use super::document::{Node, Value};

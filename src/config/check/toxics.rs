@@ -8,9 +8,9 @@ use super::attributes::{Read, TYPES};
 use super::keys::{Keys, MapKind};
 use crate::config::document::{Node, Place, Value};
 use crate::config::problem::{Problem, Span};
-use crate::plan::{
-    Connections, Effect, Millis, Probability, Profile, Selector, Stream, Timeout, Toxic, ToxicName, Window,
-};
+use crate::plan::Profile;
+use crate::toxic::{Effect, Toxic};
+use crate::value::{Connections, Millis, Probability, Selector, Stream, Timeout, ToxicName, Window};
 
 const EXAMPLE: &str = r#"write a list, such as [ { "type": "latency", "attributes": { "latency": 100 } } ]"#;
 

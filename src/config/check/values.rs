@@ -9,7 +9,7 @@ use super::Check;
 use super::keys::nearest;
 use crate::config::document::{Node, Number, Value};
 use crate::config::problem::{Problem, char_start};
-use crate::plan::Rejected;
+use crate::value::Rejected;
 
 impl<'t> Check<'t> {
     /// A number written as an integer.

@@ -12,7 +12,7 @@ use std::time::Instant;
 use crossbeam_channel::Sender;
 
 use crate::event::{CloseReason, Event, Fault, Report, Subject, emit};
-use crate::plan::{Direction, DropMode};
+use crate::plan::DropMode;
 use crate::proxy::admission::Permit;
 use crate::proxy::connection::dial::{DialError, dial};
 use crate::proxy::forward::{Coupling, Treatment};
@@ -20,6 +20,7 @@ use crate::proxy::registry::Registration;
 use crate::proxy::state::Client;
 use crate::threads::ThreadPool;
 use crate::toxic::{Chain, ToxicEvent, ToxicSummary, Toxics};
+use crate::value::Direction;
 
 /// What the dice have for a connection.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,6 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags};
 
 use crate::event::CloseReason;
-use crate::plan::{CloseMode, Direction};
 use crate::proxy::forward::plain_path::{PlainPath, Stopped};
 use crate::proxy::forward::side::{Progress, Side};
 use crate::proxy::forward::toxic_path::{Passed, ToxicPath};
@@ -24,6 +23,7 @@ use crate::proxy::socket::discard::discard;
 use crate::proxy::socket::wait::wait;
 use crate::proxy::state::{Client, LINGER};
 use crate::toxic::{Chain, ToxicEvent};
+use crate::value::{CloseMode, Direction};
 
 /// A client and its upstream, joined. Both threads hold one: the streams are never cloned, which would double their
 /// descriptors.

@@ -14,7 +14,6 @@ use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
 use crate::event::CloseReason;
-use crate::plan::{CloseMode, Direction};
 use crate::proxy::forward::delay_queue::DelayLine;
 use crate::proxy::forward::side::Side;
 use crate::proxy::socket::acknowledgement::{Standstill, await_acknowledgement};
@@ -22,6 +21,7 @@ use crate::proxy::socket::liveness::LivenessProbe;
 use crate::proxy::socket::wait::wait;
 use crate::proxy::state::Client;
 use crate::toxic::{Chain, Moment, NEVER, ToxicEvent};
+use crate::value::{CloseMode, Direction};
 
 /// How a direction came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,12 +4,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{arrivals, cases, harmless, toxics};
-use crate::plan::{CloseMode, Distribution, Effect, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic};
 use crate::toxic::trial::{
     Outcome, bandwidth, chain, chain_of, chunks, corrupt, latency, limit_data, millis, ms, send, slicer, steady,
     stream, toxic, within,
 };
+use crate::toxic::{Distribution, Effect, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic};
 use crate::toxic::{Moment, NEVER};
+use crate::value::CloseMode;
 
 proptest! {
     #![proptest_config(cases(200))]

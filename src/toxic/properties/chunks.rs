@@ -3,12 +3,13 @@
 use proptest::prelude::*;
 
 use super::{any_effect, arrivals, cases, drawing, toxics};
-use crate::plan::{CloseMode, Direction, Distribution, Effect, Stall, TimeoutToxic, Toxic};
 use crate::toxic::trial::{
     CLIENT, Outcome, chain, chain_of, chunks, corrupt, latency, limit_data, loss, millis, ms, route, send, slicer,
     steady, stream, toxic,
 };
 use crate::toxic::{Amount, Chain};
+use crate::toxic::{Distribution, Effect, Stall, TimeoutToxic, Toxic};
+use crate::value::{CloseMode, Direction};
 
 /// More than a segment's bytes, and not a multiple.
 const LENGTH: usize = 9_000;

@@ -4,11 +4,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::cases;
-use crate::plan::{CloseMode, Distribution, Effect, LimitTime, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic};
 use crate::toxic::trial::{
     aimed, bandwidth, chain, corrupt, latency, limit_data, loss, millis, ms, send, slicer, steady, stream, toxic,
 };
+use crate::toxic::{Distribution, Effect, LimitTime, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic};
 use crate::toxic::{Moment, NEVER};
+use crate::value::CloseMode;
 
 fn share() -> impl Strategy<Value = f64> {
     select(vec![0.0, f64::from_bits(1), f64::MIN_POSITIVE, 1e-17, 0.5, 1.0 - f64::EPSILON / 2.0, 1.0])

@@ -11,9 +11,8 @@ use proptest::sample::select;
 
 use super::Moment;
 use super::trial::{aimed, bandwidth, corrupt, latency, limit_data, loss, millis, ms, share_of, slicer, steady, toxic};
-use crate::plan::{
-    CloseMode, Distribution, Effect, LimitTime, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic, Toxic,
-};
+use crate::toxic::{Distribution, Effect, LimitTime, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic, Toxic};
+use crate::value::CloseMode;
 
 /// No files of found failures: a failure that shrinks to something telling becomes a test by name.
 fn cases(cases: u32) -> ProptestConfig {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{any_effect, arrivals, cases, drawing};
-use crate::plan::Effect;
+use crate::toxic::Effect;
 use crate::toxic::Moment;
 use crate::toxic::trial::{chain, loss, millis, ms, send, stream, toxic, within};
 

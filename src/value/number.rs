@@ -1,33 +1,10 @@
-//! The newtypes of a plan: numbers and words that have been checked once, and [`Rejected`], which says why one was not
-//! taken. What refers to several values at once lives in `conflict`.
+//! Numbers in their ranges: ports, probabilities, durations and rates.
 
 use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
-use std::str::FromStr;
 use std::time::Duration;
 
-/// Why a text or a number is not a value of some type, and what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejected {
-    /// What is wrong, with the offending value in it.
-    pub what: String,
-    /// What to write instead.
-    pub hint: String,
-}
-
-impl Rejected {
-    pub(super) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: hint.into() }
-    }
-}
-
-impl fmt::Display for Rejected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}", self.what, self.hint)
-    }
-}
-
-impl std::error::Error for Rejected {}
+use super::Rejected;
 
 /// A TCP port that can be listened on: 1 to 65535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,7 +42,7 @@ impl Probability {
     pub const ALWAYS: Self = Self(1.0);
 
     /// A share of a thousand.
-    pub(super) const fn per_mille(share: u16) -> Self {
+    pub(crate) const fn per_mille(share: u16) -> Self {
         assert!(share <= 1000, "no more than all");
         Self(share as f64 / 1000.0)
     }
@@ -102,7 +79,7 @@ impl TryFrom<f64> for Probability {
 pub struct Millis(u32);
 
 impl Millis {
-    pub(super) const fn literal(millis: u32) -> Self {
+    pub(crate) const fn literal(millis: u32) -> Self {
         Self(millis)
     }
 
@@ -136,7 +113,7 @@ impl Timeout {
     /// How long an upstream has to accept where the route says nothing: 10 s.
     pub const CONNECT: Self = Self(NonZeroU32::new(10_000).expect("10,000 is not 0"));
 
-    pub(super) const fn literal(millis: NonZeroU32) -> Self {
+    pub(crate) const fn literal(millis: NonZeroU32) -> Self {
         Self(millis)
     }
 
@@ -161,49 +138,55 @@ fn out_of_range(number: i128, least: u32) -> Rejected {
     Rejected::new(format!("{number} ms {what}"), format!("use whole milliseconds, {least} to {}", u32::MAX))
 }
 
-/// What a route is called: 1 to 100 characters, none of them a control character.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RouteName(String);
+/// A duration of 0 to 4,294,967,295 µs (71 minutes).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Micros(u32);
 
-impl RouteName {
-    /// The name as text.
+impl Micros {
+    /// As a duration.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn duration(self) -> Duration {
+        Duration::from_micros(self.0.into())
     }
 }
 
-impl From<Port> for RouteName {
-    fn from(port: Port) -> Self {
-        Self(port.to_string())
+impl TryFrom<i128> for Micros {
+    type Error = Rejected;
+
+    fn try_from(number: i128) -> Result<Self, Rejected> {
+        u32::try_from(number).map(Self).map_err(|_| {
+            let what = format!("{number} µs {}", if number < 0 { "is negative" } else { "is out of range" });
+            Rejected::new(what, format!("use whole microseconds, 0 to {}", u32::MAX))
+        })
     }
 }
 
-impl FromStr for RouteName {
-    type Err = Rejected;
+/// A number of KB/s, each 1,000 bytes a second; 0 is a link that nothing passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate(u32);
 
-    fn from_str(text: &str) -> Result<Self, Rejected> {
-        name(text).map(Self)
+impl Rate {
+    pub(crate) const fn literal(kilobytes_per_second: u32) -> Self {
+        Self(kilobytes_per_second)
+    }
+
+    pub(crate) const NOTHING: Self = Self(0);
+
+    /// Bytes a second.
+    #[must_use]
+    pub fn bytes_per_second(self) -> u64 {
+        u64::from(self.0) * 1000
     }
 }
 
-impl fmt::Display for RouteName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+impl TryFrom<i128> for Rate {
+    type Error = Rejected;
+
+    fn try_from(number: i128) -> Result<Self, Rejected> {
+        let in_range = u32::try_from(number).map(Self);
+        in_range.map_err(|_| {
+            let what = format!("{number} KB/s {}", if number < 0 { "is negative" } else { "is out of range" });
+            Rejected::new(what, format!("use whole KB/s (1 KB = 1000 bytes), 0 (nothing passes) to {}", u32::MAX))
+        })
     }
-}
-
-/// The most characters that a name may have.
-const LONGEST_NAME: usize = 100;
-
-/// What a route or a toxic may be called.
-pub(super) fn name(text: &str) -> Result<String, Rejected> {
-    let length = text.chars().count();
-    let what = match length {
-        0 => "the name is empty".to_owned(),
-        1..=LONGEST_NAME if text.chars().any(char::is_control) => "the name has a control character in it".to_owned(),
-        1..=LONGEST_NAME => return Ok(text.to_owned()),
-        _ => format!("the name is {length} characters long"),
-    };
-    Err(Rejected::new(what, format!("use 1 to {LONGEST_NAME} printable characters")))
 }

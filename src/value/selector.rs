@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::plan::{Millis, Rejected, Timeout};
+use super::{Millis, Rejected, Timeout};
 
 /// Everything that a connection must be for a toxic to be drawn for it.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,7 +5,7 @@
 use std::num::NonZeroU32;
 
 use super::{Bandwidth, Latency, Slicer};
-use crate::plan::{Millis, Probability, Timeout};
+use crate::value::{CloseMode, Millis, Probability, Timeout};
 
 /// What a toxic does.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,16 +78,6 @@ impl PacketLoss {
 pub struct Corrupt {
     /// The share of the bytes.
     pub rate: Probability,
-}
-
-/// How a toxic ends a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CloseMode {
-    /// With a FIN to both sides.
-    #[default]
-    Close,
-    /// With a RST to both sides.
-    Reset,
 }
 
 /// A stream of exactly so many bytes.
