@@ -42,13 +42,14 @@ pub(super) struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// Passes it on, behind what went before.
+    /// Passes it on after what went before. An empty span is dropped: it holds up nothing.
     pub(super) fn pass(&mut self, mut span: Span) {
+        if span.range.is_empty() {
+            return;
+        }
         span.at = span.at.max(*self.last);
         *self.last = span.at;
-        if !span.range.is_empty() {
-            self.spans.push(span);
-        }
+        self.spans.push(span);
     }
 
     /// Ends the stream behind what went before.
@@ -200,5 +201,24 @@ impl Link {
 
     fn acts(&self, at: Moment) -> bool {
         self.stats.toxic().selector.window.contains(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toxic::trial;
+
+    /// An empty span has no byte that could be overtaken.
+    #[test]
+    fn an_empty_span_holds_up_nothing() {
+        let (mut spans, mut last, mut ended) = (Vec::new(), Moment::ZERO, None);
+        let toxic = Arc::new(trial::toxic(0, trial::steady(5)));
+        let mut stats = ToxicStats::of(toxic, Direction::Downstream);
+        let mut out = Out { spans: &mut spans, last: &mut last, ended: &mut ended, stats: &mut stats };
+        let span = |range, millis| Span { range, at: trial::ms(millis), edge: Edge::Joined };
+        out.pass(span(0..0, 900));
+        out.pass(span(0..1, 100));
+        assert_eq!(spans, [span(0..1, 100)]);
     }
 }

@@ -14,9 +14,9 @@ use super::slicer::SlicerStage;
 use super::slow_close::SlowCloseStage;
 use super::stall::StallStage;
 use super::timeout::TimeoutStage;
+use super::{Effect, Sharing, TimeoutToxic, Toxic};
 use super::{Moment, Stage};
 use crate::dice::Dice;
-use super::{Effect, Sharing, TimeoutToxic, Toxic};
 use crate::value::{Direction, Stream};
 
 /// What a route's connections meet.
