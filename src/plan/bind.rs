@@ -1,9 +1,10 @@
 //! The address that a listener is bound to, and what to write instead of what is not one.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use crate::value::Rejected;
+use crate::value::{Rejected, text};
 
 /// An IP address that a listener can be bound to: one of this machine's, or `0.0.0.0` or `::` for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,14 @@ impl FromStr for Bind {
         }
     }
 }
+
+impl fmt::Display for Bind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+text!(Bind);
 
 fn hint(text: &str) -> String {
     let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));

@@ -9,7 +9,6 @@ mod profile;
 mod upstream;
 
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 
 pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey};
@@ -17,7 +16,7 @@ pub use profile::Profile;
 pub use upstream::Upstream;
 
 use crate::toxic::Toxic;
-use crate::value::{Millis, Port, Probability, Rejected, RouteName, Timeout};
+use crate::value::{Millis, Port, Probability, RouteName, Timeout, words};
 
 /// Every route that is to be live, and the seed that the file named, if it did.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,38 +110,15 @@ impl Route {
     }
 }
 
-/// What a client sees of a connection that was drawn to be dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DropMode {
-    /// A clean end of stream (FIN).
-    #[default]
-    Close,
-    /// A connection reset (RST).
-    Reset,
-    /// Nothing at all, until the client leaves.
-    Hang,
-}
-
-impl DropMode {
-    /// Every mode, in the order in which the documentation lists them.
-    pub const ALL: [Self; 3] = [Self::Close, Self::Reset, Self::Hang];
-
-    /// The word for it in configs and logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Close => "close",
-            Self::Reset => "reset",
-            Self::Hang => "hang",
-        }
-    }
-}
-
-impl FromStr for DropMode {
-    type Err = Rejected;
-
-    fn from_str(text: &str) -> Result<Self, Rejected> {
-        let found = Self::ALL.into_iter().find(|mode| mode.as_str() == text);
-        found.ok_or_else(|| Rejected::new(format!("`{text}` is not a drop mode"), "use close, reset or hang"))
+words! {
+    /// What a client sees of a connection that was drawn to be dropped.
+    pub enum DropMode("is not a drop mode", "use close, reset or hang") {
+        /// A clean end of stream (FIN).
+        #[default]
+        Close = "close",
+        /// A connection reset (RST).
+        Reset = "reset",
+        /// Nothing at all, until the client leaves.
+        Hang = "hang",
     }
 }

@@ -1,8 +1,6 @@
 //! Networks that have a name, and the toxics that one is made of. The numbers are those of published sources, each
 //! named beside them.
 
-use std::num::NonZeroU32;
-
 use crate::toxic::{Bandwidth, Effect, Latency, PacketLoss, Sharing, Toxic};
 use crate::value::{Probability, Selector, Stream, Timeout, ToxicName};
 
@@ -68,7 +66,7 @@ impl Profile {
     #[must_use]
     pub fn toxics(self) -> Vec<Toxic> {
         let link = self.link();
-        let loss = Some(link.packet_loss).filter(|loss| loss.loss_rate > Probability::default());
+        let loss = Some(link.packet_loss).filter(|loss| loss.loss_rate > Probability::NEVER);
         let toxics = [
             Some(("bandwidth_upstream", Stream::Upstream, Effect::Bandwidth(link.up))),
             Some(("bandwidth_downstream", Stream::Downstream, Effect::Bandwidth(link.down))),
@@ -84,7 +82,7 @@ impl Profile {
     }
 
     /// The numbers: KB/s to the client and from it, the round trip in ms, its share of jitter in each direction in ms,
-    /// and how many of a thousand segments are lost.
+    /// and the share of segments that are lost.
     ///
     /// - Firefox: the throttling profiles of its developer tools, `devtools/client/shared/components/throttling/
     ///   profiles.js` in mozilla/gecko-dev, in bits of which 1 K is 1024.
@@ -99,25 +97,25 @@ impl Profile {
     fn link(self) -> Link {
         match self {
             // Firefox GPRS: 50 and 20 Kbit/s, 500 ms. Loadero GPRS: 100 ms, 1 %.
-            Self::Gprs => const { Link::new(6, 3, 500, 100, 10) },
+            Self::Gprs => const { Link::new(6, 3, 500, 100, 0.01) },
             // WebPageTest Edge: 240 and 200 kbit/s, 840 ms. Loadero Edge: 100 ms, 1 %.
-            Self::Edge => const { Link::new(30, 25, 840, 100, 10) },
+            Self::Edge => const { Link::new(30, 25, 840, 100, 0.01) },
             // WebPageTest 3G: 1.6 Mbit/s and 768 kbit/s, 300 ms. Loadero 3G: 50 ms, 0.5 %.
-            Self::ThreeG => const { Link::new(200, 96, 300, 50, 5) },
+            Self::ThreeG => const { Link::new(200, 96, 300, 50, 0.005) },
             // Firefox 4G / LTE: 4 and 3 Mbit/s, 20 ms. Loadero 4G: 5 ms incoming, 0.2 %.
-            Self::FourG => const { Link::new(524, 393, 20, 5, 2) },
+            Self::FourG => const { Link::new(524, 393, 20, 5, 0.002) },
             // WebPageTest DSL: 1.5 Mbit/s and 384 kbit/s, 50 ms.
-            Self::Dsl => const { Link::new(188, 48, 50, 0, 0) },
+            Self::Dsl => const { Link::new(188, 48, 50, 0, 0.0) },
             // WebPageTest Cable: 5 and 1 Mbit/s, 28 ms.
-            Self::Cable => const { Link::new(625, 125, 28, 0, 0) },
+            Self::Cable => const { Link::new(625, 125, 28, 0, 0.0) },
             // Firefox Wi-Fi: 30 and 15 Mbit/s, 2 ms.
-            Self::Wifi => const { Link::new(3932, 1966, 2, 0, 0) },
+            Self::Wifi => const { Link::new(3932, 1966, 2, 0, 0.0) },
             // Ookla: 87.25 and 13.54 Mbit/s, 44 ms. APNIC: 5 ms of jitter. What is lost at its handovers is in neither.
-            Self::Starlink => const { Link::new(10_906, 1693, 44, 5, 0) },
+            Self::Starlink => const { Link::new(10_906, 1693, 44, 5, 0.0) },
             // Ookla: 19.30 and 2.54 Mbit/s. APNIC: 600 ms.
-            Self::GeoSatellite => const { Link::new(2413, 318, 600, 0, 0) },
+            Self::GeoSatellite => const { Link::new(2413, 318, 600, 0, 0.0) },
             // Firefox Wi-Fi, with Loadero's condition of 5 % packet loss.
-            Self::LossyWifi => const { Link::new(3932, 1966, 2, 0, 50) },
+            Self::LossyWifi => const { Link::new(3932, 1966, 2, 0, 0.05) },
         }
     }
 }
@@ -131,10 +129,10 @@ struct Link {
 }
 
 impl Link {
-    const fn new(down: u32, up: u32, round_trip: u32, jitter: u32, lost_per_mille: u16) -> Self {
+    const fn new(down: u32, up: u32, round_trip: u32, jitter: u32, lost: f64) -> Self {
         let packet_loss = PacketLoss {
-            loss_rate: Probability::per_mille(lost_per_mille),
-            correlation: Probability::per_mille(0),
+            loss_rate: Probability::literal(lost),
+            correlation: Probability::NEVER,
             retransmit: Self::retransmit(round_trip),
         };
         let latency = Latency::literal(round_trip / 2, jitter);
@@ -149,7 +147,7 @@ impl Link {
     /// Linux sends again after the round trip and four times its mean deviation, for which it takes at least 200 ms
     /// (`tcp_rtt_estimator` in `net/ipv4/tcp_input.c`).
     const fn retransmit(round_trip: u32) -> Timeout {
-        Timeout::literal(NonZeroU32::MIN.saturating_add(round_trip + 199))
+        Timeout::literal(round_trip + 200)
     }
 }
 
@@ -177,19 +175,15 @@ mod tests {
             (Profile::LossyWifi, 30 * M, 15 * M),
         ] {
             let link = profile.link();
-            let kilobytes = |bits: u64| (bits + 4000) / 8000 * 1000;
-            let rates = [link.down, link.up].map(|bandwidth| bandwidth.rate().bytes_per_second());
-            assert_eq!(rates, [kilobytes(down), kilobytes(up)], "{profile:?}");
+            let bandwidth = |bits: u64| Link::bandwidth(u32::try_from((bits + 4000) / 8000).expect("some KB/s"));
+            assert_eq!([link.down, link.up], [down, up].map(bandwidth), "{profile:?}");
         }
     }
 
     #[test]
     fn each_direction_takes_half_of_the_round_trip() {
         let link = Profile::ThreeG.link();
-        assert_eq!(
-            (link.latency.mean(), link.latency.jitter()),
-            (Duration::from_millis(150), Duration::from_millis(50))
-        );
+        assert_eq!(link.latency, Latency::literal(150, 50));
         assert_eq!(link.packet_loss.retransmit.duration(), Duration::from_millis(300 + 200));
     }
 

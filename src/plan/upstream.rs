@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use crate::value::{Port, Rejected};
+use crate::value::{Port, Rejected, text};
 
 /// An address that a connection can be made to: an IP, never a host name (a lookup would be a fault of its own,
 /// with a cache and a timeout that nobody asked for), and a port that is not 0.
@@ -24,6 +24,8 @@ impl fmt::Display for Upstream {
         self.0.fmt(f)
     }
 }
+
+text!(Upstream);
 
 impl FromStr for Upstream {
     type Err = Rejected;

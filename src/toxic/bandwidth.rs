@@ -4,53 +4,48 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::behaviour::{Behaviour, Misfit, Place};
 use super::chain::{Out, TAKEN_AT_ONCE};
+use super::declaration::declare;
 use super::stats::ToxicStats;
 use super::{Moment, NEVER, Span, Stage, until};
-use crate::value::{Rate, Rejected, Window};
+use crate::value::{Bytes, Rate, Window, flag};
 
-/// A token bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bandwidth {
-    rate: Rate,
-    burst: u32,
-    sharing: Sharing,
+declare! {
+    /// A paced token bucket, 1 KB = 1000 bytes: bytes leave at this rate.
+    pub struct Bandwidth("bandwidth", Keeps, Load) {
+        /// What passes; 0 is nothing at all.
+        rate: Rate, such as Rate::literal(128);
+        /// What passes at once after a pause.
+        burst: Bytes = Bytes::literal(0);
+        /// Whether all connections of the route take from one bucket, for each direction.
+        shared: Sharing = Sharing::Own;
+    }
 }
 
 impl Bandwidth {
-    /// A bucket that is filled at `rate` and holds `burst` bytes.
-    ///
-    /// # Errors
-    /// There is a burst, but the rate is 0: nothing passes, the first bytes neither.
-    pub fn new(rate: Rate, burst: u32, sharing: Sharing) -> Result<Self, Rejected> {
-        if burst > 0 && rate == Rate::NOTHING {
-            let what = format!("a burst of {burst} bytes changes nothing at a rate of 0: nothing passes");
-            return Err(Rejected::new(what, "use 0, or a rate of 1 KB/s or more"));
+    /// A bucket without a burst.
+    pub(crate) const fn literal(kilobytes_per_second: u32, shared: Sharing) -> Self {
+        Self { rate: Rate::literal(kilobytes_per_second), burst: Bytes::literal(0), shared }
+    }
+}
+
+impl Behaviour for Bandwidth {
+    /// At a rate of 0 nothing passes, not even the first bytes.
+    fn misfits(&self) -> Vec<Misfit> {
+        if self.burst.get() == 0 || self.rate.get() > 0 {
+            return Vec::new();
         }
-        Ok(Self { rate, burst, sharing })
+        let what = format!("a burst of {} bytes changes nothing at a rate of 0: nothing passes", self.burst.get());
+        vec![Misfit::new("burst", what, "use 0, or a rate of 1 KB/s or more")]
     }
 
-    /// One without a burst, which can be at any rate.
-    pub(crate) const fn literal(kilobytes_per_second: u32, sharing: Sharing) -> Self {
-        Self { rate: Rate::literal(kilobytes_per_second), burst: 0, sharing }
-    }
-
-    /// What it is filled at.
-    #[must_use]
-    pub fn rate(&self) -> Rate {
-        self.rate
-    }
-
-    /// How many bytes it holds: what passes at once after a pause.
-    #[must_use]
-    pub fn burst(&self) -> u32 {
-        self.burst
-    }
-
-    /// Who takes from it.
-    #[must_use]
-    pub fn sharing(&self) -> Sharing {
-        self.sharing
+    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
+        let bucket = match self.shared {
+            Sharing::Own => Arc::default(),
+            Sharing::Shared => Arc::clone(place.shared),
+        };
+        Some(Box::new(BandwidthStage::new(*self, place.window, place.opened, bucket)))
     }
 }
 
@@ -63,6 +58,8 @@ pub enum Sharing {
     /// All connections of the route take from one for each direction.
     Shared,
 }
+
+flag!(Sharing: Own, Shared);
 
 /// The bytes of so long leave together: a smooth stream, and not too many writes.
 const STEP: Duration = Duration::from_millis(5);
@@ -113,17 +110,17 @@ impl BandwidthStage {
 
     /// What leaves together.
     fn step(&self) -> usize {
-        let bytes = u128::from(self.bandwidth.rate().bytes_per_second()) * STEP.as_nanos() / 1_000_000_000;
+        let bytes = u128::from(self.bandwidth.rate.bytes_per_second()) * STEP.as_nanos() / 1_000_000_000;
         usize::try_from(bytes).unwrap_or(TAKEN_AT_ONCE).clamp(1, TAKEN_AT_ONCE)
     }
 
     fn leaves(&self, bytes: usize, at: Moment) -> Moment {
-        let due = match self.bandwidth.rate().bytes_per_second() {
+        let due = match self.bandwidth.rate.bytes_per_second() {
             0 => NEVER,
             rate => {
                 // Nobody panics while it holds this.
                 let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-                let due = bucket.put(bytes, self.opened.saturating_add(at), rate, self.bandwidth.burst());
+                let due = bucket.put(bytes, self.opened.saturating_add(at), rate, self.bandwidth.burst.get());
                 until(due, self.opened)
             }
         };
@@ -145,12 +142,12 @@ impl Stage for BandwidthStage {
 
     /// Through a link that nothing passes, no end passes either.
     fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {
-        let passes = self.bandwidth.rate().bytes_per_second() > 0;
+        let passes = self.bandwidth.rate.bytes_per_second() > 0;
         stats.hold_the_end(offset, at, if passes { at } else { self.window.ends() })
     }
 
     fn pace(&self) -> Option<usize> {
-        let taken = (self.step() as u64 * STEPS_TAKEN).max(self.bandwidth.burst().into());
+        let taken = (self.step() as u64 * STEPS_TAKEN).max(self.bandwidth.burst.get().into());
         Some(usize::try_from(taken).unwrap_or(TAKEN_AT_ONCE).min(TAKEN_AT_ONCE))
     }
 }

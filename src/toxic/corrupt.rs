@@ -2,15 +2,31 @@
 
 use fastrand::Rng;
 
+use super::behaviour::{Behaviour, Place};
 use super::chain::Out;
+use super::declaration::declare;
 use super::stats::Amount;
 use super::{Span, Stage};
 use crate::dice::ToxicRng;
-use crate::toxic::Corrupt;
+use crate::value::Probability;
 
 /// Hits are drawn for each block of so many bytes on its own. So where the toxic begins to act after gigabytes, none of
 /// them has to be drawn for first.
 const BLOCK: u64 = 64 * 1024;
+
+declare! {
+    /// One bit of some bytes is flipped.
+    pub struct Corrupt("corrupt", Changes, Offset) {
+        /// The share of bytes with a flipped bit.
+        pub rate: Probability, such as Probability::literal(0.0001);
+    }
+}
+
+impl Behaviour for Corrupt {
+    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
+        Some(Box::new(CorruptStage::new(*self, place.rng)))
+    }
+}
 
 pub(super) struct CorruptStage {
     corrupt: Corrupt,

@@ -1,18 +1,16 @@
-//! `limit_time` and `reset_peer`: the connection ends after a time, and until then nothing is done to it.
+//! What ends a connection after a time, and does nothing to it until then: the stage of `limit_time` and `reset_peer`.
 
+use super::behaviour::Place;
 use super::{Moment, Stage};
-use crate::toxic::{LimitTime, ResetPeer};
-use crate::value::{CloseMode, Window};
+use crate::value::{CloseMode, Millis};
 
 pub(super) struct DeadlineStage(Option<(Moment, CloseMode)>);
 
 impl DeadlineStage {
-    pub(super) fn of_limit(limit: LimitTime, window: Window) -> Self {
-        Self(window.moment(limit.time).map(|at| (at, limit.close_mode)))
-    }
-
-    pub(super) fn of_reset(reset: ResetPeer, window: Window) -> Self {
-        Self(window.moment(reset.timeout).map(|at| (at, CloseMode::Reset)))
+    /// Ends the connection a time after the toxic begins to act, if it still acts then.
+    pub(super) fn boxed(after: Millis, close_mode: CloseMode, place: &Place<'_>) -> Option<Box<dyn Stage>> {
+        let due = place.window.moment(after).map(|at| (at, close_mode));
+        if place.ends_the_connection() { Some(Box::new(Self(due))) } else { None }
     }
 }
 
@@ -26,11 +24,11 @@ impl Stage for DeadlineStage {
 mod tests {
     use super::*;
     use crate::toxic::trial::{CLIENT, chain, millis, ms, route, send, stream, toxic, within};
-    use crate::toxic::{Effect, Toxic};
+    use crate::toxic::{Effect, LimitTime, ResetPeer, Toxic};
     use crate::value::Direction;
 
     fn limit_time(time: u32, close_mode: CloseMode) -> Toxic {
-        toxic(0, Effect::LimitTime(LimitTime { time: millis(time), close_mode }))
+        toxic(0, Effect::LimitTime(LimitTime { time: millis(time), reset: close_mode }))
     }
 
     fn reset_peer(timeout: u32) -> Toxic {

@@ -1,132 +1,97 @@
-//! The kinds of toxics, with what each has to be told. A new kind begins here, with one arm and what it holds; the
-//! compiler then names its word below and its stage in `toxic`. `config::check::attributes` needs a row for it. What a
-//! kind is told has a file of its own beside this one where its values have to fit each other.
+//! The types of toxics: the one list of them. What each declares and does is in its file.
 
-use std::num::NonZeroU32;
+use super::behaviour::{Behaviour, Place};
+use super::declaration::{Declared, Source, ToxicType};
+use super::{
+    Bandwidth, Corrupt, Latency, LimitData, LimitTime, Noop, PacketLoss, ResetPeer, Slicer, SlowClose, Stage, Stall,
+    TimeoutToxic,
+};
+use crate::value::{Millis, Scalar};
 
-use super::{Bandwidth, Latency, Slicer};
-use crate::value::{CloseMode, Millis, Probability, Timeout};
+/// Makes the enum of all toxics and what depends on its variants.
+macro_rules! effects {
+    ($($name:ident,)+) => {
+        /// What a toxic does: its type, and the values of its attributes.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Effect {
+            $(#[doc = concat!("See [`", stringify!($name), "`].")] $name($name),)+
+        }
 
-/// What a toxic does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    /// Lets each byte leave later.
-    Latency(Latency),
-    /// Lets bytes leave at a rate.
-    Bandwidth(Bandwidth),
-    /// Lets segments arrive as late as if they had been sent again.
-    PacketLoss(PacketLoss),
-    /// Flips bits.
-    Corrupt(Corrupt),
-    /// Sends small pieces.
-    Slicer(Slicer),
-    /// Ends the connection after so many bytes.
-    LimitData(LimitData),
-    /// Ends the connection after a time.
-    LimitTime(LimitTime),
-    /// Discards everything, and ends the connection after a time.
-    Timeout(TimeoutToxic),
-    /// Holds everything for a time.
-    Stall(Stall),
-    /// Delays the end of the stream.
-    SlowClose(SlowClose),
-    /// Resets the connection after a time.
-    ResetPeer(ResetPeer),
-    /// Does nothing.
+        /// Every type of toxic, in the order in which the documentation lists them.
+        pub const TYPES: &[&ToxicType] = &[$($name::TYPE),+];
+
+        impl Effect {
+            /// Reads the attributes of the type of that name. `None` if there is no such type, or after a problem was
+            /// reported to the source.
+            pub fn read(type_name: &str, source: &mut impl Source) -> Option<Self> {
+                $(if type_name == $name::TYPE.name {
+                    return $name::read(source).map(Self::$name);
+                })+
+                None
+            }
+
+            /// Its type.
+            #[must_use]
+            pub fn toxic_type(&self) -> &'static ToxicType {
+                match self {
+                    $(Self::$name(_) => $name::TYPE),+
+                }
+            }
+
+            fn values(&self) -> Vec<Scalar> {
+                match self {
+                    $(Self::$name(toxic) => toxic.write()),+
+                }
+            }
+
+            fn behaviour(&self) -> &dyn Behaviour {
+                match self {
+                    $(Self::$name(toxic) => toxic),+
+                }
+            }
+        }
+
+        $(impl From<$name> for Effect {
+            fn from(toxic: $name) -> Self {
+                Self::$name(toxic)
+            }
+        })+
+    };
+}
+effects! {
+    Latency,
+    Bandwidth,
+    PacketLoss,
+    Corrupt,
+    Slicer,
+    LimitData,
+    LimitTime,
+    TimeoutToxic,
+    Stall,
+    SlowClose,
+    ResetPeer,
     Noop,
 }
 
 impl Effect {
-    /// What configs and logs call it: its type.
+    /// What configs and logs call it: the name of its type.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Latency(_) => "latency",
-            Self::Bandwidth(_) => "bandwidth",
-            Self::PacketLoss(_) => "packet_loss",
-            Self::Corrupt(_) => "corrupt",
-            Self::Slicer(_) => "slicer",
-            Self::LimitData(_) => "limit_data",
-            Self::LimitTime(_) => "limit_time",
-            Self::Timeout(_) => "timeout",
-            Self::Stall(_) => "stall",
-            Self::SlowClose(_) => "slow_close",
-            Self::ResetPeer(_) => "reset_peer",
-            Self::Noop => "noop",
-        }
+        self.toxic_type().name
     }
-}
 
-/// What loss does to a TCP stream: a lost segment comes late, and what follows waits for it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PacketLoss {
-    /// The share of segments that are lost, and of those sent again that are lost again.
-    pub loss_rate: Probability,
-    /// The share of segments that share the fate of the one before.
-    pub correlation: Probability,
-    /// How long the first retransmission takes; each further one takes twice as long as the one before.
-    pub retransmit: Timeout,
-}
+    /// The name and the value of each attribute.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'static str, Scalar)> {
+        self.toxic_type().attributes.iter().map(|attribute| attribute.name).zip(self.values())
+    }
 
-impl PacketLoss {
-    /// A retransmission where nothing is said: 200 ms, Linux' shortest (`TCP_RTO_MIN` in `include/net/tcp.h`).
-    pub const RETRANSMIT: Timeout = Timeout::literal(NonZeroU32::new(200).expect("200 is not 0"));
-}
+    /// The attribute that says when it ends the connection, and its value: a time from when it begins to act.
+    #[must_use]
+    pub fn due(&self) -> Option<(&'static str, Millis)> {
+        self.behaviour().due()
+    }
 
-/// One bit of some bytes is flipped.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Corrupt {
-    /// The share of the bytes.
-    pub rate: Probability,
-}
-
-/// A stream of exactly so many bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LimitData {
-    /// How many pass.
-    pub bytes: u64,
-    /// What comes then.
-    pub close_mode: CloseMode,
-}
-
-/// A connection of a length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LimitTime {
-    /// From when the toxic begins to act.
-    pub time: Millis,
-    /// What comes then.
-    pub close_mode: CloseMode,
-}
-
-/// A black hole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeoutToxic {
-    /// From when the toxic begins to act to the close of the connection; 0 is never.
-    pub timeout: Millis,
-}
-
-impl TimeoutToxic {
-    /// One that ends nothing.
-    pub const FOR_EVER: Self = Self { timeout: Millis::literal(0) };
-}
-
-/// A partition that heals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stall {
-    /// From when the toxic begins to act; 0 is for as long as it does.
-    pub duration: Millis,
-}
-
-/// An end of stream that is late.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SlowClose {
-    /// By how much.
-    pub delay: Millis,
-}
-
-/// A reset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResetPeer {
-    /// From when the toxic begins to act.
-    pub timeout: Millis,
+    pub(super) fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
+        self.behaviour().stage(place)
+    }
 }

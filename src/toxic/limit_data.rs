@@ -1,9 +1,27 @@
 //! `limit_data`: exactly so many bytes pass, then the connection ends.
 
+use super::behaviour::{Behaviour, Place};
 use super::chain::Out;
+use super::declaration::declare;
 use super::stats::Amount;
 use super::{Span, Stage};
-use crate::toxic::LimitData;
+use crate::value::{CloseMode, StreamLength};
+
+declare! {
+    /// Exactly this many bytes pass, then FIN or RST to both sides; 0 ends the connection at the first byte.
+    pub struct LimitData("limit_data", Ends, Offset) {
+        /// The length of the stream; bytes after that are discarded.
+        pub bytes: StreamLength, such as StreamLength::literal(1000);
+        /// Whether it ends with a RST.
+        pub reset: CloseMode = CloseMode::Close;
+    }
+}
+
+impl Behaviour for LimitData {
+    fn stage(&self, _: &Place<'_>) -> Option<Box<dyn Stage>> {
+        Some(Box::new(LimitDataStage::new(*self)))
+    }
+}
 
 pub(super) struct LimitDataStage {
     limit: LimitData,
@@ -12,7 +30,7 @@ pub(super) struct LimitDataStage {
 
 impl LimitDataStage {
     pub(super) fn new(limit: LimitData) -> Self {
-        Self { limit, left: limit.bytes }
+        Self { limit, left: limit.bytes.get() }
     }
 }
 
@@ -25,8 +43,8 @@ impl Stage for LimitDataStage {
         out.pass(span.take(usize::try_from(passed).unwrap_or(usize::MAX)));
         self.left -= passed;
         if self.left == 0 {
-            out.stats().record(offset + passed, Amount::Bytes(self.limit.bytes));
-            out.end(at, self.limit.close_mode);
+            out.stats().record(offset + passed, Amount::Bytes(self.limit.bytes.get()));
+            out.end(at, self.limit.reset);
         }
     }
 
@@ -39,7 +57,6 @@ impl Stage for LimitDataStage {
 mod tests {
     use super::*;
     use crate::toxic::trial::{chain, chain_of, chunks, limit_data, ms, send, stream, toxic, within};
-    use crate::value::CloseMode;
 
     /// Bytes beyond the limit, its exact number, and one that is at hand only in a later chunk.
     #[test]

@@ -3,21 +3,12 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use super::bandwidth::{BandwidthStage, Bucket};
+use super::bandwidth::Bucket;
+use super::behaviour::Place;
 use super::chain::Chain;
-use super::corrupt::CorruptStage;
-use super::deadline::DeadlineStage;
-use super::latency::LatencyStage;
-use super::limit_data::LimitDataStage;
-use super::packet_loss::PacketLossStage;
-use super::slicer::SlicerStage;
-use super::slow_close::SlowCloseStage;
-use super::stall::StallStage;
-use super::timeout::TimeoutStage;
-use super::{Effect, Sharing, TimeoutToxic, Toxic};
-use super::{Moment, Stage};
+use super::{Moment, Stage, Toxic};
 use crate::dice::Dice;
-use crate::value::{Direction, Stream};
+use crate::value::Direction;
 
 /// What a route's connections meet.
 #[derive(Debug)]
@@ -51,7 +42,7 @@ impl Toxics {
     #[must_use]
     pub fn chain(&self, connection: u64, client: IpAddr, opened: Moment, direction: Direction) -> Option<Chain> {
         let acts = |route_toxic: &&RouteToxic| {
-            acts_in(&route_toxic.toxic, direction) && self.hits(&route_toxic.toxic, connection, client)
+            route_toxic.toxic.stream.covers(direction) && self.hits(&route_toxic.toxic, connection, client)
         };
         let toxics: Vec<&RouteToxic> = self.toxics.iter().filter(acts).collect();
         if toxics.is_empty() { None } else { self.compose(&toxics, connection, opened, direction) }
@@ -79,54 +70,18 @@ impl Toxics {
         direction: Direction,
     ) -> Option<Box<dyn Stage>> {
         let Toxic { name, selector, effect, stream, .. } = &*route_toxic.toxic;
-        let rng = self.dice.of_toxic(connection, name, direction);
-        Some(match *effect {
-            Effect::Latency(latency) => Box::new(LatencyStage::new(latency, rng.in_order())),
-            Effect::Bandwidth(bandwidth) => Box::new(BandwidthStage::new(
-                bandwidth,
-                selector.window,
-                opened,
-                route_toxic.bucket(bandwidth.sharing(), direction),
-            )),
-            Effect::PacketLoss(loss) => Box::new(PacketLossStage::new(loss, selector.window, rng.in_order())),
-            Effect::Corrupt(corrupt) => Box::new(CorruptStage::new(corrupt, rng)),
-            Effect::Slicer(slicer) => Box::new(SlicerStage::new(slicer, rng.in_order())),
-            Effect::LimitData(limit) => Box::new(LimitDataStage::new(limit)),
-            Effect::LimitTime(limit) => Box::new(DeadlineStage::of_limit(limit, selector.window)),
-            Effect::Timeout(timeout) if ends_in(*stream, direction) => {
-                Box::new(TimeoutStage::new(timeout, selector.window))
-            }
-            Effect::Timeout(_) => Box::new(TimeoutStage::new(TimeoutToxic::FOR_EVER, selector.window)),
-            Effect::Stall(stall) => Box::new(StallStage::new(stall, selector.window)),
-            Effect::SlowClose(slow_close) => Box::new(SlowCloseStage(slow_close)),
-            Effect::ResetPeer(reset) => Box::new(DeadlineStage::of_reset(reset, selector.window)),
-            Effect::Noop => return None,
+        effect.stage(&Place {
+            direction,
+            stream: *stream,
+            window: selector.window,
+            rng: self.dice.of_toxic(connection, name, direction),
+            opened,
+            shared: match direction {
+                Direction::Upstream => &route_toxic.upstream,
+                Direction::Downstream => &route_toxic.downstream,
+            },
         })
     }
-}
-
-impl RouteToxic {
-    fn bucket(&self, sharing: Sharing, direction: Direction) -> Arc<Mutex<Bucket>> {
-        match (sharing, direction) {
-            (Sharing::Own, _) => Arc::default(),
-            (Sharing::Shared, Direction::Upstream) => Arc::clone(&self.upstream),
-            (Sharing::Shared, Direction::Downstream) => Arc::clone(&self.downstream),
-        }
-    }
-}
-
-fn acts_in(toxic: &Toxic, direction: Direction) -> bool {
-    match toxic.effect {
-        Effect::LimitTime(_) | Effect::ResetPeer(_) => {
-            toxic.stream.covers(direction) && ends_in(toxic.stream, direction)
-        }
-        _ => toxic.stream.covers(direction),
-    }
-}
-
-/// What ends a connection as a whole does so once, not once for each direction.
-fn ends_in(stream: Stream, direction: Direction) -> bool {
-    stream != Stream::Both || direction == Direction::Downstream
 }
 
 #[cfg(test)]
@@ -137,7 +92,8 @@ mod tests {
     use crate::toxic::trial::{
         CLIENT, Outcome, bandwidth, corrupt, latency, loss, ms, route, send, share, slicer, steady, stream, toxic,
     };
-    use crate::toxic::{Distribution, Sharing};
+    use crate::toxic::{Distribution, Noop, Sharing};
+    use crate::value::Stream;
 
     /// As it goes in earnest: each direction of each connection on a thread of its own.
     #[test]
@@ -207,7 +163,7 @@ mod tests {
         elsewhere.selector.clients = vec!["10.0.0.0/8".parse().expect("a network")];
         let mut another = toxic(0, steady(5));
         another.selector.connections = "1-2".parse().expect("connections");
-        assert!(spared(elsewhere) && spared(another) && spared(toxic(0, Effect::Noop)));
+        assert!(spared(elsewhere) && spared(another) && spared(toxic(0, Noop {}.into())));
         assert!(spared(Toxic { toxicity: share(0.0), ..toxic(0, steady(5)) }));
         assert!(spared(Toxic { stream: Stream::Downstream, ..toxic(0, steady(5)) }));
     }

@@ -45,15 +45,20 @@
 //! steps are about when bytes come.
 
 mod bandwidth;
+mod behaviour;
 mod chain;
 mod corrupt;
 mod deadline;
+mod declaration;
 mod effect;
 mod entry;
 mod latency;
 mod limit_data;
+mod limit_time;
 mod live;
+mod noop;
 mod packet_loss;
+mod reset_peer;
 mod segment;
 mod slicer;
 mod slow_close;
@@ -70,13 +75,24 @@ use std::ops::Range;
 use std::time::Duration;
 
 pub use bandwidth::{Bandwidth, Sharing};
+pub use behaviour::Misfit;
 pub use chain::{Chain, TAKEN_AT_ONCE};
-pub use effect::{Corrupt, Effect, LimitData, LimitTime, PacketLoss, ResetPeer, SlowClose, Stall, TimeoutToxic};
+pub use corrupt::Corrupt;
+pub use declaration::{Attribute, Basis, Presence, Source, ToxicType, Treatment};
+pub use effect::{Effect, TYPES};
 pub use entry::Toxic;
 pub use latency::{Distribution, Latency};
+pub use limit_data::LimitData;
+pub use limit_time::LimitTime;
 pub use live::Toxics;
+pub use noop::Noop;
+pub use packet_loss::PacketLoss;
+pub use reset_peer::ResetPeer;
 pub use slicer::Slicer;
+pub use slow_close::SlowClose;
+pub use stall::Stall;
 pub use stats::{Amount, ToxicEvent, ToxicSummary};
+pub use timeout::TimeoutToxic;
 
 use crate::value::CloseMode;
 use chain::Out;

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::behaviour::{Behaviour, Place};
 use super::chain::Out;
+use super::declaration::declare;
 use super::segment::{self, Segments};
 use super::stats::Amount;
 use super::{Moment, NEVER, Span, Stage, until};
-use crate::toxic::PacketLoss;
-use crate::value::{Probability, Window};
+use crate::value::{Probability, Timeout, Window};
 
 /// With the last of so many a segment comes, where Linux would give the connection up (`tcp_retries2` in tcp(7)): a loss
 /// makes bytes late, and ends nothing.
@@ -18,6 +19,29 @@ const MOST_RETRANSMISSIONS: usize = 15;
 
 /// Doubling makes a retransmission take no longer (`TCP_RTO_MAX` in `include/net/tcp.h`).
 const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(120);
+
+/// Linux' shortest retransmission time-out (`TCP_RTO_MIN` in `include/net/tcp.h`).
+const SHORTEST_RETRANSMISSION: Timeout = Timeout::literal(200);
+
+declare! {
+    /// A lost segment of 1448 bytes comes `retransmit` later, twice as much for each repeated loss up to 120 s and 15
+    /// times, and holds up what follows. No byte is lost; at a `loss_rate` of 1 none passes, until the first
+    /// retransmission after the end of `for`: an outage.
+    pub struct PacketLoss("packet_loss", Keeps, Offset) {
+        /// The share of segments that are lost; of those sent again, the same share is lost again.
+        pub loss_rate: Probability, such as Probability::literal(0.01);
+        /// The share of segments that share the fate of the one before.
+        pub correlation: Probability = Probability::NEVER;
+        /// The delay of the first retransmission; each further one takes twice as long.
+        pub retransmit: Timeout = SHORTEST_RETRANSMISSION;
+    }
+}
+
+impl Behaviour for PacketLoss {
+    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
+        Some(Box::new(PacketLossStage::new(*self, place.window, place.rng.in_order())))
+    }
+}
 
 pub(super) struct PacketLossStage {
     loss: PacketLoss,
@@ -103,7 +127,7 @@ mod tests {
 
     fn loss(rate: f64, correlation: f64) -> PacketLoss {
         let share = |number: f64| number.try_into().expect("a share");
-        PacketLoss { loss_rate: share(rate), correlation: share(correlation), retransmit: PacketLoss::RETRANSMIT }
+        PacketLoss { loss_rate: share(rate), correlation: share(correlation), retransmit: SHORTEST_RETRANSMISSION }
     }
 
     fn ways(loss: &PacketLoss, count: usize) -> Vec<Duration> {

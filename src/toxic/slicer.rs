@@ -1,40 +1,49 @@
 //! `slicer`: the stream goes out in small pieces, each a write of its own, with a pause between them.
 
-use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
 use fastrand::Rng;
 
+use super::behaviour::{Behaviour, Misfit, Place};
 use super::chain::{Out, TAKEN_AT_ONCE};
+use super::declaration::declare;
 use super::stats::Amount;
 use super::{Edge, Moment, Span, Stage};
-use crate::value::{Micros, Rejected};
+use crate::value::{Bytes, Micros, Size};
 
-/// Pieces of about one size, and a pause between them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slicer {
-    average_size: NonZeroU32,
-    size_variation: u32,
-    /// From one piece to the next.
-    pub delay: Micros,
+declare! {
+    /// Pieces of about this size, each a write of its own, and a pause after each.
+    pub struct Slicer("slicer", Keeps, Offset) {
+        /// The size of a piece.
+        average_size: Size, such as Size::literal(64);
+        /// How far sizes lie from the average, less than that.
+        size_variation: Bytes = Bytes::literal(0);
+        /// The pause from one piece to the next.
+        delay: Micros = Micros::literal(0);
+    }
 }
 
 impl Slicer {
-    /// # Errors
-    /// The variation is not smaller than the size: some pieces would be empty.
-    pub fn new(average_size: NonZeroU32, size_variation: u32, delay: Micros) -> Result<Self, Rejected> {
-        if size_variation >= average_size.get() {
-            let what = format!("a variation of {size_variation} bytes leaves nothing of a size of {average_size}");
-            return Err(Rejected::new(what, format!("use 0 to {}", average_size.get() - 1)));
+    /// The sizes of pieces in bytes, each as likely as the others; none is 0.
+    fn sizes(&self) -> RangeInclusive<u64> {
+        let (average, variation) = (u64::from(self.average_size.get()), u64::from(self.size_variation.get()));
+        average - variation..=average + variation
+    }
+}
+
+impl Behaviour for Slicer {
+    /// A variation that is not smaller than the size would make some pieces empty.
+    fn misfits(&self) -> Vec<Misfit> {
+        let (size, variation) = (self.average_size.get(), self.size_variation.get());
+        if variation < size {
+            return Vec::new();
         }
-        Ok(Self { average_size, size_variation, delay })
+        let what = format!("a variation of {variation} bytes leaves nothing of a size of {size}");
+        vec![Misfit::new("size_variation", what, format!("use 0 to {}", size - 1))]
     }
 
-    /// The sizes of pieces in bytes, each as likely as the others; none is 0.
-    #[must_use]
-    pub fn sizes(&self) -> RangeInclusive<u64> {
-        let (average, variation) = (u64::from(self.average_size.get()), u64::from(self.size_variation));
-        average - variation..=average + variation
+    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
+        Some(Box::new(SlicerStage::new(*self, place.rng.in_order())))
     }
 }
 

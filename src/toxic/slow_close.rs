@@ -1,10 +1,26 @@
 //! `slow_close`: the end of the stream comes later.
 
+use super::behaviour::{Behaviour, Place};
+use super::declaration::declare;
 use super::stats::{Amount, ToxicStats};
 use super::{Moment, Stage};
-use crate::toxic::SlowClose;
+use crate::value::Millis;
 
-pub(super) struct SlowCloseStage(pub(super) SlowClose);
+declare! {
+    /// The end of the stream (FIN) comes this much later.
+    pub struct SlowClose("slow_close", Keeps, Arrival) {
+        /// The delay of the end.
+        pub delay: Millis, such as Millis::literal(1000);
+    }
+}
+
+impl Behaviour for SlowClose {
+    fn stage(&self, _: &Place<'_>) -> Option<Box<dyn Stage>> {
+        Some(Box::new(SlowCloseStage(*self)))
+    }
+}
+
+struct SlowCloseStage(SlowClose);
 
 impl Stage for SlowCloseStage {
     fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {

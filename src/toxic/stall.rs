@@ -1,10 +1,25 @@
 //! `stall`: a partition that heals. Everything is held, and none of it lost.
 
+use super::behaviour::{Behaviour, Place};
 use super::chain::{Out, TAKEN_AT_ONCE};
+use super::declaration::declare;
 use super::stats::ToxicStats;
 use super::{Moment, Span, Stage, until};
-use crate::toxic::Stall;
 use crate::value::{Millis, Window};
+
+declare! {
+    /// A partition that heals: everything is held, and passes after this time; 0 is as long as it acts.
+    pub struct Stall("stall", Keeps, Arrival) {
+        /// The time until everything passes; 0 is as long as the toxic acts.
+        pub duration: Millis = Millis::literal(0);
+    }
+}
+
+impl Behaviour for Stall {
+    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
+        Some(Box::new(StallStage::new(*self, place.window)))
+    }
+}
 
 pub(super) struct StallStage {
     heals: Moment,

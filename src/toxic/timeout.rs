@@ -1,11 +1,36 @@
 //! `timeout`: a black hole. Everything is discarded, the end of the stream too, until the connection is closed or the
 //! toxic acts no more.
 
+use super::behaviour::{Behaviour, Place};
 use super::chain::Out;
+use super::declaration::declare;
 use super::stats::ToxicStats;
 use super::{Moment, Span, Stage};
-use crate::toxic::TimeoutToxic;
 use crate::value::{CloseMode, Millis, Window};
+
+declare! {
+    /// A black hole: everything is discarded, FIN too; closed after this time, never for 0.
+    pub struct TimeoutToxic("timeout", Ends, Arrival) {
+        /// The time until the connection is closed; 0 is never.
+        pub timeout: Millis = Millis::literal(0);
+    }
+}
+
+impl TimeoutToxic {
+    /// One that never closes the connection.
+    const FOR_EVER: Self = Self { timeout: Millis::literal(0) };
+}
+
+impl Behaviour for TimeoutToxic {
+    fn due(&self) -> Option<(&'static str, Millis)> {
+        Some(("timeout", self.timeout)).filter(|_| *self != Self::FOR_EVER)
+    }
+
+    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
+        let here = if place.ends_the_connection() { *self } else { Self::FOR_EVER };
+        Some(Box::new(TimeoutStage::new(here, place.window)))
+    }
+}
 
 pub(super) struct TimeoutStage {
     timeout: TimeoutToxic,
@@ -47,7 +72,7 @@ mod tests {
     use crate::value::Direction;
 
     fn timeout(timeout: u32) -> Toxic {
-        toxic(0, Effect::Timeout(TimeoutToxic { timeout: millis(timeout) }))
+        toxic(0, Effect::TimeoutToxic(TimeoutToxic { timeout: millis(timeout) }))
     }
 
     /// So long after it begins to act; not at all if it acts no more then.

@@ -4,15 +4,19 @@
 
 mod name;
 mod number;
+mod scalar;
 mod selector;
 mod stream;
+mod word;
 
 use std::fmt;
 
 pub use name::{RouteName, ToxicName};
-pub use number::{Micros, Millis, Port, Probability, Rate, Timeout};
+pub use number::{Bytes, Micros, Millis, Port, Probability, Rate, Size, StreamLength, Timeout};
+pub use scalar::{Kind, Range, Scalar, Unit, Written};
 pub use selector::{Connections, Network, Selector, Window};
 pub use stream::{CloseMode, Direction, Stream};
+pub(crate) use word::{flag, text, words};
 
 /// Why a text or a number is not a value of some type, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]

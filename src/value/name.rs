@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::word::text;
 use super::{Port, Rejected, Stream};
 
 /// What a route is called: 1 to 100 characters, none of them a control character.
@@ -88,3 +89,5 @@ impl fmt::Display for ToxicName {
         self.0.fmt(f)
     }
 }
+
+text!(RouteName, ToxicName);

@@ -1,10 +1,10 @@
-//! Numbers in their ranges: ports, probabilities, durations and rates.
+//! Numbers in their ranges: ports, probabilities, durations, sizes and rates.
 
 use std::fmt;
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
-use super::Rejected;
+use super::{Kind, Range, Rejected, Scalar, Unit, Written};
 
 /// A TCP port that can be listened on: 1 to 65535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +27,21 @@ impl TryFrom<i128> for Port {
     }
 }
 
+impl Written for Port {
+    const KIND: Kind = Kind::Whole(Range { least: 1, most: u16::MAX as u64, unit: Unit::None });
+
+    fn read(scalar: Scalar) -> Result<Self, Rejected> {
+        match scalar {
+            Scalar::Whole(number) => Self::try_from(number),
+            _ => Err(Self::KIND.mismatch()),
+        }
+    }
+
+    fn write(&self) -> Scalar {
+        Scalar::Whole(self.get().into())
+    }
+}
+
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -38,13 +53,16 @@ impl fmt::Display for Port {
 pub struct Probability(f64);
 
 impl Probability {
+    /// 0.0.
+    pub const NEVER: Self = Self(0.0);
+
     /// 1.0.
     pub const ALWAYS: Self = Self(1.0);
 
-    /// A share of a thousand.
-    pub(crate) const fn per_mille(share: u16) -> Self {
-        assert!(share <= 1000, "no more than all");
-        Self(share as f64 / 1000.0)
+    /// A number that the compiler checks.
+    pub(crate) const fn literal(share: f64) -> Self {
+        assert!(0.0 <= share && share <= 1.0, "a probability is 0.0 to 1.0");
+        Self(share)
     }
 
     /// As a number from 0.0 to 1.0.
@@ -74,73 +92,113 @@ impl TryFrom<f64> for Probability {
     }
 }
 
-/// A duration of 0 to 4,294,967,295 ms (49 days), so that no sum with a clock's reading overflows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Millis(u32);
+impl Written for Probability {
+    const KIND: Kind = Kind::Share;
 
-impl Millis {
-    pub(crate) const fn literal(millis: u32) -> Self {
-        Self(millis)
+    #[expect(clippy::cast_precision_loss, reason = "the range has no border where f64 skips integers")]
+    fn read(scalar: Scalar) -> Result<Self, Rejected> {
+        match scalar {
+            Scalar::Whole(number) => Self::try_from(number as f64),
+            Scalar::Real(number) => Self::try_from(number),
+            _ => Err(Self::KIND.mismatch()),
+        }
     }
 
+    fn write(&self) -> Scalar {
+        Scalar::Real(self.0)
+    }
+}
+
+/// Declares a type of whole numbers by its range and unit.
+macro_rules! whole {
+    ($($(#[$attribute:meta])* pub struct $name:ident($number:ty) from $least:literal $unit:ident;)+) => {
+        $($(#[$attribute])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name($number);
+
+        impl $name {
+            const RANGE: Range = Range { least: $least, most: <$number>::MAX as u64, unit: Unit::$unit };
+
+            /// A number that the compiler checks.
+            pub(crate) const fn literal(number: $number) -> Self {
+                assert!(Self::RANGE.least <= number as u64, "the number is out of range");
+                Self(number)
+            }
+
+            /// The number alone.
+            #[must_use]
+            pub fn get(self) -> $number {
+                self.0
+            }
+        }
+
+        impl TryFrom<i128> for $name {
+            type Error = Rejected;
+
+            fn try_from(number: i128) -> Result<Self, Rejected> {
+                Self::RANGE.admit(number).map(Self)
+            }
+        }
+
+        impl Written for $name {
+            const KIND: Kind = Kind::Whole(Self::RANGE);
+
+            fn read(scalar: Scalar) -> Result<Self, Rejected> {
+                match scalar {
+                    Scalar::Whole(number) => Self::try_from(number),
+                    _ => Err(Self::KIND.mismatch()),
+                }
+            }
+
+            fn write(&self) -> Scalar {
+                Scalar::Whole(self.0.into())
+            }
+        })+
+    };
+}
+
+whole! {
+    /// A duration of 0 to 4,294,967,295 ms (49 days), so that no sum with a clock's reading overflows.
+    #[derive(Default)]
+    pub struct Millis(u32) from 0 Millis;
+
+    /// A limit of 1 to 4,294,967,295 ms on how long something may take.
+    pub struct Timeout(u32) from 1 Millis;
+
+    /// A duration of 0 to 4,294,967,295 µs (71 minutes).
+    pub struct Micros(u32) from 0 Micros;
+
+    /// A number of KB/s, each 1,000 bytes a second; 0 is a link that nothing passes.
+    pub struct Rate(u32) from 0 KilobytesPerSecond;
+
+    /// 0 to 4,294,967,295 bytes.
+    pub struct Bytes(u32) from 0 Bytes;
+
+    /// 1 to 4,294,967,295 bytes.
+    pub struct Size(u32) from 1 Bytes;
+
+    /// The bytes of a stream: 0 to 2^64 - 1.
+    pub struct StreamLength(u64) from 0 Bytes;
+}
+
+impl Millis {
     /// As a duration.
     #[must_use]
     pub fn duration(self) -> Duration {
         Duration::from_millis(self.0.into())
     }
-
-    /// As a number of milliseconds.
-    #[must_use]
-    pub fn get(self) -> u32 {
-        self.0
-    }
 }
-
-impl TryFrom<i128> for Millis {
-    type Error = Rejected;
-
-    fn try_from(number: i128) -> Result<Self, Rejected> {
-        let in_range = u32::try_from(number).map(Self);
-        in_range.map_err(|_| out_of_range(number, 0))
-    }
-}
-
-/// A limit of 1 to 4,294,967,295 ms on how long something may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeout(NonZeroU32);
 
 impl Timeout {
-    /// How long an upstream has to accept where the route says nothing: 10 s.
-    pub const CONNECT: Self = Self(NonZeroU32::new(10_000).expect("10,000 is not 0"));
-
-    pub(crate) const fn literal(millis: NonZeroU32) -> Self {
-        Self(millis)
-    }
+    /// How long an upstream has to accept unless the route has another limit: 10 s.
+    pub const CONNECT: Self = Self::literal(10_000);
 
     /// As a duration, never zero.
     #[must_use]
     pub fn duration(self) -> Duration {
-        Duration::from_millis(self.0.get().into())
+        Duration::from_millis(self.0.into())
     }
 }
-
-impl TryFrom<i128> for Timeout {
-    type Error = Rejected;
-
-    fn try_from(number: i128) -> Result<Self, Rejected> {
-        let in_range = u32::try_from(number).ok().and_then(NonZeroU32::new).map(Self);
-        in_range.ok_or_else(|| out_of_range(number, 1))
-    }
-}
-
-fn out_of_range(number: i128, least: u32) -> Rejected {
-    let what = if number < 0 { "is negative" } else { "is out of range" };
-    Rejected::new(format!("{number} ms {what}"), format!("use whole milliseconds, {least} to {}", u32::MAX))
-}
-
-/// A duration of 0 to 4,294,967,295 µs (71 minutes).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Micros(u32);
 
 impl Micros {
     /// As a duration.
@@ -150,43 +208,10 @@ impl Micros {
     }
 }
 
-impl TryFrom<i128> for Micros {
-    type Error = Rejected;
-
-    fn try_from(number: i128) -> Result<Self, Rejected> {
-        u32::try_from(number).map(Self).map_err(|_| {
-            let what = format!("{number} µs {}", if number < 0 { "is negative" } else { "is out of range" });
-            Rejected::new(what, format!("use whole microseconds, 0 to {}", u32::MAX))
-        })
-    }
-}
-
-/// A number of KB/s, each 1,000 bytes a second; 0 is a link that nothing passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate(u32);
-
 impl Rate {
-    pub(crate) const fn literal(kilobytes_per_second: u32) -> Self {
-        Self(kilobytes_per_second)
-    }
-
-    pub(crate) const NOTHING: Self = Self(0);
-
     /// Bytes a second.
     #[must_use]
     pub fn bytes_per_second(self) -> u64 {
         u64::from(self.0) * 1000
-    }
-}
-
-impl TryFrom<i128> for Rate {
-    type Error = Rejected;
-
-    fn try_from(number: i128) -> Result<Self, Rejected> {
-        let in_range = u32::try_from(number).map(Self);
-        in_range.map_err(|_| {
-            let what = format!("{number} KB/s {}", if number < 0 { "is negative" } else { "is out of range" });
-            Rejected::new(what, format!("use whole KB/s (1 KB = 1000 bytes), 0 (nothing passes) to {}", u32::MAX))
-        })
     }
 }

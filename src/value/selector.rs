@@ -1,10 +1,12 @@
 //! Which connections of a route a toxic is meant for, and when in their lives.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::word::text;
 use super::{Millis, Rejected, Timeout};
 
 /// Everything that a connection must be for a toxic to be drawn for it.
@@ -27,12 +29,9 @@ impl Selector {
     }
 }
 
-/// A set of connection numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A set of connection numbers; the default are all.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Connections {
-    /// All of them.
-    #[default]
-    All,
     /// Those in one of these ranges, both ends included.
     Ranges(Vec<(u64, u64)>),
     /// Each one whose number is a multiple.
@@ -42,10 +41,33 @@ pub enum Connections {
 impl Connections {
     fn include(&self, number: u64) -> bool {
         match self {
-            Self::All => true,
             Self::Ranges(ranges) => ranges.iter().any(|&(first, last)| (first..=last).contains(&number)),
             Self::Every(step) => number.is_multiple_of(step.get()),
         }
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self::Ranges(vec![(1, u64::MAX)])
+    }
+}
+
+/// As it is parsed.
+impl fmt::Display for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ranges = match self {
+            Self::Every(step) => return write!(f, "*/{step}"),
+            Self::Ranges(ranges) => ranges,
+        };
+        for (index, (first, last)) in ranges.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            match last {
+                &u64::MAX => write!(f, "{comma}{first}-")?,
+                last => write!(f, "{comma}{first}-{last}")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -115,6 +137,13 @@ fn bits(address: IpAddr) -> (u128, u8) {
     }
 }
 
+/// As it is parsed.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
 impl FromStr for Network {
     type Err = Rejected;
 
@@ -132,6 +161,8 @@ impl FromStr for Network {
         })
     }
 }
+
+text!(Connections, Network);
 
 /// The time in which a toxic acts, counted from the accept of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,6 @@
 //! The two directions of a connection, the streams that a toxic acts on, and how a connection ends.
 
-use std::str::FromStr;
-
-use super::Rejected;
+use super::word::{flag, words};
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,31 +22,20 @@ impl Direction {
     }
 }
 
-/// The directions of a toxic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stream {
-    /// From the client to the upstream only.
-    Upstream,
-    /// From the upstream to the client only.
-    #[default]
-    Downstream,
-    /// Each direction for itself.
-    Both,
+words! {
+    /// The directions of a toxic.
+    pub enum Stream("is not a stream", "use upstream (client to server), downstream (server to client) or both") {
+        /// From the client to the upstream only.
+        Upstream = "upstream",
+        /// From the upstream to the client only.
+        #[default]
+        Downstream = "downstream",
+        /// Each direction for itself.
+        Both = "both",
+    }
 }
 
 impl Stream {
-    const ALL: [Self; 3] = [Self::Upstream, Self::Downstream, Self::Both];
-
-    /// The word for it in configs and default names.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Upstream => "upstream",
-            Self::Downstream => "downstream",
-            Self::Both => "both",
-        }
-    }
-
     /// Whether it has bytes that go this way.
     #[must_use]
     pub fn covers(self, direction: Direction) -> bool {
@@ -57,18 +44,6 @@ impl Stream {
             Self::Downstream => direction == Direction::Downstream,
             Self::Both => true,
         }
-    }
-}
-
-impl FromStr for Stream {
-    type Err = Rejected;
-
-    fn from_str(text: &str) -> Result<Self, Rejected> {
-        let found = Self::ALL.into_iter().find(|stream| stream.as_str() == text);
-        found.ok_or_else(|| {
-            let hint = "use upstream (client to server), downstream (server to client) or both";
-            Rejected::new(format!("`{text}` is not a stream"), hint)
-        })
     }
 }
 
@@ -81,3 +56,5 @@ pub enum CloseMode {
     /// With a RST to both sides.
     Reset,
 }
+
+flag!(CloseMode: Close, Reset);

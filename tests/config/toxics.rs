@@ -1,47 +1,46 @@
-//! How toxics are written: each attribute reaches the plan, what is left out has its default, and no type lacks its row in
-//! the documents or its example.
+//! How toxics are written: each attribute reaches the plan, what is left out has its default, and every type has its row in
+//! the documents and its example. The types are read from their declarations.
 
 use std::fmt::Debug;
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::Path;
 
 use chaos_proxy::config::{Defaults, load};
 use chaos_proxy::plan::Profile;
-use chaos_proxy::toxic::{
-    Bandwidth, Corrupt, Distribution, Effect, Latency, LimitData, LimitTime, PacketLoss, ResetPeer, Sharing, Slicer,
-    SlowClose, Stall, TimeoutToxic, Toxic,
-};
-use chaos_proxy::value::{CloseMode, Probability, Selector, Stream, Window};
+use chaos_proxy::toxic::{Attribute, Presence, TYPES, Toxic, ToxicType};
+use chaos_proxy::value::{Probability, Scalar, Selector, Stream, Window};
+use serde_json::Value;
 
 use super::json;
 
 #[test]
 fn every_attribute_reaches_the_plan() {
-    let latency = Latency::new(of(200), of(50)).unwrap();
-    let latency = latency.correlated(share(0.25)).unwrap().distributed(Distribution::Normal).unwrap();
-    let packet_loss = PacketLoss { loss_rate: share(0.01), correlation: share(0.5), retransmit: of(300) };
-    let slicer = Slicer::new(NonZeroU32::new(64).unwrap(), 32, of(500)).unwrap();
-    let plan = load(Path::new("configs/valid/toxics.json"), Defaults::default()).unwrap();
-    let effects: Vec<&Effect> = plan.routes().iter().flat_map(|it| &it.toxics).map(|toxic| &toxic.effect).collect();
-    let expected = [
-        Effect::Latency(latency),
-        Effect::Bandwidth(Bandwidth::new(of(128), 16_000, Sharing::Shared).unwrap()),
-        Effect::PacketLoss(packet_loss),
-        Effect::Slicer(slicer),
-        Effect::LimitData(LimitData { bytes: 100_000, close_mode: CloseMode::Reset }),
-        Effect::LimitTime(LimitTime { time: of(30_000), close_mode: CloseMode::Close }),
-        Effect::ResetPeer(ResetPeer { timeout: of(1000) }),
-        Effect::SlowClose(SlowClose { delay: of(2000) }),
-        Effect::Stall(Stall { duration: of(2000) }),
-        Effect::Timeout(TimeoutToxic { timeout: of(10_000) }),
-        Effect::Corrupt(Corrupt { rate: share(0.0001) }),
-        Effect::Noop,
-    ];
-    assert_eq!(effects, expected.iter().collect::<Vec<_>>());
-    for kind in types() {
-        assert!(effects.iter().any(|effect| effect.as_str() == kind), "configs/valid/toxics.json has no {kind}");
+    let path = Path::new("configs/valid/toxics.json");
+    let written: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let written: Vec<&Value> = written["routes"].as_array().unwrap().iter().flat_map(toxics_of).collect();
+    let plan = load(path, Defaults::default()).unwrap();
+    let read: Vec<&Toxic> = plan.routes().iter().flat_map(|route| &route.toxics).collect();
+    assert_eq!(read.len(), written.len());
+    for (toxic, written) in read.iter().zip(&written) {
+        assert_eq!(written["type"], toxic.effect.as_str());
+        for (name, scalar) in toxic.effect.attributes() {
+            let value = &written["attributes"][name];
+            assert_eq!(
+                value,
+                &serde_json::to_value(scalar).unwrap(),
+                "`{name}` of {}: write it into {path:?}",
+                toxic.name
+            );
+        }
     }
+    for kind in TYPES {
+        let is_there = read.iter().any(|toxic| toxic.effect.as_str() == kind.name);
+        assert!(is_there, "{path:?} has no toxic of the type {}: add one with all of its attributes", kind.name);
+    }
+}
+
+fn toxics_of(route: &Value) -> &Vec<Value> {
+    route["toxics"].as_array().unwrap()
 }
 
 #[test]
@@ -50,7 +49,8 @@ fn every_type_of_toxic_has_its_row() {
         let text = fs::read_to_string(document).unwrap();
         let rows = text.lines().skip_while(|line| !line.starts_with("| type  ")).skip(2);
         let kinds: Vec<&str> = rows.map_while(|row| row.strip_prefix("| `")?.split('`').next()).collect();
-        assert_eq!(kinds, types(), "{document}");
+        let types: Vec<&str> = TYPES.iter().map(|kind| kind.name).collect();
+        assert_eq!(kinds, types, "{document}");
     }
 }
 
@@ -60,73 +60,53 @@ fn the_examples_of_the_readme_load() {
     let examples: Vec<&str> = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     let failed = examples.iter().find_map(|example| json(example, Defaults::default()).err());
     assert!(failed.is_none(), "{}", failed.unwrap());
-    for kind in types() {
-        assert!(examples.iter().any(|example| example.contains(&format!(r#""{kind}""#))), "no example of {kind}");
+    for ToxicType { name, .. } in TYPES {
+        let is_there = examples.iter().any(|example| example.contains(&format!(r#""{name}""#)));
+        assert!(is_there, "README.md has no example of {name}: add it below the table of types");
     }
-}
-
-/// The types of toxics, as whoever writes another one is told.
-fn types() -> Vec<String> {
-    let report = json(&route_with(r#"{ "type": "?" }"#), Defaults::default()).unwrap_err();
-    let (_, problem) = report.problems().next().unwrap();
-    problem.hint().strip_prefix("the types of toxics are ").unwrap().split(", ").map(str::to_owned).collect()
 }
 
 #[test]
 fn what_a_toxic_leaves_out_has_its_default() {
-    let defaults = [
-        (r#""type": "latency", "attributes": { "latency": 5 }"#, Effect::Latency(Latency::new(of(5), of(0)).unwrap())),
-        (
-            r#""type": "bandwidth", "attributes": { "rate": 0 }"#,
-            Effect::Bandwidth(Bandwidth::new(of(0), 0, Sharing::Own).unwrap()),
-        ),
-        (
-            r#""type": "packet_loss", "attributes": { "loss_rate": 1 }"#,
-            Effect::PacketLoss(PacketLoss { loss_rate: share(1.0), correlation: share(0.0), retransmit: of(200) }),
-        ),
-        (r#""type": "corrupt", "attributes": { "rate": 1 }"#, Effect::Corrupt(Corrupt { rate: share(1.0) })),
-        (
-            r#""type": "slicer", "attributes": { "average_size": 1 }"#,
-            Effect::Slicer(Slicer::new(NonZeroU32::MIN, 0, of(0)).unwrap()),
-        ),
-        (
-            r#""type": "limit_data", "attributes": { "bytes": 18446744073709551615 }"#,
-            Effect::LimitData(LimitData { bytes: u64::MAX, close_mode: CloseMode::Close }),
-        ),
-        (
-            r#""type": "limit_time", "attributes": { "time": 0 }"#,
-            Effect::LimitTime(LimitTime { time: of(0), close_mode: CloseMode::Close }),
-        ),
-        (r#""type": "timeout""#, Effect::Timeout(TimeoutToxic { timeout: of(0) })),
-        (r#""type": "stall""#, Effect::Stall(Stall { duration: of(0) })),
-        (r#""type": "slow_close", "attributes": { "delay": 5 }"#, Effect::SlowClose(SlowClose { delay: of(5) })),
-        (r#""type": "reset_peer""#, Effect::ResetPeer(ResetPeer { timeout: of(0) })),
-        (r#""type": "noop""#, Effect::Noop),
-    ];
-    assert_eq!(defaults.each_ref().map(|(_, effect)| effect.as_str())[..], types());
-    for (written, effect) in defaults {
-        let [toxic] = &toxics(&format!("{{ {written} }}"))[..] else { panic!("one toxic was written") };
-        assert_eq!(toxic.effect, effect, "{written}");
+    for kind in TYPES {
+        let toxic = toxic_of(kind, &required(kind));
+        let defaults: Vec<_> = kind.attributes.iter().map(|attribute| (attribute.name, value_of(attribute))).collect();
+        assert_eq!(toxic.effect.attributes().collect::<Vec<_>>(), defaults);
         assert_eq!(
             (toxic.stream, toxic.toxicity, &toxic.selector),
             (Stream::Downstream, share(1.0), &Selector::default())
         );
-        // The word that a config has for it, and the one that logs have.
-        assert_eq!(toxic.name.as_str(), format!("{}_downstream", effect.as_str()));
+        assert_eq!(toxic.name.as_str(), format!("{}_downstream", kind.name));
     }
 }
 
-/// Also one that would change nothing if it were another value.
+/// Even one that would change nothing if it were another value.
 #[test]
 fn a_default_may_be_written_down() {
-    for (kind, without, with) in [
-        ("latency", r#""latency": 5"#, r#""latency": 5, "jitter": 0, "correlation": 0.0, "distribution": "uniform""#),
-        ("bandwidth", r#""rate": 0"#, r#""rate": 0, "burst": 0, "shared": false"#),
-    ] {
-        let [without, with] =
-            [without, with].map(|it| toxics(&format!(r#"{{ "type": "{kind}", "attributes": {{ {it} }} }}"#)));
-        assert_eq!(without, with);
+    for kind in TYPES {
+        let all: Vec<&Attribute> = kind.attributes.iter().collect();
+        assert_eq!(toxic_of(kind, &all), toxic_of(kind, &required(kind)));
     }
+}
+
+fn required(kind: &ToxicType) -> Vec<&Attribute> {
+    let is_required = |attribute: &&Attribute| matches!(attribute.presence, Presence::Required(_));
+    kind.attributes.iter().filter(is_required).collect()
+}
+
+/// The default of an attribute, or the example of one that has none.
+fn value_of(attribute: &Attribute) -> Scalar {
+    let (Presence::Required(value) | Presence::Optional(value)) = attribute.presence;
+    value()
+}
+
+/// A toxic for which these attributes are written.
+fn toxic_of(kind: &ToxicType, attributes: &[&Attribute]) -> Toxic {
+    let entry = |attribute: &&Attribute| format!("\"{}\": {}", attribute.name, value_of(attribute));
+    let attributes: Vec<String> = attributes.iter().map(entry).collect();
+    let written = format!(r#"{{ "type": "{}", "attributes": {{ {} }} }}"#, kind.name, attributes.join(", "));
+    let [toxic] = &toxics(&written)[..] else { panic!("one toxic was written") };
+    toxic.clone()
 }
 
 #[test]
@@ -165,7 +145,8 @@ fn each_profile_is_known_by_its_name() {
 /// One millisecond decides: what ends a connection has to come before the toxic's own end.
 #[test]
 fn what_is_due_within_the_time_of_a_toxic_is_taken() {
-    for (kind, key) in [("limit_time", "time"), ("timeout", "timeout"), ("reset_peer", "timeout")] {
+    let kinds = [("limit_time", "time"), ("timeout", "timeout"), ("reset_peer", "timeout")];
+    for (kind, key) in kinds {
         let of = |due: u32| format!(r#"{{ "type": "{kind}", "for": 100, "attributes": {{ "{key}": {due} }} }}"#);
         assert_eq!(toxics(&of(99)).len(), 1);
         let report = json(&route_with(&of(100)), Defaults::default()).unwrap_err();

@@ -7,7 +7,6 @@ use super::Check;
 use super::values::short;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, Span};
-use crate::value::Rejected;
 
 /// What messages call a map and what is in it.
 #[derive(Clone, Copy)]
@@ -67,7 +66,7 @@ pub(super) struct Keys<'c, 't> {
     known: Vec<&'static str>,
     /// Where each value that was asked for was written.
     positions: BTreeMap<&'static str, Span>,
-    missing: Vec<(&'static str, &'static str)>,
+    missing: Vec<(&'static str, String)>,
 }
 
 impl<'c, 't> Keys<'c, 't> {
@@ -114,11 +113,11 @@ impl<'c, 't> Keys<'c, 't> {
     pub(super) fn required<T>(
         &mut self,
         key: &'static str,
-        meaning: &'static str,
+        meaning: impl Into<String>,
         read: impl FnOnce(&mut Check<'t>, &'t Node) -> Option<T>,
     ) -> Option<T> {
         if !self.left.contains_key(key) {
-            self.missing.push((key, meaning));
+            self.missing.push((key, meaning.into()));
         }
         self.optional(key, read, None)
     }
@@ -128,10 +127,8 @@ impl<'c, 't> Keys<'c, 't> {
         self.positions.get(key).copied().unwrap_or(self.whole)
     }
 
-    /// What several values make together; if they don't, it is the value of `key` that has to change.
-    pub(super) fn join<T>(&mut self, key: &str, made: Result<T, Rejected>) -> Option<T> {
-        let position = self.position(key);
-        made.map_err(|reason| self.check.problems.push(Problem::rejected(position, reason))).ok()
+    pub(super) fn report(&mut self, problem: Problem) {
+        self.check.problems.push(problem);
     }
 
     /// Reports the keys that nobody asked for and those that are missing, unless the former were meant to be the latter.
@@ -139,7 +136,7 @@ impl<'c, 't> Keys<'c, 't> {
         let Self { check, map_kind, whole, left, known, mut missing, .. } = self;
         for (name, (key, _)) in left {
             let meant = nearest(name, &known);
-            missing.retain(|&(key, _)| Some(key) != meant);
+            missing.retain(|(key, _)| Some(*key) != meant);
             let hint = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => map_kind.all(&known),
@@ -147,7 +144,7 @@ impl<'c, 't> Keys<'c, 't> {
             check.problems.push(Problem::at(key.place.written, map_kind.unknown(short(name)), hint));
         }
         for (key, meaning) in missing {
-            check.problems.push(Problem::at(whole, map_kind.lacks(key), map_kind.addition(key, meaning)));
+            check.problems.push(Problem::at(whole, map_kind.lacks(key), map_kind.addition(key, &meaning)));
         }
     }
 }

@@ -48,7 +48,7 @@ impl<'t> Check<'t> {
             Value::Map(_) if is_route(root) => self.lone_route(root),
             Value::Map(_) => {
                 let mut keys = Keys::of(self, root, MapKind::A("file"))?;
-                let seed = keys.optional("seed", Check::whole::<Seed>, None);
+                let seed = keys.optional("seed", Check::value::<Seed>, None);
                 let list = keys.required("routes", "the list of routes", |_, node| Some(node));
                 keys.finish();
                 self.routes(list?, seed.map(Seed::get))
@@ -89,14 +89,14 @@ impl<'t> Check<'t> {
     fn route(&mut self, node: &'t Node) -> Draft {
         let defaults = self.defaults;
         let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };
-        let port = keys.required("localPort", "the port to listen on, such as 8180", Check::whole);
-        let upstream = keys.required("upstream", "where connections go, such as \"127.0.0.1:9090\"", Check::word);
-        let name = keys.optional("name", Check::word, port.map(RouteName::from));
-        let bind = keys.optional("bind", |check, node| check.word(node).map(Bind::ip), defaults.bind);
-        let drop_rate = keys.optional("dropRate", Check::real, Probability::default());
-        let drop_mode = keys.optional("dropMode", Check::word, DropMode::default());
-        let latency = keys.optional("latencyMs", Check::whole, Millis::default());
-        let connect_timeout = keys.optional("connectTimeoutMs", Check::whole, Timeout::CONNECT);
+        let port = keys.required("localPort", "the port to listen on, such as 8180", Check::value);
+        let upstream = keys.required("upstream", "where connections go, such as \"127.0.0.1:9090\"", Check::value);
+        let name = keys.optional("name", Check::value, port.map(RouteName::from));
+        let bind = keys.optional("bind", |check, node| check.value(node).map(Bind::ip), defaults.bind);
+        let drop_rate = keys.optional("dropRate", Check::value, Probability::default());
+        let drop_mode = keys.optional("dropMode", Check::value, DropMode::default());
+        let latency = keys.optional("latencyMs", Check::value, Millis::default());
+        let connect_timeout = keys.optional("connectTimeoutMs", Check::value, Timeout::CONNECT);
         let profile = keys.optional("profile", Check::profile, Vec::new());
         let toxics = keys.optional("toxics", Check::toxics, Vec::new());
         keys.finish();

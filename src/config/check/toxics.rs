@@ -4,12 +4,11 @@
 use std::collections::HashMap;
 
 use super::Check;
-use super::attributes::{Read, TYPES};
 use super::keys::{Keys, MapKind};
 use crate::config::document::{Node, Place, Value};
 use crate::config::problem::{Problem, Span};
 use crate::plan::Profile;
-use crate::toxic::{Effect, Toxic};
+use crate::toxic::{Effect, TYPES, Toxic};
 use crate::value::{Connections, Millis, Probability, Selector, Stream, Timeout, ToxicName, Window};
 
 const EXAMPLE: &str = r#"write a list, such as [ { "type": "latency", "attributes": { "latency": 100 } } ]"#;
@@ -68,20 +67,20 @@ impl<'t> Check<'t> {
     fn toxic(&mut self, node: &'t Node) -> Draft {
         let Some(mut keys) = Keys::of(self, node, MapKind::A("toxic")) else { return Draft::of_nothing(node) };
         let kind = keys.required("type", "what it does, such as \"latency\"", |check, node| {
-            check.one_of(node, "types of toxics", TYPES)
+            check.one_of(node, "types of toxics", &TYPES.iter().map(|it| (it.name, *it)).collect::<Vec<_>>())
         });
-        let stream = keys.optional("stream", Check::word, Stream::default());
+        let stream = keys.optional("stream", Check::value, Stream::default());
         let default_name = kind.zip(stream).map(|((kind, _), stream)| ToxicName::default_of(kind, stream));
-        let name = keys.optional("name", Check::word, default_name);
-        let toxicity = keys.optional("toxicity", Check::real, Probability::ALWAYS);
+        let name = keys.optional("name", Check::value, default_name);
+        let toxicity = keys.optional("toxicity", Check::value, Probability::ALWAYS);
         let attributes = keys.optional("attributes", |_, node| Some(Some(node)), Some(None));
-        let connections = keys.optional("connections", Check::word, Connections::default());
+        let connections = keys.optional("connections", Check::value, Connections::default());
         let clients = keys.optional("clients", Check::words, Vec::new());
-        let after = keys.optional("after", Check::whole, Millis::default());
-        let lasts = keys.optional("for", |check, node| check.whole(node).map(Some), Some(None));
+        let after = keys.optional("after", Check::value, Millis::default());
+        let lasts = keys.optional("for", |check, node| check.value(node).map(Some), Some(None));
         keys.finish();
 
-        let effect = kind.zip(attributes).and_then(|(kind, attributes)| self.effect(kind, attributes, node));
+        let effect = kind.zip(attributes).and_then(|((_, kind), attributes)| self.effect(kind, attributes, node));
         if let (Some(effect), Some(Some(lasts))) = (&effect, lasts) {
             self.unreachable(effect, lasts, node);
         }
@@ -98,26 +97,9 @@ impl<'t> Check<'t> {
         Draft { name, named, toxic }
     }
 
-    /// No attributes are as good as empty ones: what is required is missing in either.
-    fn effect(
-        &mut self,
-        (kind, read): (&'static str, Read),
-        attributes: Option<&'t Node>,
-        toxic: &Node,
-    ) -> Option<Effect> {
-        let map_kind = MapKind::AttributesOf(kind);
-        let mut keys = match attributes {
-            Some(attributes) => Keys::of(self, attributes, map_kind)?,
-            None => Keys::none(self, toxic.place.written, map_kind),
-        };
-        let effect = read(&mut keys);
-        keys.finish();
-        effect
-    }
-
     /// Reports what is to happen at a time when the toxic acts no more.
     fn unreachable(&mut self, effect: &Effect, lasts: Timeout, toxic: &Node) {
-        let Some((key, due)) = due(effect) else { return };
+        let Some((key, due)) = effect.due() else { return };
         if due.duration() < lasts.duration() {
             return;
         }
@@ -125,17 +107,6 @@ impl<'t> Check<'t> {
         let what = format!("this never happens: the toxic acts for {} ms only", lasts.duration().as_millis());
         let hint = format!("let `for` be more than {} ms, or leave it out", due.get());
         self.problems.push(Problem::at(at, what, hint).also(position(toxic, "for"), "over by then"));
-    }
-}
-
-/// After how long an effect ends the connection, counted like `for`, and what that is called. A stall needs no time to
-/// be over: at the end of `for` it is.
-fn due(effect: &Effect) -> Option<(&'static str, Millis)> {
-    match effect {
-        Effect::LimitTime(limit) => Some(("time", limit.time)),
-        Effect::Timeout(toxic) => Some(("timeout", toxic.timeout)).filter(|(_, never)| *never != Millis::default()),
-        Effect::ResetPeer(reset) => Some(("timeout", reset.timeout)),
-        _ => None,
     }
 }
 

@@ -1,58 +1,37 @@
-//! One value of the tree becomes one value of the plan. Which texts and numbers a type takes is the type's to say; what
-//! is said here is which kind of value it is written as.
-
-use std::fmt;
-use std::num::NonZeroU32;
-use std::str::FromStr;
+//! One value of the tree becomes one value of the plan. Which texts and numbers a type takes is decided by the type; what
+//! is reported here is a value of another kind.
 
 use super::Check;
 use super::keys::nearest;
-use crate::config::document::{Node, Number, Value};
+use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, char_start};
-use crate::value::Rejected;
+use crate::value::{Kind, Range, Rejected, Scalar, Unit, Written};
 
 impl<'t> Check<'t> {
-    /// A number written as an integer.
-    pub(super) fn whole<T: TryFrom<i128, Error = Rejected>>(&mut self, node: &Node) -> Option<T> {
-        match &node.value {
-            Value::Number(Number::Whole(number)) => self.accept(node, T::try_from(*number)),
-            Value::Number(Number::Real(number)) => self.not_whole::<T>(node, *number),
-            _ => {
-                let hint = unquoted::<i128, T>(node).unwrap_or_else(|| hint_of(T::try_from(i128::MIN)));
-                self.expected("a whole number", node, &hint)
-            }
+    /// A scalar that the type takes.
+    pub(super) fn value<T: Written>(&mut self, node: &Node) -> Option<T> {
+        let Some(scalar) = node.scalar() else { return self.mismatch::<T>(node) };
+        match (T::KIND, &scalar) {
+            (Kind::Whole(_), Scalar::Real(number)) => self.not_whole::<T>(node, *number),
+            (kind, _) if !kind.matches(&scalar) => self.mismatch::<T>(node),
+            (_, Scalar::Text(text)) if text.chars().nth(LONGEST_WORD).is_some() => self.too_long(node, text),
+            _ => self.accept(node, T::read(scalar)),
         }
     }
 
-    /// A number of bytes.
-    pub(super) fn bytes<T: Count>(&mut self, node: &Node) -> Option<T> {
-        self.whole::<Bytes<T>>(node).map(|bytes| bytes.0)
-    }
-
-    /// Any finite number.
-    pub(super) fn real<T: TryFrom<f64, Error = Rejected>>(&mut self, node: &Node) -> Option<T> {
-        match &node.value {
-            #[expect(clippy::cast_precision_loss, reason = "no range of reals has a border where f64 skips integers")]
-            Value::Number(Number::Whole(number)) => self.accept(node, T::try_from(*number as f64)),
-            Value::Number(Number::Real(number)) => self.accept(node, T::try_from(*number)),
-            _ => {
-                let hint = unquoted::<f64, T>(node).unwrap_or_else(|| hint_of(T::try_from(f64::NAN)));
-                self.expected("a number", node, &hint)
+    /// Reports a value of another kind than the type's.
+    fn mismatch<T: Written>(&mut self, node: &Node) -> Option<T> {
+        let (written, hint) = (self.written(node), hint_of::<T>());
+        let hint = match (T::KIND, &node.value) {
+            (Kind::Word(_) | Kind::Text, Value::Number(_) | Value::Bool(_))
+                if T::read(Scalar::Text(written.to_owned())).is_ok() =>
+            {
+                format!("put it in quotes: \"{written}\"")
             }
-        }
-    }
-
-    /// A short text.
-    pub(super) fn word<T: FromStr<Err = Rejected>>(&mut self, node: &Node) -> Option<T> {
-        match &node.value {
-            Value::Text(text) if text.chars().nth(LONGEST_WORD).is_some() => self.too_long(node, text),
-            Value::Text(text) => self.accept(node, text.parse()),
-            Value::Number(_) | Value::Bool(_) if self.written(node).parse::<T>().is_ok() => {
-                let hint = format!("put it in quotes: \"{}\"", self.written(node));
-                self.expected("text", node, &hint)
-            }
-            _ => self.expected("text", node, &hint_of("".parse::<T>())),
-        }
+            (_, Value::Text(text)) => unquoted::<T>(text).unwrap_or(hint),
+            _ => hint,
+        };
+        self.expected(T::KIND.noun(), node, &hint)
     }
 
     /// One of `words`, with what stands beside it there; `what` is what they are, in the plural.
@@ -74,20 +53,8 @@ impl<'t> Check<'t> {
         found.copied()
     }
 
-    /// True or false, told by what they mean.
-    pub(super) fn either<T>(&mut self, node: &Node, if_false: T, if_true: T) -> Option<T> {
-        match &node.value {
-            Value::Bool(true) => Some(if_true),
-            Value::Bool(false) => Some(if_false),
-            Value::Text(text) if ["true", "false"].contains(&&**text) => {
-                self.expected("true or false", node, &format!("write {text} without the quotes"))
-            }
-            _ => self.expected("true or false", node, "write true or false"),
-        }
-    }
-
     /// A list of short texts, or one that stands alone.
-    pub(super) fn words<T: FromStr<Err = Rejected>>(&mut self, node: &Node) -> Option<Vec<T>> {
+    pub(super) fn words<T: Written>(&mut self, node: &Node) -> Option<Vec<T>> {
         match &node.value {
             Value::List(nodes) if nodes.is_empty() => {
                 let hint = "name at least one, or leave the key out for all";
@@ -96,10 +63,10 @@ impl<'t> Check<'t> {
             }
             Value::List(nodes) => {
                 // All are read before one that is none ends it.
-                let words: Vec<Option<T>> = nodes.iter().map(|node| self.word(node)).collect();
+                let words: Vec<Option<T>> = nodes.iter().map(|node| self.value(node)).collect();
                 words.into_iter().collect()
             }
-            _ => self.word(node).map(|word| vec![word]),
+            _ => self.value(node).map(|word| vec![word]),
         }
     }
 
@@ -119,14 +86,15 @@ impl<'t> Check<'t> {
         value.map_err(|reason| self.problems.push(Problem::rejected(node.place.written, reason))).ok()
     }
 
-    fn not_whole<T: TryFrom<i128, Error = Rejected>>(&mut self, node: &Node, number: f64) -> Option<T> {
+    fn not_whole<T: Written>(&mut self, node: &Node, number: f64) -> Option<T> {
         let digits = format!("{number:.0}");
         // From 2^53 on f64 skips integers, so that the one that was meant can't be told.
-        let near = digits.parse().ok().filter(|_| number.fract() == 0.0 && number.abs() < 2_f64.powi(53));
-        let hint = match near.map(T::try_from) {
+        let near =
+            digits.parse().ok().map(Scalar::Whole).filter(|_| number.fract() == 0.0 && number.abs() < 2_f64.powi(53));
+        let hint = match near.map(T::read) {
             Some(Ok(_)) => format!("write {digits}"),
             Some(Err(reason)) => reason.hint,
-            None => hint_of(T::try_from(i128::MIN)),
+            None => hint_of::<T>(),
         };
         let integer_of_64_bits = (-2_f64.powi(63)..2_f64.powi(64)).contains(&number);
         let what = if integer_of_64_bits { "is not written as a whole number" } else { "is out of range" };
@@ -151,60 +119,26 @@ pub(super) fn short(text: &str) -> &str {
     &text[..char_start(text, LONGEST_WORD)]
 }
 
-/// What to write for a text that is a number which `T` takes.
-fn unquoted<N: FromStr + Copy + fmt::Debug, T: TryFrom<N>>(node: &Node) -> Option<String> {
-    let Value::Text(text) = &node.value else { return None };
-    let number = text.parse().ok().filter(|&number| T::try_from(number).is_ok())?;
-    Some(format!("write {number:?} without the quotes"))
+/// What to write for a text that is a scalar which `T` takes.
+fn unquoted<T: Written>(text: &str) -> Option<String> {
+    let scalar = match T::KIND {
+        Kind::Whole(_) => Scalar::Whole(text.parse().ok()?),
+        Kind::Share => Scalar::Real(text.parse().ok()?),
+        Kind::Flag => Scalar::Flag(text.parse().ok()?),
+        Kind::Word(_) | Kind::Text => return None,
+    };
+    T::read(scalar.clone()).is_ok().then(|| format!("write {scalar} without the quotes"))
 }
 
 /// What a type says to do about a value that it can't take.
-fn hint_of<T>(value: Result<T, Rejected>) -> String {
-    value.err().map(|reason| reason.hint).unwrap_or_default()
-}
-
-/// What counts bytes, and which numbers of them it takes.
-pub(super) trait Count: Sized {
-    const RANGE: &'static str;
-
-    fn of(number: i128) -> Option<Self>;
-}
-
-impl Count for u32 {
-    const RANGE: &'static str = "0 to 4294967295";
-
-    fn of(number: i128) -> Option<Self> {
-        number.try_into().ok()
-    }
-}
-
-impl Count for NonZeroU32 {
-    const RANGE: &'static str = "1 to 4294967295";
-
-    fn of(number: i128) -> Option<Self> {
-        u32::of(number).and_then(Self::new)
-    }
-}
-
-impl Count for u64 {
-    const RANGE: &'static str = "0 to 18446744073709551615";
-
-    fn of(number: i128) -> Option<Self> {
-        number.try_into().ok()
-    }
-}
-
-struct Bytes<T>(T);
-
-impl<T: Count> TryFrom<i128> for Bytes<T> {
-    type Error = Rejected;
-
-    fn try_from(number: i128) -> Result<Self, Rejected> {
-        T::of(number).map(Self).ok_or_else(|| Rejected {
-            what: format!("{number} bytes {}", if number < 0 { "is negative" } else { "is out of range" }),
-            hint: format!("use a whole number of bytes, {}", T::RANGE),
-        })
-    }
+fn hint_of<T: Written>() -> String {
+    let rejected = match T::KIND {
+        Kind::Whole(_) => T::read(Scalar::Whole(i128::MIN)),
+        Kind::Share => T::read(Scalar::Real(f64::NAN)),
+        Kind::Word(_) | Kind::Text => T::read(Scalar::Text(String::new())),
+        Kind::Flag => return "write true or false".to_owned(),
+    };
+    rejected.err().map(|reason| reason.hint).unwrap_or_default()
 }
 
 /// The seed of a file: every u64.
@@ -224,5 +158,20 @@ impl TryFrom<i128> for Seed {
             what: format!("the seed {number} is out of range"),
             hint: format!("use a whole number from 0 to {}", u64::MAX),
         })
+    }
+}
+
+impl Written for Seed {
+    const KIND: Kind = Kind::Whole(Range { least: 0, most: u64::MAX, unit: Unit::None });
+
+    fn read(scalar: Scalar) -> Result<Self, Rejected> {
+        match scalar {
+            Scalar::Whole(number) => Self::try_from(number),
+            _ => Err(Rejected { what: "the seed is no whole number".to_owned(), hint: String::new() }),
+        }
+    }
+
+    fn write(&self) -> Scalar {
+        Scalar::Whole(self.0.into())
     }
 }

@@ -11,6 +11,7 @@ mod yaml;
 use std::path::Path;
 
 use super::problem::{Problem, Span};
+use crate::value::Scalar;
 
 /// Deep enough for every config: a file, its routes, a route, its toxics, a toxic and its attributes are 6. Shallow enough for small
 /// stacks: a debug build takes 400 KiB for YAML of this depth, a release build 100 KiB. JSON's text is read once for
@@ -93,6 +94,17 @@ impl Node {
     pub(super) fn get(&self, name: &str) -> Option<&Self> {
         let Value::Map(entries) = &self.value else { return None };
         entries.iter().find(|(key, _)| matches!(&key.value, Value::Text(text) if text == name)).map(|(_, value)| value)
+    }
+
+    /// The value, unless it is a list, a map or null.
+    pub(super) fn scalar(&self) -> Option<Scalar> {
+        match &self.value {
+            Value::Number(Number::Whole(number)) => Some(Scalar::Whole(*number)),
+            Value::Number(Number::Real(number)) => Some(Scalar::Real(*number)),
+            Value::Text(text) => Some(Scalar::Text(text.clone())),
+            Value::Bool(flag) => Some(Scalar::Flag(*flag)),
+            Value::Null | Value::List(_) | Value::Map(_) => None,
+        }
     }
 
     /// What kind of value it is, as in "expected …, found …".

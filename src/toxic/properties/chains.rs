@@ -3,22 +3,21 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{arrivals, cases, harmless, toxics};
+use super::{any_effect, arrivals, cases, effect_of, harmless, toxics, usual};
 use crate::toxic::trial::{
     Outcome, bandwidth, chain, chain_of, chunks, corrupt, latency, limit_data, millis, ms, send, slicer, steady,
     stream, toxic, within,
 };
 use crate::toxic::{Distribution, Effect, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic};
-use crate::toxic::{Moment, NEVER};
+use crate::toxic::{Moment, NEVER, Treatment};
 use crate::value::CloseMode;
 
 proptest! {
     #![proptest_config(cases(200))]
 
-    /// Without `corrupt`, `limit_data`, `limit_time`, `timeout` and `reset_peer`, that is.
+    /// Toxics that keep every byte, as they declare.
     #[test]
     fn a_harmless_chain_only_delays(toxics in toxics(harmless()), arrivals in arrivals(), pause in 0..3000_u64) {
-        prop_assume!(toxics.iter().any(|toxic| toxic.effect != Effect::Noop));
         let sent = stream(arrivals.iter().map(|(length, _)| length).sum());
         let came: Vec<Moment> = arrivals.iter().flat_map(|&(length, at)| vec![at; length]).collect();
         let (mut chain, end) = (chain(&toxics), came[came.len() - 1] + ms(pause));
@@ -29,6 +28,20 @@ proptest! {
         prop_assert!(finish >= end && Some(&finish) >= outcome.leaves.last());
         prop_assert_eq!((outcome.bytes, outcome.ended), (sent, None));
         prop_assert_eq!(chain.deadline(), None);
+    }
+
+    /// As it declares: the config check compares that time with the end of `for`.
+    #[test]
+    fn a_toxic_ends_the_connection_when_it_is_due(effect in any_effect()) {
+        let due = effect.due().map(|(_, after)| after.duration());
+        prop_assert_eq!(chain_of([effect]).deadline().map(|(at, _)| at), due);
+    }
+
+    /// As it declares.
+    #[test]
+    fn what_changes_bytes_keeps_their_number(effect in effect_of(|it| it.treatment == Treatment::Changes, usual)) {
+        let outcome = send(&mut chain_of([effect]), &stream(9000), [(9000, ms(0))]);
+        prop_assert_eq!((outcome.bytes.len(), outcome.ended), (9000, None));
     }
 
     #[test]
@@ -89,7 +102,7 @@ fn at_once<const N: usize>(effects: [Effect; N], length: usize) -> Outcome {
 }
 
 fn black_hole() -> Effect {
-    Effect::Timeout(TimeoutToxic { timeout: millis(0) })
+    Effect::TimeoutToxic(TimeoutToxic { timeout: millis(0) })
 }
 
 /// The end that a limit makes goes through the toxics behind it, and not through those ahead.

@@ -1,0 +1,62 @@
+//! What a toxic does, apart from what it declares: which of its attributes fit each other, when it ends the connection,
+//! and the stage that acts on a stream.
+
+use std::sync::{Arc, Mutex};
+
+use super::bandwidth::Bucket;
+use super::{Moment, Stage};
+use crate::dice::ToxicRng;
+use crate::value::{Direction, Millis, Rejected, Stream, Window};
+
+/// What every type of toxic implements.
+pub(super) trait Behaviour {
+    /// Every attribute whose value is valid alone, but not beside the others.
+    fn misfits(&self) -> Vec<Misfit> {
+        Vec::new()
+    }
+
+    /// The attribute that says when the toxic ends the connection, and its value: a time from when it begins to act.
+    fn due(&self) -> Option<(&'static str, Millis)> {
+        None
+    }
+
+    /// What acts on one direction of one connection, if anything does.
+    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>>;
+}
+
+/// An attribute whose value does not fit the others, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// The attribute to correct.
+    pub attribute: &'static str,
+    /// What is wrong with its value.
+    pub reason: Rejected,
+}
+
+impl Misfit {
+    pub(super) fn new(attribute: &'static str, what: String, hint: impl Into<String>) -> Self {
+        Self { attribute, reason: Rejected::new(what, hint) }
+    }
+}
+
+/// Where a stage acts: in one direction of one connection of a route.
+pub(super) struct Place<'a> {
+    pub direction: Direction,
+    /// The streams that the toxic acts on.
+    pub stream: Stream,
+    /// When it acts.
+    pub window: Window,
+    /// What it draws from there.
+    pub rng: ToxicRng,
+    /// When the connection was opened, by the clock of the route.
+    pub opened: Moment,
+    /// What the route's connections share in this direction.
+    pub shared: &'a Arc<Mutex<Bucket>>,
+}
+
+impl Place<'_> {
+    /// Whether a toxic that ends the connection does so from here: it ends both directions, but only once.
+    pub(super) fn ends_the_connection(&self) -> bool {
+        self.stream != Stream::Both || self.direction == Direction::Downstream
+    }
+}

@@ -1,0 +1,27 @@
+//! `limit_time`: the connection ends after a time.
+
+use super::Stage;
+use super::behaviour::{Behaviour, Place};
+use super::deadline::DeadlineStage;
+use super::declaration::declare;
+use crate::value::{CloseMode, Millis};
+
+declare! {
+    /// FIN or RST to both sides, this long after it begins to act.
+    pub struct LimitTime("limit_time", Ends, Arrival) {
+        /// The lifetime of the connection; it counts from when the toxic begins to act.
+        pub time: Millis, such as Millis::literal(1000);
+        /// Whether it ends with a RST.
+        pub reset: CloseMode = CloseMode::Close;
+    }
+}
+
+impl Behaviour for LimitTime {
+    fn due(&self) -> Option<(&'static str, Millis)> {
+        Some(("time", self.time))
+    }
+
+    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
+        DeadlineStage::boxed(self.time, self.reset, place)
+    }
+}

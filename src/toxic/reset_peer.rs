@@ -1,0 +1,25 @@
+//! `reset_peer`: the connection is reset after a time.
+
+use super::Stage;
+use super::behaviour::{Behaviour, Place};
+use super::deadline::DeadlineStage;
+use super::declaration::declare;
+use crate::value::{CloseMode, Millis};
+
+declare! {
+    /// RST to both sides, this long after it begins to act, even if nothing was ever sent.
+    pub struct ResetPeer("reset_peer", Ends, Arrival) {
+        /// The time until the reset.
+        pub timeout: Millis = Millis::literal(0);
+    }
+}
+
+impl Behaviour for ResetPeer {
+    fn due(&self) -> Option<(&'static str, Millis)> {
+        Some(("timeout", self.timeout))
+    }
+
+    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
+        DeadlineStage::boxed(self.timeout, CloseMode::Reset, place)
+    }
+}
