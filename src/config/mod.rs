@@ -20,7 +20,9 @@ pub use document::Format;
 pub use problem::{Problem, Span};
 pub use report::{Position, Report};
 
-use crate::plan::Plan;
+use crate::plan::{Plan, Route};
+use crate::toxic::Toxic;
+use document::Node;
 
 /// What holds for a route that says nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,20 +53,42 @@ pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
     }
 }
 
-/// Parses a text; `name` is what problems call it by.
+/// Parses the text of a file; `name` is what problems call it by.
 ///
 /// # Errors
 /// Every problem of the text. Where its syntax is broken that is the only one.
 pub fn parse(name: &str, text: &str, format: Format, defaults: Defaults) -> Result<Plan, Report> {
-    // Editors on Windows put a byte order mark before UTF-8; it is no part of the text.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    plan(text, format, defaults).map_err(|problems| Report::new(name, text, problems))
+    read(name, text, format, |text, root| check::plan(text, root, defaults))
 }
 
-fn plan(text: &str, format: Format, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
-    if text.trim().is_empty() {
-        return Err(vec![Problem::of_file("the file is empty", check::EXAMPLE)]);
-    }
-    let root = format.read(text).map_err(|problem| vec![problem])?;
-    check::plan(text, &root, defaults)
+/// Parses the text of one route; `name` is what problems call it by.
+///
+/// # Errors
+/// Every problem of the text, and that the route is its own upstream.
+pub fn parse_route(name: &str, text: &str, format: Format, defaults: Defaults) -> Result<Route, Report> {
+    read(name, text, format, |text, root| check::route(text, root, defaults))
+}
+
+/// Parses the text of one toxic; `name` is what problems call it by.
+///
+/// # Errors
+/// Every problem of the text.
+pub fn parse_toxic(name: &str, text: &str, format: Format) -> Result<Toxic, Report> {
+    read(name, text, format, check::toxic)
+}
+
+fn read<T>(
+    name: &str,
+    text: &str,
+    format: Format,
+    bind: impl FnOnce(&str, &Node) -> Result<T, Vec<Problem>>,
+) -> Result<T, Report> {
+    // Editors on Windows put a byte order mark before UTF-8; it is no part of the text.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let bound = if text.trim().is_empty() {
+        Err(vec![Problem::of_file("the file is empty", check::EXAMPLE)])
+    } else {
+        format.read(text).map_err(|problem| vec![problem]).and_then(|root| bind(text, &root))
+    };
+    bound.map_err(|problems| Report::new(name, text, problems))
 }

@@ -5,7 +5,9 @@
 
 mod bind;
 mod conflict;
+pub mod keys;
 mod profile;
+mod serial;
 mod upstream;
 
 use std::net::{IpAddr, SocketAddr};
@@ -112,6 +114,7 @@ impl Route {
 
 words! {
     /// What a client sees of a connection that was drawn to be dropped.
+    #[derive(Default)]
     pub enum DropMode("is not a drop mode", "use close, reset or hang") {
         /// A clean end of stream (FIN).
         #[default]

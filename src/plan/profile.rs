@@ -2,65 +2,35 @@
 //! named beside them.
 
 use crate::toxic::{Bandwidth, Effect, Latency, PacketLoss, Sharing, Toxic};
-use crate::value::{Probability, Selector, Stream, Timeout, ToxicName};
+use crate::value::{Probability, Selector, Stream, Timeout, ToxicName, words};
 
-/// A kind of network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// A mobile network of the second generation.
-    Gprs,
-    /// A faster one of that generation.
-    Edge,
-    /// A mobile network of the third generation.
-    ThreeG,
-    /// A mobile network of the fourth generation.
-    FourG,
-    /// A telephone line.
-    Dsl,
-    /// A television cable.
-    Cable,
-    /// A wireless LAN.
-    Wifi,
-    /// Satellites in a low orbit.
-    Starlink,
-    /// A satellite in the geostationary orbit.
-    GeoSatellite,
-    /// A wireless LAN at the edge of its range.
-    LossyWifi,
+words! {
+    /// A kind of network.
+    pub enum Profile("is not a profile", "use the name of a network, such as 3g") {
+        /// A mobile network of the second generation.
+        Gprs = "gprs",
+        /// A faster one of that generation.
+        Edge = "edge",
+        /// A mobile network of the third generation.
+        ThreeG = "3g",
+        /// A mobile network of the fourth generation.
+        FourG = "4g",
+        /// A telephone line.
+        Dsl = "dsl",
+        /// A television cable.
+        Cable = "cable",
+        /// A wireless LAN.
+        Wifi = "wifi",
+        /// Satellites in a low orbit.
+        Starlink = "starlink",
+        /// A satellite in the geostationary orbit.
+        GeoSatellite = "geo-satellite",
+        /// A wireless LAN at the edge of its range.
+        LossyWifi = "lossy-wifi",
+    }
 }
 
 impl Profile {
-    /// Every profile, in the order in which the documentation lists them.
-    pub const ALL: [Self; 10] = [
-        Self::Gprs,
-        Self::Edge,
-        Self::ThreeG,
-        Self::FourG,
-        Self::Dsl,
-        Self::Cable,
-        Self::Wifi,
-        Self::Starlink,
-        Self::GeoSatellite,
-        Self::LossyWifi,
-    ];
-
-    /// The word for it in configs and in the names of its toxics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Gprs => "gprs",
-            Self::Edge => "edge",
-            Self::ThreeG => "3g",
-            Self::FourG => "4g",
-            Self::Dsl => "dsl",
-            Self::Cable => "cable",
-            Self::Wifi => "wifi",
-            Self::Starlink => "starlink",
-            Self::GeoSatellite => "geo-satellite",
-            Self::LossyWifi => "lossy-wifi",
-        }
-    }
-
     /// What makes a connection such a network, in the order in which it acts. The rate comes first: behind the latency
     /// it would let as much in at once as a delay line holds. A network without loss has no toxic for it.
     #[must_use]

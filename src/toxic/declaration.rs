@@ -3,7 +3,7 @@
 //! does to a stream is its [`Behaviour`].
 
 use super::behaviour::{Behaviour, Misfit};
-use crate::value::{Kind, Scalar, Unit, Written};
+use crate::value::{Key, Scalar, Written};
 
 /// A type of toxic, as it declares itself.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct ToxicType {
     /// What decides how it treats a byte.
     pub basis: Basis,
     /// Its attributes, in the order in which the documentation lists them.
-    pub attributes: &'static [Attribute],
+    pub attributes: &'static [Key],
     pub(super) about: &'static str,
 }
 
@@ -41,27 +41,6 @@ pub enum Basis {
     Load,
 }
 
-/// An attribute of a type of toxic.
-#[derive(Debug)]
-pub struct Attribute {
-    /// Its key in configs.
-    pub name: &'static str,
-    /// What its values look like.
-    pub kind: Kind,
-    /// Whether it can be left out.
-    pub presence: Presence,
-    pub(super) about: &'static str,
-}
-
-/// Whether an attribute can be left out.
-#[derive(Clone, Copy, Debug)]
-pub enum Presence {
-    /// It can't; this is a value that it may have.
-    Required(fn() -> Scalar),
-    /// It then has this value.
-    Optional(fn() -> Scalar),
-}
-
 impl ToxicType {
     /// What it does, in Markdown.
     #[must_use]
@@ -70,30 +49,10 @@ impl ToxicType {
     }
 }
 
-impl Attribute {
-    /// What it means, in Markdown.
-    #[must_use]
-    pub fn about(&self) -> &'static str {
-        self.about.trim_ascii()
-    }
-
-    /// What to write where it is missing: `the delay in ms, such as 100`.
-    #[must_use]
-    pub fn advice(&self) -> String {
-        let (Presence::Required(example) | Presence::Optional(example)) = self.presence;
-        let about = self.about().split(['.', ';']).next().unwrap_or_default();
-        let unit = match self.kind.unit() {
-            Unit::None => String::new(),
-            unit => format!(" in {}", unit.explained()),
-        };
-        format!("{}{unit}, such as {}", about[..1].to_lowercase() + &about[1..], example())
-    }
-}
-
 /// Where the values of a toxic's attributes come from, and where problems with them are reported.
 pub trait Source {
-    /// The value of an attribute, or `default` if it was left out. `None` after a problem was reported.
-    fn value<T: Written>(&mut self, attribute: &'static Attribute, default: Option<T>) -> Option<T>;
+    /// The value of an attribute, or its default if it was left out. `None` after a problem was reported.
+    fn value<T: Written>(&mut self, attribute: &'static Key) -> Option<T>;
 
     /// Reports a value that is valid alone, but not beside the others.
     fn reject(&mut self, misfit: Misfit);
@@ -147,19 +106,16 @@ macro_rules! declare {
                 name: $type_name,
                 treatment: $crate::toxic::declaration::Treatment::$treatment,
                 basis: $crate::toxic::declaration::Basis::$basis,
-                attributes: &[$($crate::toxic::declaration::Attribute {
-                    name: stringify!($field),
-                    kind: <$type as $crate::value::Written>::KIND,
-                    presence: declare!(@presence $type $(= $default)? $(, such as $example)?),
-                    about: concat!($($field_about),+),
-                }),*],
+                attributes: &[$(declare!(
+                    @key stringify!($field), concat!($($field_about),+), $type $(= $default)? $(, such as $example)?
+                )),*],
                 about: concat!($($about),+),
             };
 
             #[allow(unused_mut, unused_variables, reason = "a toxic without attributes reads none")]
             fn read(source: &mut impl $crate::toxic::declaration::Source) -> Option<Self> {
                 let mut attributes = Self::TYPE.attributes.iter();
-                $(let $field = source.value::<$type>(attributes.next()?, declare!(@default $type $(= $default)?));)*
+                $(let $field = source.value::<$type>(attributes.next()?);)*
                 $crate::toxic::declaration::fitting(Self { $($field: $field?),* }, source)
             }
 
@@ -168,17 +124,21 @@ macro_rules! declare {
             }
         }
     };
-    (@presence $type:ty = $default:expr) => {
-        $crate::toxic::declaration::Presence::Optional(|| <$type as $crate::value::Written>::write(&$default))
+    (@key $name:expr, $about:expr, $type:ty = $default:expr) => {
+        $crate::value::Key::new(
+            $name,
+            $about,
+            <$type as $crate::value::Written>::KIND,
+            $crate::value::Presence::Optional(|| <$type as $crate::value::Written>::write(&$default)),
+        )
     };
-    (@presence $type:ty, such as $example:expr) => {
-        $crate::toxic::declaration::Presence::Required(|| <$type as $crate::value::Written>::write(&$example))
-    };
-    (@default $type:ty = $default:expr) => {
-        Some::<$type>($default)
-    };
-    (@default $type:ty) => {
-        None::<$type>
+    (@key $name:expr, $about:expr, $type:ty, such as $example:expr) => {
+        $crate::value::Key::new(
+            $name,
+            $about,
+            <$type as $crate::value::Written>::KIND,
+            $crate::value::Presence::Required(Some(|| <$type as $crate::value::Written>::write(&$example))),
+        )
     };
 }
 

@@ -20,6 +20,9 @@ macro_rules! effects {
         /// Every type of toxic, in the order in which the documentation lists them.
         pub const TYPES: &[&ToxicType] = &[$($name::TYPE),+];
 
+        /// Their names.
+        pub(super) const TYPE_NAMES: &[&str] = &[$($name::TYPE.name),+];
+
         impl Effect {
             /// Reads the attributes of the type of that name. `None` if there is no such type, or after a problem was
             /// reported to the source.

@@ -71,7 +71,6 @@ words! {
     /// How delays lie around their mean.
     pub enum Distribution("is not a distribution", "use uniform, normal or pareto") {
         /// Evenly, from one jitter below the latency to one above.
-        #[default]
         Uniform = "uniform",
         /// In a bell with the jitter as standard deviation; what would be negative is no delay.
         Normal = "normal",

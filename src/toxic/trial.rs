@@ -6,12 +6,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
 use super::{
-    Amount, Attribute, Chain, Corrupt, Distribution, Edge, Effect, LimitData, Misfit, Moment, Sharing, Source, Toxic,
-    Toxics,
+    Amount, Chain, Corrupt, Distribution, Edge, Effect, LimitData, Misfit, Moment, Sharing, Source, Toxic, Toxics,
 };
 use crate::dice::Dice;
 use crate::value::{
-    Bytes, CloseMode, Direction, Micros, Millis, Probability, Rate, Scalar, Selector, Size, Stream, StreamLength,
+    Bytes, CloseMode, Direction, Key, Micros, Millis, Probability, Rate, Scalar, Selector, Size, Stream, StreamLength,
     Window, Written,
 };
 
@@ -182,8 +181,8 @@ struct Given {
 }
 
 impl Source for Given {
-    fn value<T: Written>(&mut self, attribute: &'static Attribute, default: Option<T>) -> Option<T> {
-        let Some(scalar) = self.attributes.remove(attribute.name) else { return default };
+    fn value<T: Written>(&mut self, attribute: &'static Key) -> Option<T> {
+        let scalar = self.attributes.remove(attribute.name).or(attribute.value())?;
         T::read(scalar).map_err(|reason| self.reject(Misfit { attribute: attribute.name, reason })).ok()
     }
 

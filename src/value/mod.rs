@@ -2,6 +2,7 @@
 //! reason why one was not accepted. An invalid value can't be written down. Imports nothing of this crate; what
 //! refers to several values at once lives where they meet.
 
+mod key;
 mod name;
 mod number;
 mod scalar;
@@ -11,8 +12,9 @@ mod word;
 
 use std::fmt;
 
+pub use key::{Key, Presence};
 pub use name::{RouteName, ToxicName};
-pub use number::{Bytes, Micros, Millis, Port, Probability, Rate, Size, StreamLength, Timeout};
+pub use number::{Bytes, Micros, Millis, Port, Probability, Rate, Seed, Size, StreamLength, Timeout};
 pub use scalar::{Kind, Range, Scalar, Unit, Written};
 pub use selector::{Connections, Network, Selector, Window};
 pub use stream::{CloseMode, Direction, Stream};

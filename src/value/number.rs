@@ -48,6 +48,34 @@ impl fmt::Display for Port {
     }
 }
 
+/// What every random draw is made from: any number of 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seed(u64);
+
+impl Seed {
+    /// The number alone.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl Written for Seed {
+    const KIND: Kind = Kind::Whole(Range { least: 0, most: u64::MAX, unit: Unit::None });
+
+    fn read(scalar: Scalar) -> Result<Self, Rejected> {
+        let Scalar::Whole(number) = scalar else { return Err(Self::KIND.mismatch()) };
+        u64::try_from(number).map(Self).map_err(|_| {
+            let hint = format!("use a whole number from 0 to {}", u64::MAX);
+            Rejected::new(format!("the seed {number} is out of range"), hint)
+        })
+    }
+
+    fn write(&self) -> Scalar {
+        Scalar::Whole(self.0.into())
+    }
+}
+
 /// A chance from 0.0 (never) to 1.0 (always), both included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Probability(f64);

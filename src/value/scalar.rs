@@ -48,6 +48,10 @@ pub enum Kind {
     Flag,
     /// Text of a form that the type knows.
     Text,
+    /// Such a text, or a list of them.
+    Texts,
+    /// A list or an object that has keys of its own.
+    Nested,
 }
 
 /// The whole numbers that a type takes, both ends included, and what they count.
@@ -85,6 +89,7 @@ impl Kind {
             Self::Share => matches!(scalar, Scalar::Whole(_) | Scalar::Real(_)),
             Self::Word(_) | Self::Text => matches!(scalar, Scalar::Text(_)),
             Self::Flag => matches!(scalar, Scalar::Flag(_)),
+            Self::Texts | Self::Nested => false,
         }
     }
 
@@ -96,6 +101,8 @@ impl Kind {
             Self::Share => "a number",
             Self::Word(_) | Self::Text => "text",
             Self::Flag => "true or false",
+            Self::Texts => "text or a list",
+            Self::Nested => "a list or an object",
         }
     }
 

@@ -24,6 +24,7 @@ impl Direction {
 
 words! {
     /// The directions of a toxic.
+    #[derive(Default)]
     pub enum Stream("is not a stream", "use upstream (client to server), downstream (server to client) or both") {
         /// From the client to the upstream only.
         Upstream = "upstream",

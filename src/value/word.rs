@@ -10,7 +10,7 @@ macro_rules! words {
         }
     ) => {
         $(#[$attribute])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum $name {
             $($(#[$about])* $variant,)+
         }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chaos_proxy::config::{Defaults, Format, Report, load, parse};
+use chaos_proxy::config::{Defaults, Format, Report, load, parse, parse_route, parse_toxic};
 use chaos_proxy::plan::{DropMode, Plan};
 
 #[test]
@@ -72,6 +72,27 @@ fn every_key_reaches_the_plan() {
     assert_eq!((route.drop_rate.get(), route.drop_mode), (0.1, DropMode::Reset));
     assert_eq!(route.latency.duration(), Duration::from_millis(50));
     assert_eq!(route.connect_timeout.duration(), Duration::from_secs(2));
+}
+
+#[test]
+fn every_valid_config_is_written_as_it_is_read() {
+    for path in files("configs/valid") {
+        let plan = load(&path, Defaults::default()).unwrap();
+        let written = serde_json::to_string(&plan).unwrap();
+        assert_eq!(json(&written, Defaults::default()).unwrap(), plan, "{path:?}");
+    }
+}
+
+#[test]
+fn a_route_and_a_toxic_are_parsed_alone() {
+    let route = |text| parse_route("it", text, Format::Json, Defaults::default());
+    assert_eq!(route(r#"{ "localPort": 1, "upstream": "127.0.0.1:2" }"#).unwrap().name.as_str(), "1");
+    let circle = route(r#"{ "localPort": 1, "upstream": "127.0.0.1:1" }"#).unwrap_err().to_string();
+    assert!(circle.starts_with("it:1:31: error: route `1` is its own upstream\n"), "{circle}");
+    assert_eq!(route(r#"{ "localPort": 0, "upstream": "", "x": 1 }"#).unwrap_err().problems().len(), 3);
+    let toxic = |text| parse_toxic("it", text, Format::Json);
+    assert_eq!(toxic(r#"{ "type": "timeout" }"#).unwrap().name.as_str(), "timeout_downstream");
+    assert_eq!(toxic(r#"{ "type": "latency", "name": "", "x": 1 }"#).unwrap_err().problems().len(), 3);
 }
 
 #[test]

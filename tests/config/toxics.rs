@@ -7,8 +7,8 @@ use std::path::Path;
 
 use chaos_proxy::config::{Defaults, load};
 use chaos_proxy::plan::Profile;
-use chaos_proxy::toxic::{Attribute, Presence, TYPES, Toxic, ToxicType};
-use chaos_proxy::value::{Probability, Scalar, Selector, Stream, Window};
+use chaos_proxy::toxic::{TYPES, Toxic, ToxicType};
+use chaos_proxy::value::{Key, Presence, Probability, Selector, Stream, Window};
 use serde_json::Value;
 
 use super::json;
@@ -70,7 +70,8 @@ fn the_examples_of_the_readme_load() {
 fn what_a_toxic_leaves_out_has_its_default() {
     for kind in TYPES {
         let toxic = toxic_of(kind, &required(kind));
-        let defaults: Vec<_> = kind.attributes.iter().map(|attribute| (attribute.name, value_of(attribute))).collect();
+        let defaults: Vec<_> =
+            kind.attributes.iter().map(|attribute| (attribute.name, attribute.value().unwrap())).collect();
         assert_eq!(toxic.effect.attributes().collect::<Vec<_>>(), defaults);
         assert_eq!(
             (toxic.stream, toxic.toxicity, &toxic.selector),
@@ -84,25 +85,19 @@ fn what_a_toxic_leaves_out_has_its_default() {
 #[test]
 fn a_default_may_be_written_down() {
     for kind in TYPES {
-        let all: Vec<&Attribute> = kind.attributes.iter().collect();
+        let all: Vec<&Key> = kind.attributes.iter().collect();
         assert_eq!(toxic_of(kind, &all), toxic_of(kind, &required(kind)));
     }
 }
 
-fn required(kind: &ToxicType) -> Vec<&Attribute> {
-    let is_required = |attribute: &&Attribute| matches!(attribute.presence, Presence::Required(_));
+fn required(kind: &ToxicType) -> Vec<&Key> {
+    let is_required = |attribute: &&Key| matches!(attribute.presence, Presence::Required(_));
     kind.attributes.iter().filter(is_required).collect()
 }
 
-/// The default of an attribute, or the example of one that has none.
-fn value_of(attribute: &Attribute) -> Scalar {
-    let (Presence::Required(value) | Presence::Optional(value)) = attribute.presence;
-    value()
-}
-
 /// A toxic for which these attributes are written.
-fn toxic_of(kind: &ToxicType, attributes: &[&Attribute]) -> Toxic {
-    let entry = |attribute: &&Attribute| format!("\"{}\": {}", attribute.name, value_of(attribute));
+fn toxic_of(kind: &ToxicType, attributes: &[&Key]) -> Toxic {
+    let entry = |attribute: &&Key| format!("\"{}\": {}", attribute.name, attribute.value().unwrap());
     let attributes: Vec<String> = attributes.iter().map(entry).collect();
     let written = format!(r#"{{ "type": "{}", "attributes": {{ {} }} }}"#, kind.name, attributes.join(", "));
     let [toxic] = &toxics(&written)[..] else { panic!("one toxic was written") };

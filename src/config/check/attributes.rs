@@ -4,8 +4,8 @@ use super::Check;
 use super::keys::{Keys, MapKind};
 use crate::config::document::Node;
 use crate::config::problem::Problem;
-use crate::toxic::{Attribute, Effect, Misfit, Presence, Source, ToxicType};
-use crate::value::Written;
+use crate::toxic::{Effect, Misfit, Source, ToxicType};
+use crate::value::{Key, Written};
 
 impl<'t> Check<'t> {
     /// A missing map is read as an empty one: required attributes are missing in either.
@@ -27,11 +27,8 @@ impl<'t> Check<'t> {
 }
 
 impl Source for Keys<'_, '_> {
-    fn value<T: Written>(&mut self, attribute: &'static Attribute, default: Option<T>) -> Option<T> {
-        match attribute.presence {
-            Presence::Required(_) => self.required(attribute.name, attribute.advice(), Check::value),
-            Presence::Optional(_) => self.optional(attribute.name, Check::value, default),
-        }
+    fn value<T: Written>(&mut self, attribute: &'static Key) -> Option<T> {
+        self.read(attribute)
     }
 
     fn reject(&mut self, misfit: Misfit) {

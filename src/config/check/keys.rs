@@ -7,6 +7,7 @@ use super::Check;
 use super::values::short;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, Span};
+use crate::value::{Key, Presence, Written};
 
 /// What messages call a map and what is in it.
 #[derive(Clone, Copy)]
@@ -90,6 +91,15 @@ impl<'c, 't> Keys<'c, 't> {
     pub(super) fn none(check: &'c mut Check<'t>, whole: Span, map_kind: MapKind) -> Self {
         let (left, positions) = (BTreeMap::new(), BTreeMap::new());
         Self { check, map_kind, whole, left, known: Vec::new(), positions, missing: Vec::new() }
+    }
+
+    /// The value of a key as it is declared, or its default.
+    pub(super) fn read<T: Written>(&mut self, key: &'static Key) -> Option<T> {
+        match key.presence {
+            Presence::Required(_) => self.required(key.name, key.advice(), Check::value),
+            Presence::Optional(default) => self.optional(key.name, Check::value, T::read(default()).ok()),
+            Presence::Otherwise(_) => self.optional(key.name, Check::value, None),
+        }
     }
 
     /// What `read` makes of the value of `key`, or `default` where the map doesn't have it.

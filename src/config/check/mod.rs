@@ -10,22 +10,46 @@ mod keys;
 mod toxics;
 mod values;
 
-use crate::plan::{Bind, Conflict, DropMode, Plan, Route, RouteKey};
-use crate::value::{Millis, Probability, RouteName, Timeout};
+use crate::plan::keys::{
+    BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED, TOXICS, UPSTREAM,
+};
+use crate::plan::{Bind, Conflict, Plan, Route, RouteKey};
+use crate::toxic::Toxic;
+use crate::value::{RouteName, Seed};
 
 use super::Defaults;
 use super::document::{Node, Value};
 use super::problem::Problem;
 use keys::{Keys, MapKind};
-use values::Seed;
 
-/// Binds the tree that was read from `text`.
+/// Binds the tree that was read from `text`, a file.
 pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
+    check(text, defaults, |check| check.file(root))
+}
+
+/// The same for a text that is one route.
+pub(super) fn route(text: &str, root: &Node, defaults: Defaults) -> Result<Route, Vec<Problem>> {
+    check(text, defaults, |check| {
+        let draft = check.route(root);
+        let key = draft.as_ref().map_or_else(RouteKey::clone, Route::key);
+        let keys = std::slice::from_ref(&key);
+        check.conflicts(Conflict::among(keys), root, std::slice::from_ref(root), keys);
+        draft.ok()
+    })
+}
+
+/// The same for a text that is one toxic.
+pub(super) fn toxic(text: &str, root: &Node) -> Result<Toxic, Vec<Problem>> {
+    check(text, Defaults::default(), |check| check.lone_toxic(root))
+}
+
+fn check<'t, T>(
+    text: &'t str,
+    defaults: Defaults,
+    bind: impl FnOnce(&mut Check<'t>) -> Option<T>,
+) -> Result<T, Vec<Problem>> {
     let mut check = Check { text, defaults, problems: Vec::new() };
-    match check.file(root) {
-        Some(plan) if check.problems.is_empty() => Ok(plan),
-        _ => Err(check.problems),
-    }
+    bind(&mut check).filter(|_| check.problems.is_empty()).ok_or(check.problems)
 }
 
 /// What to do where there is no list of routes.
@@ -48,8 +72,8 @@ impl<'t> Check<'t> {
             Value::Map(_) if is_route(root) => self.lone_route(root),
             Value::Map(_) => {
                 let mut keys = Keys::of(self, root, MapKind::A("file"))?;
-                let seed = keys.optional("seed", Check::value::<Seed>, None);
-                let list = keys.required("routes", "the list of routes", |_, node| Some(node));
+                let seed = keys.optional(SEED.name, Check::value::<Seed>, None);
+                let list = keys.required(ROUTES.name, ROUTES.advice(), |_, node| Some(node));
                 keys.finish();
                 self.routes(list?, seed.map(Seed::get))
             }
@@ -89,16 +113,16 @@ impl<'t> Check<'t> {
     fn route(&mut self, node: &'t Node) -> Draft {
         let defaults = self.defaults;
         let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };
-        let port = keys.required("localPort", "the port to listen on, such as 8180", Check::value);
-        let upstream = keys.required("upstream", "where connections go, such as \"127.0.0.1:9090\"", Check::value);
-        let name = keys.optional("name", Check::value, port.map(RouteName::from));
-        let bind = keys.optional("bind", |check, node| check.value(node).map(Bind::ip), defaults.bind);
-        let drop_rate = keys.optional("dropRate", Check::value, Probability::default());
-        let drop_mode = keys.optional("dropMode", Check::value, DropMode::default());
-        let latency = keys.optional("latencyMs", Check::value, Millis::default());
-        let connect_timeout = keys.optional("connectTimeoutMs", Check::value, Timeout::CONNECT);
-        let profile = keys.optional("profile", Check::profile, Vec::new());
-        let toxics = keys.optional("toxics", Check::toxics, Vec::new());
+        let port = keys.read(&LOCAL_PORT);
+        let upstream = keys.read(&UPSTREAM);
+        let name = keys.optional(NAME.name, Check::value, port.map(RouteName::from));
+        let bind = keys.optional(BIND.name, |check, node| check.value(node).map(Bind::ip), defaults.bind);
+        let drop_rate = keys.read(&DROP_RATE);
+        let drop_mode = keys.read(&DROP_MODE);
+        let latency = keys.read(&LATENCY);
+        let connect_timeout = keys.read(&CONNECT_TIMEOUT);
+        let profile = keys.optional(PROFILE.name, Check::profile, Vec::new());
+        let toxics = keys.optional(TOXICS.name, Check::toxics, Vec::new());
         keys.finish();
         let toxics = self.chain(profile, toxics);
 

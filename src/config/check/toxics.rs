@@ -8,8 +8,9 @@ use super::keys::{Keys, MapKind};
 use crate::config::document::{Node, Place, Value};
 use crate::config::problem::{Problem, Span};
 use crate::plan::Profile;
+use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE};
 use crate::toxic::{Effect, TYPES, Toxic};
-use crate::value::{Connections, Millis, Probability, Selector, Stream, Timeout, ToxicName, Window};
+use crate::value::{Connections, Selector, Timeout, ToxicName, Window};
 
 const EXAMPLE: &str = r#"write a list, such as [ { "type": "latency", "attributes": { "latency": 100 } } ]"#;
 
@@ -32,7 +33,7 @@ enum Named {
 impl<'t> Check<'t> {
     /// A profile is what it brings along.
     pub(super) fn profile(&mut self, node: &'t Node) -> Option<Vec<Draft>> {
-        let profiles = Profile::ALL.map(|profile| (profile.as_str(), profile));
+        let profiles: Vec<_> = Profile::ALL.iter().map(|profile| (profile.as_str(), *profile)).collect();
         let (_, profile) = self.one_of(node, "profiles", &profiles)?;
         let named = Named::ByProfile(node.place);
         let draft = |toxic: Toxic| Draft { name: Some(toxic.name.clone()), named, toxic: Some(toxic) };
@@ -63,30 +64,35 @@ impl<'t> Check<'t> {
         if whole { toxics } else { None }
     }
 
+    /// A toxic without a route.
+    pub(super) fn lone_toxic(&mut self, node: &'t Node) -> Option<Toxic> {
+        self.toxic(node).toxic
+    }
+
     /// What every toxic says of itself.
     fn toxic(&mut self, node: &'t Node) -> Draft {
         let Some(mut keys) = Keys::of(self, node, MapKind::A("toxic")) else { return Draft::of_nothing(node) };
-        let kind = keys.required("type", "what it does, such as \"latency\"", |check, node| {
+        let kind = keys.required(TYPE.name, TYPE.advice(), |check, node| {
             check.one_of(node, "types of toxics", &TYPES.iter().map(|it| (it.name, *it)).collect::<Vec<_>>())
         });
-        let stream = keys.optional("stream", Check::value, Stream::default());
+        let stream = keys.read(&STREAM);
         let default_name = kind.zip(stream).map(|((kind, _), stream)| ToxicName::default_of(kind, stream));
-        let name = keys.optional("name", Check::value, default_name);
-        let toxicity = keys.optional("toxicity", Check::value, Probability::ALWAYS);
-        let attributes = keys.optional("attributes", |_, node| Some(Some(node)), Some(None));
-        let connections = keys.optional("connections", Check::value, Connections::default());
-        let clients = keys.optional("clients", Check::words, Vec::new());
-        let after = keys.optional("after", Check::value, Millis::default());
-        let lasts = keys.optional("for", |check, node| check.value(node).map(Some), Some(None));
+        let name = keys.optional(NAME.name, Check::value, default_name);
+        let toxicity = keys.read(&TOXICITY);
+        let attributes = keys.optional(ATTRIBUTES.name, |_, node| Some(Some(node)), Some(None));
+        let connections = keys.optional(CONNECTIONS.name, Check::value, Connections::default());
+        let clients = keys.optional(CLIENTS.name, Check::words, Vec::new());
+        let after = keys.read(&AFTER);
+        let lasts = keys.optional(FOR.name, |check, node| check.value(node).map(Some), Some(None));
         keys.finish();
 
         let effect = kind.zip(attributes).and_then(|((_, kind), attributes)| self.effect(kind, attributes, node));
         if let (Some(effect), Some(Some(lasts))) = (&effect, lasts) {
             self.unreachable(effect, lasts, node);
         }
-        let named = match node.get("name") {
+        let named = match node.get(NAME.name) {
             Some(name) => Named::By(name.place),
-            None => Named::ByType(node.get("type").unwrap_or(node).place),
+            None => Named::ByType(node.get(TYPE.name).unwrap_or(node).place),
         };
         let toxic = || {
             let window = Window { after: after?, lasts: lasts? };
@@ -103,10 +109,10 @@ impl<'t> Check<'t> {
         if due.duration() < lasts.duration() {
             return;
         }
-        let at = position(toxic.get("attributes").unwrap_or(toxic), key);
+        let at = position(toxic.get(ATTRIBUTES.name).unwrap_or(toxic), key);
         let what = format!("this never happens: the toxic acts for {} ms only", lasts.duration().as_millis());
         let hint = format!("let `for` be more than {} ms, or leave it out", due.get());
-        self.problems.push(Problem::at(at, what, hint).also(position(toxic, "for"), "over by then"));
+        self.problems.push(Problem::at(at, what, hint).also(position(toxic, FOR.name), "over by then"));
     }
 }
 

@@ -5,7 +5,7 @@ use super::Check;
 use super::keys::nearest;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, char_start};
-use crate::value::{Kind, Range, Rejected, Scalar, Unit, Written};
+use crate::value::{Kind, Rejected, Scalar, Written};
 
 impl<'t> Check<'t> {
     /// A scalar that the type takes.
@@ -125,7 +125,7 @@ fn unquoted<T: Written>(text: &str) -> Option<String> {
         Kind::Whole(_) => Scalar::Whole(text.parse().ok()?),
         Kind::Share => Scalar::Real(text.parse().ok()?),
         Kind::Flag => Scalar::Flag(text.parse().ok()?),
-        Kind::Word(_) | Kind::Text => return None,
+        Kind::Word(_) | Kind::Text | Kind::Texts | Kind::Nested => return None,
     };
     T::read(scalar.clone()).is_ok().then(|| format!("write {scalar} without the quotes"))
 }
@@ -136,42 +136,7 @@ fn hint_of<T: Written>() -> String {
         Kind::Whole(_) => T::read(Scalar::Whole(i128::MIN)),
         Kind::Share => T::read(Scalar::Real(f64::NAN)),
         Kind::Word(_) | Kind::Text => T::read(Scalar::Text(String::new())),
-        Kind::Flag => return "write true or false".to_owned(),
+        Kind::Flag | Kind::Texts | Kind::Nested => return format!("write {}", T::KIND.noun()),
     };
     rejected.err().map(|reason| reason.hint).unwrap_or_default()
-}
-
-/// The seed of a file: every u64.
-pub(super) struct Seed(u64);
-
-impl Seed {
-    pub(super) fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl TryFrom<i128> for Seed {
-    type Error = Rejected;
-
-    fn try_from(number: i128) -> Result<Self, Rejected> {
-        u64::try_from(number).map(Self).map_err(|_| Rejected {
-            what: format!("the seed {number} is out of range"),
-            hint: format!("use a whole number from 0 to {}", u64::MAX),
-        })
-    }
-}
-
-impl Written for Seed {
-    const KIND: Kind = Kind::Whole(Range { least: 0, most: u64::MAX, unit: Unit::None });
-
-    fn read(scalar: Scalar) -> Result<Self, Rejected> {
-        match scalar {
-            Scalar::Whole(number) => Self::try_from(number),
-            _ => Err(Rejected { what: "the seed is no whole number".to_owned(), hint: String::new() }),
-        }
-    }
-
-    fn write(&self) -> Scalar {
-        Scalar::Whole(self.0.into())
-    }
 }

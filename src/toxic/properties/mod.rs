@@ -13,8 +13,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::trial::{CLIENT, aimed, effect, ms, route, toxic};
-use super::{Attribute, Basis, Effect, Moment, TYPES, Toxic, ToxicType, Treatment};
-use crate::value::{Direction, Kind, Scalar};
+use super::{Basis, Effect, Moment, TYPES, Toxic, ToxicType, Treatment};
+use crate::value::{Direction, Key, Kind, Scalar};
 
 /// No files of found failures: a failure that shrinks to something telling becomes a test by name.
 fn cases(cases: u32) -> ProptestConfig {
@@ -56,7 +56,7 @@ fn effect_of(
 
 /// A value of an attribute, or none, which leaves it out.
 fn value_of(
-    attribute: &'static Attribute,
+    attribute: &'static Key,
     scalar: fn(Kind) -> BoxedStrategy<Scalar>,
 ) -> impl Strategy<Value = Option<(&'static str, Scalar)>> {
     option::weighted(0.9, scalar(attribute.kind).prop_map(|scalar| (attribute.name, scalar)))
@@ -79,7 +79,7 @@ fn choice(kind: Kind) -> BoxedStrategy<Scalar> {
     match kind {
         Kind::Word(words) => select(words).prop_map(|word| Scalar::Text(word.to_owned())).boxed(),
         Kind::Flag => any::<bool>().prop_map(Scalar::Flag).boxed(),
-        Kind::Whole(_) | Kind::Share | Kind::Text => unreachable!("{kind:?} is not a choice: say here how to draw it"),
+        other => unreachable!("{other:?} is no choice: add how to draw it"),
     }
 }
 
