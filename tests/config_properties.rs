@@ -289,7 +289,7 @@ fn written(kind: Kind) -> BoxedStrategy<String> {
         Kind::Share => (0.0..=1.0_f64).prop_map(|share| format!("{share:?}")).boxed(),
         Kind::Word(words) => select(words).prop_map(quoted).boxed(),
         Kind::Flag => any::<bool>().prop_map(|flag| flag.to_string()).boxed(),
-        Kind::Text | Kind::Texts | Kind::Nested => unreachable!("it has a form of its own"),
+        Kind::Text | Kind::Texts | Kind::Nested(_) => unreachable!("it has a form of its own"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: what may be written, and what it asks for. No I/O: what is asked for is done in `run`.
 
+mod number;
 mod spelling;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use crate::config::Defaults;
 use crate::logging::Format;
 use crate::plan::{Bind, DropMode, Plan, Route, Upstream};
 use crate::value::{Millis, Port, Probability, RouteName, Timeout};
+use number::{millis, number, port, probability, seconds};
 use spelling::{raw_value, refuse_leftovers, spelled_out, split_at_dashes, value};
 
 /// What `--help` prints.
@@ -36,6 +38,7 @@ Routes:
 
 Running:
   --check                  only validate the routes: nothing is opened
+  --schema                 print a JSON Schema of config files, for editors
   --test-server            serve HTTP on every upstream: /, /bytes/N, /echo
   --seed N                 repeat the faults of an earlier run [a new one]
   --max-connections N      let further ones wait [what the machine carries]
@@ -61,6 +64,8 @@ pub enum Command {
     Help,
     /// Print the version.
     Version,
+    /// Print the JSON Schema of config files.
+    Schema,
     /// Validate the routes.
     Check(Routes),
     /// Run them.
@@ -136,6 +141,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
     }
     if args.contains(["-V", "--version"]) {
         return Ok(Command::Version);
+    }
+    if args.contains("--schema") {
+        return Ok(Command::Schema);
     }
     let written = Written::take_from(&mut args)?;
     refuse_leftovers(args.finish().iter().chain(&operands))?;
@@ -252,32 +260,6 @@ impl Written {
 
 fn wrong<T>(what: impl Into<String>) -> Parsed<T> {
     Err(UsageError(what.into()))
-}
-
-fn number<T: FromStr>(text: &str, hint: &'static str) -> Result<T, &'static str> {
-    text.parse().map_err(|_| hint)
-}
-
-fn port(text: &str) -> Result<Port, String> {
-    let number: i128 = number(text, "use a port number, 1 to 65535; --bind takes the address")?;
-    Port::try_from(number).map_err(|rejected| rejected.to_string())
-}
-
-fn probability(text: &str) -> Result<Probability, String> {
-    let number: f64 = number(text, "use 0.0 (never) to 1.0 (always)")?;
-    Probability::try_from(number).map_err(|rejected| rejected.to_string())
-}
-
-fn millis(text: &str) -> Result<Millis, String> {
-    let number: i128 = number(text, "use whole milliseconds")?;
-    Millis::try_from(number).map_err(|rejected| rejected.to_string())
-}
-
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    // A hundred years: no clock overflows by adding them.
-    const LONGEST: f64 = 3.2e9;
-    let seconds = number(text, "use seconds, such as 30 or 2.5")?;
-    if (0.0..LONGEST).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("use seconds, 0 or more") }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use pico_args::Arguments;
 use super::{Parsed, UsageError, wrong};
 
 /// Every flag, for telling which one was meant.
-pub(super) const FLAGS: [&str; 18] = [
+pub(super) const FLAGS: [&str; 19] = [
     "--config",
     "--listen",
     "--upstream",
@@ -19,6 +19,7 @@ pub(super) const FLAGS: [&str; 18] = [
     "--latency-ms",
     "--bind",
     "--check",
+    "--schema",
     "--test-server",
     "--seed",
     "--max-connections",
@@ -33,7 +34,8 @@ pub(super) const FLAGS: [&str; 18] = [
 ];
 
 /// Those that stand alone.
-pub(super) const SWITCHES: [&str; 6] = ["--check", "--test-server", "--verbose", "--quiet", "--help", "--version"];
+pub(super) const SWITCHES: [&str; 7] =
+    ["--check", "--schema", "--test-server", "--verbose", "--quiet", "--help", "--version"];
 
 /// pico-args knows no `--`; what stands behind it is never a flag.
 pub(super) fn split_at_dashes(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {

@@ -12,6 +12,7 @@ mod document;
 mod problem;
 mod read;
 mod report;
+mod schema;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -19,6 +20,7 @@ use std::path::Path;
 pub use document::Format;
 pub use problem::{Problem, Span};
 pub use report::{Position, Report};
+pub use schema::schema;
 
 use crate::plan::{Plan, Route};
 use crate::toxic::Toxic;

@@ -16,7 +16,7 @@ pub const SEED: Key =
     Key::new("seed", "The number that every random draw is made from.", Seed::KIND, Otherwise("a new one each run"));
 
 /// The routes.
-pub const ROUTES: Key = Key::new("routes", "The list of routes.", Kind::Nested, Required(None));
+pub const ROUTES: Key = Key::new("routes", "The list of routes.", Kind::Nested("a list"), Required(None));
 
 /// The port that a route listens on.
 pub const LOCAL_PORT: Key = Key::new(
@@ -87,5 +87,9 @@ pub const PROFILE: Key = Key::new(
 );
 
 /// A route's toxics.
-pub const TOXICS: Key =
-    Key::new("toxics", "What is done to the bytes of connections, in this order.", Kind::Nested, Otherwise("none"));
+pub const TOXICS: Key = Key::new(
+    "toxics",
+    "What is done to the bytes of connections, in this order.",
+    Kind::Nested("a list"),
+    Otherwise("none"),
+);

@@ -12,7 +12,8 @@ use super::{Moment, NEVER, Span, Stage, until};
 use crate::value::{Bytes, Rate, Window, flag};
 
 declare! {
-    /// A paced token bucket, 1 KB = 1000 bytes: bytes leave at this rate.
+    /// A paced token bucket, 1 KB = 1000 bytes. 0 lets nothing pass. `shared`: one bucket for all connections of the route,
+    /// for each direction.
     pub struct Bandwidth("bandwidth", Keeps, Load) {
         /// What passes; 0 is nothing at all.
         rate: Rate, such as Rate::literal(128);

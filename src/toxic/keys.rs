@@ -40,7 +40,8 @@ pub const TOXICITY: Key = Key::new(
 );
 
 /// The attributes of the type.
-pub const ATTRIBUTES: Key = Key::new("attributes", "What its type needs; see below.", Kind::Nested, Otherwise("`{}`"));
+pub const ATTRIBUTES: Key =
+    Key::new("attributes", "What its type needs; see below.", Kind::Nested("an object"), Otherwise("`{}`"));
 
 /// The numbers of the connections that a toxic is meant for.
 pub const CONNECTIONS: Key = Key::new(

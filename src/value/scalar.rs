@@ -50,8 +50,8 @@ pub enum Kind {
     Text,
     /// Such a text, or a list of them.
     Texts,
-    /// A list or an object that has keys of its own.
-    Nested,
+    /// A list or an object that has declarations of its own; what it is called.
+    Nested(&'static str),
 }
 
 /// The whole numbers that a type takes, both ends included, and what they count.
@@ -89,7 +89,7 @@ impl Kind {
             Self::Share => matches!(scalar, Scalar::Whole(_) | Scalar::Real(_)),
             Self::Word(_) | Self::Text => matches!(scalar, Scalar::Text(_)),
             Self::Flag => matches!(scalar, Scalar::Flag(_)),
-            Self::Texts | Self::Nested => false,
+            Self::Texts | Self::Nested(_) => false,
         }
     }
 
@@ -102,7 +102,7 @@ impl Kind {
             Self::Word(_) | Self::Text => "text",
             Self::Flag => "true or false",
             Self::Texts => "text or a list",
-            Self::Nested => "a list or an object",
+            Self::Nested(noun) => noun,
         }
     }
 

@@ -1,11 +1,13 @@
 //! The configs of `configs/`: each valid one loads, and what is said about each invalid one is pinned word for word in
 //! `tests/expected/`. After a message was changed on purpose, `BLESS=1 cargo test --test config` writes those files
-//! anew; read the difference before committing it. What toxics are told is in `toxics`, what holds for every
-//! text in `config_properties`.
+//! anew; read the difference before committing it. How toxics are written is in `toxics`, the
+//! tables of keys are in `documents`, the JSON Schema in `schema`, what holds for every text in `config_properties`.
 // Half of the examples are YAML, and so is half of what is compared.
 #![cfg(feature = "yaml")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod documents;
+mod schema;
 mod toxics;
 
 use std::collections::BTreeSet;

@@ -44,17 +44,6 @@ fn toxics_of(route: &Value) -> &Vec<Value> {
 }
 
 #[test]
-fn every_type_of_toxic_has_its_row() {
-    for document in ["README.md", "configs/README.md"] {
-        let text = fs::read_to_string(document).unwrap();
-        let rows = text.lines().skip_while(|line| !line.starts_with("| type  ")).skip(2);
-        let kinds: Vec<&str> = rows.map_while(|row| row.strip_prefix("| `")?.split('`').next()).collect();
-        let types: Vec<&str> = TYPES.iter().map(|kind| kind.name).collect();
-        assert_eq!(kinds, types, "{document}");
-    }
-}
-
-#[test]
 fn the_examples_of_the_readme_load() {
     let readme = fs::read_to_string("README.md").unwrap();
     let examples: Vec<&str> = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();

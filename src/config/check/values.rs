@@ -125,7 +125,7 @@ fn unquoted<T: Written>(text: &str) -> Option<String> {
         Kind::Whole(_) => Scalar::Whole(text.parse().ok()?),
         Kind::Share => Scalar::Real(text.parse().ok()?),
         Kind::Flag => Scalar::Flag(text.parse().ok()?),
-        Kind::Word(_) | Kind::Text | Kind::Texts | Kind::Nested => return None,
+        Kind::Word(_) | Kind::Text | Kind::Texts | Kind::Nested(_) => return None,
     };
     T::read(scalar.clone()).is_ok().then(|| format!("write {scalar} without the quotes"))
 }
@@ -136,7 +136,7 @@ fn hint_of<T: Written>() -> String {
         Kind::Whole(_) => T::read(Scalar::Whole(i128::MIN)),
         Kind::Share => T::read(Scalar::Real(f64::NAN)),
         Kind::Word(_) | Kind::Text => T::read(Scalar::Text(String::new())),
-        Kind::Flag | Kind::Texts | Kind::Nested => return format!("write {}", T::KIND.noun()),
+        Kind::Flag | Kind::Texts | Kind::Nested(_) => return format!("write {}", T::KIND.noun()),
     };
     rejected.err().map(|reason| reason.hint).unwrap_or_default()
 }
