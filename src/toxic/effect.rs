@@ -1,16 +1,15 @@
 //! The types of toxics: the one list of them. What each declares and does is in its file.
 
+use super::Stage;
 use super::behaviour::{Behaviour, Place};
 use super::declaration::{Declared, Source, ToxicType};
-use super::{
-    Bandwidth, Corrupt, Latency, LimitData, LimitTime, Noop, PacketLoss, ResetPeer, Slicer, SlowClose, Stage, Stall,
-    TimeoutToxic,
-};
 use crate::value::{Millis, Scalar};
 
 /// Makes the enum of all toxics and what depends on its variants.
 macro_rules! effects {
-    ($($name:ident,)+) => {
+    ($($module:ident::$name:ident,)+) => {
+        $(pub use super::$module::$name;)+
+
         /// What a toxic does: its type, and the values of its attributes.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Effect {
@@ -62,18 +61,18 @@ macro_rules! effects {
     };
 }
 effects! {
-    Latency,
-    Bandwidth,
-    PacketLoss,
-    Corrupt,
-    Slicer,
-    LimitData,
-    LimitTime,
-    TimeoutToxic,
-    Stall,
-    SlowClose,
-    ResetPeer,
-    Noop,
+    latency::Latency,
+    bandwidth::Bandwidth,
+    packet_loss::PacketLoss,
+    corrupt::Corrupt,
+    slicer::Slicer,
+    limit_data::LimitData,
+    limit_time::LimitTime,
+    timeout::TimeoutToxic,
+    stall::Stall,
+    slow_close::SlowClose,
+    reset_peer::ResetPeer,
+    noop::Noop,
 }
 
 impl Effect {

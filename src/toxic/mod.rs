@@ -75,25 +75,16 @@ mod trial;
 use std::ops::Range;
 use std::time::Duration;
 
-pub use bandwidth::{Bandwidth, Sharing};
+pub use bandwidth::Sharing;
 pub use behaviour::Misfit;
 pub use chain::{Chain, TAKEN_AT_ONCE};
-pub use corrupt::Corrupt;
 pub use declaration::{Basis, Source, ToxicType, Treatment};
-pub use effect::{Effect, TYPES};
+// Each type too.
+pub use effect::*;
 pub use entry::Toxic;
-pub use latency::{Distribution, Latency};
-pub use limit_data::LimitData;
-pub use limit_time::LimitTime;
+pub use latency::Distribution;
 pub use live::Toxics;
-pub use noop::Noop;
-pub use packet_loss::PacketLoss;
-pub use reset_peer::ResetPeer;
-pub use slicer::Slicer;
-pub use slow_close::SlowClose;
-pub use stall::Stall;
 pub use stats::{Amount, ToxicEvent, ToxicSummary};
-pub use timeout::TimeoutToxic;
 
 use crate::value::CloseMode;
 use chain::Out;

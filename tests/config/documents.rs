@@ -43,7 +43,7 @@ fn table(head: &[&str], mut rows: Vec<Vec<String>>) -> String {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("| {cell:width$} "));
         cells.collect::<String>() + "|\n"
     };
-    let ruler: String = widths.iter().map(|width| format!("|{}", "-".repeat(width + 2))).collect();
+    let ruler: String = widths.iter().flat_map(|width| ["|".to_owned(), "-".repeat(width + 2)]).collect();
     format!("{}{ruler}|\n{}", line(&rows[0]), rows[1..].iter().map(line).collect::<String>())
 }
 

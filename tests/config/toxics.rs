@@ -5,13 +5,13 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
-use chaos_proxy::config::{Defaults, load};
+use chaos_proxy::config::{Defaults, Format, load, parse_toxic};
 use chaos_proxy::plan::Profile;
 use chaos_proxy::toxic::{TYPES, Toxic, ToxicType};
-use chaos_proxy::value::{Key, Presence, Probability, Selector, Stream, Window};
+use chaos_proxy::value::{Key, Kind, Presence, Probability, Selector, Stream, Window};
 use serde_json::Value;
 
-use super::json;
+use super::{files, json};
 
 #[test]
 fn every_attribute_reaches_the_plan() {
@@ -41,6 +41,56 @@ fn every_attribute_reaches_the_plan() {
 
 fn toxics_of(route: &Value) -> &Vec<Value> {
     route["toxics"].as_array().unwrap()
+}
+
+#[test]
+fn every_declared_type_is_in_the_list() {
+    for path in files("src/toxic") {
+        let source = fs::read_to_string(&path).unwrap_or_default();
+        let Some((_, declared)) = source.split_once("\ndeclare! {\n").and_then(|(_, it)| it.split_once("pub struct "))
+        else {
+            continue;
+        };
+        let (name, module) = (declared.split('"').nth(1).unwrap(), path.file_stem().unwrap().to_str().unwrap());
+        assert!(
+            TYPES.iter().any(|kind| kind.name == name),
+            "{path:?} is not compiled: add `mod {module};` to src/toxic/mod.rs, and `{module}::{},` to src/toxic/effect.rs",
+            declared.split('(').next().unwrap()
+        );
+    }
+}
+
+#[test]
+fn every_type_is_tried_over_sockets() {
+    let sources: String = files("tests/proxy/toxics").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    for ToxicType { name, .. } in TYPES {
+        let is_there = sources.contains(&format!("\"{name}\""));
+        assert!(is_there, "no test of {name} over real sockets: add one in tests/proxy/toxics");
+    }
+}
+
+/// Of each attribute a value of another kind, and one beyond each end of its range.
+#[test]
+fn every_wrong_value_is_reported_where_it_stands() {
+    for kind in TYPES {
+        for attribute in kind.attributes {
+            let beyond = match attribute.kind {
+                Kind::Whole(range) => vec![i128::from(range.least) - 1, i128::from(range.most) + 1],
+                _ => vec![-1],
+            };
+            for wrong in beyond.iter().map(i128::to_string).chain(["null".to_owned(), "[]".to_owned()]) {
+                let of_others = required(kind).into_iter().filter(|other| other.name != attribute.name);
+                let entries = of_others.map(|other| (other.name, other.value().unwrap().to_string()));
+                let entries = [(attribute.name, wrong.clone())].into_iter().chain(entries);
+                let entries: Vec<String> = entries.map(|(name, value)| format!("\"{name}\": {value}")).collect();
+                let text = format!(r#"{{ "type": "{}", "attributes": {{ {} }} }}"#, kind.name, entries.join(", "));
+                let report = parse_toxic("it", &text, Format::Json).unwrap_err();
+                let column = text.find(&wrong).unwrap() + 1;
+                let found: Vec<_> = report.problems().map(|(position, _)| position.unwrap().column).collect();
+                assert_eq!(found, [column], "{text}\n{report}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -128,15 +178,22 @@ fn each_profile_is_known_by_its_name() {
 
 /// One millisecond decides: what ends a connection has to come before the toxic's own end.
 #[test]
-fn what_is_due_within_the_time_of_a_toxic_is_taken() {
-    let kinds = [("limit_time", "time"), ("timeout", "timeout"), ("reset_peer", "timeout")];
-    for (kind, key) in kinds {
-        let of = |due: u32| format!(r#"{{ "type": "{kind}", "for": 100, "attributes": {{ "{key}": {due} }} }}"#);
-        assert_eq!(toxics(&of(99)).len(), 1);
-        let report = json(&route_with(&of(100)), Defaults::default()).unwrap_err();
-        let said: Vec<&str> = report.problems().map(|(_, problem)| problem.what()).collect();
-        assert_eq!(said, ["this never happens: the toxic acts for 100 ms only"], "{kind}");
+fn a_toxic_must_be_due_before_its_own_end() {
+    let attributes = TYPES.iter().flat_map(|kind| kind.attributes.iter().map(move |key| (kind, key)));
+    let mut ending = Vec::new();
+    for (kind, key) in attributes {
+        let of = |value: u32| {
+            format!(r#"{{ "type": "{}", "for": 100, "attributes": {{ "{}": {value} }} }}"#, kind.name, key.name)
+        };
+        let Ok(toxic) = parse_toxic("it", &of(99), Format::Json) else { continue };
+        if toxic.effect.due().is_some() {
+            let report = parse_toxic("it", &of(100), Format::Json).unwrap_err();
+            let what: Vec<&str> = report.problems().map(|(_, problem)| problem.what()).collect();
+            assert_eq!(what, ["this never happens: the toxic acts for 100 ms only"], "{}", kind.name);
+            ending.push(kind.name);
+        }
     }
+    assert!(["limit_time", "timeout", "reset_peer"].iter().all(|it| ending.contains(it)), "{ending:?}");
     assert_eq!(toxics(r#"{ "type": "timeout", "for": 1, "attributes": { "timeout": 0 } }"#).len(), 1);
 }
 
