@@ -41,8 +41,8 @@ impl Key {
     /// What to write where it is missing: `the delay in ms, such as 100`.
     #[must_use]
     pub fn advice(&self) -> String {
-        let about = self.about().split(['.', ';']).next().unwrap_or_default();
-        let about = about[..1].to_lowercase() + &about[1..];
+        let mut letters = self.about().chars().take_while(|letter| !['.', ';'].contains(letter));
+        let about: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
         let unit = match self.kind.unit() {
             Unit::None => String::new(),
             unit => format!(" in {}", unit.explained()),
