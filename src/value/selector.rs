@@ -53,7 +53,7 @@ impl Default for Connections {
     }
 }
 
-/// As it is parsed.
+/// As it is parsed, and no longer than it was written: the length of a config's texts is limited.
 impl fmt::Display for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ranges = match self {
@@ -64,6 +64,7 @@ impl fmt::Display for Connections {
             let comma = if index == 0 { "" } else { "," };
             match last {
                 &u64::MAX => write!(f, "{comma}{first}-")?,
+                last if last == first => write!(f, "{comma}{first}")?,
                 last => write!(f, "{comma}{first}-{last}")?,
             }
         }
@@ -213,6 +214,7 @@ mod tests {
             ("7", vec![7]),
         ] {
             let connections: Connections = text.parse().expect(text);
+            assert_eq!(connections.to_string(), text.replace(' ', ""));
             let included: Vec<u64> = (1..=12).filter(|&number| connections.include(number)).collect();
             assert_eq!(included, expected, "{text}");
         }
