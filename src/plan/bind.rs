@@ -1,4 +1,4 @@
-//! The address that a listener is bound to, and what to write instead of what is not one.
+//! The address that a listener is bound to, and what to write instead of an invalid one.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,7 +11,7 @@ use crate::value::{Rejected, text};
 pub struct Bind(IpAddr);
 
 impl Bind {
-    /// The address alone.
+    /// The IP address.
     #[must_use]
     pub fn ip(self) -> IpAddr {
         self.0
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_taken_and_every_other_text_gets_what_to_write_instead() {
+    fn addresses_are_accepted_and_every_other_text_has_a_hint() {
         for ip in ["127.0.0.1", "0.0.0.0", "::", "10.0.0.7"] {
             assert_eq!(ip.parse::<Bind>().map(|bind| bind.ip().to_string()).as_deref(), Ok(ip));
         }

@@ -1,5 +1,4 @@
-//! Networks that have a name, and the toxics that one is made of. The numbers are those of published sources, each
-//! named beside them.
+//! Named networks, and the toxics that imitate them. The numbers come from published sources, named beside them.
 
 use crate::toxic::{Bandwidth, Effect, Latency, PacketLoss, Sharing, Toxic};
 use crate::value::{Probability, Selector, Stream, Timeout, ToxicName, words};
@@ -31,8 +30,8 @@ words! {
 }
 
 impl Profile {
-    /// What makes a connection such a network, in the order in which it acts. The rate comes first: behind the latency
-    /// it would let as much in at once as a delay line holds. A network without loss has no toxic for it.
+    /// The toxics of this network, in their order. The rate comes first: after the latency it would accept as much at
+    /// once as a delay line holds. A network without loss has no toxic for it.
     #[must_use]
     pub fn toxics(self) -> Vec<Toxic> {
         let link = self.link();
@@ -58,7 +57,7 @@ impl Profile {
     ///   profiles.js` in mozilla/gecko-dev, in bits of which 1 K is 1024.
     /// - `WebPageTest`: `www/settings/connectivity.ini.sample` in catchpoint/WebPageTest.
     /// - Loadero: the network conditions of its browser tests, wiki.loadero.com/test-creation/participant-configuration/
-    ///   network-conditions. The others say nothing of jitter, nor, but for `WebPageTest`'s 0, of loss.
+    ///   network-conditions. The others don't document jitter, nor loss, except for the 0 of `WebPageTest`.
     /// - Ookla: medians of the USA in the third quarter of 2021, as in freestatefoundation.blogspot.com/2022/01/
     ///   starlinks-performance-shows-prudence-of.html. The geostationary one is `HughesNet`.
     /// - APNIC: blog.apnic.net/2022/11/28/fact-checking-starlinks-performance-figures (round trips between 40 and 60 ms
@@ -80,7 +79,7 @@ impl Profile {
             Self::Cable => const { Link::new(625, 125, 28, 0, 0.0) },
             // Firefox Wi-Fi: 30 and 15 Mbit/s, 2 ms.
             Self::Wifi => const { Link::new(3932, 1966, 2, 0, 0.0) },
-            // Ookla: 87.25 and 13.54 Mbit/s, 44 ms. APNIC: 5 ms of jitter. What is lost at its handovers is in neither.
+            // Ookla: 87.25 and 13.54 Mbit/s, 44 ms. APNIC: 5 ms of jitter. Neither documents the loss at handovers.
             Self::Starlink => const { Link::new(10_906, 1693, 44, 5, 0.0) },
             // Ookla: 19.30 and 2.54 Mbit/s. APNIC: 600 ms.
             Self::GeoSatellite => const { Link::new(2413, 318, 600, 0, 0.0) },
@@ -90,7 +89,7 @@ impl Profile {
     }
 }
 
-/// A network as the values of its toxics.
+/// The attributes of the toxics of a network.
 struct Link {
     down: Bandwidth,
     up: Bandwidth,
@@ -109,7 +108,7 @@ impl Link {
         Self { down: Self::bandwidth(down), up: Self::bandwidth(up), latency, packet_loss }
     }
 
-    /// All connections of a route go through the one network.
+    /// All connections of a route share the network.
     const fn bandwidth(rate: u32) -> Bandwidth {
         Bandwidth::literal(rate, Sharing::Shared)
     }

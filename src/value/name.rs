@@ -1,4 +1,4 @@
-//! What routes and toxics are called.
+//! The names of routes and toxics.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::word::text;
 use super::{Port, Rejected, Stream};
 
-/// What a route is called: 1 to 100 characters, none of them a control character.
+/// The name of a route: 1 to 100 characters, none of them a control character.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RouteName(String);
 
@@ -41,7 +41,7 @@ impl fmt::Display for RouteName {
 /// The most characters that a name may have.
 const LONGEST_NAME: usize = 100;
 
-/// What a route or a toxic may be called.
+/// A valid name of a route or a toxic.
 fn name(text: &str) -> Result<String, Rejected> {
     let length = text.chars().count();
     let what = match length {
@@ -53,18 +53,18 @@ fn name(text: &str) -> Result<String, Rejected> {
     Err(Rejected::new(what, format!("use 1 to {LONGEST_NAME} printable characters")))
 }
 
-/// What a toxic is called: 1 to 100 characters, none of them a control character.
+/// The name of a toxic: 1 to 100 characters, none of them a control character.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ToxicName(String);
 
 impl ToxicName {
-    /// What a toxic without a name is called, as in Toxiproxy: `latency_downstream`.
+    /// The default name, as in Toxiproxy: `latency_downstream`.
     #[must_use]
     pub fn default_of(kind: &str, stream: Stream) -> Self {
         Self(format!("{kind}_{}", stream.as_str()))
     }
 
-    /// What a toxic that a profile brings along is called: `3g_latency`.
+    /// The name of a toxic of a profile: `3g_latency`.
     pub(crate) fn of_profile(profile: &str, part: &str) -> Self {
         Self(format!("{profile}_{part}"))
     }

@@ -2,7 +2,7 @@
 
 use super::word::{flag, words};
 
-/// Which way bytes go.
+/// A direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the client to the upstream.
@@ -31,13 +31,13 @@ words! {
         /// From the upstream to the client only.
         #[default]
         Downstream = "downstream",
-        /// Each direction for itself.
+        /// Each of the two directions.
         Both = "both",
     }
 }
 
 impl Stream {
-    /// Whether it has bytes that go this way.
+    /// Whether it includes a direction.
     #[must_use]
     pub fn covers(self, direction: Direction) -> bool {
         match self {

@@ -1,5 +1,5 @@
-//! The keys of one map: read one by one, each at most once; what nobody asked for is unknown. What a map is called in
-//! messages is here too.
+//! The keys of one map: each is read at most once; those that were not read are unknown. How messages name a map is here
+//! too.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, Span};
 use crate::value::{Key, Presence, Written};
 
-/// What messages call a map and what is in it.
+/// How messages name a map and its entries.
 #[derive(Clone, Copy)]
 pub(super) enum MapKind {
-    /// What has keys.
+    /// An object, by what it describes.
     A(&'static str),
-    /// What a toxic of that type is told.
+    /// The attributes of a toxic of that type.
     AttributesOf(&'static str),
 }
 
@@ -60,18 +60,18 @@ impl MapKind {
 pub(super) struct Keys<'c, 't> {
     check: &'c mut Check<'t>,
     map_kind: MapKind,
-    /// Where a key that is missing would have to be.
+    /// The position of the map, where a missing key is reported.
     whole: Span,
-    /// What has not been asked for yet: each key's name, the key and its value.
+    /// The keys that were not read yet: the name, the key and its value.
     left: BTreeMap<&'t str, &'t (Node, Node)>,
     known: Vec<&'static str>,
-    /// Where each value that was asked for was written.
+    /// The position of each value that was read.
     positions: BTreeMap<&'static str, Span>,
     missing: Vec<(&'static str, String)>,
 }
 
 impl<'c, 't> Keys<'c, 't> {
-    /// The keys of `map`. Each that is there twice is reported.
+    /// The keys of `map`. Reports each key that is there twice.
     pub(super) fn of(check: &'c mut Check<'t>, map: &'t Node, map_kind: MapKind) -> Option<Self> {
         let Value::Map(entries) = &map.value else {
             return check.expected(&map_kind.kind(), map, "write its keys and values: { \"key\": value, … }");
@@ -102,7 +102,7 @@ impl<'c, 't> Keys<'c, 't> {
         }
     }
 
-    /// What `read` makes of the value of `key`, or `default` where the map doesn't have it.
+    /// The value of `key` as `read` parses it, or `default` if the map doesn't have the key.
     pub(super) fn optional<T>(
         &mut self,
         key: &'static str,
@@ -119,7 +119,7 @@ impl<'c, 't> Keys<'c, 't> {
         }
     }
 
-    /// What `read` makes of the value of `key`, which is `meaning`.
+    /// The value of `key` as `read` parses it. If the key is missing, its `meaning` is reported.
     pub(super) fn required<T>(
         &mut self,
         key: &'static str,
@@ -132,7 +132,7 @@ impl<'c, 't> Keys<'c, 't> {
         self.optional(key, read, None)
     }
 
-    /// Where the value of `key` was written, or the map that has none.
+    /// The position of the value of `key`, or of the map if it has none.
     pub(super) fn position(&self, key: &str) -> Span {
         self.positions.get(key).copied().unwrap_or(self.whole)
     }
@@ -141,7 +141,7 @@ impl<'c, 't> Keys<'c, 't> {
         self.check.problems.push(problem);
     }
 
-    /// Reports the keys that nobody asked for and those that are missing, unless the former were meant to be the latter.
+    /// Reports unknown keys and missing ones. A missing key that an unknown one was probably meant to be is not reported.
     pub(super) fn finish(self) {
         let Self { check, map_kind, whole, left, known, mut missing, .. } = self;
         for (name, (key, _)) in left {
@@ -160,7 +160,7 @@ impl<'c, 't> Keys<'c, 't> {
 }
 
 impl<'t> Check<'t> {
-    /// A key that is not text is called by how it was written: none of ours is.
+    /// The name of a key. One that is not text is unknown, and named as it was written.
     fn name(&self, key: &'t Node) -> &'t str {
         match &key.value {
             Value::Text(name) => name,
@@ -175,10 +175,10 @@ impl<'t> Check<'t> {
     }
 }
 
-/// The word that was meant, if one is near: the same but for case, `_` and `-`, or at most a third of its letters wrong.
+/// The known word that was probably meant: equal except for case, `_` and `-`, or at most a third of its letters wrong.
 pub(super) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let bare = |key: &str| key.replace(['_', '-'], "").to_ascii_lowercase();
-    // No more of it than any key has with its misspellings: the distance takes the product of both lengths.
+    // Only as many characters as a misspelt key may have: the distance takes time in proportion to both lengths.
     let name = bare(&name.chars().take(64).collect::<String>());
     let distances = known.iter().map(|&key| (strsim::damerau_levenshtein(&name, &bare(key)), key));
     distances.filter(|&(distance, key)| distance <= key.len() / 3).min().map(|(_, key)| key)
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_near_key_is_named_and_a_far_one_is_not() {
+    fn suggests_a_similar_key_and_no_other() {
         const KNOWN: [&str; 4] = ["localPort", "latencyMs", "dropRate", "bind"];
         for (name, meant) in [
             ("localport", Some("localPort")),

@@ -1,8 +1,7 @@
-//! The tree becomes a plan, or every reason why it can't, found in one pass: a value that is wrong hides no other.
+//! Binds the tree to a plan, or reports every problem in one pass: an invalid value hides no other.
 //!
-//! A route's keys are the lines of `Check::route`, a new key is a new line there; those of its toxics are in `toxics`,
-//! and what each type of toxic is told in `attributes`. How a map is read lives in `keys`, how one value is read in
-//! `values`, what routes do to each other in `conflicts`.
+//! A key of a route is a line of `Check::route`, and is declared in `plan::keys`. The keys of toxics are read in `toxics`,
+//! their attributes in `attributes`. `keys` reads a map, `values` one value; `conflicts` reports conflicts of routes.
 
 mod attributes;
 mod conflicts;
@@ -52,13 +51,13 @@ fn check<'t, T>(
     bind(&mut check).filter(|_| check.problems.is_empty()).ok_or(check.problems)
 }
 
-/// What to do where there is no list of routes.
+/// The hint where a list of routes is missing.
 pub(super) const EXAMPLE: &str = r#"write a list, such as [ { "localPort": 8180, "upstream": "127.0.0.1:9090" } ]"#;
 
-/// A route, or what could be made out of one that has problems.
+/// A route, or the parts that could be parsed of one that has problems.
 type Draft = Result<Route, RouteKey>;
 
-/// The problems so far. What reads a value gives `None` when it has reported why there is none.
+/// The problems so far. A function that reads a value returns `None` after it has reported a problem.
 struct Check<'t> {
     text: &'t str,
     defaults: Defaults,
@@ -97,7 +96,7 @@ impl<'t> Check<'t> {
         plan.map_err(|conflicts| self.conflicts(conflicts, list, nodes, &keys)).ok()
     }
 
-    /// Checks it nevertheless, for the other problems that it may have.
+    /// Reports the missing list, and the other problems of the route.
     fn lone_route(&mut self, root: &'t Node) -> Option<Plan> {
         let span = root.place.written;
         let hint = match &self.text[span.start..span.end] {
@@ -109,7 +108,7 @@ impl<'t> Check<'t> {
         None
     }
 
-    /// What every route says of itself.
+    /// The keys of a route.
     fn route(&mut self, node: &'t Node) -> Draft {
         let defaults = self.defaults;
         let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };

@@ -1,5 +1,5 @@
-//! The toxics of a route: those that its profile brings along, then its own in the order of the list. What a toxic of
-//! each type is told lives in `attributes`.
+//! The toxics of a route: those of its profile, then its own in the order of the list. Their attributes are read in
+//! `attributes`.
 
 use std::collections::HashMap;
 
@@ -14,24 +14,24 @@ use crate::value::{Connections, Selector, Timeout, ToxicName, Window};
 
 const EXAMPLE: &str = r#"write a list, such as [ { "type": "latency", "attributes": { "latency": 100 } } ]"#;
 
-/// A toxic as far as it could be read.
+/// The parts of a toxic that could be parsed.
 pub(super) struct Draft {
     name: Option<ToxicName>,
     named: Named,
     toxic: Option<Toxic>,
 }
 
-/// Where a toxic has its name from.
+/// The source of a name.
 #[derive(Clone, Copy)]
 enum Named {
     By(Place),
-    /// It has none of its own; its type is there.
+    /// The default name, from the type at that place.
     ByType(Place),
     ByProfile(Place),
 }
 
 impl<'t> Check<'t> {
-    /// A profile is what it brings along.
+    /// The toxics of a profile.
     pub(super) fn profile(&mut self, node: &'t Node) -> Option<Vec<Draft>> {
         let profiles: Vec<_> = Profile::ALL.iter().map(|profile| (profile.as_str(), *profile)).collect();
         let (_, profile) = self.one_of(node, "profiles", &profiles)?;
@@ -69,7 +69,7 @@ impl<'t> Check<'t> {
         self.toxic(node).toxic
     }
 
-    /// What every toxic says of itself.
+    /// The keys of a toxic.
     fn toxic(&mut self, node: &'t Node) -> Draft {
         let Some(mut keys) = Keys::of(self, node, MapKind::A("toxic")) else { return Draft::of_nothing(node) };
         let kind = keys.required(TYPE.name, TYPE.advice(), |check, node| {
@@ -103,7 +103,7 @@ impl<'t> Check<'t> {
         Draft { name, named, toxic }
     }
 
-    /// Reports what is to happen at a time when the toxic acts no more.
+    /// Reports an end of the connection at a time when the toxic no longer acts.
     fn unreachable(&mut self, effect: &Effect, lasts: Timeout, toxic: &Node) {
         let Some((key, due)) = effect.due() else { return };
         if due.duration() < lasts.duration() {
@@ -116,7 +116,7 @@ impl<'t> Check<'t> {
     }
 }
 
-/// Where the value of `key` was written, or the map that has none.
+/// The position of the value of `key`, or of the map if it has none.
 fn position(map: &Node, key: &str) -> Span {
     map.get(key).unwrap_or(map).place.written
 }
@@ -128,7 +128,7 @@ impl Draft {
 }
 
 impl Named {
-    /// What is wrong with a toxic that is named like an earlier one.
+    /// The problem of a toxic that has the name of an earlier one.
     fn again(self, name: &ToxicName, first: Self) -> Problem {
         let hint = match self {
             Self::ByType(_) => "give it a `name`: without one it is called by its type and stream",
@@ -140,7 +140,7 @@ impl Named {
         };
         let what = format!("two toxics of this route are called `{name}`");
         let (at, first_at) = match (self.place(), first.place()) {
-            // One toxic that aliases put there twice.
+            // The same text, which aliases repeat.
             (again, first) if again.written == first.written => (again.used, first.used),
             (again, first) => (again.written, first.written),
         };

@@ -8,7 +8,7 @@ use crate::config::problem::{Problem, char_start};
 use crate::value::{Kind, Rejected, Scalar, Written};
 
 impl<'t> Check<'t> {
-    /// A scalar that the type takes.
+    /// The value of a scalar.
     pub(super) fn value<T: Written>(&mut self, node: &Node) -> Option<T> {
         let Some(scalar) = node.scalar() else { return self.mismatch::<T>(node) };
         match (T::KIND, &scalar) {
@@ -34,7 +34,7 @@ impl<'t> Check<'t> {
         self.expected(T::KIND.noun(), node, &hint)
     }
 
-    /// One of `words`, with what stands beside it there; `what` is what they are, in the plural.
+    /// One of `words`, with the value that belongs to it; `what` names them in the plural.
     pub(super) fn one_of<T: Copy>(
         &mut self,
         node: &Node,
@@ -62,7 +62,7 @@ impl<'t> Check<'t> {
                 None
             }
             Value::List(nodes) => {
-                // All are read before one that is none ends it.
+                // All are read, so that each problem is reported.
                 let words: Vec<Option<T>> = nodes.iter().map(|node| self.value(node)).collect();
                 words.into_iter().collect()
             }
@@ -70,14 +70,14 @@ impl<'t> Check<'t> {
         }
     }
 
-    /// Reports that `node` is another kind of value than `what`.
+    /// Reports that `node` is not the expected kind of value.
     pub(super) fn expected<T>(&mut self, what: &str, node: &Node, hint: &str) -> Option<T> {
         let what = format!("expected {what}, found {}", node.kind());
         self.problems.push(Problem::at(node.place.written, what, hint));
         None
     }
 
-    /// A value as the file has it, or the beginning of a long one.
+    /// A value as it is written in the file, or the beginning of a long one.
     pub(super) fn written(&self, node: &Node) -> &'t str {
         short(&self.text[node.place.written.start..node.place.written.end])
     }
@@ -88,7 +88,7 @@ impl<'t> Check<'t> {
 
     fn not_whole<T: Written>(&mut self, node: &Node, number: f64) -> Option<T> {
         let digits = format!("{number:.0}");
-        // From 2^53 on f64 skips integers, so that the one that was meant can't be told.
+        // From 2^53 on f64 skips integers: the one that was meant is unknown.
         let near =
             digits.parse().ok().map(Scalar::Whole).filter(|_| number.fract() == 0.0 && number.abs() < 2_f64.powi(53));
         let hint = match near.map(T::read) {
@@ -110,8 +110,8 @@ impl<'t> Check<'t> {
     }
 }
 
-/// No value of a route needs a longer text: an IPv6 address with scope and port has about 60 characters. Connections
-/// that take more to number can be aimed at by two toxics.
+/// No value of a route needs a longer text: an IPv6 address with scope and port has about 60 characters. Longer lists of
+/// connections can be divided between two toxics.
 const LONGEST_WORD: usize = 100;
 
 /// The beginning of a text that is too long for a message.
@@ -119,7 +119,7 @@ pub(super) fn short(text: &str) -> &str {
     &text[..char_start(text, LONGEST_WORD)]
 }
 
-/// What to write for a text that is a scalar which `T` takes.
+/// The hint for a quoted value that `T` accepts without quotes.
 fn unquoted<T: Written>(text: &str) -> Option<String> {
     let scalar = match T::KIND {
         Kind::Whole(_) => Scalar::Whole(text.parse().ok()?),
@@ -130,7 +130,7 @@ fn unquoted<T: Written>(text: &str) -> Option<String> {
     T::read(scalar.clone()).is_ok().then(|| format!("write {scalar} without the quotes"))
 }
 
-/// What a type says to do about a value that it can't take.
+/// The hint of a type for a value of another kind.
 fn hint_of<T: Written>() -> String {
     let rejected = match T::KIND {
         Kind::Whole(_) => T::read(Scalar::Whole(i128::MIN)),
