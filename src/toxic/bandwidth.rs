@@ -1,5 +1,5 @@
-//! `bandwidth`: a token bucket that paces instead of letting through in bursts. When a byte leaves follows from how many
-//! went before it, exactly: nothing adds up over time but the bytes.
+//! `bandwidth`: a token bucket that paces bytes instead of passing bursts. The time at which a byte leaves follows exactly
+//! from the number of bytes before it: no rounding error adds up.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,33 +50,33 @@ impl Behaviour for Bandwidth {
     }
 }
 
-/// Who takes from a token bucket.
+/// The connections that share a token bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sharing {
-    /// Each connection has its own for each direction.
+    /// Each connection has its own bucket for each direction.
     #[default]
     Own,
-    /// All connections of the route take from one for each direction.
+    /// All connections of the route share one for each direction.
     Shared,
 }
 
 flag!(Sharing: Own, Shared);
 
-/// The bytes of so long leave together: a smooth stream, and not too many writes.
+/// Bytes of this duration leave together: short enough for a smooth stream, long enough for few writes.
 const STEP: Duration = Duration::from_millis(5);
 
-/// What is taken from the sender at a time lasts for so many steps.
+/// The number of steps that are read from the sender at a time.
 const STEPS_TAKEN: u64 = 5;
 
 pub(super) struct BandwidthStage {
     bandwidth: Bandwidth,
     window: Window,
-    /// When the connection was opened, by the clock of those that share the bucket.
+    /// When the connection was opened, by the clock of the connections that share the bucket.
     opened: Moment,
     bucket: Arc<Mutex<Bucket>>,
 }
 
-/// The queue in front of a link of a fixed rate, by two numbers: since when it has never been empty, and what has gone in
+/// The queue before a link of a fixed rate, as two numbers: the time since which it has not been empty, and the bytes
 /// since then.
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
@@ -85,8 +85,8 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Puts `bytes` in at a moment; returns when the last of them leaves at `rate` bytes a second, if `burst` bytes may
-    /// leave ahead of that.
+    /// Adds `bytes` at a moment; returns when the last of them leaves at `rate` bytes a second, where `burst` bytes may
+    /// leave before that.
     fn put(&mut self, bytes: usize, at: Moment, rate: u64, burst: u32) -> Moment {
         if at > self.since.saturating_add(lasting(self.bytes, rate)) {
             *self = Self { since: at, bytes: 0 };
@@ -97,7 +97,7 @@ impl Bucket {
     }
 }
 
-/// How long `bytes` take at `rate` bytes a second.
+/// The duration of `bytes` at `rate` bytes a second.
 fn lasting(bytes: u64, rate: u64) -> Duration {
     let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate);
     // 2^64 ns are 584 years.
@@ -109,7 +109,7 @@ impl BandwidthStage {
         Self { bandwidth, window, opened, bucket }
     }
 
-    /// What leaves together.
+    /// The number of bytes that leave together.
     fn step(&self) -> usize {
         let bytes = u128::from(self.bandwidth.rate.bytes_per_second()) * STEP.as_nanos() / 1_000_000_000;
         usize::try_from(bytes).unwrap_or(TAKEN_AT_ONCE).clamp(1, TAKEN_AT_ONCE)
@@ -119,7 +119,7 @@ impl BandwidthStage {
         let due = match self.bandwidth.rate.bytes_per_second() {
             0 => NEVER,
             rate => {
-                // Nobody panics while it holds this.
+                // No code panics while it holds this lock.
                 let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
                 let due = bucket.put(bytes, self.opened.saturating_add(at), rate, self.bandwidth.burst.get());
                 until(due, self.opened)
@@ -141,7 +141,7 @@ impl Stage for BandwidthStage {
         }
     }
 
-    /// Through a link that nothing passes, no end passes either.
+    /// A link that passes no bytes passes no end of stream.
     fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {
         let passes = self.bandwidth.rate.bytes_per_second() > 0;
         stats.hold_the_end(offset, at, if passes { at } else { self.window.ends() })
@@ -166,7 +166,7 @@ mod tests {
     /// From 1 KB/s to 200 MB/s.
     const RATES: [u32; 8] = [1, 3, 10, 128, 1000, 12_500, 99_999, 200_000];
 
-    /// How many bytes more than `rate` lets through have left at most, and how many fewer, for a stream in chunks.
+    /// The most and the least bytes that have left at any time, relative to `rate`, for a stream in chunks.
     fn lead(rate: u32, chunk: usize) -> (i128, i128) {
         let sent = stream(if chunk == 1 { 20_000 } else { 600_000 });
         let outcome = send(&mut chain_of([bandwidth(rate, 0, Sharing::Own)]), &sent, chunks(chunk, ms(0)));
@@ -180,10 +180,10 @@ mod tests {
         steps.fold((0, 0), |(most, least), (after, before)| (most.max(after), least.min(before)))
     }
 
-    /// Bytes leave with the last one of their step: never ahead of the rate, and never more than a step behind it. A
+    /// Bytes leave with the last one of their step: never before the rate allows, and at most a step after. A
     /// moment is a whole number of nanoseconds, rounded down: that may be a byte.
     #[test]
-    fn what_has_left_is_within_a_step_of_the_rate() {
+    fn bytes_leave_within_a_step_of_the_rate() {
         for rate in RATES {
             for chunk in [1, 1460, TAKEN_AT_ONCE] {
                 let step = i128::from(rate) * 5;
@@ -194,11 +194,11 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_passes_at_once_and_is_saved_up_again() {
+    fn a_burst_passes_at_once_and_refills() {
         let mut chain = chain_of([bandwidth(10, 5000, Sharing::Own)]);
         let mut send = |length, at| send(&mut chain, &stream(length), [(length, ms(at))]).leaves;
         assert_eq!(send(5000, 0), vec![ms(0); 5000]);
-        // After 200 ms there are 2,000 bytes again, and 10 bytes a millisecond behind them.
+        // After 200 ms there are 2,000 bytes again, and 10 bytes a millisecond after them.
         assert_eq!(send(2000, 200), vec![ms(200); 2000]);
         assert_eq!(send(100, 200).last(), Some(&ms(210)));
         // After a long time there are 5,000 and no more.
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_link_saves_nothing_up_without_a_burst() {
+    fn an_idle_link_without_a_burst_saves_nothing() {
         let mut chain = chain_of([bandwidth(10, 0, Sharing::Own)]);
         for at in [0, 1000, 1010, 60_000] {
             assert_eq!(send(&mut chain, &stream(100), [(100, ms(at))]).leaves.last(), Some(&ms(at + 10)));
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_window_releases_what_waits() {
+    fn the_end_of_the_window_releases_held_bytes() {
         for rate in [0, 1] {
             let mut chain = chain(&[within(0..100, toxic(0, bandwidth(rate, 0, Sharing::Own)))]);
             let outcome = send(&mut chain, &stream(1001), [(1000, ms(0)), (1, ms(100))]);
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(last(3, Direction::Upstream), Some(ms(100)));
     }
 
-    /// Each counts from its own accept, and the link from none of them.
+    /// The times of each count from its own accept; the link has its own clock.
     #[test]
     fn connections_of_any_age_share_a_bucket() {
         let route = route(&[toxic(0, bandwidth(10, 0, Sharing::Shared))]);
@@ -259,9 +259,9 @@ mod tests {
         assert_eq!(last(&mut young, 0), Some(ms(300)));
     }
 
-    /// What never comes to a shared link takes none of it from the others.
+    /// Bytes that never reach a shared link take no share of it.
     #[test]
-    fn what_never_comes_takes_nothing() {
+    fn lost_bytes_use_no_bandwidth() {
         let mut lossy = toxic(0, loss(1.0, 0.0));
         lossy.selector.connections = "1".parse().expect("a connection");
         let route = route(&[lossy, toxic(1, bandwidth(10, 0, Sharing::Shared))]);
@@ -272,8 +272,8 @@ mod tests {
         assert_eq!((last(1), last(2)), (Some(NEVER), Some(ms(100))));
     }
 
-    /// A sender that writes as much as it may is told to wait, and what was taken from it leaves within 75 ms: those that
-    /// the queue may reach, and as much as is taken at a time, 25 ms.
+    /// A sender that always writes has to wait, and its bytes leave within 75 ms: 50 ms that the queue may hold, and 25 ms
+    /// that are read at a time.
     #[test]
     fn the_queue_is_short_and_never_runs_dry() {
         for rate in RATES {
@@ -288,9 +288,9 @@ mod tests {
         }
     }
 
-    /// What may pass at once is taken at once, and so is everything while the toxic does not act.
+    /// A burst is read at once, and so is everything while the toxic does not act.
     #[test]
-    fn a_burst_and_a_wide_link_are_not_taken_in_crumbs() {
+    fn a_burst_is_read_at_once() {
         let taken = |toxic: Toxic, now| chain(&[toxic]).takes(now);
         assert_eq!(taken(toxic(0, bandwidth(1, 0, Sharing::Own)), ms(0)), 25);
         assert_eq!(taken(toxic(0, bandwidth(1, 5000, Sharing::Own)), ms(0)), 5000);

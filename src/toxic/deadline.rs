@@ -1,4 +1,4 @@
-//! What ends a connection after a time, and does nothing to it until then: the stage of `limit_time` and `reset_peer`.
+//! The stage of `limit_time` and `reset_peer`: it ends the connection at a time, and does nothing before.
 
 use super::behaviour::Place;
 use super::{Moment, Stage};
@@ -35,9 +35,9 @@ mod tests {
         toxic(0, Effect::ResetPeer(ResetPeer { timeout: millis(timeout) }))
     }
 
-    /// So long after the toxic begins to act; not at all if it acts no more then.
+    /// Counted from when the toxic begins to act; not at all if it no longer acts then.
     #[test]
-    fn the_connection_ends_a_time_after_the_toxic_begins_to_act() {
+    fn ends_the_connection_after_its_time() {
         let reset = |at| Some((ms(at), CloseMode::Reset));
         let close = |at| Some((ms(at), CloseMode::Close));
         for (toxic, deadline) in [
@@ -53,9 +53,9 @@ mod tests {
         }
     }
 
-    /// One direction does it for both.
+    /// One direction ends both.
     #[test]
-    fn what_ends_a_connection_does_so_once() {
+    fn ends_the_connection_once() {
         for toxic in [limit_time(5, CloseMode::Close), reset_peer(5)] {
             let route = route(&[toxic]);
             assert!(route.chain(1, CLIENT, ms(0), Direction::Downstream).is_some());
@@ -63,9 +63,9 @@ mod tests {
         }
     }
 
-    /// What comes before leaves as it came.
+    /// Bytes before that pass unchanged.
     #[test]
-    fn until_then_the_connection_is_healthy() {
+    fn does_nothing_before_its_time() {
         for toxic in [limit_time(50, CloseMode::Close), reset_peer(50)] {
             let mut chain = chain(&[toxic]);
             let outcome = send(&mut chain, &stream(9), [(9, ms(49))]);

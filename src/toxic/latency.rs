@@ -1,8 +1,8 @@
 //! `latency`: each byte leaves a delay after it came. Delays overlap, so that they cost no throughput.
 //!
-//! A segment's bytes meet the same delay. Where delays are correlated, a segment's is that of the segment before with
-//! the correlation as its chance, and else a new one: that leaves each delay distributed as without correlation, and
-//! makes those of two segments n apart correlate by its nth power.
+//! All bytes of a segment have the same delay. With the correlation as probability, a segment has the delay of the one
+//! before, else a new one: so each delay is distributed as without correlation, and the delays of two segments that are n
+//! apart correlate by its nth power.
 
 use std::f64::consts::TAU;
 use std::time::Duration;
@@ -109,7 +109,7 @@ impl Stage for LatencyStage {
 
 fn next(latency: &Latency, rng: &mut Rng, last: Duration) -> Duration {
     let kept = rng.f64() < latency.correlation.get();
-    // Drawn in any case, so that a segment's luck does not move that of all behind it.
+    // Drawn in any case, so that one segment does not shift the draws of all later ones.
     let fresh = draw(latency, rng);
     if kept { last } else { fresh }
 }
@@ -117,7 +117,7 @@ fn next(latency: &Latency, rng: &mut Rng, last: Duration) -> Duration {
 fn draw(latency: &Latency, rng: &mut Rng) -> Duration {
     let deviation = latency.jitter.duration().as_secs_f64() * deviation(latency.distribution, rng.f64(), rng.f64());
     let seconds = latency.latency.duration().as_secs_f64() + deviation;
-    // It is finite; what is negative, or more than a Duration holds, is none or for ever.
+    // It is finite. A negative delay is none; one that exceeds a Duration never ends.
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
 
@@ -184,15 +184,15 @@ mod tests {
     /// With a correlation of 0.8 a delay is that of the segment before in 80 % of all cases: 40,000 pairs have a
     /// standard deviation of sqrt(40,000 * 0.8 * 0.2) = 80 around 32,000, and six of those are 480.
     #[test]
-    fn a_correlated_delay_is_often_the_last_one() {
+    fn a_correlated_delay_is_often_the_one_before() {
         let delays = delays(&latency(0.8, Distribution::Uniform), 40_001);
         let kept = delays.windows(2).filter(|pair| pair[0].total_cmp(&pair[1]).is_eq()).count();
         assert!(kept.abs_diff(32_000) < 480, "{kept}");
     }
 
-    /// What a seed gives is a promise. In whole microseconds: the last bits of a logarithm may differ between machines.
+    /// A seed must give the same draws in every release. In whole microseconds: the last bits of a logarithm may differ between machines.
     #[test]
-    fn a_seed_delays_alike_for_ever() {
+    fn a_seed_always_gives_the_same_delays() {
         for (correlation, distribution, expected) in [
             (0.0, Distribution::Uniform, [40615, 42228, 89668, 153_698, 159_752, 142_582]),
             (0.1, Distribution::Normal, [97510, 88961, 64340, 8147, 0, 12653]),
@@ -203,7 +203,7 @@ mod tests {
         }
     }
 
-    /// How late the first six segments of seed 42 are that come a second after each other.
+    /// The delays of the first six segments of seed 42, which come a second apart.
     fn six(effect: Effect) -> [u128; 6] {
         let mut chain = chain_of([effect]);
         [0, 1, 2, 3, 4, 5].map(|second| {

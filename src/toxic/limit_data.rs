@@ -1,4 +1,4 @@
-//! `limit_data`: exactly so many bytes pass, then the connection ends.
+//! `limit_data`: an exact number of bytes passes, then the connection ends.
 
 use super::behaviour::{Behaviour, Place};
 use super::chain::Out;
@@ -35,11 +35,11 @@ impl LimitDataStage {
 }
 
 impl Stage for LimitDataStage {
-    /// A limit of 0 ends the connection at the first byte, as in Toxiproxy: whoever sends nothing is let alone.
+    /// A limit of 0 ends the connection at the first byte, as in Toxiproxy: a silent connection stays open.
     fn pass(&mut self, mut span: Span, offset: u64, _: &mut [u8], out: &mut Out<'_>) {
         let (at, length) = (span.at, span.length() as u64);
         let passed = self.left.min(length);
-        // No more than the span has, which is a usize.
+        // At most the length of the span, which is a usize.
         out.pass(span.take(usize::try_from(passed).unwrap_or(usize::MAX)));
         self.left -= passed;
         if self.left == 0 {
@@ -58,9 +58,9 @@ mod tests {
     use super::*;
     use crate::toxic::trial::{chain, chain_of, chunks, limit_data, ms, send, stream, toxic, within};
 
-    /// Bytes beyond the limit, its exact number, and one that is at hand only in a later chunk.
+    /// More bytes than the limit, exactly as many, and a limit that is reached in a later chunk.
     #[test]
-    fn it_ends_with_its_last_byte() {
+    fn ends_with_the_last_byte_of_the_limit() {
         for (limit, length, ended) in
             [(0, 1, true), (10, 10, true), (10, 9, false), (10, 25, true), (u64::MAX, 25, false)]
         {
@@ -70,21 +70,21 @@ mod tests {
                 let passed = usize::try_from(limit).unwrap_or(length).min(length);
                 assert_eq!(outcome.bytes, stream(passed), "{limit} of {length} by {chunk}");
                 assert_eq!(outcome.ended, ended.then_some((ms(7), CloseMode::Reset)), "{limit} of {length} by {chunk}");
-                let told = ("limit_data_0".to_owned(), 1, limit, Amount::Bytes(limit));
-                assert_eq!(outcome.acts, if ended { vec![told] } else { vec![] });
+                let event = ("limit_data_0".to_owned(), 1, limit, Amount::Bytes(limit));
+                assert_eq!(outcome.acts, if ended { vec![event] } else { vec![] });
             }
         }
     }
 
     #[test]
-    fn whoever_sends_nothing_is_let_alone() {
+    fn a_silent_connection_stays_open() {
         let mut chain = chain_of([limit_data(0, CloseMode::Close)]);
         assert_eq!((chain.finish(ms(5)), chain.ended(), chain.deadline()), (ms(5), None, None));
     }
 
-    /// Only what passes while it acts is counted.
+    /// Only bytes that pass while it acts count.
     #[test]
-    fn it_counts_in_its_window() {
+    fn counts_bytes_in_its_window_only() {
         let mut chain = chain(&[within(10..20, toxic(0, limit_data(3, CloseMode::Close)))]);
         let outcome = send(&mut chain, &stream(9), [(4, ms(0)), (2, ms(10)), (3, ms(19))]);
         assert_eq!((outcome.bytes.len(), outcome.ended), (7, Some((ms(19), CloseMode::Close))));

@@ -1,4 +1,4 @@
-//! The toxics of one route while it is live: which connection meets which, and what connections share.
+//! The toxics of an open route: which of them act on a connection, and what connections share.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -95,9 +95,9 @@ mod tests {
     use crate::toxic::{Distribution, Noop, Sharing};
     use crate::value::Stream;
 
-    /// As it goes in earnest: each direction of each connection on a thread of its own.
+    /// As in the proxy: each direction of each connection has its own thread.
     #[test]
-    fn two_hundred_threads_see_what_one_sees() {
+    fn two_hundred_threads_draw_the_same_as_one() {
         let effects =
             [latency(100, 50, 0.3, Distribution::Normal), loss(0.1, 0.2), corrupt(0.01), slicer(300, 200, 50)];
         let toxics: Vec<Toxic> = (0..).zip(effects).map(|(place, effect)| toxic(place, effect)).collect();
@@ -114,7 +114,7 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
         assert!(by_one == by_many);
-        // And no two see the same.
+        // And no two are equal.
         assert!(by_one.iter().enumerate().all(|(place, outcome)| !by_one[..place].contains(outcome)));
     }
 
@@ -128,18 +128,18 @@ mod tests {
         assert!((1..=1000).all(|it| hits(it, Direction::Upstream) == hits(it, Direction::Downstream)));
     }
 
-    /// What a seed gives is a promise.
+    /// A seed must give the same draws in every release.
     #[test]
-    fn a_seed_strikes_the_same_connections_for_ever() {
+    fn a_seed_always_selects_the_same_connections() {
         let route = route(&[Toxic { toxicity: share(0.3), ..toxic(0, steady(5)) }]);
         let hit =
             (1..=30).filter(|&connection| route.chain(connection, CLIENT, ms(0), Direction::Downstream).is_some());
         assert_eq!(hit.collect::<Vec<u64>>(), [3, 5, 6, 18, 20, 22, 29, 30]);
     }
 
-    /// A toxic is known by its name, not by its place: others that come and go ahead of it change nothing for it.
+    /// Draws depend on the name of a toxic, not on its place: other toxics before it change nothing.
     #[test]
-    fn the_luck_of_a_toxic_is_its_own() {
+    fn draws_do_not_depend_on_other_toxics() {
         let (here, there) = (toxic(0, corrupt(0.1)), toxic(1, corrupt(0.1)));
         let sent = stream(1000);
         let flips = |toxics: &[Toxic]| {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_all_toxics_spare_has_no_chain() {
+    fn a_connection_without_toxics_has_no_chain() {
         let spared = |toxic| route(&[toxic]).chain(3, CLIENT, ms(0), Direction::Upstream).is_none();
         let mut elsewhere = toxic(0, steady(5));
         assert!(!spared(elsewhere.clone()));

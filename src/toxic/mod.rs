@@ -82,23 +82,23 @@ pub type Moment = Duration;
 /// Later than every moment that comes.
 pub const NEVER: Moment = Moment::MAX;
 
-/// How long it is until a moment: for ever, if that never comes.
+/// The duration until a moment; `NEVER` if it never comes.
 fn until(to: Moment, from: Moment) -> Duration {
     if from < to && to == NEVER { NEVER } else { to.saturating_sub(from) }
 }
 
-/// A stretch of a chunk, all of which is at one place of the chain at one moment.
+/// A part of a chunk that is at one place of the chain at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Where in the chunk.
+    /// Its place in the chunk.
     pub range: Range<usize>,
-    /// When it is there.
+    /// The moment at which it is there.
     pub at: Moment,
     /// What follows it.
     pub edge: Edge,
 }
 
-/// Whether a span and the one behind it may be written as one.
+/// Whether a span and the next one may be written together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edge {
     /// They may.
@@ -108,7 +108,7 @@ pub enum Edge {
 }
 
 impl Span {
-    /// How many bytes.
+    /// The number of bytes.
     fn length(&self) -> usize {
         self.range.len()
     }

@@ -36,19 +36,19 @@ mod tests {
     use crate::toxic::Effect;
     use crate::toxic::trial::{chain, millis, ms, send, steady, stream, toxic, within};
 
-    /// Of the end and of nothing else, from when it comes here: behind what a latency still holds.
+    /// The delay counts from when the end reaches the toxic: after the bytes that a latency still holds.
     #[test]
-    fn only_the_end_is_late() {
+    fn delays_the_end_only() {
         let slow_close = toxic(1, Effect::SlowClose(SlowClose { delay: millis(70) }));
         let mut chain = chain(&[toxic(0, steady(30)), slow_close]);
         assert_eq!(send(&mut chain, &stream(2), [(2, ms(5))]).leaves, [ms(35); 2]);
         assert_eq!(chain.finish(ms(6)), ms(105));
-        let told: Vec<_> = chain.acts().map(|act| (act.toxic.effect.as_str(), act.offset, act.amount)).collect();
-        assert_eq!(told, [("slow_close", 2, Amount::Delay(ms(70)))]);
+        let events: Vec<_> = chain.acts().map(|act| (act.toxic.effect.as_str(), act.offset, act.amount)).collect();
+        assert_eq!(events, [("slow_close", 2, Amount::Delay(ms(70)))]);
     }
 
     #[test]
-    fn an_end_outside_its_window_is_not_late() {
+    fn does_not_delay_an_end_outside_its_window() {
         let slow_close = within(10..20, toxic(0, Effect::SlowClose(SlowClose { delay: millis(70) })));
         for (came, leaves) in [(9, 9), (10, 80), (19, 89), (20, 20)] {
             assert_eq!(chain(std::slice::from_ref(&slow_close)).finish(ms(came)), ms(leaves));

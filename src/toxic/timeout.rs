@@ -1,5 +1,5 @@
-//! `timeout`: a black hole. Everything is discarded, the end of the stream too, until the connection is closed or the
-//! toxic acts no more.
+//! `timeout`: everything is discarded, the end of the stream too, until the connection is closed or the toxic no longer
+//! acts.
 
 use super::behaviour::{Behaviour, Place};
 use super::chain::Out;
@@ -9,7 +9,7 @@ use super::{Moment, Span, Stage};
 use crate::value::{CloseMode, Millis, Window};
 
 declare! {
-    /// A black hole: everything is discarded, FIN too; closed after this time, never for 0.
+    /// Everything is discarded, FIN too. The connection is closed after this time, never for 0.
     pub struct TimeoutToxic("timeout", Ends, Arrival) {
         /// The time until the connection is closed; 0 is never.
         pub timeout: Millis = Millis::literal(0);
@@ -75,9 +75,9 @@ mod tests {
         toxic(0, Effect::TimeoutToxic(TimeoutToxic { timeout: millis(timeout) }))
     }
 
-    /// So long after it begins to act; not at all if it acts no more then.
+    /// Counted from when it begins to act; not at all if it no longer acts then.
     #[test]
-    fn it_closes_the_connection_a_time_after_it_begins_to_act() {
+    fn closes_the_connection_after_its_timeout() {
         for (toxic, closes) in [
             (timeout(50), Some(ms(50))),
             (timeout(0), None),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn it_discards_bytes_and_ends_as_long_as_it_acts() {
+    fn discards_bytes_and_ends_while_it_acts() {
         let mut chain = chain(&[within(10..20, timeout(0))]);
         assert_eq!(chain.finish(ms(10)), ms(20));
         let outcome = send(&mut chain, &stream(9), [(2, ms(9)), (3, ms(10)), (3, ms(19)), (1, ms(20))]);
@@ -99,9 +99,9 @@ mod tests {
         assert_eq!(chain_of([timeout(50).effect]).finish(ms(10)), NEVER);
     }
 
-    /// On both streams it ends the connection all the same once, and is told once.
+    /// On both streams it closes the connection only once, and is reported once.
     #[test]
-    fn one_direction_ends_the_connection() {
+    fn one_direction_closes_the_connection() {
         let route = route(&[timeout(50)]);
         let mut up = route.chain(1, CLIENT, ms(0), Direction::Upstream).expect("it acts");
         assert_eq!((up.deadline(), send(&mut up, &stream(9), [(9, ms(1))]).bytes.len()), (None, 0));

@@ -1,5 +1,5 @@
-//! How tests send a stream through toxics, and what they see of it. What must hold is in `properties` and at the end of
-//! each toxic's file.
+//! How tests send a stream through toxics, and what they observe. The tests are in `properties` and at the end of each
+//! toxic's file.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,16 +16,16 @@ use crate::value::{
 
 pub(super) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// What has become of a stream.
+/// What a stream has become.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Outcome {
-    /// What leaves.
+    /// The bytes that leave.
     pub bytes: Vec<u8>,
     /// When each of them does.
     pub leaves: Vec<Moment>,
-    /// How many have left before each cut.
+    /// The number of bytes before each cut.
     pub cuts: Vec<usize>,
-    /// Toxic, how manieth act of it, where, how much.
+    /// The events: the toxic, their sequence number, the offset and the amount.
     pub acts: Vec<(String, u64, u64, Amount)>,
     pub ended: Option<(Moment, CloseMode)>,
 }
@@ -58,7 +58,7 @@ impl Outcome {
         self.ended = chain.ended();
     }
 
-    /// With each toxic's acts in a row, in whatever order the toxics have told them.
+    /// With the events of each toxic together, whatever order they came in.
     pub(super) fn sorted(mut self) -> Self {
         self.acts.sort_by(|(name, times, ..), (other, others, ..)| (name, times).cmp(&(other, others)));
         self

@@ -1,4 +1,4 @@
-//! The fate of a byte depends on its offset, not on the chunk that it came in, nor on what other connections do.
+//! What happens to a byte depends on its offset, not on the chunk that it came in, nor on other connections.
 
 use proptest::prelude::*;
 
@@ -21,12 +21,12 @@ fn sent_in(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> Outcom
     send(&mut chain(toxics), &stream(LENGTH), chunks).sorted()
 }
 
-/// What leaves, when and how it is cut up, and what each toxic came to.
-fn fate(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> (Outcome, Vec<(u64, Amount)>) {
+/// What leaves, when and in which pieces, and the summary of each toxic.
+fn treatment(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> (Outcome, Vec<(u64, Amount)>) {
     let chunks = lengths.into_iter().map(|length| (length, ms(AT)));
     let mut chain = chain(toxics);
     let outcome = send(&mut chain, &stream(LENGTH), chunks);
-    // Not what is told on the way: of a segment that is discarded it is what came first.
+    // Without the events: that of a discarded segment has the bytes that came first.
     (Outcome { acts: Vec::new(), ..outcome }, summaries(&chain))
 }
 
@@ -38,7 +38,7 @@ fn repeated(length: usize) -> impl Iterator<Item = usize> {
     std::iter::repeat(length)
 }
 
-/// Leaves out what may depend on chunks: a bandwidth lets what came together leave together.
+/// Without toxics that may depend on chunks: with a bandwidth, bytes that came together leave together.
 fn drawn_or_counted() -> impl Strategy<Value = Effect> {
     effect_of(|it| it.basis != Basis::Load, usual)
 }
@@ -67,14 +67,14 @@ proptest! {
         // A limit that begins to act later is exact to a segment only: those before it may count one more.
         let begins_later = |it: &Toxic| matches!(it.effect, Effect::LimitData(_)) && it.selector.window.begins() > ms(AT);
         prop_assume!(!toxics.iter().any(begins_later));
-        let whole = fate(&toxics, [LENGTH]);
+        let whole = treatment(&toxics, [LENGTH]);
         for length in [1, 1460] {
-            prop_assert_eq!(&fate(&toxics, repeated(length)), &whole);
+            prop_assert_eq!(&treatment(&toxics, repeated(length)), &whole);
         }
-        prop_assert_eq!(&fate(&toxics, lengths.into_iter().chain(repeated(LENGTH))), &whole);
+        prop_assert_eq!(&treatment(&toxics, lengths.into_iter().chain(repeated(LENGTH))), &whole);
     }
 
-    /// Time shifts when bytes leave, and nothing else.
+    /// The arrival changes when bytes leave, and nothing else.
     #[test]
     fn what_is_drawn_does_not_depend_on_when_bytes_come(effect in drawing(), arrivals in arrivals()) {
         let length = arrivals.iter().map(|(length, _)| length).sum();
@@ -85,7 +85,7 @@ proptest! {
         prop_assert_eq!(slowly.acts, at_once.acts);
     }
 
-    /// As threads would let them run: for a chunk the one, for a chunk another.
+    /// Interleaved by chunks, as threads would interleave them.
     #[test]
     fn connections_do_not_disturb_each_other(
         toxics in toxics(drawn_or_counted()),
@@ -108,9 +108,9 @@ proptest! {
     }
 }
 
-/// What is held or discarded counts by segments, not by reads: 9,000 bytes are in seven.
+/// Held and discarded bytes count by segments, not by reads: 9,000 bytes are in seven.
 #[test]
-fn a_tally_does_not_depend_on_chunks() {
+fn a_summary_does_not_depend_on_chunks() {
     let stall = Effect::Stall(Stall { duration: millis(800) });
     let timeout = Effect::TimeoutToxic(TimeoutToxic { timeout: millis(0) });
     for (effect, amount) in [(stall, Amount::Delay(ms(300))), (timeout, Amount::Bytes(9000))] {
@@ -122,9 +122,9 @@ fn a_tally_does_not_depend_on_chunks() {
     }
 }
 
-/// What a limit cuts off was not corrupted: nobody has seen it.
+/// Bytes that a limit discards are not counted as corrupt.
 #[test]
-fn what_is_behind_a_limit_is_not_counted() {
+fn bytes_after_a_limit_are_not_counted() {
     for length in [1, 1460, LENGTH] {
         let mut chain = chain_of([corrupt(1.0), steady(5), limit_data(1000, CloseMode::Close)]);
         send(&mut chain, &stream(LENGTH), chunks(length, ms(AT)));
@@ -133,9 +133,9 @@ fn what_is_behind_a_limit_is_not_counted() {
     }
 }
 
-/// Through 64 KiB and more: the sizes that reads really have.
+/// 64 KiB and more: the sizes of real reads.
 #[test]
-fn large_chunks_are_no_exception() {
+fn large_chunks_are_treated_alike() {
     let effects = [latency(200, 60, 0.5, Distribution::Pareto), loss(0.05, 0.3), corrupt(0.001), slicer(900, 899, 70)];
     let sent = stream(150_000);
     let by = |length| send(&mut chain_of(effects.clone()), &sent, chunks(length, ms(AT))).sorted();

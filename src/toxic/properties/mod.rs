@@ -1,5 +1,5 @@
-//! What holds for toxics of every type and for chains of them, whatever is drawn. The attributes are drawn from the
-//! declarations, so that a new toxic is tried without a line here. What holds for one type only is at the end of its
+//! Properties of every type of toxic, and of chains of them. The attributes are drawn from the
+//! declarations, so that a new toxic is tried without a line here. Properties of one type are at the end of its
 //! file.
 
 mod chains;
@@ -16,7 +16,7 @@ use super::trial::{CLIENT, aimed, effect, ms, route, toxic};
 use super::{Basis, Effect, Moment, TYPES, Toxic, ToxicType, Treatment};
 use crate::value::{Direction, Key, Kind, Scalar};
 
-/// No files of found failures: a failure that shrinks to something telling becomes a test by name.
+/// Failures are not written to files: one that shrinks to a clear case becomes a test with a name.
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -83,7 +83,7 @@ fn choice(kind: Kind) -> BoxedStrategy<Scalar> {
     }
 }
 
-/// Any share, with those at the ends and small ones more often than by chance.
+/// Any share; the ends and small ones are drawn more often.
 fn rate() -> impl Strategy<Value = f64> {
     prop_oneof![1 => Just(0.0), 1 => Just(1.0), 2 => 0.0..0.001, 4 => 0.0..=1.0]
 }
@@ -97,7 +97,7 @@ fn toxics(effect: impl Strategy<Value = Effect>) -> impl Strategy<Value = Vec<To
     })
 }
 
-/// Chunks of many lengths, each some time after the last one.
+/// Chunks of different lengths, with pauses between some of them.
 fn arrivals() -> impl Strategy<Value = Vec<(usize, Moment)>> {
     let length = prop_oneof![Just(1), Just(1460), 1..4000_usize];
     vec((length, prop_oneof![2 => Just(0), 1 => 0..800_u64]), 1..30).prop_map(|chunks| {

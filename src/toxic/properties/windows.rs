@@ -1,4 +1,4 @@
-//! `after` and `for`: when a toxic acts, and that it leaves alone what comes outside of that.
+//! `after` and `for`: a toxic acts in its window, and leaves bytes outside of it unchanged.
 
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ fn passing() -> impl Strategy<Value = Effect> {
 proptest! {
     #![proptest_config(cases(100))]
 
-    /// Whatever it does in its window; but what it holds then holds up what comes later.
+    /// Except that bytes which it holds delay later ones.
     #[test]
     fn bytes_that_come_outside_a_window_are_left_alone(
         effect in any_effect(),
@@ -47,7 +47,7 @@ proptest! {
         }
     }
 
-    /// A byte's luck is that of its offset: in its window a toxic does to it what it does without one.
+    /// Draws belong to offsets: in its window a toxic does the same as without a window.
     #[test]
     fn a_window_does_not_move_what_is_drawn(
         effect in passing(),
@@ -61,7 +61,7 @@ proptest! {
         let (mut always, mut sometimes) = (chain(&[always]), chain(&[sometimes]));
         for (length, now) in apart(&lengths) {
             let one = send(&mut always, &stream(length), [(length, now)]);
-            // None is held up by the chunk before.
+            // No chunk is delayed by the one before.
             prop_assume!(one.leaves.last().is_some_and(|last| *last < now + PAUSE));
             let other = send(&mut sometimes, &stream(length), [(length, now)]);
             if window.contains(now) {
