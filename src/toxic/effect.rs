@@ -52,14 +52,9 @@ macro_rules! effects {
                 }
             }
         }
-
-        $(impl From<$name> for Effect {
-            fn from(toxic: $name) -> Self {
-                Self::$name(toxic)
-            }
-        })+
     };
 }
+
 effects! {
     latency::Latency,
     bandwidth::Bandwidth,

@@ -92,7 +92,7 @@ mod tests {
     use crate::toxic::trial::{
         CLIENT, Outcome, bandwidth, corrupt, latency, loss, ms, route, send, share, slicer, steady, stream, toxic,
     };
-    use crate::toxic::{Distribution, Noop, Sharing};
+    use crate::toxic::{Distribution, Effect, Noop, Sharing};
     use crate::value::Stream;
 
     /// As in the proxy: each direction of each connection has its own thread.
@@ -163,7 +163,7 @@ mod tests {
         elsewhere.selector.clients = vec!["10.0.0.0/8".parse().expect("a network")];
         let mut another = toxic(0, steady(5));
         another.selector.connections = "1-2".parse().expect("connections");
-        assert!(spared(elsewhere) && spared(another) && spared(toxic(0, Noop {}.into())));
+        assert!(spared(elsewhere) && spared(another) && spared(toxic(0, Effect::Noop(Noop {}))));
         assert!(spared(Toxic { toxicity: share(0.0), ..toxic(0, steady(5)) }));
         assert!(spared(Toxic { stream: Stream::Downstream, ..toxic(0, steady(5)) }));
     }

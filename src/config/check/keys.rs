@@ -67,7 +67,7 @@ pub(super) struct Keys<'c, 't> {
     known: Vec<&'static str>,
     /// The position of each value that was read.
     positions: BTreeMap<&'static str, Span>,
-    missing: Vec<(&'static str, String)>,
+    missing: Vec<&'static Key>,
 }
 
 impl<'c, 't> Keys<'c, 't> {
@@ -95,41 +95,27 @@ impl<'c, 't> Keys<'c, 't> {
 
     /// The value of a key as it is declared, or its default.
     pub(super) fn read<T: Written>(&mut self, key: &'static Key) -> Option<T> {
-        match key.presence {
-            Presence::Required(_) => self.required(key.name, key.advice(), Check::value),
-            Presence::Optional(default) => self.optional(key.name, Check::value, T::read(default()).ok()),
-            Presence::Otherwise(_) => self.optional(key.name, Check::value, None),
-        }
+        let default = match key.presence {
+            Presence::Optional(default) => T::read(default()).ok(),
+            Presence::Required(_) | Presence::Otherwise(_) => None,
+        };
+        self.read_with(key, Check::value, default)
     }
 
-    /// The value of `key` as `read` parses it, or `default` if the map doesn't have the key.
-    pub(super) fn optional<T>(
+    /// The value of a key as `read` parses it, or `default` if the map doesn't have the key.
+    pub(super) fn read_with<T>(
         &mut self,
-        key: &'static str,
+        key: &'static Key,
         read: impl FnOnce(&mut Check<'t>, &'t Node) -> Option<T>,
         default: impl Into<Option<T>>,
     ) -> Option<T> {
-        self.known.push(key);
-        match self.left.remove(key) {
-            Some((_, value)) => {
-                self.positions.insert(key, value.place.written);
-                read(self.check, value)
-            }
-            None => default.into(),
-        }
-    }
-
-    /// The value of `key` as `read` parses it. If the key is missing, its `meaning` is reported.
-    pub(super) fn required<T>(
-        &mut self,
-        key: &'static str,
-        meaning: impl Into<String>,
-        read: impl FnOnce(&mut Check<'t>, &'t Node) -> Option<T>,
-    ) -> Option<T> {
-        if !self.left.contains_key(key) {
-            self.missing.push((key, meaning.into()));
-        }
-        self.optional(key, read, None)
+        self.known.push(key.name);
+        let Some((_, value)) = self.left.remove(key.name) else {
+            self.missing.extend(matches!(key.presence, Presence::Required(_)).then_some(key));
+            return default.into();
+        };
+        self.positions.insert(key.name, value.place.written);
+        read(self.check, value)
     }
 
     /// The position of the value of `key`, or of the map if it has none.
@@ -137,6 +123,7 @@ impl<'c, 't> Keys<'c, 't> {
         self.positions.get(key).copied().unwrap_or(self.whole)
     }
 
+    /// Reports a problem of several keys.
     pub(super) fn report(&mut self, problem: Problem) {
         self.check.problems.push(problem);
     }
@@ -146,15 +133,16 @@ impl<'c, 't> Keys<'c, 't> {
         let Self { check, map_kind, whole, left, known, mut missing, .. } = self;
         for (name, (key, _)) in left {
             let meant = nearest(name, &known);
-            missing.retain(|(key, _)| Some(*key) != meant);
+            missing.retain(|key| Some(key.name) != meant);
             let hint = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => map_kind.all(&known),
             };
             check.problems.push(Problem::at(key.place.written, map_kind.unknown(short(name)), hint));
         }
-        for (key, meaning) in missing {
-            check.problems.push(Problem::at(whole, map_kind.lacks(key), map_kind.addition(key, &meaning)));
+        for key in missing {
+            let hint = map_kind.addition(key.name, &key.advice());
+            check.problems.push(Problem::at(whole, map_kind.lacks(key.name), hint));
         }
     }
 }

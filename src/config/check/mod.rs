@@ -71,8 +71,8 @@ impl<'t> Check<'t> {
             Value::Map(_) if is_route(root) => self.lone_route(root),
             Value::Map(_) => {
                 let mut keys = Keys::of(self, root, MapKind::A("file"))?;
-                let seed = keys.optional(SEED.name, Check::value::<Seed>, None);
-                let list = keys.required(ROUTES.name, ROUTES.advice(), |_, node| Some(node));
+                let seed = keys.read::<Seed>(&SEED);
+                let list = keys.read_with(&ROUTES, |_, node| Some(node), None);
                 keys.finish();
                 self.routes(list?, seed.map(Seed::get))
             }
@@ -114,14 +114,14 @@ impl<'t> Check<'t> {
         let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };
         let port = keys.read(&LOCAL_PORT);
         let upstream = keys.read(&UPSTREAM);
-        let name = keys.optional(NAME.name, Check::value, port.map(RouteName::from));
-        let bind = keys.optional(BIND.name, |check, node| check.value(node).map(Bind::ip), defaults.bind);
+        let name = keys.read_with(&NAME, Check::value, port.map(RouteName::from));
+        let bind = keys.read_with(&BIND, |check, node| check.value(node).map(Bind::ip), defaults.bind);
         let drop_rate = keys.read(&DROP_RATE);
         let drop_mode = keys.read(&DROP_MODE);
         let latency = keys.read(&LATENCY);
         let connect_timeout = keys.read(&CONNECT_TIMEOUT);
-        let profile = keys.optional(PROFILE.name, Check::profile, Vec::new());
-        let toxics = keys.optional(TOXICS.name, Check::toxics, Vec::new());
+        let profile = keys.read_with(&PROFILE, Check::profile, Vec::new());
+        let toxics = keys.read_with(&TOXICS, Check::toxics, Vec::new());
         keys.finish();
         let toxics = self.chain(profile, toxics);
 

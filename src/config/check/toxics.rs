@@ -9,7 +9,7 @@ use crate::config::document::{Node, Place, Value};
 use crate::config::problem::{Problem, Span};
 use crate::plan::Profile;
 use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE};
-use crate::toxic::{Effect, TYPES, Toxic};
+use crate::toxic::{Effect, TYPES, Toxic, ToxicType};
 use crate::value::{Connections, Selector, Timeout, ToxicName, Window};
 
 const EXAMPLE: &str = r#"write a list, such as [ { "type": "latency", "attributes": { "latency": 100 } } ]"#;
@@ -34,7 +34,7 @@ impl<'t> Check<'t> {
     /// The toxics of a profile.
     pub(super) fn profile(&mut self, node: &'t Node) -> Option<Vec<Draft>> {
         let profiles: Vec<_> = Profile::ALL.iter().map(|profile| (profile.as_str(), *profile)).collect();
-        let (_, profile) = self.one_of(node, "profiles", &profiles)?;
+        let profile = self.one_of(node, "profiles", &profiles)?;
         let named = Named::ByProfile(node.place);
         let draft = |toxic: Toxic| Draft { name: Some(toxic.name.clone()), named, toxic: Some(toxic) };
         Some(profile.toxics().into_iter().map(draft).collect())
@@ -69,24 +69,27 @@ impl<'t> Check<'t> {
         self.toxic(node).toxic
     }
 
+    fn toxic_type(&mut self, node: &'t Node) -> Option<&'static ToxicType> {
+        let types: Vec<_> = TYPES.iter().map(|toxic_type| (toxic_type.name, *toxic_type)).collect();
+        self.one_of(node, "types of toxics", &types)
+    }
+
     /// The keys of a toxic.
     fn toxic(&mut self, node: &'t Node) -> Draft {
         let Some(mut keys) = Keys::of(self, node, MapKind::A("toxic")) else { return Draft::of_nothing(node) };
-        let kind = keys.required(TYPE.name, TYPE.advice(), |check, node| {
-            check.one_of(node, "types of toxics", &TYPES.iter().map(|it| (it.name, *it)).collect::<Vec<_>>())
-        });
+        let kind = keys.read_with(&TYPE, Check::toxic_type, None);
         let stream = keys.read(&STREAM);
-        let default_name = kind.zip(stream).map(|((kind, _), stream)| ToxicName::default_of(kind, stream));
-        let name = keys.optional(NAME.name, Check::value, default_name);
+        let default_name = kind.zip(stream).map(|(kind, stream)| ToxicName::default_of(kind.name, stream));
+        let name = keys.read_with(&NAME, Check::value, default_name);
         let toxicity = keys.read(&TOXICITY);
-        let attributes = keys.optional(ATTRIBUTES.name, |_, node| Some(Some(node)), Some(None));
-        let connections = keys.optional(CONNECTIONS.name, Check::value, Connections::default());
-        let clients = keys.optional(CLIENTS.name, Check::words, Vec::new());
+        let attributes = keys.read_with(&ATTRIBUTES, |_, node| Some(Some(node)), Some(None));
+        let connections = keys.read_with(&CONNECTIONS, Check::value, Connections::default());
+        let clients = keys.read_with(&CLIENTS, Check::words, Vec::new());
         let after = keys.read(&AFTER);
-        let lasts = keys.optional(FOR.name, |check, node| check.value(node).map(Some), Some(None));
+        let lasts = keys.read_with(&FOR, |check, node| check.value(node).map(Some), Some(None));
         keys.finish();
 
-        let effect = kind.zip(attributes).and_then(|((_, kind), attributes)| self.effect(kind, attributes, node));
+        let effect = kind.zip(attributes).and_then(|(kind, attributes)| self.effect(kind, attributes, node));
         if let (Some(effect), Some(Some(lasts))) = (&effect, lasts) {
             self.unreachable(effect, lasts, node);
         }

@@ -35,12 +35,7 @@ impl<'t> Check<'t> {
     }
 
     /// One of `words`, with the value that belongs to it; `what` names them in the plural.
-    pub(super) fn one_of<T: Copy>(
-        &mut self,
-        node: &Node,
-        what: &str,
-        words: &[(&'static str, T)],
-    ) -> Option<(&'static str, T)> {
+    pub(super) fn one_of<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&'static str, T)]) -> Option<T> {
         let known: Vec<&str> = words.iter().map(|&(word, _)| word).collect();
         let all = format!("the {what} are {}", known.join(", "));
         let Value::Text(text) = &node.value else { return self.expected("text", node, &all) };
@@ -50,7 +45,7 @@ impl<'t> Check<'t> {
             let problem = format!("`{}` is none of the {what}", short(text));
             self.problems.push(Problem::at(node.place.written, problem, hint));
         }
-        found.copied()
+        found.map(|(_, value)| *value)
     }
 
     /// A list of short texts, or one that stands alone.
