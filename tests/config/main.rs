@@ -19,7 +19,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chaos_proxy::config::{Defaults, Format, Report, load, parse, parse_route, parse_toxic};
+use chaos_proxy::plan::keys::{FILE, ROUTE};
 use chaos_proxy::plan::{DropMode, Plan};
+use chaos_proxy::toxic::keys::TOXIC;
 
 #[test]
 fn every_valid_config_loads_and_every_invalid_one_is_told_as_expected() {
@@ -95,6 +97,20 @@ fn a_route_and_a_toxic_are_parsed_alone() {
     let toxic = |text| parse_toxic("it", text, Format::Json);
     assert_eq!(toxic(r#"{ "type": "timeout" }"#).unwrap().name.as_str(), "timeout_downstream");
     assert_eq!(toxic(r#"{ "type": "latency", "name": "", "x": 1 }"#).unwrap_err().problems().len(), 3);
+}
+
+#[test]
+fn the_keys_that_are_read_are_those_that_are_declared() {
+    for (text, declared) in [
+        (r#"{ "zzz": 1, "routes": [{ "localPort": 1, "upstream": "127.0.0.1:2" }] }"#, FILE),
+        (r#"[{ "zzz": 1, "localPort": 1, "upstream": "127.0.0.1:2" }]"#, ROUTE),
+        (r#"[{ "localPort": 1, "upstream": "127.0.0.1:2", "toxics": [{ "zzz": 1, "type": "noop" }] }]"#, TOXIC),
+    ] {
+        let report = json(text, Defaults::default()).unwrap_err();
+        let (_, problem) = report.problems().next().unwrap();
+        let read: BTreeSet<&str> = problem.hint().strip_prefix("the keys are ").unwrap().split(", ").collect();
+        assert_eq!(read, declared.iter().map(|key| key.name).collect());
+    }
 }
 
 #[test]

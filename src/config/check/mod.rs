@@ -145,5 +145,5 @@ impl<'t> Check<'t> {
 
 /// Whether a map at the top is a route that lacks its list.
 fn is_route(root: &Node) -> bool {
-    root.get("localPort").or(root.get("upstream")).is_some()
+    root.get(LOCAL_PORT.name).or(root.get(UPSTREAM.name)).is_some()
 }
