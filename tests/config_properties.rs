@@ -9,7 +9,7 @@ use chaos_proxy::config::{Defaults, Format, Report, parse, parse_route, parse_to
 use chaos_proxy::plan::Plan;
 use chaos_proxy::toxic::keys::{AFTER, FOR, STREAM, TOXIC, TOXICITY};
 use chaos_proxy::toxic::{TYPES, ToxicType};
-use chaos_proxy::value::{Kind, Range};
+use chaos_proxy::value::{Bounds, Kind};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -283,7 +283,7 @@ fn attributes(kind: &'static ToxicType) -> impl Strategy<Value = (&'static str, 
 /// A value of that kind, as JSON writes it.
 fn written(kind: Kind) -> BoxedStrategy<String> {
     match kind {
-        Kind::Whole(Range { least, most, .. }) => {
+        Kind::Whole(Bounds { least, most, .. }) => {
             prop_oneof![Just(least), least..=most.min(least + 3000), least..=most].prop_map(|it| it.to_string()).boxed()
         }
         Kind::Share => (0.0..=1.0_f64).prop_map(|share| format!("{share:?}")).boxed(),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::plan::keys;
 use crate::toxic::keys::{ATTRIBUTES, TOXIC, TYPE};
 use crate::toxic::{TYPES, ToxicType};
-use crate::value::{Key, Kind, Presence, Range, Unit};
+use crate::value::{Bounds, Key, Kind, Presence, Unit};
 
 /// No text of a config may have more characters.
 const LONGEST_TEXT: usize = 100;
@@ -88,7 +88,7 @@ fn described(key: &Key, mut value: Value) -> Value {
 fn scalar(kind: Kind) -> Value {
     let text = json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_TEXT });
     match kind {
-        Kind::Whole(Range { least, most, .. }) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Kind::Whole(Bounds { least, most, .. }) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Kind::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Kind::Word(words) => json!({ "enum": words }),
         Kind::Flag => json!({ "type": "boolean" }),

@@ -129,7 +129,7 @@ macro_rules! declare {
             $name,
             $about,
             <$type as $crate::value::Written>::KIND,
-            $crate::value::Presence::Optional(|| <$type as $crate::value::Written>::write(&$default)),
+            $crate::value::Presence::Optional(|| <$type as $crate::value::Written>::write(&const { $default })),
         )
     };
     (@key $name:expr, $about:expr, $type:ty, such as $example:expr) => {
@@ -137,7 +137,7 @@ macro_rules! declare {
             $name,
             $about,
             <$type as $crate::value::Written>::KIND,
-            $crate::value::Presence::Required(Some(|| <$type as $crate::value::Written>::write(&$example))),
+            $crate::value::Presence::Required(Some(|| <$type as $crate::value::Written>::write(&const { $example }))),
         )
     };
 }

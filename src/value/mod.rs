@@ -15,7 +15,7 @@ use std::fmt;
 pub use key::{Key, Presence};
 pub use name::{RouteName, ToxicName};
 pub use number::{Bytes, Micros, Millis, Port, Probability, Rate, Seed, Size, StreamLength, Timeout};
-pub use scalar::{Kind, Range, Scalar, Unit, Written};
+pub use scalar::{Bounds, Kind, Scalar, Unit, Written};
 pub use selector::{Connections, Network, Selector, Window};
 pub use stream::{CloseMode, Direction, Stream};
 pub(crate) use word::{flag, text, words};

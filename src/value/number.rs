@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use super::{Kind, Range, Rejected, Scalar, Unit, Written};
+use super::{Bounds, Kind, Rejected, Scalar, Unit, Written};
 
 /// A TCP port that can be listened on: 1 to 65535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ impl TryFrom<i128> for Port {
 }
 
 impl Written for Port {
-    const KIND: Kind = Kind::Whole(Range { least: 1, most: u16::MAX as u64, unit: Unit::None });
+    const KIND: Kind = Kind::Whole(Bounds { least: 1, most: u16::MAX as u64, unit: Unit::None });
 
     fn read(scalar: Scalar) -> Result<Self, Rejected> {
         match scalar {
@@ -61,7 +61,7 @@ impl Seed {
 }
 
 impl Written for Seed {
-    const KIND: Kind = Kind::Whole(Range { least: 0, most: u64::MAX, unit: Unit::None });
+    const KIND: Kind = Kind::Whole(Bounds { least: 0, most: u64::MAX, unit: Unit::None });
 
     fn read(scalar: Scalar) -> Result<Self, Rejected> {
         let Scalar::Whole(number) = scalar else { return Err(Self::KIND.mismatch()) };
@@ -87,7 +87,7 @@ impl Probability {
     /// 1.0.
     pub const ALWAYS: Self = Self(1.0);
 
-    /// A number that the compiler checks.
+    /// A constant, for which the compiler checks the range.
     pub(crate) const fn literal(share: f64) -> Self {
         assert!(0.0 <= share && share <= 1.0, "a probability is 0.0 to 1.0");
         Self(share)
@@ -145,11 +145,11 @@ macro_rules! whole {
         pub struct $name($number);
 
         impl $name {
-            const RANGE: Range = Range { least: $least, most: <$number>::MAX as u64, unit: Unit::$unit };
+            const BOUNDS: Bounds = Bounds { least: $least, most: <$number>::MAX as u64, unit: Unit::$unit };
 
-            /// A number that the compiler checks.
+            /// A constant, for which the compiler checks the range.
             pub(crate) const fn literal(number: $number) -> Self {
-                assert!(Self::RANGE.least <= number as u64, "the number is out of range");
+                assert!(Self::BOUNDS.least <= number as u64, "the number is out of range");
                 Self(number)
             }
 
@@ -164,12 +164,12 @@ macro_rules! whole {
             type Error = Rejected;
 
             fn try_from(number: i128) -> Result<Self, Rejected> {
-                Self::RANGE.admit(number).map(Self)
+                Self::BOUNDS.admit(number).map(Self)
             }
         }
 
         impl Written for $name {
-            const KIND: Kind = Kind::Whole(Self::RANGE);
+            const KIND: Kind = Kind::Whole(Self::BOUNDS);
 
             fn read(scalar: Scalar) -> Result<Self, Rejected> {
                 match scalar {

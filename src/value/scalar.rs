@@ -39,7 +39,7 @@ pub enum Scalar {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A whole number.
-    Whole(Range),
+    Whole(Bounds),
     /// A number from 0.0 to 1.0.
     Share,
     /// One of these words.
@@ -56,7 +56,7 @@ pub enum Kind {
 
 /// The whole numbers that a type takes, both ends included, and what they count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
+pub struct Bounds {
     /// The least.
     pub least: u64,
     /// The greatest.
@@ -118,7 +118,7 @@ impl Kind {
     }
 }
 
-impl Range {
+impl Bounds {
     /// The number as a type within this range.
     pub(crate) fn admit<N: TryFrom<u64>>(self, number: i128) -> Result<N, Rejected> {
         let in_range = u64::try_from(number).ok().filter(|number| (self.least..=self.most).contains(number));

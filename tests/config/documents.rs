@@ -7,7 +7,7 @@ use std::fs;
 use chaos_proxy::plan::keys::ROUTE;
 use chaos_proxy::toxic::keys::{TOXIC, TYPE};
 use chaos_proxy::toxic::{TYPES, ToxicType};
-use chaos_proxy::value::{Key, Kind, Presence, Range, Scalar, Unit};
+use chaos_proxy::value::{Bounds, Key, Kind, Presence, Scalar, Unit};
 
 #[test]
 fn the_tables_are_what_the_declarations_say() {
@@ -61,7 +61,7 @@ fn attributes(kind: &ToxicType) -> Vec<Vec<String>> {
 fn summary(kind: &ToxicType) -> String {
     let attribute = |key: &Key| {
         let values = match key.kind {
-            Kind::Whole(Range { unit, .. }) if unit.symbol() != key.name => format!(" {}", unit.symbol()),
+            Kind::Whole(Bounds { unit, .. }) if unit.symbol() != key.name => format!(" {}", unit.symbol()),
             Kind::Share => " 0 to 1".to_owned(),
             Kind::Word(words) => format!(" {}", one_of(words)),
             _ => String::new(),
@@ -79,8 +79,8 @@ fn summary(kind: &ToxicType) -> String {
 fn range(key: &Key) -> String {
     match key.kind {
         _ if key.name == TYPE.name => "a type".to_owned(),
-        Kind::Whole(Range { least, most, unit: Unit::None }) => format!("{least} to {most}"),
-        Kind::Whole(Range { least, most, unit }) => format!("{least} to {most} {}", unit.symbol()),
+        Kind::Whole(Bounds { least, most, unit: Unit::None }) => format!("{least} to {most}"),
+        Kind::Whole(Bounds { least, most, unit }) => format!("{least} to {most} {}", unit.symbol()),
         Kind::Share => "0.0 to 1.0".to_owned(),
         Kind::Word(words) => one_of(words),
         Kind::Flag | Kind::Text | Kind::Texts | Kind::Nested(_) => key.kind.noun().to_owned(),
