@@ -29,6 +29,7 @@
 //! | [`logging`] | how a log line looks, and how it gets out without making anyone wait |
 //! | [`signals`], [`stop`] | what asks for the end, and what waits for it |
 //! | [`limits`] | how many connections this machine can carry |
+//! | [`memory`] | how many bytes toxics may hold |
 //! | [`threads`] | the only place that builds a thread |
 //!
 //! Imports go down this table only; `tests/tidy.rs` holds them to it, floor by floor.
@@ -48,6 +49,7 @@ pub mod dice;
 pub mod event;
 pub mod limits;
 pub mod logging;
+pub mod memory;
 pub mod plan;
 pub mod proxy;
 pub mod run;

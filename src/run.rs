@@ -12,6 +12,7 @@ use crate::dice;
 use crate::event::{Event, emit};
 use crate::limits::{self, Cap, Fixtures, Footprint};
 use crate::logging;
+use crate::memory;
 use crate::plan::Plan;
 use crate::proxy::{ApplyError, Supervisor};
 use crate::stop::{Signal, Stop};
@@ -96,8 +97,8 @@ fn prepare(plan: &Plan, running: &Running) -> io::Result<Exit> {
 fn serve(plan: &Plan, running: &Running, cap: Cap, stop: &Arc<Stop>) -> Exit {
     let seed = running.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
     emit(&Event::Starting(plan, seed, &cap));
-    let supervisor = Supervisor::new(cap, Arc::clone(stop));
-    if let Err(exit) = open(&supervisor, plan, seed, running.upstreams) {
+    let supervisor = Supervisor::new(cap, memory::default_buffers(), seed, Arc::clone(stop));
+    if let Err(exit) = open(&supervisor, plan, running.upstreams) {
         return exit;
     }
     if let Err(error) = announce(plan) {
@@ -115,19 +116,19 @@ fn serve(plan: &Plan, running: &Running, cap: Cap, stop: &Arc<Stop>) -> Exit {
 }
 
 /// The upstreams first: whoever is let in by a listener finds them there.
-fn open(supervisor: &Supervisor, plan: &Plan, seed: u64, upstreams: Upstreams) -> Result<(), Exit> {
+fn open(supervisor: &Supervisor, plan: &Plan, upstreams: Upstreams) -> Result<(), Exit> {
     if upstreams == Upstreams::TestServer {
         let served = test_server::start(plan.outer_upstreams());
         served.map_err(|error| report_event(&Event::StartFailed(&error)))?;
     }
-    supervisor.apply(plan, seed).map_err(|error| match error {
+    supervisor.apply(plan).map_err(|error| match error {
         ApplyError::Bind(failed) => {
             for (route, error) in &failed {
                 emit(&Event::BindFailed(route, error));
             }
             Exit::Failed
         }
-        ApplyError::Thread(error) => report_event(&Event::StartFailed(&error)),
+        ApplyError::Starved(error) => report_event(&Event::StartFailed(&error)),
     })
 }
 

@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["dice"],
     &["plan"],
     &["logging", "signals"],
-    &["limits", "stop", "threads"],
+    &["limits", "memory", "stop", "threads"],
 ];
 
 /// The same for the modules inside `proxy`.
@@ -30,7 +30,8 @@ const PROXY_LAYERS: &[&[&str]] = &[
     &["shared"],
     &["registry"],
     &["state"],
-    &["admission", "socket"],
+    &["live_route"],
+    &["admission", "budget", "socket"],
 ];
 
 /// Modules that get time, randomness and bytes handed in, so that their tests need neither a socket nor a sleep.

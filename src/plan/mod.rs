@@ -5,6 +5,7 @@
 
 mod bind;
 mod conflict;
+mod diff;
 mod profile;
 mod toxic;
 mod upstream;
@@ -15,6 +16,7 @@ use std::str::FromStr;
 
 pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey};
+pub use diff::{Change, diff};
 pub use profile::Profile;
 pub use toxic::{
     Bandwidth, CloseMode, Connections, Corrupt, Direction, Distribution, Effect, Latency, LimitData, LimitTime, Micros,

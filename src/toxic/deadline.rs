@@ -1,17 +1,17 @@
 //! `limit_time` and `reset_peer`: the connection ends after a time, and until then nothing is done to it.
 
-use super::{Moment, Stage};
-use crate::plan::{CloseMode, LimitTime, ResetPeer, Window};
+use super::{ActiveTime, Moment, Stage};
+use crate::plan::{CloseMode, LimitTime, ResetPeer};
 
 pub(super) struct DeadlineStage(Option<(Moment, CloseMode)>);
 
 impl DeadlineStage {
-    pub(super) fn of_limit(limit: LimitTime, window: Window) -> Self {
-        Self(window.moment(limit.time).map(|at| (at, limit.close_mode)))
+    pub(super) fn of_limit(limit: LimitTime, active: ActiveTime) -> Self {
+        Self(active.moment(limit.time).map(|at| (at, limit.close_mode)))
     }
 
-    pub(super) fn of_reset(reset: ResetPeer, window: Window) -> Self {
-        Self(window.moment(reset.timeout).map(|at| (at, CloseMode::Reset)))
+    pub(super) fn of_reset(reset: ResetPeer, active: ActiveTime) -> Self {
+        Self(active.moment(reset.timeout).map(|at| (at, CloseMode::Reset)))
     }
 }
 
@@ -25,7 +25,7 @@ impl Stage for DeadlineStage {
 mod tests {
     use super::*;
     use crate::plan::{Direction, Effect, Toxic};
-    use crate::toxic::trial::{CLIENT, chain, millis, ms, route, send, stream, toxic, within};
+    use crate::toxic::trial::{chain, finish, millis, ms, route, send, stream, target, toxic, within};
 
     fn limit_time(time: u32, close_mode: CloseMode) -> Toxic {
         toxic(0, Effect::LimitTime(LimitTime { time: millis(time), close_mode }))
@@ -58,8 +58,8 @@ mod tests {
     fn what_ends_a_connection_does_so_once() {
         for toxic in [limit_time(5, CloseMode::Close), reset_peer(5)] {
             let route = route(&[toxic]);
-            assert!(route.chain(1, CLIENT, ms(0), Direction::Downstream).is_some());
-            assert!(route.chain(1, CLIENT, ms(0), Direction::Upstream).is_none());
+            assert!(route.chain(&target(1, ms(0)), Direction::Downstream, 0).is_some());
+            assert!(route.chain(&target(1, ms(0)), Direction::Upstream, 0).is_none());
         }
     }
 
@@ -70,7 +70,7 @@ mod tests {
             let mut chain = chain(&[toxic]);
             let outcome = send(&mut chain, &stream(9), [(9, ms(49))]);
             assert_eq!((outcome.bytes, outcome.leaves), (stream(9), vec![ms(49); 9]));
-            assert_eq!((outcome.ended, chain.finish(ms(49))), (None, ms(49)));
+            assert_eq!((outcome.ended, finish(&mut chain, ms(49))), (None, ms(49)));
         }
     }
 }

@@ -9,43 +9,55 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::chain::Out;
-use super::segment::{self, Segments};
-use super::{Span, Stage};
+use super::link::Out;
+use super::stats::ToxicStats;
+use super::{End, Moment, Span, Stage};
+use crate::dice::ToxicRng;
 use crate::plan::{Distribution, Latency};
 
 pub(super) struct LatencyStage {
     latency: Latency,
-    rng: Rng,
-    delays: Segments<Duration>,
+    rng: ToxicRng,
+    /// The segment that was drawn for last, and its delay.
+    last: Option<(u64, Duration)>,
 }
 
 impl LatencyStage {
-    pub(super) fn new(latency: Latency, mut rng: Rng) -> Self {
-        let first = draw(&latency, &mut rng);
-        Self { latency, rng, delays: Segments::new(first) }
+    pub(super) fn new(latency: Latency, rng: ToxicRng) -> Self {
+        Self { latency, rng, last: None }
+    }
+
+    fn delay_of(&mut self, segment: u64) -> Duration {
+        let drawn = self.last.filter(|(last, _)| *last == segment).map(|(_, delay)| delay);
+        let delay = drawn.unwrap_or_else(|| next(&self.latency, &mut self.rng.of_block(segment), self.last));
+        self.last = Some((segment, delay));
+        delay
     }
 }
 
 impl Stage for LatencyStage {
-    fn pass(&mut self, mut span: Span, mut offset: u64, _: &mut [u8], out: &mut Out<'_>) {
+    fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
         while !span.range.is_empty() {
-            let mut part = segment::take(&mut span, offset);
-            let Self { latency, rng, .. } = self;
-            let delay = *self.delays.of(offset, |last| next(latency, rng, *last));
-            out.stats().record_delay(offset, part.length(), delay);
-            offset += part.length() as u64;
+            let (segment, mut part) = span.take_segment();
+            let delay = self.delay_of(segment);
+            out.stats().record_delay(&part, delay);
             part.at = part.at.saturating_add(delay);
             out.pass(part);
         }
     }
+
+    /// A FIN travels with the data.
+    fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
+        let delay = self.delay_of(end.segment);
+        stats.record_segment_delay(end.segment, end.offset, delay);
+        end.at.saturating_add(delay)
+    }
 }
 
-fn next(latency: &Latency, rng: &mut Rng, last: Duration) -> Duration {
+fn next(latency: &Latency, rng: &mut Rng, last: Option<(u64, Duration)>) -> Duration {
     let kept = rng.f64() < latency.correlation().get();
-    // Drawn in any case, so that a segment's luck does not move that of all behind it.
     let fresh = draw(latency, rng);
-    if kept { last } else { fresh }
+    last.filter(|_| kept).map_or(fresh, |(_, delay)| delay)
 }
 
 fn draw(latency: &Latency, rng: &mut Rng) -> Duration {
@@ -71,7 +83,7 @@ fn deviation(distribution: Distribution, u: f64, v: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::plan::Effect;
-    use crate::toxic::trial::{chain_of, millis, ms, send, share, stream};
+    use crate::toxic::trial::{self, chain_of, millis, ms, send, share, stream};
     use crate::toxic::until;
 
     fn latency(correlation: f64, distribution: Distribution) -> Latency {
@@ -79,11 +91,10 @@ mod tests {
         latency.and_then(|it| it.distributed(distribution)).expect("a jitter that is less than the latency")
     }
 
-    fn delays(latency: &Latency, count: usize) -> Vec<f64> {
-        let mut rng = Rng::with_seed(7);
-        let first = draw(latency, &mut rng);
-        let all = std::iter::successors(Some(first), |last| Some(next(latency, &mut rng, *last)));
-        all.take(count).map(|delay| delay.as_secs_f64() * 1e3).collect()
+    /// The delays of segments that follow each other.
+    fn delays(latency: &Latency, count: u64) -> Vec<f64> {
+        let mut stage = LatencyStage::new(*latency, trial::rng("latency"));
+        (0..count).map(|index| stage.delay_of(index * 1448).as_secs_f64() * 1e3).collect()
     }
 
     /// The largest distance between the shares of `samples` below some value and the share that there should be.
@@ -129,9 +140,9 @@ mod tests {
     #[test]
     fn a_seed_delays_alike_for_ever() {
         for (correlation, distribution, expected) in [
-            (0.0, Distribution::Uniform, [40615, 42228, 89668, 153_698, 159_752, 142_582]),
-            (0.1, Distribution::Normal, [97510, 88961, 64340, 8147, 0, 12653]),
-            (0.0, Distribution::Pareto, [80068, 80250, 87797, 146_817, 354_224, 116_113]),
+            (0.0, Distribution::Uniform, [45274, 140_233, 92249, 109_463, 123_725, 143_290]),
+            (0.1, Distribution::Normal, [102_352, 11604, 50563, 50563, 117_495, 128_967]),
+            (0.0, Distribution::Pareto, [80603, 112_970, 88396, 93364, 99600, 117_173]),
         ] {
             let delays = six(Effect::Latency(latency(correlation, distribution)));
             assert_eq!(delays, expected, "{distribution:?}");

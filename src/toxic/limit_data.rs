@@ -1,6 +1,7 @@
 //! `limit_data`: exactly so many bytes pass, then the connection ends.
 
-use super::chain::Out;
+use super::link::Out;
+use super::segment::Boundary;
 use super::stats::Amount;
 use super::{Span, Stage};
 use crate::plan::LimitData;
@@ -17,16 +18,17 @@ impl LimitDataStage {
 }
 
 impl Stage for LimitDataStage {
-    /// A limit of 0 ends the connection at the first byte, as in Toxiproxy: whoever sends nothing is let alone.
-    fn pass(&mut self, mut span: Span, offset: u64, _: &mut [u8], out: &mut Out<'_>) {
-        let (at, length) = (span.at, span.length() as u64);
-        let passed = self.left.min(length);
-        // No more than the span has, which is a usize.
-        out.pass(span.take(usize::try_from(passed).unwrap_or(usize::MAX)));
-        self.left -= passed;
+    /// A limit of 0 ends the connection at the first byte, as in Toxiproxy: a sender that sends nothing meets no limit.
+    fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
+        let at = span.at;
+        let passed = span.take(self.left);
+        self.left -= passed.length();
+        let offset = passed.range.end;
+        let segment = passed.segments.of_end(Boundary::None, offset);
+        out.pass(passed);
         if self.left == 0 {
-            out.stats().record(offset + passed, Amount::Bytes(self.limit.bytes));
-            out.end(at, self.limit.close_mode);
+            out.stats().record(offset, Amount::Bytes(self.limit.bytes));
+            out.end(at, offset, segment, self.limit.close_mode);
         }
     }
 
@@ -39,7 +41,7 @@ impl Stage for LimitDataStage {
 mod tests {
     use super::*;
     use crate::plan::CloseMode;
-    use crate::toxic::trial::{chain, chain_of, chunks, limit_data, ms, send, stream, toxic, within};
+    use crate::toxic::trial::{chain, chain_of, chunks, finish, limit_data, ms, send, stream, toxic, within};
 
     /// Bytes beyond the limit, its exact number, and one that is at hand only in a later chunk.
     #[test]
@@ -62,7 +64,7 @@ mod tests {
     #[test]
     fn whoever_sends_nothing_is_let_alone() {
         let mut chain = chain_of([limit_data(0, CloseMode::Close)]);
-        assert_eq!((chain.finish(ms(5)), chain.ended(), chain.deadline()), (ms(5), None, None));
+        assert_eq!((finish(&mut chain, ms(5)), chain.deadline()), (ms(5), None));
     }
 
     /// Only what passes while it acts is counted.

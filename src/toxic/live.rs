@@ -1,131 +1,94 @@
-//! The toxics of one route while it is live: which connection meets which, and what connections share.
+//! The toxics of one route while it is live: which connection meets which. They are an immutable value: another set of
+//! toxics is another value, in which those that stay the same live on.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use super::bandwidth::{BandwidthStage, Bucket};
+use super::Moment;
 use super::chain::Chain;
-use super::corrupt::CorruptStage;
-use super::deadline::DeadlineStage;
-use super::latency::LatencyStage;
-use super::limit_data::LimitDataStage;
-use super::packet_loss::PacketLossStage;
-use super::slicer::SlicerStage;
-use super::slow_close::SlowCloseStage;
-use super::stall::StallStage;
-use super::timeout::TimeoutStage;
-use super::{Moment, Stage};
+use super::route_toxic::RouteToxic;
 use crate::dice::Dice;
-use crate::plan::{Direction, Effect, Sharing, Stream, TimeoutToxic, Toxic};
+use crate::plan::{Direction, Toxic};
 
 /// What a route's connections meet.
 #[derive(Debug)]
 pub struct Toxics {
     dice: Dice,
-    toxics: Vec<RouteToxic>,
+    toxics: Vec<Arc<RouteToxic>>,
 }
 
-/// A toxic, and what the connections that it acts on have in common.
-#[derive(Debug)]
-struct RouteToxic {
-    toxic: Arc<Toxic>,
-    upstream: Arc<Mutex<Bucket>>,
-    downstream: Arc<Mutex<Bucket>>,
+/// A connection that toxics may act on.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its number on the route.
+    pub number: u64,
+    /// Where its client is.
+    pub client: IpAddr,
+    /// When it was accepted, by the route's clock, which all of its connections have in common.
+    pub opened: Moment,
 }
 
 impl Toxics {
     /// Of a route that has these dice.
     #[must_use]
     pub fn new(toxics: &[Toxic], dice: Dice) -> Self {
-        let route_toxic = |toxic: &Toxic| RouteToxic {
-            toxic: Arc::new(toxic.clone()),
-            upstream: Arc::default(),
-            downstream: Arc::default(),
-        };
-        Self { dice, toxics: toxics.iter().map(route_toxic).collect() }
+        Self { dice, toxics: toxics.iter().map(|toxic| Arc::new(RouteToxic::new(toxic, Moment::ZERO))).collect() }
     }
 
-    /// What the bytes of a connection go through in one direction: none, if every toxic spares them. When it was `opened`
-    /// is told by one clock for all of the route's connections, for what they share.
+    /// These toxics instead, from `now` on, by the route's clock. One that was there already stays as it is.
     #[must_use]
-    pub fn chain(&self, connection: u64, client: IpAddr, opened: Moment, direction: Direction) -> Option<Chain> {
-        let acts = |route_toxic: &&RouteToxic| {
-            acts_in(&route_toxic.toxic, direction) && self.hits(&route_toxic.toxic, connection, client)
-        };
-        let toxics: Vec<&RouteToxic> = self.toxics.iter().filter(acts).collect();
-        if toxics.is_empty() { None } else { self.compose(&toxics, connection, opened, direction) }
+    pub fn replaced_by(&self, toxics: &[Toxic], now: Moment) -> Self {
+        let stays = |toxic: &Toxic| self.toxics.iter().find(|old| *old.toxic == *toxic).cloned();
+        let toxics = toxics.iter().map(|toxic| stays(toxic).unwrap_or_else(|| Arc::new(RouteToxic::new(toxic, now))));
+        Self { dice: self.dice.clone(), toxics: toxics.collect() }
     }
 
-    /// Never inlined: a connection that is spared, as most are, needs no stack for it.
-    #[inline(never)]
-    fn compose(&self, toxics: &[&RouteToxic], connection: u64, opened: Moment, direction: Direction) -> Option<Chain> {
-        let stage = |route_toxic: &&RouteToxic| {
-            Some((Arc::clone(&route_toxic.toxic), self.stage(route_toxic, connection, opened, direction)?))
-        };
-        let stages: Vec<_> = toxics.iter().filter_map(stage).collect();
-        if stages.is_empty() { None } else { Some(Chain::new(stages, direction)) }
-    }
-
-    fn hits(&self, toxic: &Toxic, connection: u64, client: IpAddr) -> bool {
-        toxic.selector.takes(connection, client) && self.dice.selects(connection, &toxic.name, toxic.toxicity)
-    }
-
-    fn stage(
+    /// The same for a stream whose last bytes `unsent` have been received without toxics and wait to be sent.
+    #[must_use]
+    pub fn chain_after(
         &self,
-        route_toxic: &RouteToxic,
-        connection: u64,
-        opened: Moment,
+        target: &Target,
         direction: Direction,
-    ) -> Option<Box<dyn Stage>> {
-        let Toxic { name, selector, effect, stream, .. } = &*route_toxic.toxic;
-        let rng = self.dice.of_toxic(connection, name, direction);
-        Some(match *effect {
-            Effect::Latency(latency) => Box::new(LatencyStage::new(latency, rng.in_order())),
-            Effect::Bandwidth(bandwidth) => Box::new(BandwidthStage::new(
-                bandwidth,
-                selector.window,
-                opened,
-                route_toxic.bucket(bandwidth.sharing(), direction),
-            )),
-            Effect::PacketLoss(loss) => Box::new(PacketLossStage::new(loss, selector.window, rng.in_order())),
-            Effect::Corrupt(corrupt) => Box::new(CorruptStage::new(corrupt, rng)),
-            Effect::Slicer(slicer) => Box::new(SlicerStage::new(slicer, rng.in_order())),
-            Effect::LimitData(limit) => Box::new(LimitDataStage::new(limit)),
-            Effect::LimitTime(limit) => Box::new(DeadlineStage::of_limit(limit, selector.window)),
-            Effect::Timeout(timeout) if ends_in(*stream, direction) => {
-                Box::new(TimeoutStage::new(timeout, selector.window))
-            }
-            Effect::Timeout(_) => Box::new(TimeoutStage::new(TimeoutToxic::FOR_EVER, selector.window)),
-            Effect::Stall(stall) => Box::new(StallStage::new(stall, selector.window)),
-            Effect::SlowClose(slow_close) => Box::new(SlowCloseStage(slow_close)),
-            Effect::ResetPeer(reset) => Box::new(DeadlineStage::of_reset(reset, selector.window)),
-            Effect::Noop => return None,
-        })
+        received: u64,
+        unsent: &[u8],
+        now: Moment,
+    ) -> Chain {
+        let mut chain = Chain::new(direction, received - unsent.len() as u64);
+        chain.preload(unsent);
+        self.rebuild(&mut chain, target, now);
+        chain
     }
-}
 
-impl RouteToxic {
-    fn bucket(&self, sharing: Sharing, direction: Direction) -> Arc<Mutex<Bucket>> {
-        match (sharing, direction) {
-            (Sharing::Own, _) => Arc::default(),
-            (Sharing::Shared, Direction::Upstream) => Arc::clone(&self.upstream),
-            (Sharing::Shared, Direction::Downstream) => Arc::clone(&self.downstream),
-        }
+    /// What the bytes of a connection go through in one direction, of which `received` have passed already: none, if no
+    /// toxic acts on it.
+    #[must_use]
+    pub fn chain(&self, target: &Target, direction: Direction, received: u64) -> Option<Chain> {
+        let is_hit = |toxic: &Arc<RouteToxic>| toxic.covers(direction) && self.selects(toxic, target);
+        if self.toxics.iter().any(is_hit) { Some(self.compose(target, direction, received)) } else { None }
     }
-}
 
-fn acts_in(toxic: &Toxic, direction: Direction) -> bool {
-    match toxic.effect {
-        Effect::LimitTime(_) | Effect::ResetPeer(_) => {
-            toxic.stream.covers(direction) && ends_in(toxic.stream, direction)
-        }
-        _ => toxic.stream.covers(direction),
+    /// Never inlined: a connection that no toxic selects, as is most often the case, needs no stack for it.
+    #[inline(never)]
+    fn compose(&self, target: &Target, direction: Direction, received: u64) -> Chain {
+        let mut chain = Chain::new(direction, received);
+        self.rebuild(&mut chain, target, Moment::ZERO);
+        chain
     }
-}
 
-/// What ends a connection as a whole does so once, not once for each direction.
-fn ends_in(stream: Stream, direction: Direction) -> bool {
-    stream != Stream::Both || direction == Direction::Downstream
+    /// Has a chain of that connection go on with these toxics.
+    pub fn rebuild(&self, chain: &mut Chain, target: &Target, now: Moment) {
+        let direction = chain.direction();
+        let acts = |toxic: &&Arc<RouteToxic>| toxic.covers(direction) && self.selects(toxic, target);
+        let acting = self.toxics.iter().filter(acts).cloned().collect();
+        chain.exchange(acting, target.opened, now, |toxic, direction, received| {
+            toxic.stage(&self.dice, target, direction, received)
+        });
+    }
+
+    fn selects(&self, RouteToxic { toxic, .. }: &RouteToxic, target: &Target) -> bool {
+        toxic.selector.takes(target.number, target.client)
+            && self.dice.selects(target.number, &toxic.name, toxic.toxicity)
+    }
 }
 
 #[cfg(test)]
@@ -133,9 +96,9 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::plan::{Distribution, Sharing};
+    use crate::plan::{Distribution, Effect, Sharing, Stream};
     use crate::toxic::trial::{
-        CLIENT, Outcome, bandwidth, corrupt, latency, loss, ms, route, send, share, slicer, steady, stream, toxic,
+        Outcome, bandwidth, corrupt, latency, loss, ms, route, send, share, slicer, steady, stream, target, toxic,
     };
 
     /// As it goes in earnest: each direction of each connection on a thread of its own.
@@ -148,7 +111,7 @@ mod tests {
         let ways = [Direction::Upstream, Direction::Downstream];
         let all: Vec<_> = (1..=100).flat_map(|connection| ways.map(|direction| (connection, direction))).collect();
         let pass = |&(connection, direction): &(u64, Direction)| -> Outcome {
-            let mut chain = route.chain(connection, CLIENT, ms(0), direction).expect("it acts");
+            let mut chain = route.chain(&target(connection, ms(0)), direction, 0).expect("it acts");
             send(&mut chain, &stream(20_000), [(20_000, ms(0))])
         };
         let by_one: Vec<Outcome> = all.iter().map(pass).collect();
@@ -165,7 +128,7 @@ mod tests {
     #[test]
     fn toxicity_is_the_share_of_connections_for_both_directions_at_once() {
         let route = route(&[Toxic { toxicity: share(0.3), ..toxic(0, steady(5)) }]);
-        let hits = |connection, direction| route.chain(connection, CLIENT, ms(0), direction).is_some();
+        let hits = |connection, direction| route.chain(&target(connection, ms(0)), direction, 0).is_some();
         let hit = (1..=40_000).filter(|&connection| hits(connection, Direction::Upstream)).count();
         assert!(hit.abs_diff(12_000) < 550, "{hit}");
         assert!((1..=1000).all(|it| hits(it, Direction::Upstream) == hits(it, Direction::Downstream)));
@@ -176,7 +139,7 @@ mod tests {
     fn a_seed_strikes_the_same_connections_for_ever() {
         let route = route(&[Toxic { toxicity: share(0.3), ..toxic(0, steady(5)) }]);
         let hit =
-            (1..=30).filter(|&connection| route.chain(connection, CLIENT, ms(0), Direction::Downstream).is_some());
+            (1..=30).filter(|&connection| route.chain(&target(connection, ms(0)), Direction::Downstream, 0).is_some());
         assert_eq!(hit.collect::<Vec<u64>>(), [3, 5, 6, 18, 20, 22, 29, 30]);
     }
 
@@ -186,7 +149,7 @@ mod tests {
         let (here, there) = (toxic(0, corrupt(0.1)), toxic(1, corrupt(0.1)));
         let sent = stream(1000);
         let flips = |toxics: &[Toxic]| {
-            let mut chain = route(toxics).chain(1, CLIENT, ms(0), Direction::Downstream).expect("it acts");
+            let mut chain = route(toxics).chain(&target(1, ms(0)), Direction::Downstream, 0).expect("it acts");
             let bytes = send(&mut chain, &sent, [(1000, ms(0))]).bytes;
             bytes.iter().zip(&sent).map(|(one, other)| one ^ other).collect::<Vec<u8>>()
         };
@@ -200,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_all_toxics_spare_has_no_chain() {
-        let spared = |toxic| route(&[toxic]).chain(3, CLIENT, ms(0), Direction::Upstream).is_none();
+        let spared = |toxic| route(&[toxic]).chain(&target(3, ms(0)), Direction::Upstream, 0).is_none();
         let mut elsewhere = toxic(0, steady(5));
         assert!(!spared(elsewhere.clone()));
         elsewhere.selector.clients = vec!["10.0.0.0/8".parse().expect("a network")];

@@ -1,16 +1,19 @@
 //! `slow_close`: the end of the stream comes later.
 
 use super::stats::{Amount, ToxicStats};
-use super::{Moment, Stage};
+use super::{End, EndKind, Moment, Stage};
 use crate::plan::SlowClose;
 
 pub(super) struct SlowCloseStage(pub(super) SlowClose);
 
 impl Stage for SlowCloseStage {
-    fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {
+    fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
+        if end.kind == EndKind::Reset {
+            return end.at;
+        }
         let delay = self.0.delay.duration();
-        stats.record(offset, Amount::Delay(delay));
-        at.saturating_add(delay)
+        stats.record(end.offset, Amount::Delay(delay));
+        end.at.saturating_add(delay)
     }
 }
 
@@ -18,7 +21,7 @@ impl Stage for SlowCloseStage {
 mod tests {
     use super::*;
     use crate::plan::Effect;
-    use crate::toxic::trial::{chain, millis, ms, send, steady, stream, toxic, within};
+    use crate::toxic::trial::{chain, finish, millis, ms, send, steady, stream, toxic, within};
 
     /// Of the end and of nothing else, from when it comes here: behind what a latency still holds.
     #[test]
@@ -26,8 +29,8 @@ mod tests {
         let slow_close = toxic(1, Effect::SlowClose(SlowClose { delay: millis(70) }));
         let mut chain = chain(&[toxic(0, steady(30)), slow_close]);
         assert_eq!(send(&mut chain, &stream(2), [(2, ms(5))]).leaves, [ms(35); 2]);
-        assert_eq!(chain.finish(ms(6)), ms(105));
-        let told: Vec<_> = chain.acts().map(|act| (act.toxic.effect.as_str(), act.offset, act.amount)).collect();
+        assert_eq!(finish(&mut chain, ms(6)), ms(106));
+        let told: Vec<_> = chain.events().map(|act| (act.toxic.effect.as_str(), act.offset, act.amount)).collect();
         assert_eq!(told, [("slow_close", 2, Amount::Delay(ms(70)))]);
     }
 
@@ -35,7 +38,7 @@ mod tests {
     fn an_end_outside_its_window_is_not_late() {
         let slow_close = within(10..20, toxic(0, Effect::SlowClose(SlowClose { delay: millis(70) })));
         for (came, leaves) in [(9, 9), (10, 80), (19, 89), (20, 20)] {
-            assert_eq!(chain(std::slice::from_ref(&slow_close)).finish(ms(came)), ms(leaves));
+            assert_eq!(finish(&mut chain(std::slice::from_ref(&slow_close)), ms(came)), ms(leaves));
         }
     }
 }

@@ -1,36 +1,41 @@
 //! `stall`: a partition that heals. Everything is held, and none of it lost.
 
-use super::chain::{Out, TAKEN_AT_ONCE};
+use super::chain::TAKEN_AT_ONCE;
+use super::link::Out;
 use super::stats::ToxicStats;
-use super::{Moment, Span, Stage, until};
-use crate::plan::{Millis, Stall, Window};
+use super::{ActiveTime, End, Moment, Span, Stage, until};
+use crate::plan::{Millis, Stall};
 
 pub(super) struct StallStage {
     heals: Moment,
 }
 
 impl StallStage {
-    pub(super) fn new(stall: Stall, window: Window) -> Self {
+    pub(super) fn new(stall: Stall, active: ActiveTime) -> Self {
         let for_ever = stall.duration == Millis::default();
-        let heals = window.moment(stall.duration).filter(|_| !for_ever);
-        Self { heals: heals.unwrap_or(window.ends()) }
+        let heals = active.moment(stall.duration).filter(|_| !for_ever);
+        Self { heals: heals.unwrap_or(active.ends) }
     }
 }
 
 impl Stage for StallStage {
-    fn pass(&mut self, mut span: Span, offset: u64, _: &mut [u8], out: &mut Out<'_>) {
-        out.stats().record_delay(offset, span.length(), until(self.heals, span.at));
+    fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
+        out.stats().record_delay(&span, until(self.heals, span.at));
         span.at = span.at.max(self.heals);
         out.pass(span);
     }
 
-    fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {
-        stats.hold_the_end(offset, at, at.max(self.heals))
+    fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
+        stats.hold_the_end(end, end.at.max(self.heals))
     }
 
     /// What is not taken yet stays with the sender, as it does where the network is cut.
-    fn pace(&self) -> Option<usize> {
-        Some(TAKEN_AT_ONCE)
+    fn pace(&self) -> Option<u64> {
+        Some(TAKEN_AT_ONCE as u64)
+    }
+
+    fn admit(&mut self, _bytes: u64, _now: Moment) -> Moment {
+        self.heals
     }
 }
 
@@ -38,7 +43,7 @@ impl Stage for StallStage {
 mod tests {
     use super::*;
     use crate::plan::{Effect, Toxic};
-    use crate::toxic::trial::{chain, millis, ms, send, stream, toxic, within};
+    use crate::toxic::trial::{chain, finish, millis, ms, send, stream, toxic, within};
     use crate::toxic::{Amount, NEVER};
 
     fn stall(duration: u32) -> Toxic {
@@ -58,11 +63,11 @@ mod tests {
             (stall(100), 100, ms(100)),
         ] {
             let mut silent = chain(std::slice::from_ref(&stall));
-            assert_eq!(silent.finish(ms(came)), heals, "{stall:?}");
+            assert_eq!(finish(&mut silent, ms(came)), heals, "{stall:?}");
             let mut chain = chain(&[stall]);
             let outcome = send(&mut chain, &stream(9), [(9, ms(came))]);
             assert_eq!((outcome.bytes, outcome.leaves), (stream(9), vec![heals; 9]));
-            assert_eq!(chain.finish(ms(came)), heals);
+            assert_eq!(finish(&mut chain, ms(came)), heals);
             assert_eq!(outcome.ended.or(chain.deadline()), None);
         }
     }
@@ -71,12 +76,12 @@ mod tests {
     #[test]
     fn a_held_end_of_a_silent_stream_is_told() {
         let mut silent = chain(&[stall(100)]);
-        silent.finish(ms(30));
-        assert_eq!(silent.acts().map(|act| act.amount).collect::<Vec<_>>(), [Amount::Delay(ms(70))]);
+        finish(&mut silent, ms(30));
+        assert_eq!(silent.events().map(|act| act.amount).collect::<Vec<_>>(), [Amount::Delay(ms(70))]);
         let mut chatty = chain(&[stall(100)]);
         send(&mut chatty, &stream(9), [(9, ms(30))]);
-        chatty.finish(ms(30));
-        assert_eq!(chatty.acts().count(), 0);
+        finish(&mut chatty, ms(30));
+        assert_eq!(chatty.events().count(), 0);
     }
 
     /// What waits for ever must be known as that: it is told in words, and a client that leaves meanwhile is seen.

@@ -2,13 +2,13 @@
 
 use proptest::prelude::*;
 
-use super::{any_effect, arrivals, cases, drawing, toxics};
+use super::{arrivals, cases, drawing, drawn_or_counted, toxics};
 use crate::plan::{CloseMode, Direction, Distribution, Effect, Stall, TimeoutToxic, Toxic};
+use crate::toxic::Amount;
 use crate::toxic::trial::{
-    CLIENT, Outcome, chain, chain_of, chunks, corrupt, latency, limit_data, loss, millis, ms, route, send, slicer,
-    steady, stream, toxic,
+    Outcome, chain, chain_of, chunks, corrupt, latency, limit_data, loss, millis, ms, route, send, slicer, steady,
+    stream, summaries, target, toxic,
 };
-use crate::toxic::{Amount, Chain};
 
 /// More than a segment's bytes, and not a multiple.
 const LENGTH: usize = 9_000;
@@ -29,17 +29,8 @@ fn fate(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> (Outcome,
     (Outcome { acts: Vec::new(), ..outcome }, summaries(&chain))
 }
 
-fn summaries(chain: &Chain) -> Vec<(u64, Amount)> {
-    chain.summaries().into_iter().map(|summary| (summary.times, summary.amount)).collect()
-}
-
 fn repeated(length: usize) -> impl Iterator<Item = usize> {
     std::iter::repeat(length)
-}
-
-/// Leaves out what may depend on chunks: a bandwidth lets what came together leave together.
-fn drawn_or_counted() -> impl Strategy<Value = Effect> {
-    any_effect().prop_filter("paces", |effect| !matches!(effect, Effect::Bandwidth(_) | Effect::Noop))
 }
 
 proptest! {
@@ -88,17 +79,17 @@ proptest! {
         turns in prop::collection::vec(0..50_usize, 200),
     ) {
         let route = route(&toxics);
-        let open = |connection: usize| route.chain(connection as u64, CLIENT, ms(0), Direction::Downstream).expect("a toxic that acts");
+        let open = |connection: usize| route.chain(&target(connection as u64, ms(0)), Direction::Downstream, 0).expect("a toxic that acts");
         let mut chains: Vec<_> = (0..50).map(open).collect();
         let mut together = vec![Outcome::default(); 50];
         let stream = stream(1000);
         for &turn in &turns {
             let (chain, outcome) = (&mut chains[turn], &mut together[turn]);
-            outcome.take(chain, stream.clone(), ms(AT));
+            outcome.take(chain, &stream, ms(AT));
         }
         for (connection, together) in (0..50).zip(&together) {
             let (mut chain, mut alone) = (open(connection), Outcome::default());
-            turns.iter().filter(|&&turn| turn == connection).for_each(|_| alone.take(&mut chain, stream.clone(), ms(AT)));
+            turns.iter().filter(|&&turn| turn == connection).for_each(|_| alone.take(&mut chain, &stream, ms(AT)));
             prop_assert_eq!(together, &alone);
         }
     }

@@ -3,6 +3,7 @@
 
 mod chains;
 mod chunks;
+mod exchange;
 mod extremes;
 mod windows;
 
@@ -64,6 +65,11 @@ fn any_effect() -> impl Strategy<Value = Effect> {
         1 => time().prop_map(|timeout| Effect::Timeout(TimeoutToxic { timeout })),
         1 => time().prop_map(|timeout| Effect::ResetPeer(ResetPeer { timeout })),
     ]
+}
+
+/// Leaves out what may depend on chunks: a bandwidth lets what came together leave together.
+fn drawn_or_counted() -> impl Strategy<Value = Effect> {
+    any_effect().prop_filter("paces", |effect| !matches!(effect, Effect::Bandwidth(_) | Effect::Noop))
 }
 
 fn slices() -> impl Strategy<Value = Effect> {
