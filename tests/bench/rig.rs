@@ -29,7 +29,7 @@ impl Rig {
 
     fn with(connections: usize, start: impl FnOnce(u16) -> Outcome<Option<Proxy>>) -> Outcome<Self> {
         let threads = (connections + SPARE_THREADS).to_string();
-        let mut process = Subprocess::start(["upstream", &threads])?;
+        let mut process = Subprocess::start(["upstream", "threads", &threads])?;
         let upstream = process.line()?.parse()?;
         Ok(Self { proxy: start(upstream)?, upstream, _upstream_process: process })
     }

@@ -1,37 +1,23 @@
-//! The upstream of every target: it does what the load asks for. A fixed number of threads, each of which accepts and
+//! An upstream of blocking threads: it does what the load asks for. A fixed number of threads, each of which accepts and
 //! serves one connection at a time, so that no measurement pays for a thread of ours.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use rustix::net::listen;
-
-use crate::Outcome;
-use crate::subprocess::wait_for_the_end;
-use crate::wire::{TASK_BYTES, Task, exchange, make_room_for_descriptors};
-
-/// No target may fail because of our backlog.
-pub const BACKLOG: i32 = 4096;
+use crate::wire::{TASK_BYTES, Task, exchange};
 
 /// A connection here needs a frame or two; bulk is on the heap.
-pub const STACK_BYTES: usize = 64 * 1024;
+const STACK_BYTES: usize = 64 * 1024;
 
-/// `THREADS`: how many connections it serves at once. Prints its port.
-pub fn run(words: &[&str]) -> Outcome<()> {
-    let [threads] = words else { return Err("upstream THREADS".into()) };
-    make_room_for_descriptors()?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    listen(&listener, BACKLOG)?;
-    let port = listener.local_addr()?.port();
+/// Starts `count` threads: that many connections are served at once.
+pub fn start(listener: TcpListener, count: usize) -> io::Result<()> {
     let listener = Arc::new(listener);
-    for _ in 0..threads.parse()? {
+    for _ in 0..count {
         let listener = Arc::clone(&listener);
         thread::Builder::new().stack_size(STACK_BYTES).spawn(move || accept_for_ever(&listener))?;
     }
-    println!("{port}");
-    wait_for_the_end();
     Ok(())
 }
 
