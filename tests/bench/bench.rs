@@ -18,6 +18,7 @@ mod load;
 mod machine;
 mod measure;
 mod options;
+mod poller;
 mod process_group;
 mod report;
 mod results;

@@ -15,9 +15,10 @@ Measures chaos-proxy beside no proxy and beside its peers, in interleaved rounds
 
 Usage: cargo bench --bench bench -- [options]
 
-  --only NAME,...  measure these only: bulk, round-trips, connections, idle,
-                   first-bytes, delay, toxics, logging, start, size, or one
-                   of them such as bulk-8-up, idle-after-bulk, delay-50
+  --only NAME,...  measure these only: bulk, round-trips, event-loop,
+                   connections, idle, first-bytes, delay, toxics, logging,
+                   start, size, or one of them such as bulk-8-up,
+                   event-loop-50, delay-50
   --rounds N       take medians of so many [3]
   --quick          short measurements: two minutes for four targets
   --json FILE      write every reading there

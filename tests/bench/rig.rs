@@ -19,17 +19,25 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(target: &Target, connections: usize) -> Outcome<Self> {
-        Self::with(connections, |upstream| target.start(upstream))
+        Self::with_threads(connections, |upstream| target.start(upstream))
     }
 
     /// With a proxy that is started in some special way.
     pub fn around(connections: usize, start: impl FnOnce(u16) -> Outcome<Proxy>) -> Outcome<Self> {
-        Self::with(connections, |upstream| start(upstream).map(Some))
+        Self::with_threads(connections, |upstream| start(upstream).map(Some))
     }
 
-    fn with(connections: usize, start: impl FnOnce(u16) -> Outcome<Option<Proxy>>) -> Outcome<Self> {
-        let threads = (connections + SPARE_THREADS).to_string();
-        let mut process = Subprocess::start(["upstream", "threads", &threads])?;
+    /// With an upstream that is an event loop.
+    pub fn with_event_loop(target: &Target) -> Outcome<Self> {
+        Self::with(&["event-loop"], |upstream| target.start(upstream))
+    }
+
+    fn with_threads(connections: usize, start: impl FnOnce(u16) -> Outcome<Option<Proxy>>) -> Outcome<Self> {
+        Self::with(&["threads", &(connections + SPARE_THREADS).to_string()], start)
+    }
+
+    fn with(kind: &[&str], start: impl FnOnce(u16) -> Outcome<Option<Proxy>>) -> Outcome<Self> {
+        let mut process = Subprocess::start(["upstream"].iter().chain(kind).copied())?;
         let upstream = process.line()?.parse()?;
         Ok(Self { proxy: start(upstream)?, upstream, _upstream_process: process })
     }
@@ -47,7 +55,21 @@ impl Rig {
     /// Waits for a workload's figures; beside them, the seconds of CPU that the proxy took for it.
     pub fn run(&mut self, workload: &str) -> Outcome<(Figures, Option<f64>)> {
         let before = self.cpu_seconds();
-        let figures = self.load(workload)?.figures()?;
+        let load = self.load(workload)?;
+        self.finish(load, before)
+    }
+
+    /// The same for an event loop: what its connections cost to open is not counted.
+    pub fn run_event_loop(&mut self, workload: &str) -> Outcome<(Figures, Option<f64>)> {
+        let mut load = self.load(workload)?;
+        load.wait_until_connected()?;
+        let before = self.cpu_seconds();
+        load.begin()?;
+        self.finish(load, before)
+    }
+
+    fn finish(&mut self, mut load: Load, before: Option<f64>) -> Outcome<(Figures, Option<f64>)> {
+        let figures = load.figures()?;
         let took = self.cpu_seconds().zip(before).map(|(after, before)| after - before);
         if self.proxy.as_mut().is_some_and(Proxy::has_ended) {
             return Err("ended under load".into());

@@ -13,6 +13,7 @@ pub struct Scenario {
 pub enum Kind {
     Bulk { streams: usize, flow: Flow },
     RoundTrips { connections: usize },
+    EventLoop { connections: usize },
     Connections,
     Idle { exchanges: usize },
     FirstBytes,
@@ -37,6 +38,9 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("bulk-8-both", Kind::Bulk { streams: 8, flow: Flow::Both }),
     scenario("round-trips-1", Kind::RoundTrips { connections: 1 }),
     scenario("round-trips-8", Kind::RoundTrips { connections: 8 }),
+    scenario("event-loop-8", Kind::EventLoop { connections: 8 }),
+    scenario("event-loop-50", Kind::EventLoop { connections: 50 }),
+    scenario("event-loop-200", Kind::EventLoop { connections: 200 }),
     scenario("connections", Kind::Connections),
     scenario("idle-quiet", Kind::Idle { exchanges: 0 }),
     scenario("idle-after-bulk", Kind::Idle { exchanges: MEBIBYTE }),
@@ -68,7 +72,11 @@ impl Scenario {
     /// Whether there is anything to learn from it about a target.
     pub fn applies_to(&self, target: &Target) -> bool {
         match self.kind {
-            Kind::Bulk { .. } | Kind::RoundTrips { .. } | Kind::Connections | Kind::FirstBytes => true,
+            Kind::Bulk { .. }
+            | Kind::RoundTrips { .. }
+            | Kind::EventLoop { .. }
+            | Kind::Connections
+            | Kind::FirstBytes => true,
             Kind::Idle { .. } => !matches!(target, Target::Direct),
             Kind::Delay { .. }
             | Kind::Held { .. }

@@ -2,7 +2,7 @@
 //! stdin does: when its owner drops it, or dies of whatever.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -37,6 +37,11 @@ impl Subprocess {
         }
     }
 
+    /// Ends its [`wait_for_start`].
+    pub fn begin(&mut self) -> Outcome<()> {
+        Ok(self.child.stdin.as_mut().ok_or("no pipe to a subprocess")?.write_all(b"\n")?)
+    }
+
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
@@ -54,6 +59,12 @@ pub fn answer(outcome: Outcome<()>) {
     if let Err(error) = outcome {
         println!("{FAILED}{}", error.to_string().replace('\n', " "));
     }
+}
+
+/// In the subprocess: reports that it is ready, and returns when its owner calls [`Subprocess::begin`].
+pub fn wait_for_start() -> io::Result<()> {
+    println!();
+    io::stdin().read_line(&mut String::new()).map(drop)
 }
 
 /// In the subprocess: returns when the owner has dropped it.

@@ -23,6 +23,10 @@ const FILLING: u8 = b'.';
 
 pub const TASK_BYTES: usize = 8;
 
+/// One request to the event loop, and its answer, the same bytes: as long as a GET of redis-benchmark, which asks for
+/// `key:` and twelve digits.
+pub const REQUEST_BYTES: usize = 36;
+
 /// What the load asks of the upstream.
 #[derive(Clone, Copy)]
 pub enum Task {

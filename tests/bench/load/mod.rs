@@ -4,6 +4,7 @@
 mod bulk;
 mod connections;
 mod delay;
+mod event_loop;
 mod idle;
 mod round_trips;
 mod steady;
@@ -14,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::subprocess::{Subprocess, wait_for_the_end};
+use crate::subprocess::{Subprocess, wait_for_start, wait_for_the_end};
 use crate::wire::{Flow, make_room_for_descriptors};
 
 /// What a workload found out, by name.
@@ -28,6 +29,16 @@ impl Load {
     pub fn start(port: u16, workload: &str) -> Outcome<Self> {
         let port = port.to_string();
         Subprocess::start(["load", &port].into_iter().chain(workload.split(' '))).map(Self)
+    }
+
+    /// Waits until the connections of an event loop are up. They are idle until [`Load::begin`].
+    pub fn wait_until_connected(&mut self) -> Outcome<()> {
+        self.0.line().map(drop)
+    }
+
+    /// Starts the clock of an event loop.
+    pub fn begin(&mut self) -> Outcome<()> {
+        self.0.begin()
     }
 
     /// Waits until it has done its work.
@@ -45,6 +56,11 @@ pub fn run(words: &[&str]) -> Outcome<()> {
         ["bulk", streams, way, lasting] => tell(&bulk::run(port, streams.parse()?, flow(way)?, millis(lasting)?)?),
         ["steady", lasting] => tell(&steady::run(port, millis(lasting)?)?),
         ["round-trips", connections, lasting] => tell(&round_trips::run(port, connections.parse()?, millis(lasting)?)?),
+        ["event-loop", connections, lasting] => {
+            let mut client = event_loop::Client::connect(port, connections.parse()?)?;
+            wait_for_start()?;
+            tell(&client.run(millis(lasting)?)?)
+        }
         ["connections", workers, lasting] => tell(&connections::run(port, workers.parse()?, millis(lasting)?)?),
         ["idle", connections, exchanges] => {
             let _held = idle::open(port, connections.parse()?, exchanges.parse()?)?;

@@ -40,6 +40,16 @@ pub fn round_trips(target: &Target, connections: usize, effort: &Effort) -> Outc
     ])
 }
 
+pub fn event_loop(target: &Target, connections: usize, effort: &Effort) -> Outcome<Vec<Figure>> {
+    let mut rig = Rig::with_event_loop(target)?;
+    let (figures, cpu) = rig.run_event_loop(&format!("event-loop {connections} {}", effort.window.as_millis()))?;
+    let answers = figures["answers"];
+    let cost = cpu.map(|seconds| Figure::lower("proxy CPU", "us each", seconds * 1e6 / answers));
+    let rate = Figure::higher("rate", "/s", answers / figures["seconds"]);
+    let p99 = Figure::lower("p99", "us", figures["p99"]);
+    Ok([rate, p99].into_iter().chain(cost).collect())
+}
+
 pub fn connections(target: &Target, effort: &Effort) -> Outcome<Vec<Figure>> {
     let mut rig = Rig::new(target, WORKERS)?;
     let (figures, cpu) = rig.run(&connections_for(effort))?;

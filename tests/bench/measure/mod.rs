@@ -38,6 +38,7 @@ pub fn measure(scenario: &Scenario, target: &Target, effort: &Effort) -> Outcome
     match (&scenario.kind, target) {
         (Kind::Bulk { streams, flow }, _) => beside::bulk(target, *streams, *flow, effort),
         (Kind::RoundTrips { connections }, _) => beside::round_trips(target, *connections, effort),
+        (Kind::EventLoop { connections }, _) => beside::event_loop(target, *connections, effort),
         (Kind::Connections, _) => beside::connections(target, effort),
         (Kind::Idle { exchanges }, _) => beside::idle(target, *exchanges, effort),
         (Kind::FirstBytes, _) => beside::first_bytes(target, effort),

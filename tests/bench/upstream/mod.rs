@@ -1,5 +1,6 @@
 //! The upstream of every target, a process of its own: which kind of server it is. What each kind does is in its own file.
 
+mod event_loop;
 mod threads;
 
 use std::net::{Ipv4Addr, TcpListener};
@@ -21,7 +22,8 @@ pub fn run(words: &[&str]) -> Outcome<()> {
     let port = listener.local_addr()?.port();
     match words {
         ["threads", count] => threads::start(listener, count.parse()?)?,
-        _ => return Err("upstream threads COUNT".into()),
+        ["event-loop"] => event_loop::start(listener)?,
+        _ => return Err("upstream threads COUNT, or upstream event-loop".into()),
     }
     println!("{port}");
     wait_for_the_end();
