@@ -22,12 +22,12 @@ mod poller;
 mod process_group;
 mod report;
 mod results;
-mod rig;
 mod rounds;
 mod scenario;
 mod subprocess;
 mod summary;
 mod target;
+mod testbed;
 mod upstream;
 mod wire;
 
@@ -43,9 +43,9 @@ use options::{HELP, Options, Request};
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match run(&words) {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
@@ -54,12 +54,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(words: &[&str]) -> Outcome<()> {
-    match words {
-        ["upstream", words @ ..] => subprocess::answer(upstream::run(words)),
-        ["load", words @ ..] => subprocess::answer(load::run(words)),
-        ["guard", words @ ..] => subprocess::answer(guard::run(words)),
-        _ => match options::parse(words)? {
+fn run(args: &[&str]) -> Outcome<()> {
+    match args {
+        ["upstream", args @ ..] => subprocess::report_failure(upstream::run(args)),
+        ["load", args @ ..] => subprocess::report_failure(load::run(args)),
+        ["guard", args @ ..] => subprocess::report_failure(guard::run(args)),
+        _ => match options::parse(args)? {
             Request::Help => print!("{HELP}"),
             Request::Nothing => eprintln!("bench: this is a benchmark, nothing is measured; `cargo bench` runs it"),
             Request::Measure(options) => measure(&options)?,
@@ -69,7 +69,7 @@ fn run(words: &[&str]) -> Outcome<()> {
 }
 
 fn measure(options: &Options) -> Outcome<()> {
-    let machine = Machine::look();
+    let machine = Machine::detect();
     let results = rounds::run(options);
     println!("{}", report::markdown(&machine, options, &results));
     if let Some(path) = &options.json {

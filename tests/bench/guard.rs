@@ -9,7 +9,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::Outcome;
-use crate::subprocess::wait_for_the_end;
+use crate::subprocess::wait_for_end;
 
 /// Prints the number of the group, then waits.
 pub fn run(command: &[&str]) -> Outcome<()> {
@@ -20,15 +20,15 @@ pub fn run(command: &[&str]) -> Outcome<()> {
     let target = target.map_err(|error| format!("{program}: {error}"))?;
     println!("{}", target.id());
     let group = Pid::from_child(&target);
-    let follower = thread::spawn(move || follow(target));
-    wait_for_the_end();
+    let waiter = thread::spawn(move || wait_and_exit(target));
+    wait_for_end();
     kill_process_group(group, Signal::KILL)?;
-    let _ = follower.join();
+    let _ = waiter.join();
     Ok(())
 }
 
 /// A target that ends by itself ends the guard, which is how the benchmark learns of it.
-fn follow(mut target: Child) {
+fn wait_and_exit(mut target: Child) {
     if let Some(mut stderr) = target.stderr.take() {
         let _ = io::copy(&mut stderr, &mut io::sink());
     }

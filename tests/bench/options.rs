@@ -59,8 +59,8 @@ pub struct Effort {
 const FULL: Effort = Effort { rounds: 3, window: Duration::from_secs(3), idle_connections: 1000, delays: 300 };
 const QUICK: Effort = Effort { rounds: 3, window: Duration::from_millis(300), idle_connections: 200, delays: 50 };
 
-pub fn parse(words: &[&str]) -> Outcome<Request> {
-    let mut args = Arguments::from_vec(words.iter().map(Into::into).collect());
+pub fn parse(args: &[&str]) -> Outcome<Request> {
+    let mut args = Arguments::from_vec(args.iter().map(Into::into).collect());
     if args.contains(["-h", "--help"]) {
         return Ok(Request::Help);
     }
@@ -100,9 +100,9 @@ fn targets(binary: Option<PathBuf>) -> Outcome<Vec<Target>> {
 
 fn scenarios(only: Option<&str>) -> Outcome<Vec<&'static Scenario>> {
     let Some(only) = only else { return Ok(SCENARIOS.iter().collect()) };
-    let asked: Vec<&str> = only.split(',').collect();
-    if let Some(unknown) = asked.iter().find(|asked| !SCENARIOS.iter().any(|scenario| scenario.is_meant_by(asked))) {
+    let names: Vec<&str> = only.split(',').collect();
+    if let Some(unknown) = names.iter().find(|name| !SCENARIOS.iter().any(|scenario| scenario.is_selected_by(name))) {
         return Err(format!("--only {unknown}: there is no such measurement; see --help").into());
     }
-    Ok(SCENARIOS.iter().filter(|scenario| asked.iter().any(|asked| scenario.is_meant_by(asked))).collect())
+    Ok(SCENARIOS.iter().filter(|scenario| names.iter().any(|name| scenario.is_selected_by(name))).collect())
 }

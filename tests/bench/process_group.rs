@@ -12,9 +12,9 @@ use nix::unistd::Pid;
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Memory has settled when it has found no new low for so long, and is taken as it is after so long at most.
-const QUIET: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(15);
-const BETWEEN_READINGS: Duration = Duration::from_millis(50);
+const SETTLED_AFTER: Duration = Duration::from_secs(1);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(15);
+const READING_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A process group.
 #[derive(Clone, Copy)]
@@ -30,8 +30,8 @@ impl ProcessGroup {
     pub fn settled_rss_kib(self) -> f64 {
         let start = Instant::now();
         let (mut lowest, mut since) = (self.rss_kib(), start);
-        while since.elapsed() < QUIET && start.elapsed() < LONGEST {
-            thread::sleep(BETWEEN_READINGS);
+        while since.elapsed() < SETTLED_AFTER && start.elapsed() < SETTLE_TIMEOUT {
+            thread::sleep(READING_INTERVAL);
             let now = self.rss_kib();
             if now < lowest {
                 (lowest, since) = (now, Instant::now());

@@ -42,11 +42,11 @@ impl Results {
 
     pub fn add(&mut self, scenario: &'static str, target: usize, figure: &Figure) {
         let same = |row: &Row| (row.scenario, row.name) == (scenario, figure.name);
-        let place = self.rows.iter().position(same).unwrap_or_else(|| {
+        let index = self.rows.iter().position(same).unwrap_or_else(|| {
             self.rows.push(Row::new(scenario, figure));
             self.rows.len() - 1
         });
-        let readings = self.rows[place].cells.entry(target).or_insert(Readings(Vec::new()));
+        let readings = self.rows[index].cells.entry(target).or_insert(Readings(Vec::new()));
         readings.0.push(figure.value);
     }
 
@@ -82,11 +82,11 @@ impl Readings {
         median(&self.0)
     }
 
-    pub fn least(&self) -> f64 {
+    pub fn min(&self) -> f64 {
         self.0.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    pub fn greatest(&self) -> f64 {
+    pub fn max(&self) -> f64 {
         self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 }

@@ -11,13 +11,13 @@ use crate::scenario::Scenario;
 pub fn run(options: &Options) -> Results {
     let mut results = Results::new(options.targets.iter().map(|target| target.name().to_owned()).collect());
     let steps = steps(options);
-    for (number, (round, scenario, place)) in steps.iter().enumerate() {
-        let target = &options.targets[*place];
+    for (number, (round, scenario, index)) in steps.iter().enumerate() {
+        let target = &options.targets[*index];
         let what = format!("round {round} of {}: {}, {}", options.effort.rounds, scenario.name, target.name());
         progress(&format!("[{}/{}] {what}", number + 1, steps.len()));
         match measure(scenario, target, &options.effort) {
-            Ok(figures) => figures.iter().for_each(|figure| results.add(scenario.name, *place, figure)),
-            Err(error) => results.add_failure(scenario.name, *place, error.to_string()),
+            Ok(figures) => figures.iter().for_each(|figure| results.add(scenario.name, *index, figure)),
+            Err(error) => results.add_failure(scenario.name, *index, error.to_string()),
         }
     }
     progress("");
@@ -29,9 +29,9 @@ fn steps(options: &Options) -> Vec<(usize, &'static Scenario, usize)> {
     let mut steps = Vec::new();
     for round in 1..=options.effort.rounds {
         for scenario in &options.scenarios {
-            let places = 0..options.targets.len();
-            let applies = |place: &usize| scenario.applies_to(&options.targets[*place]);
-            steps.extend(places.filter(applies).map(|place| (round, *scenario, place)));
+            let indices = 0..options.targets.len();
+            let applies = |index: &usize| scenario.applies_to(&options.targets[*index]);
+            steps.extend(indices.filter(applies).map(|index| (round, *scenario, index)));
         }
     }
     steps

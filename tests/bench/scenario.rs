@@ -1,7 +1,7 @@
 //! What there is to measure, in the order of the table.
 
 use crate::target::Target;
-use crate::wire::Flow;
+use crate::wire::Direction;
 
 /// One measurement of one target.
 pub struct Scenario {
@@ -11,7 +11,7 @@ pub struct Scenario {
 }
 
 pub enum Kind {
-    Bulk { streams: usize, flow: Flow },
+    Bulk { streams: usize, direction: Direction },
     RoundTrips { connections: usize },
     EventLoop { connections: usize },
     Connections,
@@ -30,12 +30,12 @@ pub enum Kind {
 const MEBIBYTE: usize = 4;
 
 pub const SCENARIOS: &[Scenario] = &[
-    scenario("bulk-1-up", Kind::Bulk { streams: 1, flow: Flow::Up }),
-    scenario("bulk-1-down", Kind::Bulk { streams: 1, flow: Flow::Down }),
-    scenario("bulk-1-both", Kind::Bulk { streams: 1, flow: Flow::Both }),
-    scenario("bulk-8-up", Kind::Bulk { streams: 8, flow: Flow::Up }),
-    scenario("bulk-8-down", Kind::Bulk { streams: 8, flow: Flow::Down }),
-    scenario("bulk-8-both", Kind::Bulk { streams: 8, flow: Flow::Both }),
+    scenario("bulk-1-up", Kind::Bulk { streams: 1, direction: Direction::Up }),
+    scenario("bulk-1-down", Kind::Bulk { streams: 1, direction: Direction::Down }),
+    scenario("bulk-1-both", Kind::Bulk { streams: 1, direction: Direction::Both }),
+    scenario("bulk-8-up", Kind::Bulk { streams: 8, direction: Direction::Up }),
+    scenario("bulk-8-down", Kind::Bulk { streams: 8, direction: Direction::Down }),
+    scenario("bulk-8-both", Kind::Bulk { streams: 8, direction: Direction::Both }),
     scenario("round-trips-1", Kind::RoundTrips { connections: 1 }),
     scenario("round-trips-8", Kind::RoundTrips { connections: 8 }),
     scenario("event-loop-8", Kind::EventLoop { connections: 8 }),
@@ -65,8 +65,8 @@ const fn scenario(name: &'static str, kind: Kind) -> Scenario {
 
 impl Scenario {
     /// Whether `asked`, a name or the first words of one, means this.
-    pub fn is_meant_by(&self, asked: &str) -> bool {
-        self.name.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    pub fn is_selected_by(&self, name: &str) -> bool {
+        self.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
     /// Whether there is anything to learn from it about a target.

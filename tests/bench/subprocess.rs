@@ -18,16 +18,16 @@ pub struct Subprocess {
 
 impl Subprocess {
     /// In a process group of its own: an interrupt at the terminal must not take it before what it looks after.
-    pub fn start<'a>(words: impl IntoIterator<Item = &'a str>) -> Outcome<Self> {
+    pub fn start<'a>(args: impl IntoIterator<Item = &'a str>) -> Outcome<Self> {
         let mut command = Command::new(env::current_exe()?);
-        command.args(words).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(args).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let stdout = child.stdout.take().ok_or("no pipe to a subprocess")?;
         Ok(Self { child, stdout: BufReader::new(stdout) })
     }
 
     /// Waits for its next line.
-    pub fn line(&mut self) -> Outcome<String> {
+    pub fn read_line(&mut self) -> Outcome<String> {
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
         match line.strip_suffix('\n') {
@@ -55,7 +55,7 @@ impl Drop for Subprocess {
 }
 
 /// In the subprocess: tells its owner of a failure.
-pub fn answer(outcome: Outcome<()>) {
+pub fn report_failure(outcome: Outcome<()>) {
     if let Err(error) = outcome {
         println!("{FAILED}{}", error.to_string().replace('\n', " "));
     }
@@ -68,6 +68,6 @@ pub fn wait_for_start() -> io::Result<()> {
 }
 
 /// In the subprocess: returns when the owner has dropped it.
-pub fn wait_for_the_end() {
+pub fn wait_for_end() {
     let _ = io::stdin().read_to_end(&mut Vec::new());
 }

@@ -11,7 +11,7 @@ use super::{Figures, figures};
 use crate::Outcome;
 use crate::poller::Poller;
 use crate::summary::percentile;
-use crate::wire::{PATIENCE, REQUEST_BYTES, connect, garbled};
+use crate::wire::{REQUEST_BYTES, TIMEOUT, connect, corrupted};
 
 /// Connections that are up.
 pub struct Client {
@@ -40,9 +40,9 @@ impl Client {
     }
 
     /// Sends requests for `lasting`. The clock stops at the answer to the last of them.
-    pub fn run(&mut self, lasting: Duration) -> Outcome<Figures> {
+    pub fn run(&mut self, duration: Duration) -> Outcome<Figures> {
         let start = Instant::now();
-        let micros = self.exchange(start + lasting)?;
+        let micros = self.exchange(start + duration)?;
         let seconds = start.elapsed().as_secs_f64();
         let (answers, p99) = (micros.len() as f64, percentile(&micros, 99));
         Ok(figures([("answers", answers), ("seconds", seconds), ("p99", p99)]))
@@ -66,7 +66,7 @@ impl Client {
     }
 
     fn ready(&self) -> Outcome<Vec<RawFd>> {
-        let ready = self.poller.wait(Some(PATIENCE))?;
+        let ready = self.poller.wait(Some(TIMEOUT))?;
         if ready.is_empty() { Err("no answer in time".into()) } else { Ok(ready) }
     }
 }
@@ -95,7 +95,7 @@ impl Connection {
         let count = self.stream.read(&mut self.answer[self.received..])?;
         self.received += count;
         if count == 0 || self.answer[..self.received] != self.request[..self.received] {
-            return Err(garbled());
+            return Err(corrupted());
         }
         let is_complete = self.received == REQUEST_BYTES;
         self.received %= REQUEST_BYTES;

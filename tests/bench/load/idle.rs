@@ -4,8 +4,8 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::bulk::carry;
-use crate::wire::{Flow, Task, ask, connect};
+use super::bulk::transfer;
+use crate::wire::{Direction, Task, ask, connect};
 
 /// Each has done one round trip, and then so many exchanges of one block, 256 KiB, each way.
 pub fn open(port: u16, connections: usize, exchanges: usize) -> io::Result<Vec<TcpStream>> {
@@ -17,7 +17,7 @@ fn open_one(port: u16, exchanges: usize) -> io::Result<TcpStream> {
     ask(&stream, Task::Answer)?;
     for _ in 0..exchanges {
         // No time at all is one block: the last.
-        carry(&stream, Flow::Both, Duration::ZERO)?;
+        transfer(&stream, Direction::Both, Duration::ZERO)?;
     }
     Ok(stream)
 }

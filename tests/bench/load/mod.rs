@@ -15,8 +15,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::subprocess::{Subprocess, wait_for_start, wait_for_the_end};
-use crate::wire::{Flow, make_room_for_descriptors};
+use crate::subprocess::{Subprocess, wait_for_end, wait_for_start};
+use crate::wire::{Direction, reserve_descriptors};
 
 /// What a workload found out, by name.
 pub type Figures = BTreeMap<String, f64>;
@@ -33,7 +33,7 @@ impl Load {
 
     /// Waits until the connections of an event loop are up. They are idle until [`Load::begin`].
     pub fn wait_until_connected(&mut self) -> Outcome<()> {
-        self.0.line().map(drop)
+        self.0.read_line().map(drop)
     }
 
     /// Starts the clock of an event loop.
@@ -43,39 +43,43 @@ impl Load {
 
     /// Waits until it has done its work.
     pub fn figures(&mut self) -> Outcome<Figures> {
-        Ok(serde_json::from_str(&self.0.line()?)?)
+        Ok(serde_json::from_str(&self.0.read_line()?)?)
     }
 }
 
 /// In the process of the load: does what the words say.
-pub fn run(words: &[&str]) -> Outcome<()> {
-    make_room_for_descriptors()?;
-    let [port, workload @ ..] = words else { return Err("load PORT WORKLOAD".into()) };
+pub fn run(args: &[&str]) -> Outcome<()> {
+    reserve_descriptors()?;
+    let [port, workload @ ..] = args else { return Err("load PORT WORKLOAD".into()) };
     let port = port.parse()?;
     match workload {
-        ["bulk", streams, way, lasting] => tell(&bulk::run(port, streams.parse()?, flow(way)?, millis(lasting)?)?),
-        ["steady", lasting] => tell(&steady::run(port, millis(lasting)?)?),
-        ["round-trips", connections, lasting] => tell(&round_trips::run(port, connections.parse()?, millis(lasting)?)?),
-        ["event-loop", connections, lasting] => {
+        ["bulk", streams, way, duration] => {
+            report(&bulk::run(port, streams.parse()?, direction(way)?, millis(duration)?)?)
+        }
+        ["steady", duration] => report(&steady::run(port, millis(duration)?)?),
+        ["round-trips", connections, duration] => {
+            report(&round_trips::run(port, connections.parse()?, millis(duration)?)?)
+        }
+        ["event-loop", connections, duration] => {
             let mut client = event_loop::Client::connect(port, connections.parse()?)?;
             wait_for_start()?;
-            tell(&client.run(millis(lasting)?)?)
+            report(&client.run(millis(duration)?)?)
         }
-        ["connections", workers, lasting] => tell(&connections::run(port, workers.parse()?, millis(lasting)?)?),
+        ["connections", workers, duration] => report(&connections::run(port, workers.parse()?, millis(duration)?)?),
         ["idle", connections, exchanges] => {
             let _held = idle::open(port, connections.parse()?, exchanges.parse()?)?;
-            tell(&Figures::new())
+            report(&Figures::new())
         }
-        ["delay", upstream, connections, gap] => {
-            tell(&delay::run(port, upstream.parse()?, connections.parse()?, millis(gap)?)?)
+        ["delay", upstream, connections, interval] => {
+            report(&delay::run(port, upstream.parse()?, connections.parse()?, millis(interval)?)?)
         }
         _ => Err(format!("no such workload: {workload:?}").into()),
     }
 }
 
-fn tell(figures: &Figures) -> Outcome<()> {
+fn report(figures: &Figures) -> Outcome<()> {
     println!("{}", serde_json::to_string(figures)?);
-    wait_for_the_end();
+    wait_for_end();
     Ok(())
 }
 
@@ -83,11 +87,11 @@ fn figures<const N: usize>(named: [(&str, f64); N]) -> Figures {
     named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn flow(way: &str) -> Outcome<Flow> {
+fn direction(way: &str) -> Outcome<Direction> {
     match way {
-        "up" => Ok(Flow::Up),
-        "down" => Ok(Flow::Down),
-        "both" => Ok(Flow::Both),
+        "up" => Ok(Direction::Up),
+        "down" => Ok(Direction::Down),
+        "both" => Ok(Direction::Both),
         _ => Err(format!("no such way: {way}").into()),
     }
 }

@@ -16,12 +16,12 @@ pub fn start(listener: TcpListener, count: usize) -> io::Result<()> {
     let listener = Arc::new(listener);
     for _ in 0..count {
         let listener = Arc::clone(&listener);
-        thread::Builder::new().stack_size(STACK_BYTES).spawn(move || accept_for_ever(&listener))?;
+        thread::Builder::new().stack_size(STACK_BYTES).spawn(move || accept_loop(&listener))?;
     }
     Ok(())
 }
 
-fn accept_for_ever(listener: &TcpListener) {
+fn accept_loop(listener: &TcpListener) {
     for stream in listener.incoming().flatten() {
         // The load sees how it ended, and tells.
         let _ = serve(&stream);
@@ -35,8 +35,8 @@ fn serve(mut stream: &TcpStream) -> io::Result<()> {
         match task {
             Task::Answer => {}
             Task::Echo => return io::copy(&mut { stream }, &mut stream).map(|_| ()),
-            Task::Stream(flow, lasting) => {
-                let received = exchange(stream, flow.seen_from_the_other_side(), lasting)?;
+            Task::Stream(direction, duration) => {
+                let received = exchange(stream, direction.reversed(), duration)?;
                 stream.write_all(&received.to_be_bytes())?;
             }
         }

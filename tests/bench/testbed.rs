@@ -11,13 +11,13 @@ use crate::target::{Proxy, Target};
 const SPARE_THREADS: usize = 56;
 
 /// Taken down from top to bottom.
-pub struct Rig {
+pub struct Testbed {
     proxy: Option<Proxy>,
     upstream: u16,
     _upstream_process: Subprocess,
 }
 
-impl Rig {
+impl Testbed {
     pub fn new(target: &Target, connections: usize) -> Outcome<Self> {
         Self::with_threads(connections, |upstream| target.start(upstream))
     }
@@ -38,7 +38,7 @@ impl Rig {
 
     fn with(kind: &[&str], start: impl FnOnce(u16) -> Outcome<Option<Proxy>>) -> Outcome<Self> {
         let mut process = Subprocess::start(["upstream"].iter().chain(kind).copied())?;
-        let upstream = process.line()?.parse()?;
+        let upstream = process.read_line()?.parse()?;
         Ok(Self { proxy: start(upstream)?, upstream, _upstream_process: process })
     }
 

@@ -4,26 +4,26 @@ use super::Figure;
 use crate::Outcome;
 use crate::load::{Figures, Load};
 use crate::options::Effort;
-use crate::rig::Rig;
 use crate::target::{Proxy, Target, free_port};
-use crate::wire::Flow;
+use crate::testbed::Testbed;
+use crate::wire::Direction;
 
 /// That many open and close connections at once.
 pub const WORKERS: usize = 8;
 /// So far apart that each connection is alone with the machine; of no delay that we measure is it a divisor, so that none
 /// ends just when the next connection is made.
-pub const APART_MILLIS: u32 = 7;
+pub const INTERVAL_MILLIS: u32 = 7;
 
 pub const GIB: f64 = (1 << 30) as f64;
 
-pub fn bulk(target: &Target, streams: usize, flow: Flow, effort: &Effort) -> Outcome<Vec<Figure>> {
-    let mut rig = Rig::new(target, streams)?;
-    let way = match flow {
-        Flow::Up => "up",
-        Flow::Down => "down",
-        Flow::Both => "both",
+pub fn bulk(target: &Target, streams: usize, direction: Direction, effort: &Effort) -> Outcome<Vec<Figure>> {
+    let mut testbed = Testbed::new(target, streams)?;
+    let way = match direction {
+        Direction::Up => "up",
+        Direction::Down => "down",
+        Direction::Both => "both",
     };
-    let (figures, cpu) = rig.run(&format!("bulk {streams} {way} {}", effort.window.as_millis()))?;
+    let (figures, cpu) = testbed.run(&format!("bulk {streams} {way} {}", effort.window.as_millis()))?;
     let gib = figures["bytes"] / GIB;
     let throughput = Figure::higher("throughput", "GiB/s", gib / figures["seconds"]);
     let cost = cpu.map(|seconds| Figure::lower("proxy CPU", "s/GiB", seconds / gib));
@@ -31,8 +31,8 @@ pub fn bulk(target: &Target, streams: usize, flow: Flow, effort: &Effort) -> Out
 }
 
 pub fn round_trips(target: &Target, connections: usize, effort: &Effort) -> Outcome<Vec<Figure>> {
-    let mut rig = Rig::new(target, connections)?;
-    let (figures, _) = rig.run(&format!("round-trips {connections} {}", effort.window.as_millis()))?;
+    let mut testbed = Testbed::new(target, connections)?;
+    let (figures, _) = testbed.run(&format!("round-trips {connections} {}", effort.window.as_millis()))?;
     Ok(vec![
         Figure::higher("rate", "/s", figures["per_second"]),
         Figure::lower("p50", "us", figures["p50"]),
@@ -41,8 +41,8 @@ pub fn round_trips(target: &Target, connections: usize, effort: &Effort) -> Outc
 }
 
 pub fn event_loop(target: &Target, connections: usize, effort: &Effort) -> Outcome<Vec<Figure>> {
-    let mut rig = Rig::with_event_loop(target)?;
-    let (figures, cpu) = rig.run_event_loop(&format!("event-loop {connections} {}", effort.window.as_millis()))?;
+    let mut testbed = Testbed::with_event_loop(target)?;
+    let (figures, cpu) = testbed.run_event_loop(&format!("event-loop {connections} {}", effort.window.as_millis()))?;
     let answers = figures["answers"];
     let cost = cpu.map(|seconds| Figure::lower("proxy CPU", "us each", seconds * 1e6 / answers));
     let rate = Figure::higher("rate", "/s", answers / figures["seconds"]);
@@ -51,8 +51,8 @@ pub fn event_loop(target: &Target, connections: usize, effort: &Effort) -> Outco
 }
 
 pub fn connections(target: &Target, effort: &Effort) -> Outcome<Vec<Figure>> {
-    let mut rig = Rig::new(target, WORKERS)?;
-    let (figures, cpu) = rig.run(&connections_for(effort))?;
+    let mut testbed = Testbed::new(target, WORKERS)?;
+    let (figures, cpu) = testbed.run(&connections_for(effort))?;
     if figures["done"] == 0.0 {
         return Err("every connection failed".into());
     }
@@ -73,10 +73,10 @@ pub fn rate(figures: &Figures) -> f64 {
 
 pub fn idle(target: &Target, exchanges: usize, effort: &Effort) -> Outcome<Vec<Figure>> {
     let connections = effort.idle_connections;
-    let rig = Rig::new(target, connections)?;
-    let processes = rig.processes().ok_or("there is no proxy")?;
+    let testbed = Testbed::new(target, connections)?;
+    let processes = testbed.processes().ok_or("there is no proxy")?;
     let before = processes.settled_rss_kib();
-    let mut load = rig.load(&format!("idle {connections} {exchanges}"))?;
+    let mut load = testbed.load(&format!("idle {connections} {exchanges}"))?;
     load.figures()?;
     let each = (processes.settled_rss_kib() - before) / connections as f64;
     Ok(vec![Figure::lower("RSS", "KiB each", each)])
@@ -84,7 +84,7 @@ pub fn idle(target: &Target, exchanges: usize, effort: &Effort) -> Outcome<Vec<F
 
 /// From before the connect to the arrival of the first bytes, on connections that come one after the other.
 pub fn first_bytes(target: &Target, effort: &Effort) -> Outcome<Vec<Figure>> {
-    let figures = arrivals(|upstream| target.start(upstream), effort.delays, APART_MILLIS)?;
+    let figures = arrivals(|upstream| target.start(upstream), effort.delays, INTERVAL_MILLIS)?;
     Ok(vec![Figure::lower("p50", "ms", figures["p50"]), Figure::lower("p99", "ms", figures["p99"])])
 }
 
@@ -92,10 +92,10 @@ pub fn first_bytes(target: &Target, effort: &Effort) -> Outcome<Vec<Figure>> {
 pub fn arrivals(
     start: impl FnOnce(u16) -> Outcome<Option<Proxy>>,
     connections: usize,
-    apart_millis: u32,
+    interval_millis: u32,
 ) -> Outcome<Figures> {
     let upstream = free_port()?;
     let proxy = start(upstream)?;
     let port = proxy.as_ref().map_or(upstream, |proxy| proxy.port);
-    Load::start(port, &format!("delay {upstream} {connections} {apart_millis}"))?.figures()
+    Load::start(port, &format!("delay {upstream} {connections} {interval_millis}"))?.figures()
 }
