@@ -1,16 +1,18 @@
-//! The benchmark, `make bench`: chaos-proxy beside no proxy at all and beside its peers, on this machine, in one run. It
-//! asserts nothing: what it measures depends on the machine, and only the ratios within one run can be compared.
+//! The benchmark, `make bench`: compares chaos-proxy with no proxy and with its peers, on this machine, in one run. It
+//! asserts nothing: figures depend on the machine, and only the ratios within one run can be compared.
+//! `tests/bench/README.md` describes the measurements.
 //!
 //! ```text
-//! options ──► rounds ──► measure ──► upstream, load, guard    (this program again, each a process of its own)
+//! options ──► rounds ──► measure ──► upstream, load, guard    (this program again, each as a subprocess)
 //!               │
 //!               └──► results ──► report: Markdown, JSON, SVG
 //! ```
 //!
-//! The upstream and the load are processes so that the proxy's CPU and memory are its own; they are the same for every
-//! target. `cargo test` measures nothing; the arithmetic has its tests in `tests/bench_summary.rs`.
+//! Upstream and load are processes of their own, so that the CPU and memory of the proxy can be measured; they are the same
+//! for every target. It needs Linux: epoll, /proc and process clocks. `cargo test` measures nothing; the arithmetic has its
+//! tests in `tests/bench_summary.rs`.
 
-// Nanoseconds and bytes become figures of three digits.
+// Counts become figures of three digits.
 #![allow(clippy::cast_precision_loss, clippy::print_stdout, clippy::print_stderr)]
 
 mod guard;
@@ -39,7 +41,7 @@ use std::process::ExitCode;
 use machine::Machine;
 use options::{HELP, Options, Request};
 
-/// A figure that can't be had is a cell of the table, with the reason in words.
+/// The report lists an error of a measurement with its reason.
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {

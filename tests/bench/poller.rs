@@ -1,5 +1,5 @@
-//! Waits until some of many sockets are readable, with epoll: what the event loops of the load and the upstream are built
-//! on. poll(2) would add a cost for each idle socket to every turn; Redis, nginx, wrk and Node.js use epoll on Linux too.
+//! Waits for the readable ones among many sockets, with epoll, for the event loops of load and upstream. Redis, nginx, wrk
+//! and Node.js use epoll too; with poll(2), each turn would pay for every idle socket.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -24,7 +24,7 @@ impl Poller {
         Ok(epoll::add(&self.0, socket, key, EventFlags::IN)?)
     }
 
-    /// Returns the sockets that have something to read, an end or an error included; none after `timeout`.
+    /// Returns the sockets where a read will not block: data, end of stream or an error. Empty after `timeout`.
     pub fn wait(&self, timeout: Option<Duration>) -> io::Result<Vec<RawFd>> {
         let timeout = timeout.map(TryInto::try_into).transpose().map_err(io::Error::other)?;
         let mut events: Vec<Event> = Vec::with_capacity(MAX_EVENTS);

@@ -1,5 +1,4 @@
-//! What a target uses: the CPU and the memory of every process in its group, from process clocks and from /proc. See
-//! proc(5).
+//! The CPU and memory of a target: every process in its group, from process clocks and proc(5).
 
 use std::fs;
 use std::thread;
@@ -11,7 +10,7 @@ use nix::unistd::Pid;
 /// `USER_HZ`, the unit of times in /proc: `include/uapi/asm-generic/param.h`.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Memory has settled when it has found no new low for so long, and is taken as it is after so long at most.
+/// Memory has settled after this time without a new minimum; the wait for that ends after the timeout.
 const SETTLED_AFTER: Duration = Duration::from_secs(1);
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(15);
 const READING_INTERVAL: Duration = Duration::from_millis(50);
@@ -21,12 +20,12 @@ const READING_INTERVAL: Duration = Duration::from_millis(50);
 pub struct ProcessGroup(pub u32);
 
 impl ProcessGroup {
-    /// User and system time so far, in seconds; of children that have ended too, once they are waited for.
+    /// User and system time so far, in seconds, including that of children that have ended and been waited for.
     pub fn cpu_seconds(self) -> f64 {
         self.stats().map(|stat| own_cpu_seconds(stat.pid) + stat.ended_children_ticks as f64 / TICKS_PER_SECOND).sum()
     }
 
-    /// The resident memory, in KiB, once it falls no further: what a proxy gives back, it gives back in its own time.
+    /// Resident memory in KiB once it has settled: a proxy may free memory only some time after it was used.
     pub fn settled_rss_kib(self) -> f64 {
         let start = Instant::now();
         let (mut lowest, mut since) = (self.rss_kib(), start);
@@ -68,7 +67,7 @@ fn stat(pid: u32) -> Option<Stat> {
     parse_stat(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// The second field is the program's name in parentheses, which may hold anything; the third comes after the last of them.
+/// The second field is the program's name in parentheses, and may contain some itself: the third follows the last of them.
 fn parse_stat(pid: u32, text: &str) -> Option<Stat> {
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();

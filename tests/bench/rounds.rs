@@ -1,5 +1,5 @@
-//! The order of things: in each round every scenario, and in each scenario every target, so that the targets share
-//! whatever else goes on in the machine. A target that fails is noted, and the run goes on.
+//! The order of the measurements: each round runs every scenario, and each scenario every target, so that other load on the
+//! machine affects all targets alike. A failure of a target is recorded, and the run continues.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -24,7 +24,7 @@ pub fn run(options: &Options) -> Results {
     results
 }
 
-/// Each measurement: its round, its scenario and the place of its target.
+/// Each measurement: its round, its scenario and the index of its target.
 fn steps(options: &Options) -> Vec<(usize, &'static Scenario, usize)> {
     let mut steps = Vec::new();
     for round in 1..=options.effort.rounds {
@@ -37,9 +37,9 @@ fn steps(options: &Options) -> Vec<(usize, &'static Scenario, usize)> {
     steps
 }
 
-/// One line, written over the one before: back to its start, erase it (ECMA-48, CR and EL). In a file, each has its own.
+/// On a terminal, replaces the line before it: CR, then EL (ECMA-48). Elsewhere, each is a line of its own.
 fn progress(line: &str) {
     let mut stderr = io::stderr();
-    // Without a stderr there is nobody to tell.
+    // Progress is optional: a closed stderr does not end the run.
     let _ = if stderr.is_terminal() { write!(stderr, "\r\x1b[K{line}") } else { writeln!(stderr, "{line}") };
 }

@@ -1,11 +1,11 @@
-//! What there is to measure, in the order of the table.
+//! The measurements, in the order of the table.
 
 use crate::target::Target;
 use crate::wire::Direction;
 
 /// One measurement of one target.
 pub struct Scenario {
-    /// What `--only` takes: this, or its first words.
+    /// `--only` selects it by this, or by the first words of it.
     pub name: &'static str,
     pub kind: Kind,
 }
@@ -26,7 +26,7 @@ pub enum Kind {
     Size,
 }
 
-/// Four exchanges of one block are 1 MiB each way.
+/// Four exchanges of one block are 1 MiB in each direction.
 const MEBIBYTE: usize = 4;
 
 pub const SCENARIOS: &[Scenario] = &[
@@ -44,7 +44,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("connections", Kind::Connections),
     scenario("idle-quiet", Kind::Idle { exchanges: 0 }),
     scenario("idle-after-bulk", Kind::Idle { exchanges: MEBIBYTE }),
-    // What the overshoot of a delay holds besides the delay: the connect, the dial and the way.
+    // The part of a delay's overshoot that is no delay: connect, dial and transit.
     scenario("first-bytes", Kind::FirstBytes),
     scenario("delay-1", Kind::Delay { millis: 1 }),
     scenario("delay-10", Kind::Delay { millis: 10 }),
@@ -64,12 +64,12 @@ const fn scenario(name: &'static str, kind: Kind) -> Scenario {
 }
 
 impl Scenario {
-    /// Whether `asked`, a name or the first words of one, means this.
+    /// Whether `name` is its name or the first words of it.
     pub fn is_selected_by(&self, name: &str) -> bool {
         self.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
-    /// Whether there is anything to learn from it about a target.
+    /// Whether it measures a target.
     pub fn applies_to(&self, target: &Target) -> bool {
         match self.kind {
             Kind::Bulk { .. }

@@ -1,5 +1,5 @@
-//! This program again, as a process of its own. It tells what it has to tell in lines on its stdout, and ends when its
-//! stdin does: when its owner drops it, or dies of whatever.
+//! Runs this program again as a subprocess. It reports in lines on its stdout and ends at the end of its stdin: when its
+//! owner drops it or dies.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -10,14 +10,14 @@ use crate::Outcome;
 
 const FAILED: &str = "failed: ";
 
-/// Ended, and waited for, when it is dropped.
+/// Dropping it ends the process and waits for it.
 pub struct Subprocess {
     child: Child,
     stdout: BufReader<ChildStdout>,
 }
 
 impl Subprocess {
-    /// In a process group of its own: an interrupt at the terminal must not take it before what it looks after.
+    /// In a process group of its own: Ctrl-C must not kill it before it has cleaned up its own children.
     pub fn start<'a>(args: impl IntoIterator<Item = &'a str>) -> Outcome<Self> {
         let mut command = Command::new(env::current_exe()?);
         command.args(args).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -26,7 +26,7 @@ impl Subprocess {
         Ok(Self { child, stdout: BufReader::new(stdout) })
     }
 
-    /// Waits for its next line.
+    /// Waits for its next line. A failure that it reports is the error.
     pub fn read_line(&mut self) -> Outcome<String> {
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
@@ -37,7 +37,7 @@ impl Subprocess {
         }
     }
 
-    /// Ends its [`wait_for_start`].
+    /// Ends its wait in [`wait_for_start`].
     pub fn begin(&mut self) -> Outcome<()> {
         Ok(self.child.stdin.as_mut().ok_or("no pipe to a subprocess")?.write_all(b"\n")?)
     }
@@ -54,20 +54,20 @@ impl Drop for Subprocess {
     }
 }
 
-/// In the subprocess: tells its owner of a failure.
+/// In the subprocess: reports a failure to its owner.
 pub fn report_failure(outcome: Outcome<()>) {
     if let Err(error) = outcome {
         println!("{FAILED}{}", error.to_string().replace('\n', " "));
     }
 }
 
-/// In the subprocess: reports that it is ready, and returns when its owner calls [`Subprocess::begin`].
+/// In the subprocess: reports that it is ready and waits for [`Subprocess::begin`].
 pub fn wait_for_start() -> io::Result<()> {
     println!();
     io::stdin().read_line(&mut String::new()).map(drop)
 }
 
-/// In the subprocess: returns when the owner has dropped it.
+/// In the subprocess: waits until its owner drops it.
 pub fn wait_for_end() {
     let _ = io::stdin().read_to_end(&mut Vec::new());
 }

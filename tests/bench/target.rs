@@ -1,4 +1,4 @@
-//! What is measured: no proxy, chaos-proxy, or a peer. How it is started, and how it is known to be ready.
+//! The targets: no proxy, chaos-proxy, or a peer. Starts them and waits until they listen.
 
 use std::fs;
 use std::io;
@@ -16,13 +16,13 @@ use crate::subprocess::Subprocess;
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const RETRY_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Something to put between the load and the upstream.
+/// What stands between load and upstream.
 pub enum Target {
-    /// Nothing.
+    /// No proxy.
     Direct,
     /// The binary of chaos-proxy.
     ChaosProxy(PathBuf),
-    /// A command for the shell, with `{listen}` and `{upstream}` where it takes its ports.
+    /// A shell command, with `{listen}` and `{upstream}` in place of its ports.
     Peer { name: String, command: String },
 }
 
@@ -44,7 +44,7 @@ impl Target {
         }
     }
 
-    /// Starts it before an upstream; None if there is nothing to start.
+    /// Starts it in front of an upstream. None if there is no proxy.
     pub fn start(&self, upstream: u16) -> Outcome<Option<Proxy>> {
         match self {
             Self::Direct => Ok(None),
@@ -59,7 +59,7 @@ fn shell_command(command: &str, listen: u16, upstream: u16) -> Vec<String> {
     vec!["sh".to_owned(), "-c".to_owned(), format!("exec {command}")]
 }
 
-/// A target that runs; killed, with all that it has started, when it is dropped.
+/// A running target. Dropping it kills its process group.
 pub struct Proxy {
     guard: Subprocess,
     pub port: u16,
@@ -77,7 +77,7 @@ impl Proxy {
         })
     }
 
-    /// chaos-proxy on one route with a toxic, in the config's words.
+    /// chaos-proxy on one route with a toxic, as the config writes it.
     pub fn with_toxic(binary: &Path, upstream: u16, toxic: &Value) -> Outcome<Self> {
         Self::start(|listen| {
             let route = json!({ "localPort": listen, "upstream": format!("127.0.0.1:{upstream}"), "toxics": [toxic] });
@@ -97,7 +97,7 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Whether it is no more, for whatever reason.
+    /// Whether it has ended, for any reason.
     pub fn has_ended(&mut self) -> bool {
         self.guard.has_ended()
     }
@@ -109,7 +109,7 @@ impl Proxy {
                 return Err("ended before it listened".into());
             }
             if Instant::now() > deadline {
-                return Err(format!("does not listen after {} s", START_TIMEOUT.as_secs()).into());
+                return Err(format!("does not listen within {} s", START_TIMEOUT.as_secs()).into());
             }
             thread::sleep(RETRY_INTERVAL);
         }
@@ -117,7 +117,7 @@ impl Proxy {
     }
 }
 
-/// A port that nobody has at the moment. The kernel does not hand it out again soon.
+/// A port that is free now. The kernel does not assign it again soon.
 pub fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -1,4 +1,4 @@
-//! What is put up for one measurement: an upstream, perhaps a proxy before it, and a load on them.
+//! The processes of one measurement: an upstream, a proxy in front of it unless the target is none, and a load.
 
 use crate::Outcome;
 use crate::load::{Figures, Load};
@@ -6,11 +6,11 @@ use crate::process_group::ProcessGroup;
 use crate::subprocess::Subprocess;
 use crate::target::{Proxy, Target};
 
-/// More threads of the upstream than the load has connections: a proxy may still hold some that are over, and looking
-/// whether it listens is one too.
+/// The upstream has this number of threads more than the load has connections: a proxy may still hold connections that have
+/// ended, and the check that it listens opens one too.
 const SPARE_THREADS: usize = 56;
 
-/// Taken down from top to bottom.
+/// Ends the proxy before the upstream: fields drop in this order.
 pub struct Testbed {
     proxy: Option<Proxy>,
     upstream: u16,
@@ -22,12 +22,12 @@ impl Testbed {
         Self::with_threads(connections, |upstream| target.start(upstream))
     }
 
-    /// With a proxy that is started in some special way.
+    /// With a proxy that `start` starts.
     pub fn around(connections: usize, start: impl FnOnce(u16) -> Outcome<Proxy>) -> Outcome<Self> {
         Self::with_threads(connections, |upstream| start(upstream).map(Some))
     }
 
-    /// With an upstream that is an event loop.
+    /// With an event loop as the upstream.
     pub fn with_event_loop(target: &Target) -> Outcome<Self> {
         Self::with(&["event-loop"], |upstream| target.start(upstream))
     }
@@ -46,20 +46,20 @@ impl Testbed {
         self.proxy.as_ref().map(|proxy| proxy.processes)
     }
 
-    /// Sets a workload to work.
+    /// Starts a workload.
     pub fn load(&self, workload: &str) -> Outcome<Load> {
         let port = self.proxy.as_ref().map_or(self.upstream, |proxy| proxy.port);
         Load::start(port, workload)
     }
 
-    /// Waits for a workload's figures; beside them, the seconds of CPU that the proxy took for it.
+    /// Runs a workload; returns its figures and the CPU that the proxy used for it, in seconds.
     pub fn run(&mut self, workload: &str) -> Outcome<(Figures, Option<f64>)> {
         let before = self.cpu_seconds();
         let load = self.load(workload)?;
         self.finish(load, before)
     }
 
-    /// The same for an event loop: what its connections cost to open is not counted.
+    /// The same for an event loop, without the CPU of opening its connections.
     pub fn run_event_loop(&mut self, workload: &str) -> Outcome<(Figures, Option<f64>)> {
         let mut load = self.load(workload)?;
         load.wait_until_connected()?;

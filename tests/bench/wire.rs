@@ -1,6 +1,6 @@
-//! What the load and the upstream say to each other. A connection carries tasks, each eight bytes from the load, which
-//! the upstream sends back before it begins. Bulk comes in blocks, the last of them marked: so its end needs no
-//! half-close, which not every proxy passes on, and its bytes are counted by the one who receives them.
+//! The protocol between load and upstream. A connection carries tasks: the load sends eight bytes, and the upstream sends
+//! them back before it begins. Bulk data is sent in blocks, and the last block is marked: its end needs no half-close,
+//! which some proxies do not forward. The receiver counts the bytes.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -10,35 +10,35 @@ use std::time::{Duration, Instant};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Longer than anything here waits for a byte: it turns a stuck target into a failed one.
+/// Longer than any working target takes for a byte: a target that hangs fails instead.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Few system calls for the load and the upstream, and it stays in the cache.
+/// Large enough for few system calls, small enough for the cache.
 pub const BLOCK_BYTES: usize = 256 * 1024;
 
-/// What every block begins with, and is filled with.
+/// The first byte of a block, and all its other bytes.
 const MORE: u8 = b'm';
 const LAST: u8 = b'l';
 const PADDING: u8 = b'.';
 
 pub const TASK_BYTES: usize = 8;
 
-/// One request to the event loop, and its answer, the same bytes: as long as a GET of redis-benchmark, which asks for
+/// The size of a request to the event loop, and of its answer, which is the same bytes: that of redis-benchmark's GET of
 /// `key:` and twelve digits.
 pub const REQUEST_BYTES: usize = 36;
 
-/// What the load asks of the upstream.
+/// What the load requests of the upstream.
 #[derive(Clone, Copy)]
 pub enum Task {
-    /// Nothing but the eight bytes back.
+    /// Send the eight bytes back, nothing more.
     Answer,
-    /// Everything back, from here on.
+    /// Send every byte back from now on.
     Echo,
-    /// Blocks for so long, then the number of bytes that the upstream received.
+    /// Exchange blocks for this duration, then send the number of bytes received.
     Stream(Direction, Duration),
 }
 
-/// Which way bulk goes, seen from the one who has it.
+/// The direction of bulk data, as the load or the upstream that holds this value sees it.
 #[derive(Clone, Copy)]
 pub enum Direction {
     Up,
@@ -90,7 +90,7 @@ pub fn connect(port: u16) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Sends a task and waits until it comes back: one round trip, after which the upstream is at work.
+/// Sends a task and waits until it comes back: one round trip, after which the upstream has begun.
 pub fn ask(mut stream: &TcpStream, task: Task) -> io::Result<()> {
     let mut back = [0; TASK_BYTES];
     stream.write_all(&task.to_bytes())?;
@@ -98,7 +98,7 @@ pub fn ask(mut stream: &TcpStream, task: Task) -> io::Result<()> {
     if back == task.to_bytes() { Ok(()) } else { Err(corrupted()) }
 }
 
-/// One side's part of [`Task::Stream`]; returns the number of bytes that came in.
+/// One side's part of [`Task::Stream`]; returns the number of bytes received.
 pub fn exchange(stream: &TcpStream, direction: Direction, duration: Duration) -> io::Result<u64> {
     match direction {
         Direction::Up => send_blocks(stream, duration).map(|()| 0),
@@ -137,20 +137,20 @@ fn receive_blocks(mut stream: &TcpStream) -> io::Result<u64> {
     }
 }
 
-/// Bytes are missing, or are not what was sent.
+/// Bytes are missing or differ from those sent.
 pub fn corrupted() -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, "bytes arrive other than they were sent")
+    io::Error::new(ErrorKind::InvalidData, "received bytes differ from those sent")
 }
 
-/// As many as the largest workload has, a thousand connections with both ends in one process, and more.
+/// More than the largest workload needs: a thousand connections with both ends in one process.
 const DESCRIPTORS: i32 = 4096;
 
-/// A thousand connections need more descriptors than the usual soft limit gives. And room in the kernel's table of them:
-/// where that has to grow, all of a process's threads may wait for 15 ms (`expand_fdtable` in `fs/file.c`).
+/// Raises the soft limit, which is usually below a thousand connections, and grows the kernel's descriptor table now: while
+/// it grows later, every thread of the process may wait for 15 ms (`expand_fdtable` in `fs/file.c`).
 pub fn reserve_descriptors() -> io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
-    // Refused where fewer are allowed; then there are no more doublings to wait for either.
+    // Fails where the hard limit is lower; then the table does not grow that far either.
     let _ = fcntl_dupfd_cloexec(io::stdin(), DESCRIPTORS);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Connections that live for one round trip of eight bytes.
+//! Short connections: each makes one round trip of eight bytes.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ pub fn run(port: u16, workers: usize, duration: Duration) -> Outcome<Figures> {
     Ok(figures([("done", done.into()), ("failed", failed.into()), ("seconds", seconds)]))
 }
 
-/// Returns how many went well, and how many failed.
+/// Returns the number of connections that succeeded, and of those that failed.
 fn connect_until(port: u16, deadline: Instant) -> (u32, u32) {
     let (mut done, mut failed) = (0, 0);
     while Instant::now() < deadline {

@@ -1,4 +1,4 @@
-//! Many busy connections of one thread: each has one request in flight, and one turn of the event loop handles every answer
+//! Many busy connections on one thread. Each has one request in flight; one turn of the event loop handles every answer
 //! that has arrived.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use crate::poller::Poller;
 use crate::summary::percentile;
 use crate::wire::{REQUEST_BYTES, TIMEOUT, connect, corrupted};
 
-/// Connections that are up.
+/// A client with its connections open.
 pub struct Client {
     poller: Poller,
     connections: HashMap<RawFd, Connection>,
@@ -28,7 +28,7 @@ struct Connection {
 }
 
 impl Client {
-    /// Each connection has had its first answer: a proxy has dialled the upstream too.
+    /// Opens connections and awaits one answer on each: until then, a proxy may not have dialled the upstream.
     pub fn connect(port: u16, connections: usize) -> io::Result<Self> {
         let (poller, mut by_descriptor) = (Poller::new()?, HashMap::new());
         for number in 0..connections {
@@ -39,7 +39,7 @@ impl Client {
         Ok(Self { poller, connections: by_descriptor })
     }
 
-    /// Sends requests for `lasting`. The clock stops at the answer to the last of them.
+    /// Sends requests for `duration`, then waits for the last answers before it stops the clock.
     pub fn run(&mut self, duration: Duration) -> Outcome<Figures> {
         let start = Instant::now();
         let micros = self.exchange(start + duration)?;
@@ -48,14 +48,14 @@ impl Client {
         Ok(figures([("answers", answers), ("seconds", seconds), ("p99", p99)]))
     }
 
-    /// Returns what each request took, in us.
+    /// Returns the time from each request to its answer, in us.
     fn exchange(&mut self, deadline: Instant) -> Outcome<Vec<f64>> {
         let (mut micros, mut in_flight) = (Vec::new(), self.connections.len());
         self.connections.values_mut().try_for_each(|connection| connection.send(0))?;
         while in_flight > 0 {
             let goes_on = Instant::now() < deadline;
             for ready in self.ready()? {
-                let connection = self.connections.get_mut(&ready).ok_or("an event of an unknown socket")?;
+                let connection = self.connections.get_mut(&ready).ok_or("an event on an unknown socket")?;
                 if connection.receive()? {
                     micros.push(connection.sent.elapsed().as_secs_f64() * 1e6);
                     if goes_on { connection.send(micros.len())? } else { in_flight -= 1 }
@@ -67,7 +67,7 @@ impl Client {
 
     fn ready(&self) -> Outcome<Vec<RawFd>> {
         let ready = self.poller.wait(Some(TIMEOUT))?;
-        if ready.is_empty() { Err("no answer in time".into()) } else { Ok(ready) }
+        if ready.is_empty() { Err(format!("no answer within {} s", TIMEOUT.as_secs()).into()) } else { Ok(ready) }
     }
 }
 
@@ -83,7 +83,7 @@ impl Connection {
         Ok(connection)
     }
 
-    /// It fits into the send buffer: nothing else is in flight.
+    /// The request fits into the send buffer: nothing else is in flight.
     fn send(&mut self, number: usize) -> io::Result<()> {
         self.sent = Instant::now();
         self.request[8..16].copy_from_slice(&number.to_be_bytes());

@@ -1,5 +1,5 @@
-//! The load: one workload per process, the same for every target. It prints one line of JSON, and holds what it has
-//! opened until its owner is done with it.
+//! The load: one workload per process, the same for every target. It prints its figures as one line of JSON and keeps its
+//! connections open until its owner drops it.
 
 mod bulk;
 mod connections;
@@ -18,20 +18,20 @@ use crate::Outcome;
 use crate::subprocess::{Subprocess, wait_for_end, wait_for_start};
 use crate::wire::{Direction, reserve_descriptors};
 
-/// What a workload found out, by name.
+/// The results of a workload, by name.
 pub type Figures = BTreeMap<String, f64>;
 
-/// A workload as its owner sees it: at work, or holding its connections.
+/// A workload in a process of its own: it runs, then keeps its connections open.
 pub struct Load(Subprocess);
 
 impl Load {
-    /// Sets `workload`, in the words of [`run`], on a port.
+    /// Starts `workload`, in the arguments of [`run`], on a port.
     pub fn start(port: u16, workload: &str) -> Outcome<Self> {
         let port = port.to_string();
         Subprocess::start(["load", &port].into_iter().chain(workload.split(' '))).map(Self)
     }
 
-    /// Waits until the connections of an event loop are up. They are idle until [`Load::begin`].
+    /// Waits until an event loop has opened its connections. They are idle until [`Load::begin`].
     pub fn wait_until_connected(&mut self) -> Outcome<()> {
         self.0.read_line().map(drop)
     }
@@ -41,13 +41,13 @@ impl Load {
         self.0.begin()
     }
 
-    /// Waits until it has done its work.
+    /// Waits until it has finished.
     pub fn figures(&mut self) -> Outcome<Figures> {
         Ok(serde_json::from_str(&self.0.read_line()?)?)
     }
 }
 
-/// In the process of the load: does what the words say.
+/// In the process of the load: runs the workload that `args` name.
 pub fn run(args: &[&str]) -> Outcome<()> {
     reserve_descriptors()?;
     let [port, workload @ ..] = args else { return Err("load PORT WORKLOAD".into()) };
@@ -73,7 +73,7 @@ pub fn run(args: &[&str]) -> Outcome<()> {
         ["delay", upstream, connections, interval] => {
             report(&delay::run(port, upstream.parse()?, connections.parse()?, millis(interval)?)?)
         }
-        _ => Err(format!("no such workload: {workload:?}").into()),
+        _ => Err(format!("unknown workload: {workload:?}").into()),
     }
 }
 
@@ -92,7 +92,7 @@ fn direction(way: &str) -> Outcome<Direction> {
         "up" => Ok(Direction::Up),
         "down" => Ok(Direction::Down),
         "both" => Ok(Direction::Both),
-        _ => Err(format!("no such way: {way}").into()),
+        _ => Err(format!("unknown direction: {way}").into()),
     }
 }
 
@@ -100,7 +100,7 @@ fn millis(text: &str) -> Outcome<Duration> {
     Ok(Duration::from_millis(text.parse()?))
 }
 
-/// The same work on so many threads at once, and what each came to.
+/// Runs `work` on `count` threads at once; returns the result of each.
 fn on_threads<T: Send>(count: usize, work: impl Fn() -> io::Result<T> + Sync) -> io::Result<Vec<T>> {
     thread::scope(|scope| {
         let threads: Vec<_> = (0..count).map(|_| scope.spawn(&work)).collect();

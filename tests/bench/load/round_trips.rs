@@ -1,4 +1,4 @@
-//! Small messages to and fro: one waits for its answer before the next is sent.
+//! Small messages on a thread for each connection, which waits for each answer before it sends the next message.
 
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ pub fn run(port: u16, connections: usize, duration: Duration) -> Outcome<Figures
     Ok(figures([("per_second", per_second), ("p50", p50), ("p99", p99)]))
 }
 
-/// Returns what each took, in us.
+/// Returns the duration of each round trip, in us.
 fn exchange_messages(port: u16, duration: Duration) -> io::Result<Vec<f64>> {
     let mut stream = connect(port)?;
     ask(&stream, Task::Echo)?;

@@ -1,4 +1,4 @@
-//! What is measured on chaos-proxy alone: its delays, its log, its start and its size.
+//! Measurements of chaos-proxy alone: its delays, log, start and size.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -24,7 +24,7 @@ pub fn delay(binary: &Path, millis: u64, effort: &Effort) -> Outcome<Vec<Figure>
     Ok(overshoot(&figures, millis))
 }
 
-/// Many connections, each as soon as the one before is made, so that all are in the delay at once.
+/// Opens connections without a pause between them, so that all are delayed at once.
 pub fn held(binary: &Path, millis: u64) -> Outcome<Vec<Figure>> {
     let figures = after_a_delay(binary, millis, HELD_CONNECTIONS, 0)?;
     let at_once = Figure::higher("held at once", "", figures["held"]);
@@ -46,7 +46,7 @@ fn overshoot(figures: &Figures, millis: u64) -> Vec<Figure> {
     ]
 }
 
-/// The rate of connections with the log as it is by default, read and thrown away, and without one.
+/// The rate of connections with the default log, which is read and discarded, and without a log.
 pub fn logging(binary: &Path, effort: &Effort) -> Outcome<Vec<Figure>> {
     let rate_with = |flags: &[&str]| -> Outcome<f64> {
         let mut testbed = Testbed::around(WORKERS, |upstream| Proxy::chaos_proxy(binary, upstream, flags))?;
@@ -66,8 +66,8 @@ pub fn start(binary: &Path) -> Outcome<Vec<Figure>> {
     Ok(vec![Figure::lower("until ready, six routes", "ms", median(&took?))])
 }
 
-/// Returns what it took from the spawn to the line that says so, in ms. It fails where a port that was free is another's
-/// before it is bound, which happens once in some hundred times.
+/// Returns the time from spawn to the line that reports readiness, in ms. Fails if another process takes one of the free
+/// ports before it is bound, which happens about once in a hundred starts.
 fn start_once(binary: &Path) -> Outcome<f64> {
     let config = six_routes()?;
     let mut command = Command::new(binary);
@@ -80,7 +80,7 @@ fn start_once(binary: &Path) -> Outcome<f64> {
     child.kill()?;
     child.wait()?;
     read.transpose()?;
-    if line.starts_with("ready") { Ok(took) } else { Err("it did not become ready".into()) }
+    if line.starts_with("ready") { Ok(took) } else { Err("did not become ready".into()) }
 }
 
 fn six_routes() -> Outcome<PathBuf> {

@@ -1,4 +1,4 @@
-//! What is measured on every target alike.
+//! Measurements of every target.
 
 use super::Figure;
 use crate::Outcome;
@@ -8,10 +8,10 @@ use crate::target::{Proxy, Target, free_port};
 use crate::testbed::Testbed;
 use crate::wire::Direction;
 
-/// That many open and close connections at once.
+/// The number of threads that open and close connections.
 pub const WORKERS: usize = 8;
-/// So far apart that each connection is alone with the machine; of no delay that we measure is it a divisor, so that none
-/// ends just when the next connection is made.
+/// Long enough that one connection does not slow the next. It divides no measured delay, so that no delay ends just when
+/// another connection opens.
 pub const INTERVAL_MILLIS: u32 = 7;
 
 pub const GIB: f64 = (1 << 30) as f64;
@@ -82,13 +82,13 @@ pub fn idle(target: &Target, exchanges: usize, effort: &Effort) -> Outcome<Vec<F
     Ok(vec![Figure::lower("RSS", "KiB each", each)])
 }
 
-/// From before the connect to the arrival of the first bytes, on connections that come one after the other.
+/// From before the connect to the arrival of the first bytes, on one connection after the other.
 pub fn first_bytes(target: &Target, effort: &Effort) -> Outcome<Vec<Figure>> {
     let figures = arrivals(|upstream| target.start(upstream), effort.delays, INTERVAL_MILLIS)?;
     Ok(vec![Figure::lower("p50", "ms", figures["p50"]), Figure::lower("p99", "ms", figures["p99"])])
 }
 
-/// The load listens itself, where the target connects to: both ends need the same clock.
+/// The load is the upstream too: both ends need one clock.
 pub fn arrivals(
     start: impl FnOnce(u16) -> Outcome<Option<Proxy>>,
     connections: usize,

@@ -1,4 +1,4 @@
-//! One scenario on one target: what is put up for it, and which figures it gives.
+//! Measures one scenario on one target; returns its figures.
 
 mod chaos_proxy;
 mod compared;
@@ -9,7 +9,7 @@ use crate::options::Effort;
 use crate::scenario::{Kind, Scenario};
 use crate::target::Target;
 
-/// A number with its meaning.
+/// One measured value.
 pub struct Figure {
     pub name: &'static str,
     pub unit: &'static str,
@@ -33,7 +33,7 @@ impl Figure {
     }
 }
 
-/// Measures once.
+/// Measures one round.
 pub fn measure(scenario: &Scenario, target: &Target, effort: &Effort) -> Outcome<Vec<Figure>> {
     match (&scenario.kind, target) {
         (Kind::Bulk { streams, direction }, _) => compared::bulk(target, *streams, *direction, effort),

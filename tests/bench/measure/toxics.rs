@@ -1,4 +1,4 @@
-//! What toxics let through of one stream down, on chaos-proxy alone.
+//! The throughput of one downstream stream through toxics, on chaos-proxy alone.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::testbed::Testbed;
 
 const LATENCY_MILLIS: u64 = 100;
 
-/// Many times the latency: a stream through it comes in surges, one each time, and should be measured over many of them.
+/// Many times the latency: a delayed stream arrives in bursts, one for each latency, and is measured over several bursts.
 const MIN_WINDOW: Duration = Duration::from_secs(1);
 
-/// In KB/s, the fastest last.
+/// In KB/s. The proxy's CPU is reported for the last, the fastest.
 const RATES: [u32; 3] = [10, 1000, 200_000];
 
-/// In steady state. The CPU is also that of the start, and of what is still under way in the end.
+/// The CPU includes that of the start, and of bytes still in flight at the end.
 struct StreamFigures {
     bytes: f64,
     seconds: f64,

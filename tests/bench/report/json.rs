@@ -1,4 +1,4 @@
-//! Every reading, for whoever wants to compute with them.
+//! Every reading, as JSON.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The tables for a README.
+//! The tables, in Markdown.
 
 use crate::machine::Machine;
 use crate::options::Options;
@@ -23,13 +23,13 @@ pub fn markdown(machine: &Machine, options: &Options, results: &Results) -> Stri
     .concat()
 }
 
-/// Whether anybody but chaos-proxy has figures in this scenario.
+/// Whether another target has figures in this scenario too.
 fn is_compared(row: &Row, results: &Results) -> bool {
     let same = results.rows.iter().filter(|other| other.scenario == row.scenario);
     same.flat_map(|row| row.cells.keys()).any(|target| *target != OURS)
 }
 
-/// Without the rows that have no cell; without any row, nothing.
+/// Leaves out rows without a cell; empty if no row is left.
 fn table(
     title: &str,
     results: &Results,
@@ -62,7 +62,7 @@ fn multiple(ratio: f64) -> String {
     format!("{ratio:.2}")
 }
 
-/// Three digits, or all before the point.
+/// Three significant digits, or every digit before the point if there are more.
 fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
@@ -73,7 +73,7 @@ fn number(value: f64) -> String {
     }
 }
 
-/// What failed in the same way in every round is told once.
+/// Lists the same failure of several rounds once.
 fn failures(results: &Results) -> String {
     let mut lines: Vec<String> = Vec::new();
     for failure in &results.failures {

@@ -1,4 +1,4 @@
-//! An upstream that is an event loop of one thread: in one turn it echoes what has arrived on every connection.
+//! An upstream that is an event loop on one thread: one turn echoes what has arrived on every connection.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -13,7 +13,7 @@ pub fn start(listener: TcpListener) -> io::Result<()> {
     let poller = Poller::new()?;
     listener.set_nonblocking(true)?;
     poller.add(&listener)?;
-    // A failure closes every connection, and so fails the load.
+    // An error closes every connection, so that the load fails and reports it.
     thread::spawn(move || serve(&listener, &poller));
     Ok(())
 }
@@ -35,7 +35,7 @@ fn serve(listener: &TcpListener, poller: &Poller) -> io::Result<()> {
     }
 }
 
-/// The listener stays ready until its backlog is empty: the next turn accepts the next connection.
+/// Accepts one connection. The listener stays ready until its backlog is empty, so that the next turn accepts another.
 fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     let (stream, _) = listener.accept()?;
     stream.set_nodelay(true)?;
@@ -43,7 +43,7 @@ fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Fails at the end of the stream. The answer fits into the send buffer: the client awaits it before its next request.
+/// Fails at the end of the stream. The answer fits into the send buffer: the client sends no request before it has it.
 fn echo(mut stream: &TcpStream) -> io::Result<()> {
     let mut bytes = [0; REQUEST_BYTES];
     match stream.read(&mut bytes)? {

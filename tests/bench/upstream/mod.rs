@@ -1,4 +1,5 @@
-//! The upstream of every target, a process of its own: which kind of server it is. What each kind does is in its own file.
+//! The upstream, a process of its own, the same for every target. Binds a port and starts one of two kinds of server; each
+//! has its own file.
 
 mod event_loop;
 mod threads;
@@ -11,10 +12,10 @@ use crate::Outcome;
 use crate::subprocess::wait_for_end;
 use crate::wire::reserve_descriptors;
 
-/// No target may fail because of our backlog.
+/// Large enough that no target fails because of a full backlog.
 pub const BACKLOG: i32 = 4096;
 
-/// Serves as `words` say, until its owner drops it. Prints its port once it serves.
+/// Serves until its owner drops it. Prints its port once it serves.
 pub fn run(args: &[&str]) -> Outcome<()> {
     reserve_descriptors()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;

@@ -1,5 +1,5 @@
-//! An upstream of blocking threads: it does what the load asks for. A fixed number of threads, each of which accepts and
-//! serves one connection at a time, so that no measurement pays for a thread of ours.
+//! An upstream of blocking threads, which runs the tasks that the load requests. A fixed number of threads each accept and
+//! serve one connection at a time, so that no measurement includes the start of a thread here.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,10 +8,10 @@ use std::thread;
 
 use crate::wire::{TASK_BYTES, Task, exchange};
 
-/// A connection here needs a frame or two; bulk is on the heap.
+/// The calls here are shallow, and blocks are on the heap.
 const STACK_BYTES: usize = 64 * 1024;
 
-/// Starts `count` threads: that many connections are served at once.
+/// Starts `count` threads, to serve as many connections at once.
 pub fn start(listener: TcpListener, count: usize) -> io::Result<()> {
     let listener = Arc::new(listener);
     for _ in 0..count {
@@ -23,7 +23,7 @@ pub fn start(listener: TcpListener, count: usize) -> io::Result<()> {
 
 fn accept_loop(listener: &TcpListener) {
     for stream in listener.incoming().flatten() {
-        // The load sees how it ended, and tells.
+        // The load detects an error and reports it.
         let _ = serve(&stream);
     }
 }
