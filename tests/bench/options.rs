@@ -52,12 +52,26 @@ pub struct Effort {
     /// The duration of every load that has no end of its own.
     pub window: Duration,
     pub idle_connections: usize,
+    /// Memory has settled after this time without a new minimum.
+    pub settle_time: Duration,
     /// The number of delays to measure, one after the other.
     pub delays: usize,
 }
 
-const FULL: Effort = Effort { rounds: 3, window: Duration::from_secs(3), idle_connections: 1000, delays: 300 };
-const QUICK: Effort = Effort { rounds: 3, window: Duration::from_millis(300), idle_connections: 200, delays: 50 };
+const FULL: Effort = Effort {
+    rounds: 3,
+    window: Duration::from_secs(3),
+    idle_connections: 1000,
+    settle_time: Duration::from_secs(1),
+    delays: 300,
+};
+const QUICK: Effort = Effort {
+    rounds: 3,
+    window: Duration::from_millis(300),
+    idle_connections: 200,
+    settle_time: Duration::from_millis(500),
+    delays: 50,
+};
 
 pub fn parse(args: &[&str]) -> Outcome<Request> {
     let mut args = Arguments::from_vec(args.iter().map(Into::into).collect());

@@ -10,8 +10,7 @@ use nix::unistd::Pid;
 /// `USER_HZ`, the unit of times in /proc: `include/uapi/asm-generic/param.h`.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Memory has settled after this time without a new minimum; the wait for that ends after the timeout.
-const SETTLED_AFTER: Duration = Duration::from_secs(1);
+/// Memory that goes on falling is taken as it is then.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(15);
 const READING_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -25,11 +24,12 @@ impl ProcessGroup {
         self.stats().map(|stat| own_cpu_seconds(stat.pid) + stat.ended_children_ticks as f64 / TICKS_PER_SECOND).sum()
     }
 
-    /// Resident memory in KiB once it has settled: a proxy may free memory only some time after it was used.
-    pub fn settled_rss_kib(self) -> f64 {
+    /// Resident memory in KiB, once it has had no new minimum for `settle_time`: a proxy may free memory only some time after
+    /// it was used.
+    pub fn settled_rss_kib(self, settle_time: Duration) -> f64 {
         let start = Instant::now();
         let (mut lowest, mut since) = (self.rss_kib(), start);
-        while since.elapsed() < SETTLED_AFTER && start.elapsed() < SETTLE_TIMEOUT {
+        while since.elapsed() < settle_time && start.elapsed() < SETTLE_TIMEOUT {
             thread::sleep(READING_INTERVAL);
             let now = self.rss_kib();
             if now < lowest {

@@ -75,10 +75,10 @@ pub fn idle(target: &Target, exchanges: usize, effort: &Effort) -> Outcome<Vec<F
     let connections = effort.idle_connections;
     let testbed = Testbed::new(target, connections)?;
     let processes = testbed.processes().ok_or("there is no proxy")?;
-    let before = processes.settled_rss_kib();
+    let before = processes.settled_rss_kib(effort.settle_time);
     let mut load = testbed.load(&format!("idle {connections} {exchanges}"))?;
     load.figures()?;
-    let each = (processes.settled_rss_kib() - before) / connections as f64;
+    let each = (processes.settled_rss_kib(effort.settle_time) - before) / connections as f64;
     Ok(vec![Figure::lower("RSS", "KiB each", each)])
 }
 
