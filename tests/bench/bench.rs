@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Upstream and load are processes of their own, so that the CPU and memory of the proxy can be measured; they are the same
-//! for every target. It needs Linux: epoll, /proc and process clocks. `cargo test` measures nothing; the arithmetic has its
-//! tests in `tests/bench_summary.rs`.
+//! for every target. The benchmark needs Linux: epoll, /proc and process clocks. `cargo test` measures nothing; the arithmetic
+//! has its tests in `tests/bench_summary.rs`.
 
 // Counts become figures of three digits.
 #![allow(clippy::cast_precision_loss, clippy::print_stdout, clippy::print_stderr)]
