@@ -139,7 +139,7 @@ fn receive_blocks(mut stream: &TcpStream) -> io::Result<u64> {
 
 /// Bytes are missing or differ from those sent.
 pub fn corrupted() -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, "received bytes differ from those sent")
+    io::Error::new(ErrorKind::InvalidData, "bytes are missing or differ from those sent")
 }
 
 /// More than the largest workload needs: a thousand connections with both ends in one process.
