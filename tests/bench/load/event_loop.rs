@@ -74,7 +74,7 @@ impl Client {
 impl Connection {
     fn open(port: u16, number: usize) -> io::Result<Self> {
         let mut request = [b'.'; REQUEST_BYTES];
-        request[..8].copy_from_slice(&number.to_be_bytes());
+        request[..8].copy_from_slice(&(number as u64).to_be_bytes());
         let (stream, answer, sent) = (connect(port)?, [0; REQUEST_BYTES], Instant::now());
         let mut connection = Self { stream, request, answer, received: 0, sent };
         connection.send(0)?;
@@ -86,7 +86,7 @@ impl Connection {
     /// The request fits into the send buffer: nothing else is in flight.
     fn send(&mut self, number: usize) -> io::Result<()> {
         self.sent = Instant::now();
-        self.request[8..16].copy_from_slice(&number.to_be_bytes());
+        self.request[8..16].copy_from_slice(&(number as u64).to_be_bytes());
         self.stream.write_all(&self.request)
     }
 

@@ -26,7 +26,7 @@ fn exchange_messages(port: u16, duration: Duration) -> io::Result<Vec<f64>> {
     let (mut micros, mut sent) = (Vec::new(), Instant::now());
     let deadline = sent + duration;
     while sent < deadline {
-        message[..8].copy_from_slice(&micros.len().to_be_bytes());
+        message[..8].copy_from_slice(&(micros.len() as u64).to_be_bytes());
         stream.write_all(&message)?;
         stream.read_exact(&mut answer)?;
         micros.push(sent.elapsed().as_secs_f64() * 1e6);
