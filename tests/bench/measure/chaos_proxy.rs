@@ -1,4 +1,4 @@
-//! What is measured on chaos-proxy alone: its delays, its log, its start and its size.
+//! Measurements of chaos-proxy alone: its delays, log, start and size.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -7,34 +7,34 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::Figure;
-use super::beside::{APART_MILLIS, WORKERS, arrivals, connections_for, rate};
+use super::compared::{INTERVAL_MILLIS, WORKERS, arrivals, connections_for, rate};
 use crate::Outcome;
 use crate::load::Figures;
 use crate::options::Effort;
-use crate::rig::Rig;
 use crate::summary::median;
 use crate::target::{Proxy, free_port};
+use crate::testbed::Testbed;
 
-const HELD: usize = 1000;
-const STARTS: usize = 20;
-const ROUTES: usize = 6;
+const HELD_CONNECTIONS: usize = 1000;
+const START_COUNT: usize = 20;
+const ROUTE_COUNT: usize = 6;
 
 pub fn delay(binary: &Path, millis: u64, effort: &Effort) -> Outcome<Vec<Figure>> {
-    let figures = after_a_delay(binary, millis, effort.delays, APART_MILLIS)?;
+    let figures = after_a_delay(binary, millis, effort.delays, INTERVAL_MILLIS)?;
     Ok(overshoot(&figures, millis))
 }
 
-/// Many connections, each as soon as the one before is made, so that all are in the delay at once.
+/// Opens connections without a pause between them, so that all are delayed at once.
 pub fn held(binary: &Path, millis: u64) -> Outcome<Vec<Figure>> {
-    let figures = after_a_delay(binary, millis, HELD, 0)?;
+    let figures = after_a_delay(binary, millis, HELD_CONNECTIONS, 0)?;
     let at_once = Figure::higher("held at once", "", figures["held"]);
     let latest = Figure::lower("overshoot, latest", "ms", figures["latest"] - millis as f64);
     Ok([at_once].into_iter().chain(overshoot(&figures, millis)).chain([latest]).collect())
 }
 
-fn after_a_delay(binary: &Path, millis: u64, connections: usize, apart_millis: u32) -> Outcome<Figures> {
-    let delayed = |upstream| Proxy::of_ours(binary, upstream, &["--quiet", "--latency-ms", &millis.to_string()]);
-    arrivals(|upstream| delayed(upstream).map(Some), connections, apart_millis)
+fn after_a_delay(binary: &Path, millis: u64, connections: usize, interval_millis: u32) -> Outcome<Figures> {
+    let delayed = |upstream| Proxy::chaos_proxy(binary, upstream, &["--quiet", "--latency-ms", &millis.to_string()]);
+    arrivals(|upstream| delayed(upstream).map(Some), connections, interval_millis)
 }
 
 fn overshoot(figures: &Figures, millis: u64) -> Vec<Figure> {
@@ -46,11 +46,11 @@ fn overshoot(figures: &Figures, millis: u64) -> Vec<Figure> {
     ]
 }
 
-/// The rate of connections with the log as it is by default, read and thrown away, and without one.
+/// The rate of connections with the default log, which is read and discarded, and without a log.
 pub fn logging(binary: &Path, effort: &Effort) -> Outcome<Vec<Figure>> {
     let rate_with = |flags: &[&str]| -> Outcome<f64> {
-        let mut rig = Rig::around(WORKERS, |upstream| Proxy::of_ours(binary, upstream, flags))?;
-        Ok(rate(&rig.run(&connections_for(effort))?.0))
+        let mut testbed = Testbed::around(WORKERS, |upstream| Proxy::chaos_proxy(binary, upstream, flags))?;
+        Ok(rate(&testbed.run(&connections_for(effort))?.0))
     };
     let (logged, quiet) = (rate_with(&[])?, rate_with(&["--quiet"])?);
     Ok(vec![
@@ -61,12 +61,13 @@ pub fn logging(binary: &Path, effort: &Effort) -> Outcome<Vec<Figure>> {
 }
 
 pub fn start(binary: &Path) -> Outcome<Vec<Figure>> {
-    let took: Outcome<Vec<f64>> = (0..STARTS).map(|_| start_once(binary).or_else(|_| start_once(binary))).collect();
+    let took: Outcome<Vec<f64>> =
+        (0..START_COUNT).map(|_| start_once(binary).or_else(|_| start_once(binary))).collect();
     Ok(vec![Figure::lower("until ready, six routes", "ms", median(&took?))])
 }
 
-/// Returns what it took from the spawn to the line that says so, in ms. It fails where a port that was free is another's
-/// before it is bound, which happens once in some hundred times.
+/// Returns the time from spawn to the line that reports readiness, in ms. Fails if another process takes one of the free
+/// ports before it is bound, which happens about once in a hundred starts.
 fn start_once(binary: &Path) -> Outcome<f64> {
     let config = six_routes()?;
     let mut command = Command::new(binary);
@@ -79,11 +80,11 @@ fn start_once(binary: &Path) -> Outcome<f64> {
     child.kill()?;
     child.wait()?;
     read.transpose()?;
-    if line.starts_with("ready") { Ok(took) } else { Err("it did not become ready".into()) }
+    if line.starts_with("ready") { Ok(took) } else { Err("did not become ready".into()) }
 }
 
 fn six_routes() -> Outcome<PathBuf> {
-    let routes: Outcome<Vec<String>> = (0..ROUTES).map(|_| route()).collect();
+    let routes: Outcome<Vec<String>> = (0..ROUTE_COUNT).map(|_| route()).collect();
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("six-routes.json");
     fs::write(&path, format!("[{}]", routes?.join(", ")))?;
     Ok(path)
