@@ -6,27 +6,34 @@
 //! | `/bytes/N` | N bytes, N up to 2^64 - 1; the one at offset i is i mod 251, so that a client can check each   |
 //! | `/echo`    | the request's body, up to 64 MiB, under its own Content-Type; in full before the answer begins |
 //!
-//! HTTP/1.1 and 1.0 (RFC 9110, RFC 9112): keep-alive, pipelining, HEAD, chunked requests, `Expect: 100-continue`. No
-//! `Date`, so that the same request gets the same bytes each time. It is for tests on one's own machine: no TLS, and
-//! as many threads as there are connections.
-//!
-//! This file binds and accepts. From there down: `connection` holds one client and the clock, `resource` knows what to
-//! answer, `body` and `head` read a request, `response` writes.
+//! It is for tests on one's own machine. Here are its addresses, its limits and its resources; the protocol is `http`.
 
-mod body;
-mod connection;
-mod head;
+mod pattern;
 mod resource;
-mod response;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::thread;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::threads;
+use crate::http::{Limits, Server};
+
+/// Generous, since slow transfers are what a proxy with faults is for.
+const LIMITS: Limits = Limits {
+    // nginx takes 8 KiB for one line, Apache for one header.
+    head_bytes: 16 * 1024,
+    // Browsers send about 20; Apache takes 100.
+    header_lines: 100,
+    body_bytes: 64 * 1024 * 1024,
+    // A proxy in front connects at once and sends after its latency: this bounds the latency that can be tested.
+    first_request: Duration::from_secs(60),
+    // A proxy that drains waits for its connections to end, and clients with a pool keep them open.
+    next_request: Duration::from_secs(5),
+    head: Duration::from_secs(10),
+    stall: Duration::from_secs(60),
+    linger: Duration::from_secs(5),
+};
 
 /// Serves on each of `addrs` until the process ends. None is served before all are bound.
 ///
@@ -40,10 +47,7 @@ pub fn start(addrs: impl IntoIterator<Item = SocketAddr>) -> Result<(), BindErro
 
 /// One address, bound: connections to it wait in the kernel's backlog until it serves.
 #[derive(Debug)]
-pub struct TestServer {
-    listener: TcpListener,
-    addr: SocketAddr,
-}
+pub struct TestServer(Server);
 
 impl TestServer {
     /// Listens on `addr`; port 0 takes any free one.
@@ -51,15 +55,13 @@ impl TestServer {
     /// # Errors
     /// The address is in use, not this machine's, or not for this user.
     pub fn bind(addr: SocketAddr) -> Result<Self, BindError> {
-        let bound = TcpListener::bind(addr).and_then(|listener| Ok((listener.local_addr()?, listener)));
-        let (addr, listener) = bound.map_err(|source| BindError { addr, source })?;
-        Ok(Self { listener, addr })
+        Server::bind(addr).map(Self).map_err(|source| BindError { addr, source })
     }
 
-    /// Where it listens, with the port that was taken.
+    /// The address that it listens on, with the port that was taken.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.addr
+        self.0.local_addr()
     }
 
     /// Serves until the process ends, on threads of its own.
@@ -67,9 +69,8 @@ impl TestServer {
     /// # Errors
     /// No thread is left to accept on.
     pub fn serve(self) -> Result<(), BindError> {
-        let Self { listener, addr } = self;
-        let accepting = threads::spawn("test-accept", move || accept_forever(&listener));
-        accepting.map(drop).map_err(|source| BindError { addr, source })
+        let addr = self.local_addr();
+        self.0.serve(LIMITS, resource::answer).map_err(|source| BindError { addr, source })
     }
 }
 
@@ -98,36 +99,6 @@ impl fmt::Display for BindError {
 
 // Without `source()`: what the system said stands in the text already, and a printed chain would say it twice.
 impl std::error::Error for BindError {}
-
-/// Between two tries to accept when descriptors or memory ran out: short to a person, and 20 a second cost no CPU,
-/// whereas accept(2) at EMFILE returns at once, 355,000 times a second.
-const BACK_OFF: Duration = Duration::from_millis(50);
-
-fn accept_forever(listener: &TcpListener) {
-    loop {
-        match listener.accept() {
-            Ok((stream, _)) => serve_apart(stream),
-            // One client that left too early says nothing about the next.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                log::debug!("test server: accept: {error}");
-                thread::sleep(BACK_OFF);
-            }
-        }
-    }
-}
-
-/// Without a thread for it, the connection is closed: the stream goes with the closure that could not begin.
-fn serve_apart(stream: TcpStream) {
-    let serving = threads::spawn("test-client", move || {
-        if let Err(error) = connection::serve(&stream) {
-            log::debug!("test server: {error}");
-        }
-    });
-    if let Err(error) = serving {
-        log::debug!("test server: a connection was closed for want of a thread: {error}");
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -2,52 +2,46 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::response::{Refusal, Status};
+use super::refusal::Refusal;
 
-/// How a body is told from what follows it. A request without one has a body of length 0.
+/// Where a body ends. A request without one has a body of length 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// So many bytes, at most [`LARGEST`].
+    /// After this number of bytes.
     Length(u64),
-    /// Pieces, each behind its length, the last one empty.
+    /// After a chunk of length 0.
     Chunked,
 }
 
-/// The largest body, in bytes. It is held in memory until it is there in full, as most clients read no answer before
-/// they have sent everything: an answer that began earlier would block both sides once the buffers between are full.
-pub(super) const LARGEST: u64 = 64 * 1024 * 1024;
-
-pub(super) const TOO_LARGE: Refusal = Refusal { status: Status::ContentTooLarge, why: "the body is over 64 MiB" };
-
-/// The longest line between chunks, in bytes, and the most lines behind the last one. Extensions and trailers are hardly
-/// ever used, and ignored here.
+/// The longest line between chunks, in bytes, and the most trailers. Extensions and trailers are hardly ever used, and
+/// ignored here.
 const LONGEST_LINE: u64 = 1024;
 const MOST_TRAILERS: usize = 64;
 
-/// Reads to the end of the body and not a byte further.
-pub(super) fn read(input: &mut impl BufRead, framing: Framing) -> Result<Vec<u8>, Refusal> {
+/// Reads to the end of the body and not a byte further. A body with a length was compared to `largest` with its head.
+pub(super) fn read(input: &mut impl BufRead, framing: Framing, largest: u64) -> Result<Vec<u8>, Refusal> {
     let mut body = Vec::new();
     match framing {
         Framing::Length(length) => append(&mut body, input, length)?,
-        Framing::Chunked => append_chunks(&mut body, input)?,
+        Framing::Chunked => append_chunks(&mut body, input, largest)?,
     }
     Ok(body)
 }
 
-/// Memory is taken as bytes arrive, so that a mere promise of 64 MiB costs nothing.
+/// Memory is taken as bytes arrive, so that a large Content-Length alone costs nothing.
 fn append(body: &mut Vec<u8>, input: &mut impl BufRead, length: u64) -> io::Result<()> {
     let read = input.take(length).read_to_end(body)?;
     if read as u64 == length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-fn append_chunks(body: &mut Vec<u8>, input: &mut impl BufRead) -> Result<(), Refusal> {
+fn append_chunks(body: &mut Vec<u8>, input: &mut impl BufRead, largest: u64) -> Result<(), Refusal> {
     loop {
         let length = chunk_length(&line(input)?)?;
         if length == 0 {
             return skip_trailers(input);
         }
-        if length > LARGEST - body.len() as u64 {
-            return Err(TOO_LARGE);
+        if length > largest - body.len() as u64 {
+            return Err(Refusal::body_too_large(largest));
         }
         append(body, input, length)?;
         if line(input)? != b"\r\n" {
@@ -87,11 +81,14 @@ fn line(input: &mut impl BufRead) -> Result<Vec<u8>, Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::status::Status;
     use super::*;
+
+    const LARGEST: u64 = 64 * 1024 * 1024;
 
     /// What was read as a body, and what was left for the next request.
     fn split(mut input: &[u8], framing: Framing) -> Result<(Vec<u8>, &[u8]), Status> {
-        let body = read(&mut input, framing).map_err(|refusal| refusal.status)?;
+        let body = read(&mut input, framing, LARGEST).map_err(|refusal| refusal.status)?;
         Ok((body, input))
     }
 

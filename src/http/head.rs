@@ -1,8 +1,13 @@
-//! From bytes to the [`Head`] of a request: what it asks for and where it ends. Pure; the tokens are httparse's work,
-//! what they mean together is told here.
+//! From bytes to the [`Head`] of a request: what it asks for and where it ends. httparse finds the tokens; what they mean
+//! together is decided here.
 
-use super::body::{self, Framing};
-use super::response::{Refusal, Status};
+use std::io::{self, BufRead};
+
+use super::body::Framing;
+use super::headers::Headers;
+use super::limits::Limits;
+use super::refusal::Refusal;
+use super::status::Status;
 
 /// What is known of a request before its body.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,67 +15,43 @@ pub(super) struct Head {
     pub(super) method: String,
     /// Without query, scheme and host.
     pub(super) path: String,
-    pub(super) content_type: Option<Vec<u8>>,
+    pub(super) headers: Headers,
     pub(super) framing: Framing,
     pub(super) before_body: BeforeBody,
-    pub(super) after: After,
+    pub(super) form: Form,
 }
 
-/// Whether the client waits for leave to send its body (RFC 9110, 10.1.1).
+/// Whether the client waits for permission to send its body (RFC 9110, 10.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BeforeBody {
     Nothing,
     SendContinue,
 }
 
-/// What becomes of the connection once a request is answered.
+/// What a request determines about the form of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    pub(super) content: Presence,
+    pub(super) after: After,
+}
+
+/// Whether the content of an answer is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    Sent,
+    Omitted,
+}
+
+/// What becomes of the connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
     KeepAlive,
     Close,
 }
 
-/// The longest head, from the first byte to the empty line. nginx gives 8 KiB to a line, Apache to a header.
-pub(super) const LONGEST: usize = 16 * 1024;
-
-/// Browsers send about 20; Apache takes 100.
-const MOST_HEADERS: usize = 100;
-
-const TOO_LARGE: Refusal = Refusal { status: Status::HeadersTooLarge, why: "the header is over 16 KiB or 100 lines" };
-
-/// The head at the beginning of `bytes` and its length, or `None` while its end has not arrived.
-pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    let mut request = httparse::Request::new(&mut headers);
-    match request.parse(bytes).map_err(refuse)? {
-        httparse::Status::Complete(length) if length <= LONGEST => Ok(Some((understand(&request)?, length))),
-        httparse::Status::Partial if bytes.len() < LONGEST => Ok(None),
-        _ => Err(TOO_LARGE),
-    }
-}
-
-fn refuse(error: httparse::Error) -> Refusal {
-    match error {
-        httparse::Error::TooManyHeaders => TOO_LARGE,
-        httparse::Error::Version => Refusal { status: Status::VersionNotSupported, why: "this is HTTP/1.1 and 1.0" },
-        _ => Refusal::bad("this is not an HTTP request"),
-    }
-}
-
-fn understand(request: &httparse::Request<'_, '_>) -> Result<Head, Refusal> {
-    let fields = Fields(request.headers);
-    let version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
-    if version == Version::Http11 && fields.values("host").count() != 1 {
-        return Err(Refusal::bad("HTTP/1.1 needs one Host header"));
-    }
-    Ok(Head {
-        method: request.method.unwrap_or_default().to_owned(),
-        path: path_of(request.path.unwrap_or_default()).to_owned(),
-        content_type: fields.values("content-type").next().map(<[u8]>::to_vec),
-        framing: framing(&fields, version)?,
-        before_body: before_body(&fields, version),
-        after: after(&fields, version),
-    })
+impl Form {
+    /// For the answer to a request that was not understood.
+    pub(super) const LAST: Self = Self { content: Presence::Sent, after: After::Close };
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,41 +60,111 @@ enum Version {
     Http11,
 }
 
-/// RFC 9112, 6.3. What two readers could frame in two ways is refused, as request smuggling lives on it.
-fn framing(fields: &Fields<'_>, version: Version) -> Result<Framing, Refusal> {
-    let codings: Vec<&[u8]> = fields.items("transfer-encoding").collect();
-    let mut lengths = fields.items("content-length");
+/// Reads to the empty line and not a byte further. Parses anew with every arrival, so that garbage is refused at once,
+/// while its sender may wait for an answer. At worst, one byte at a time, that is half of the longest head parsed per
+/// packet: no more than the packet itself costs.
+pub(super) fn read(input: &mut impl BufRead, limits: &Limits) -> Result<Head, Refusal> {
+    let mut received = Vec::new();
+    loop {
+        let arrived = input.fill_buf()?;
+        let (before, length) = (received.len(), arrived.len());
+        received.extend_from_slice(arrived);
+        if let Some((head, end)) = parse(&received, limits)? {
+            // The end is in what arrived last, or an earlier round would have found it.
+            input.consume(end - before);
+            return Ok(head);
+        }
+        if length == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        input.consume(length);
+    }
+}
+
+/// The head at the beginning of `bytes` and its length, or `None` while its end has not arrived.
+fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Refusal> {
+    let mut headers = vec![httparse::EMPTY_HEADER; limits.header_lines];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(bytes).map_err(|error| refuse(error, limits))? {
+        httparse::Status::Complete(length) if length <= limits.head_bytes => {
+            Ok(Some((understand(&request, limits)?, length)))
+        }
+        httparse::Status::Partial if bytes.len() < limits.head_bytes => Ok(None),
+        _ => Err(too_large(limits)),
+    }
+}
+
+fn refuse(error: httparse::Error, limits: &Limits) -> Refusal {
+    match error {
+        httparse::Error::TooManyHeaders => too_large(limits),
+        httparse::Error::Version => {
+            Refusal { status: Status::VersionNotSupported, why: "this is HTTP/1.1 and 1.0".to_owned() }
+        }
+        _ => Refusal::bad("this is not an HTTP request"),
+    }
+}
+
+fn too_large(limits: &Limits) -> Refusal {
+    let Limits { head_bytes, header_lines, .. } = limits;
+    let why = format!("the header is over {head_bytes} bytes or {header_lines} lines");
+    Refusal { status: Status::HeadersTooLarge, why }
+}
+
+fn understand(request: &httparse::Request<'_, '_>, limits: &Limits) -> Result<Head, Refusal> {
+    let headers = Headers::from(&*request.headers);
+    let version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
+    if version == Version::Http11 && headers.values("host").count() != 1 {
+        return Err(Refusal::bad("HTTP/1.1 needs one Host header"));
+    }
+    let method = request.method.unwrap_or_default().to_owned();
+    let content = if method == "HEAD" { Presence::Omitted } else { Presence::Sent };
+    Ok(Head {
+        path: path_of(request.path.unwrap_or_default()).to_owned(),
+        framing: framing(&headers, version, limits.body_bytes)?,
+        before_body: before_body(&headers, version),
+        form: Form { content, after: after(&headers, version) },
+        method,
+        headers,
+    })
+}
+
+/// RFC 9112, 6.3. Refuses what two readers could frame in two ways, as request smuggling relies on it.
+fn framing(headers: &Headers, version: Version, largest: u64) -> Result<Framing, Refusal> {
+    let codings: Vec<&[u8]> = headers.items("transfer-encoding").collect();
+    let mut lengths = headers.items("content-length");
     match (codings.as_slice(), lengths.next()) {
         ([], None) => Ok(Framing::Length(0)),
-        ([], Some(length)) if lengths.all(|other| other == length) => declared(length),
+        ([], Some(length)) if lengths.all(|other| other == length) => declared(length, largest),
         ([], Some(_)) => Err(Refusal::bad("the Content-Lengths differ")),
         (_, Some(_)) => Err(Refusal::bad("a request has a Content-Length or a Transfer-Encoding, not both")),
         _ if version == Version::Http10 => Err(Refusal::bad("HTTP/1.0 has no Transfer-Encoding")),
         ([coding], None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
-        _ => Err(Refusal { status: Status::NotImplemented, why: "the one Transfer-Encoding here is chunked" }),
+        _ => {
+            Err(Refusal { status: Status::NotImplemented, why: "the one Transfer-Encoding here is chunked".to_owned() })
+        }
     }
 }
 
 /// `str::parse` alone would take `+5`.
-fn declared(length: &[u8]) -> Result<Framing, Refusal> {
+fn declared(length: &[u8], largest: u64) -> Result<Framing, Refusal> {
     let digits = str::from_utf8(length).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     match digits.and_then(|digits| digits.parse().ok()) {
-        Some(length) if length <= body::LARGEST => Ok(Framing::Length(length)),
-        Some(_) => Err(body::TOO_LARGE),
+        Some(length) if length <= largest => Ok(Framing::Length(length)),
+        Some(_) => Err(Refusal::body_too_large(largest)),
         None => Err(Refusal::bad("the Content-Length is not a number")),
     }
 }
 
-/// An expectation in HTTP/1.0 is to be ignored, since 1.0 has no interim answers.
-fn before_body(fields: &Fields<'_>, version: Version) -> BeforeBody {
-    let waits = version == Version::Http11 && fields.has("expect", "100-continue");
+/// An expectation in HTTP/1.0 is ignored, since 1.0 has no interim answers.
+fn before_body(headers: &Headers, version: Version) -> BeforeBody {
+    let waits = version == Version::Http11 && headers.has("expect", "100-continue");
     if waits { BeforeBody::SendContinue } else { BeforeBody::Nothing }
 }
 
 /// RFC 9112, 9.3.
-fn after(fields: &Fields<'_>, version: Version) -> After {
-    let stays = version == Version::Http11 || fields.has("connection", "keep-alive");
-    if stays && !fields.has("connection", "close") { After::KeepAlive } else { After::Close }
+fn after(headers: &Headers, version: Version) -> After {
+    let stays = version == Version::Http11 || headers.has("connection", "keep-alive");
+    if stays && !headers.has("connection", "close") { After::KeepAlive } else { After::Close }
 }
 
 /// A proxy's clients may send the whole URL; a server must take it (RFC 9112, 3.2.2).
@@ -125,26 +176,9 @@ fn path_of(target: &str) -> &str {
     path.split('?').next().unwrap_or_default()
 }
 
-/// The header lines, looked up by their names in any case.
-struct Fields<'a>(&'a [httparse::Header<'a>]);
-
-impl<'a> Fields<'a> {
-    fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.0.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
-    }
-
-    /// The elements of a list, be it on one line or on several (RFC 9110, 5.3).
-    fn items(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.values(name).flat_map(|value| value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
-    }
-
-    fn has(&self, name: &str, item: &str) -> bool {
-        self.items(name).any(|found| found.eq_ignore_ascii_case(item.as_bytes()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::headers::HeaderValue;
     use super::*;
 
     /// The head of a request to `/` with these further lines.
@@ -153,7 +187,7 @@ mod tests {
     }
 
     fn whole(text: &str) -> Result<Head, Refusal> {
-        let (head, length) = parse(text.as_bytes())?.expect("the head is complete");
+        let (head, length) = parse(text.as_bytes(), &Limits::SMALL)?.expect("the head is complete");
         assert_eq!(length, text.len());
         Ok(head)
     }
@@ -168,17 +202,13 @@ mod tests {
         let text = b"POST /echo?x=/y HTTP/1.1\r\nhOST: a\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello";
         let end = text.len() - 5;
         for length in 0..end {
-            assert_eq!(parse(&text[..length]), Ok(None), "{length}");
+            assert_eq!(parse(&text[..length], &Limits::SMALL), Ok(None), "{length}");
         }
-        let head = Head {
-            method: "POST".to_owned(),
-            path: "/echo".to_owned(),
-            content_type: Some(b"text/html".to_vec()),
-            framing: Framing::Length(5),
-            before_body: BeforeBody::Nothing,
-            after: After::KeepAlive,
-        };
-        assert_eq!(parse(text), Ok(Some((head, end))));
+        let (head, length) = parse(text, &Limits::SMALL).expect("it is well-formed").expect("it is complete");
+        assert_eq!((head.method.as_str(), head.path.as_str(), length), ("POST", "/echo", end));
+        assert_eq!(head.headers.get("content-TYPE").map(HeaderValue::as_bytes), Some(&b"text/html"[..]));
+        assert_eq!((head.framing, head.before_body), (Framing::Length(5), BeforeBody::Nothing));
+        assert_eq!(head.form, Form { content: Presence::Sent, after: After::KeepAlive });
     }
 
     #[test]
@@ -204,7 +234,7 @@ mod tests {
             ("GET / HTTP/1.0\r\n\r\n", After::Close),
             ("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", After::KeepAlive),
         ] {
-            assert_eq!(whole(head).map(|head| head.after), Ok(after), "{head}");
+            assert_eq!(whole(head).map(|head| head.form.after), Ok(after), "{head}");
         }
     }
 
@@ -236,7 +266,7 @@ mod tests {
         assert_refused(whole("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), Status::BadRequest);
         assert_refused(with("Transfer-Encoding: gzip, chunked\r\n"), Status::NotImplemented);
         assert_refused(with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), Status::NotImplemented);
-        assert_refused(with("Content-Length: 67108865\r\n"), Status::ContentTooLarge);
+        assert_refused(with("Content-Length: 4097\r\n"), Status::ContentTooLarge);
     }
 
     #[test]
@@ -259,21 +289,26 @@ mod tests {
     #[test]
     fn what_is_no_http_1_is_refused_at_once() {
         for garbage in [&b"\x16\x03\x01\x02"[..], b"\0", b"GET /\r\n\r\n", b"{}\r\n", b"GET / HTTP/1.1\r\n: x\r\n"] {
-            assert_eq!(parse(garbage).map_err(|refusal| refusal.status), Err(Status::BadRequest), "{garbage:?}");
+            assert_eq!(
+                parse(garbage, &Limits::SMALL).map_err(|refusal| refusal.status),
+                Err(Status::BadRequest),
+                "{garbage:?}"
+            );
         }
         assert_refused(whole("PRI * HTTP/2.0\r\n\r\n"), Status::VersionNotSupported);
     }
 
     #[test]
-    fn a_head_is_16_kib_and_100_lines_at_most() {
+    fn a_head_is_no_longer_than_the_limits() {
+        let Limits { head_bytes, header_lines, .. } = Limits::SMALL;
         let padded = |length: usize| {
             let rest = "GET / HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n".len();
             with(&format!("X: {}\r\n", "x".repeat(length - rest)))
         };
-        padded(LONGEST).expect("it just fits");
-        assert_refused(padded(LONGEST + 1), Status::HeadersTooLarge);
-        assert_refused(with(&"X: y\r\n".repeat(MOST_HEADERS)), Status::HeadersTooLarge);
-        let endless = format!("GET /{}", "x".repeat(LONGEST));
+        padded(head_bytes).expect("it just fits");
+        assert_refused(padded(head_bytes + 1), Status::HeadersTooLarge);
+        assert_refused(with(&"X: y\r\n".repeat(header_lines)), Status::HeadersTooLarge);
+        let endless = format!("GET /{}", "x".repeat(head_bytes));
         assert_refused(whole(&endless), Status::HeadersTooLarge);
     }
 }

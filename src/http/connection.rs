@@ -1,0 +1,89 @@
+//! One client from its first byte to its last: requests in turn, the time that each may take, and a close that does not
+//! destroy the last answer.
+
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use super::body;
+use super::head::{self, After, BeforeBody, Form, Head};
+use super::limits::Limits;
+use super::refusal::Refusal;
+use super::request::Request;
+use super::response::Response;
+use super::server::Handler;
+use super::timed_reader::{ReadLimit, TimedReader};
+
+/// Answers requests until the client leaves, asks to close, breaks the rules or exceeds a time limit.
+///
+/// # Errors
+/// The client could not be written to.
+pub(super) fn serve(stream: &TcpStream, limits: &Limits, handler: &Handler) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(limits.stall))?;
+    let reader = TimedReader { stream, limit: ReadLimit::Each(limits.stall) };
+    let input = BufReader::with_capacity(BUFFER, reader);
+    let mut connection = Connection { server: stream.local_addr()?, input, output: stream, limits, handler };
+    let mut wait = ReadLimit::within(limits.first_request);
+    while connection.exchange(wait)? == After::KeepAlive {
+        wait = ReadLimit::within(limits.next_request);
+    }
+    connection.close()
+}
+
+/// Bytes per read(2): most requests arrive in one.
+const BUFFER: usize = 16 * 1024;
+
+struct Connection<'a> {
+    server: SocketAddr,
+    input: BufReader<TimedReader<'a>>,
+    output: &'a TcpStream,
+    limits: &'a Limits,
+    handler: &'a Handler,
+}
+
+impl Connection<'_> {
+    /// One request and its answer; none if the client leaves, or sends nothing in time.
+    fn exchange(&mut self, wait: ReadLimit) -> io::Result<After> {
+        self.limit(wait);
+        if !matches!(self.input.fill_buf(), Ok([_, ..])) {
+            return Ok(After::Close);
+        }
+        match self.receive() {
+            Ok((Head { method, path, headers, form, .. }, body)) => {
+                let request = Request { method, path, headers, body, server: self.server };
+                self.send((self.handler)(request), form)
+            }
+            Err(refusal) => self.send(refusal.into(), Form::LAST),
+        }
+    }
+
+    fn receive(&mut self) -> Result<(Head, Vec<u8>), Refusal> {
+        self.limit(ReadLimit::within(self.limits.head));
+        let head = head::read(&mut self.input, self.limits)?;
+        if head.before_body == BeforeBody::SendContinue {
+            self.output.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        self.limit(ReadLimit::Each(self.limits.stall));
+        let body = body::read(&mut self.input, head.framing, self.limits.body_bytes)?;
+        Ok((head, body))
+    }
+
+    /// In as few packets as possible: with `TCP_NODELAY`, a head that is written alone is sent alone.
+    fn send(&self, response: Response, form: Form) -> io::Result<After> {
+        response.write(form, &mut BufWriter::new(self.output))
+    }
+
+    /// A close with unread input sends a reset, which destroys what the client has not read yet (RFC 9112, 9.6). So the
+    /// client gets the end of stream first, and its input is read until it leaves too.
+    fn close(mut self) -> io::Result<()> {
+        self.output.shutdown(Shutdown::Write)?;
+        self.limit(ReadLimit::within(self.limits.linger));
+        // The connection ends here whether the client left or the time is up.
+        let _ = io::copy(&mut self.input, &mut io::sink());
+        Ok(())
+    }
+
+    fn limit(&mut self, limit: ReadLimit) {
+        self.input.get_mut().limit = limit;
+    }
+}
