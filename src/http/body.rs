@@ -68,12 +68,13 @@ fn skip_trailers(input: &mut impl BufRead) -> Result<(), Refusal> {
     Err(Refusal::bad("too many trailers"))
 }
 
-/// The next line, with its end.
+/// The next line, with its end. A bare LF is refused: readers disagree on whether it ends a line.
 fn line(input: &mut impl BufRead) -> Result<Vec<u8>, Refusal> {
     let mut line = Vec::new();
     let read = input.take(LONGEST_LINE).read_until(b'\n', &mut line)?;
-    match line.last() {
-        Some(b'\n') => Ok(line),
+    match line.as_slice() {
+        [.., b'\r', b'\n'] => Ok(line),
+        [.., b'\n'] => Err(Refusal::bad("a line of a chunked body ends without CR")),
         _ if read as u64 == LONGEST_LINE => Err(Refusal::bad("a line of a chunked body is over 1 KiB")),
         _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
     }
@@ -123,6 +124,8 @@ mod tests {
             "5\r\nhello\r\n0\r\n",
             "5\r\nhello!\r\n0\r\n\r\n",
             "5\nhello\n0\n\n",
+            "0\r\n\n\r\n",
+            "0\r\nTrailer: x\n\r\n",
             "\r\n\r\n",
             ";x\r\n\r\n",
             "-1\r\n\r\n",
