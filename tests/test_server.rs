@@ -201,6 +201,8 @@ fn a_refusal_arrives_whole_and_then_the_connection_ends() {
         (400, b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
         (400, b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"),
         (413, b"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 67108865\r\n\r\n"),
+        (400, b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (400, b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n"),
         (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     ];
     // More than socket buffers hold (6 + 4 MiB by default, tcp_rmem and tcp_wmem): a hasty close resets the upload.

@@ -49,8 +49,8 @@ impl Connection<'_> {
             return Ok(After::Close);
         }
         match self.receive() {
-            Ok((Head { method, path, headers, form, .. }, body)) => {
-                let request = Request { method, path, headers, body, server: self.server };
+            Ok((Head { method, target, headers, form, .. }, body)) => {
+                let request = Request { method, target, headers, body, server: self.server };
                 self.send((self.handler)(request), form)
             }
             Err(refusal) => self.send(refusal.into(), Form::LAST),

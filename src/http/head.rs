@@ -8,13 +8,13 @@ use super::headers::Headers;
 use super::limits::Limits;
 use super::refusal::Refusal;
 use super::status::Status;
+use super::target::Target;
 
 /// What is known of a request before its body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) method: String,
-    /// Without query, scheme and host.
-    pub(super) path: String,
+    pub(super) target: Target,
     pub(super) headers: Headers,
     pub(super) framing: Framing,
     pub(super) before_body: BeforeBody,
@@ -119,7 +119,7 @@ fn understand(request: &httparse::Request<'_, '_>, limits: &Limits) -> Result<He
     let method = request.method.unwrap_or_default().to_owned();
     let content = if method == "HEAD" { Presence::Omitted } else { Presence::Sent };
     Ok(Head {
-        path: path_of(request.path.unwrap_or_default()).to_owned(),
+        target: Target::parse(request.path.unwrap_or_default())?,
         framing: framing(&headers, version, limits.body_bytes)?,
         before_body: before_body(&headers, version),
         form: Form { content, after: after(&headers, version) },
@@ -167,15 +167,6 @@ fn after(headers: &Headers, version: Version) -> After {
     if stays && !headers.has("connection", "close") { After::KeepAlive } else { After::Close }
 }
 
-/// A proxy's clients may send the whole URL; a server must take it (RFC 9112, 3.2.2).
-fn path_of(target: &str) -> &str {
-    let path = match target.split_once("://") {
-        Some((scheme, rest)) if !scheme.starts_with('/') => rest.find('/').map_or("/", |slash| &rest[slash..]),
-        _ => target,
-    };
-    path.split('?').next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::headers::HeaderValue;
@@ -205,24 +196,10 @@ mod tests {
             assert_eq!(parse(&text[..length], &Limits::SMALL), Ok(None), "{length}");
         }
         let (head, length) = parse(text, &Limits::SMALL).expect("it is well-formed").expect("it is complete");
-        assert_eq!((head.method.as_str(), head.path.as_str(), length), ("POST", "/echo", end));
+        assert_eq!((head.method.as_str(), head.target.path(), length), ("POST", vec!["echo"], end));
         assert_eq!(head.headers.get("content-TYPE").map(HeaderValue::as_bytes), Some(&b"text/html"[..]));
         assert_eq!((head.framing, head.before_body), (Framing::Length(5), BeforeBody::Nothing));
         assert_eq!(head.form, Form { content: Presence::Sent, after: After::KeepAlive });
-    }
-
-    #[test]
-    fn a_target_may_be_a_url() {
-        for (target, path) in [
-            ("/", "/"),
-            ("/echo?a?b", "/echo"),
-            ("http://host:80/bytes/7?x", "/bytes/7"),
-            ("http://host", "/"),
-            ("/a://b/c", "/a://b/c"),
-            ("*", "*"),
-        ] {
-            assert_eq!(path_of(target), path, "{target}");
-        }
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! Keep-alive, pipelining, HEAD, chunked requests and `Expect: 100-continue`; HTTP/1.0 as well. No `Date`, so that the same
 //! request gets the same bytes each time. No TLS.
 //!
-//! `server` accepts, `connection` serves one client, `timed_reader` keeps its time limits. `head`, `headers` and `body` read
-//! a request, `refusal` explains why one is not read, `response` and `status` write the answer.
+//! `server` accepts, `connection` serves one client, `timed_reader` keeps its time limits. `head`, `target`, `headers` and
+//! `body` read a request, `refusal` explains why one is not read, `response` and `status` write the answer.
 
 mod body;
 mod connection;
@@ -17,6 +17,7 @@ mod request;
 mod response;
 mod server;
 mod status;
+mod target;
 mod timed_reader;
 
 pub use headers::{HeaderValue, Headers};
@@ -25,3 +26,4 @@ pub use request::Request;
 pub use response::{Content, Response};
 pub use server::{Handler, Server};
 pub use status::Status;
+pub use target::Target;

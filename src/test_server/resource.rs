@@ -12,7 +12,7 @@ enum Resource {
 }
 
 pub(super) fn answer(request: Request) -> Response {
-    let Some(resource) = Resource::at(&request.path) else {
+    let Some(resource) = Resource::at(&request.target.path()) else {
         return Response::text(Status::NotFound, "try /, /bytes/N or /echo");
     };
     let methods = resource.methods();
@@ -32,11 +32,12 @@ pub(super) fn answer(request: Request) -> Response {
 const BINARY: &str = "application/octet-stream";
 
 impl Resource {
-    fn at(path: &str) -> Option<Self> {
+    fn at(path: &[&str]) -> Option<Self> {
         match path {
-            "/" => Some(Self::Address),
-            "/echo" => Some(Self::Echo),
-            _ => path.strip_prefix("/bytes/").and_then(number).map(Self::Bytes),
+            [""] => Some(Self::Address),
+            ["bytes", length] => number(length).map(Self::Bytes),
+            ["echo"] => Some(Self::Echo),
+            _ => None,
         }
     }
 
@@ -61,20 +62,20 @@ mod tests {
     #[test]
     fn paths_are_told_apart() {
         for (path, resource) in [
-            ("/", Some(Resource::Address)),
-            ("/echo", Some(Resource::Echo)),
-            ("/bytes/0", Some(Resource::Bytes(0))),
-            ("/bytes/18446744073709551615", Some(Resource::Bytes(u64::MAX))),
-            ("/bytes/18446744073709551616", None),
-            ("/bytes/+1", None),
-            ("/bytes/", None),
-            ("/bytes", None),
-            ("/bytes/1/", None),
-            ("/echo/", None),
-            ("", None),
-            ("*", None),
+            (&[""][..], Some(Resource::Address)),
+            (&["echo"], Some(Resource::Echo)),
+            (&["bytes", "0"], Some(Resource::Bytes(0))),
+            (&["bytes", "18446744073709551615"], Some(Resource::Bytes(u64::MAX))),
+            (&["bytes", "18446744073709551616"], None),
+            (&["bytes", "+1"], None),
+            (&["bytes", ""], None),
+            (&["bytes"], None),
+            (&["bytes", "1", ""], None),
+            (&["echo", ""], None),
+            (&["", "echo"], None),
+            (&[], None),
         ] {
-            assert_eq!(Resource::at(path), resource, "{path}");
+            assert_eq!(Resource::at(path), resource, "{path:?}");
         }
     }
 }
