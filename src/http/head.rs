@@ -31,6 +31,7 @@ pub(super) enum BeforeBody {
 /// What a request determines about the form of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Form {
+    pub(super) version: Version,
     pub(super) content: Presence,
     pub(super) after: After,
 }
@@ -51,11 +52,12 @@ pub(super) enum After {
 
 impl Form {
     /// For the answer to a request that was not understood.
-    pub(super) const LAST: Self = Self { content: Presence::Sent, after: After::Close };
+    pub(super) const LAST: Self = Self { version: Version::Http11, content: Presence::Sent, after: After::Close };
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Version {
+/// The client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
     Http10,
     Http11,
 }
@@ -122,7 +124,7 @@ fn understand(request: &httparse::Request<'_, '_>, limits: &Limits) -> Result<He
         target: Target::parse(request.path.unwrap_or_default())?,
         framing: framing(&headers, version, limits.body_bytes)?,
         before_body: before_body(&headers, version),
-        form: Form { content, after: after(&headers, version) },
+        form: Form { version, content, after: after(&headers, version) },
         method,
         headers,
     })
@@ -199,7 +201,7 @@ mod tests {
         assert_eq!((head.method.as_str(), head.target.path(), length), ("POST", vec!["echo"], end));
         assert_eq!(head.headers.get("content-TYPE").map(HeaderValue::as_bytes), Some(&b"text/html"[..]));
         assert_eq!((head.framing, head.before_body), (Framing::Length(5), BeforeBody::Nothing));
-        assert_eq!(head.form, Form { content: Presence::Sent, after: After::KeepAlive });
+        assert_eq!(head.form, Form { version: Version::Http11, content: Presence::Sent, after: After::KeepAlive });
     }
 
     #[test]

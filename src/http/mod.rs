@@ -5,9 +5,11 @@
 //! request gets the same bytes each time. No TLS.
 //!
 //! `server` accepts, `connection` serves one client, `timed_reader` keeps its time limits. `head`, `target`, `headers` and
-//! `body` read a request, `refusal` explains why one is not read, `response` and `status` write the answer.
+//! `body` read a request, `refusal` explains why one is not read, `response`, `status` and
+//! `chunked_writer` write the answer.
 
 mod body;
+mod chunked_writer;
 mod connection;
 mod head;
 mod headers;

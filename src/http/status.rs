@@ -5,6 +5,8 @@
 #[expect(missing_docs, reason = "each is named by its phrase")]
 pub enum Status {
     Ok,
+    NoContent,
+    NotModified,
     BadRequest,
     NotFound,
     MethodNotAllowed,
@@ -16,10 +18,17 @@ pub enum Status {
 }
 
 impl Status {
+    /// These two end with their head, whatever it contains (RFC 9112, 6.3).
+    pub(super) fn has_content(self) -> bool {
+        !matches!(self, Self::NoContent | Self::NotModified)
+    }
+
     /// Code and phrase, as the status line has them.
     pub(super) fn line(self) -> &'static str {
         match self {
             Self::Ok => "200 OK",
+            Self::NoContent => "204 No Content",
+            Self::NotModified => "304 Not Modified",
             Self::BadRequest => "400 Bad Request",
             Self::NotFound => "404 Not Found",
             Self::MethodNotAllowed => "405 Method Not Allowed",
