@@ -2,78 +2,23 @@
 //! is tested beside the code that reads it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+mod http_client;
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use chaos_proxy::test_server::{self, TestServer};
+use http_client::{Answer, Client, HANGS};
 use proptest::prelude::*;
-
-/// Longer than anything here takes: who waits for so long hangs.
-const HANGS: Duration = Duration::from_secs(30);
 
 fn serve() -> SocketAddr {
     let server = TestServer::bind("127.0.2.4:0".parse().unwrap()).unwrap();
     let addr = server.local_addr();
     server.serve().unwrap();
     addr
-}
-
-struct Client(BufReader<TcpStream>);
-
-#[derive(Debug, PartialEq)]
-struct Answer {
-    status: u16,
-    headers: Vec<String>,
-    body: Vec<u8>,
-}
-
-impl Client {
-    fn connect(addr: SocketAddr) -> Self {
-        let stream = TcpStream::connect(addr).unwrap();
-        stream.set_read_timeout(Some(HANGS)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self(BufReader::new(stream))
-    }
-
-    fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        self.0.get_mut().write_all(bytes.as_ref()).unwrap();
-        self
-    }
-
-    fn answer(&mut self) -> Answer {
-        let mut answer = self.head();
-        let length = answer.header("Content-Length").unwrap().parse().unwrap();
-        answer.body.resize(length, 0);
-        self.0.read_exact(&mut answer.body).unwrap();
-        answer
-    }
-
-    fn head(&mut self) -> Answer {
-        let lines: Vec<String> = self.0.by_ref().lines().map(Result::unwrap).take_while(|it| !it.is_empty()).collect();
-        let (status, headers) = lines.split_first().expect("a status line");
-        let status = status.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap();
-        Answer { status, headers: headers.to_vec(), body: Vec::new() }
-    }
-
-    #[track_caller]
-    fn assert_end(&mut self) {
-        let mut rest = Vec::new();
-        self.0.read_to_end(&mut rest).expect("the end of stream, and no reset");
-        assert_eq!(String::from_utf8_lossy(&rest), "");
-    }
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-    }
-
-    fn text(&self) -> &str {
-        str::from_utf8(&self.body).unwrap()
-    }
 }
 
 #[test]
