@@ -7,27 +7,33 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use super::body;
 use super::head::{self, After, BeforeBody, Form, Head};
 use super::limits::Limits;
+use super::open_connections::OpenConnection;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::response::Response;
 use super::server::Handler;
 use super::timed_reader::{ReadLimit, TimedReader};
 
-/// Answers requests until the client leaves, asks to close, breaks the rules or exceeds a time limit.
+/// Answers requests until the client leaves, asks to close, breaks the rules or exceeds a time limit, or the server closes
+/// the connection.
 ///
 /// # Errors
 /// The client could not be written to.
-pub(super) fn serve(stream: &TcpStream, limits: &Limits, handler: &Handler) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(limits.stall))?;
-    let reader = TimedReader { stream, limit: ReadLimit::Each(limits.stall) };
+pub(super) fn serve(open: &OpenConnection, limits: &Limits, handler: &Handler) -> io::Result<()> {
+    let output = open.stream();
+    output.set_nodelay(true)?;
+    output.set_write_timeout(Some(limits.stall))?;
+    let reader = TimedReader { stream: output, limit: ReadLimit::within(limits.first_request) };
     let input = BufReader::with_capacity(BUFFER, reader);
-    let mut connection = Connection { server: stream.local_addr()?, input, output: stream, limits, handler };
-    let mut wait = ReadLimit::within(limits.first_request);
-    while connection.exchange(wait)? == After::KeepAlive {
-        wait = ReadLimit::within(limits.next_request);
+    let mut connection = Connection { server: output.local_addr()?, open, input, output, limits, handler };
+    loop {
+        let after = connection.exchange()?;
+        // Also before the close: a client that does not leave keeps no other out.
+        if open.wait() == After::Close || after == After::Close {
+            return connection.close();
+        }
+        connection.limit(ReadLimit::within(limits.next_request));
     }
-    connection.close()
 }
 
 /// Bytes per read(2): most requests arrive in one.
@@ -35,6 +41,7 @@ const BUFFER: usize = 16 * 1024;
 
 struct Connection<'a> {
     server: SocketAddr,
+    open: &'a OpenConnection,
     input: BufReader<TimedReader<'a>>,
     output: &'a TcpStream,
     limits: &'a Limits,
@@ -43,8 +50,7 @@ struct Connection<'a> {
 
 impl Connection<'_> {
     /// One request and its answer; none if the client leaves, or sends nothing in time.
-    fn exchange(&mut self, wait: ReadLimit) -> io::Result<After> {
-        self.limit(wait);
+    fn exchange(&mut self) -> io::Result<After> {
         if !matches!(self.input.fill_buf(), Ok([_, ..])) {
             return Ok(After::Close);
         }
@@ -60,6 +66,7 @@ impl Connection<'_> {
     fn receive(&mut self) -> Result<(Head, Vec<u8>), Refusal> {
         self.limit(ReadLimit::within(self.limits.head));
         let head = head::read(&mut self.input, self.limits)?;
+        self.open.take_request()?;
         if head.before_body == BeforeBody::SendContinue {
             self.output.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }

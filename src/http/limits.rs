@@ -1,10 +1,14 @@
 //! How much a server takes from one client, and for how long it waits.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// The limits of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// Largest number of connections at once. For a further one, the one that has waited longest for a request is closed;
+    /// if none waits, the new one stays in the kernel's backlog.
+    pub connections: NonZeroUsize,
     /// Longest head in bytes, from its first byte to its empty line.
     pub head_bytes: usize,
     /// Largest number of header lines.
@@ -28,6 +32,7 @@ pub struct Limits {
 impl Limits {
     /// Small enough to reach in a unit test.
     pub(super) const SMALL: Self = Self {
+        connections: NonZeroUsize::MIN,
         head_bytes: 1024,
         header_lines: 8,
         body_bytes: 4096,

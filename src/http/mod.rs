@@ -4,7 +4,8 @@
 //! Keep-alive, pipelining, HEAD, chunked requests and `Expect: 100-continue`; HTTP/1.0 as well. No `Date`, so that the same
 //! request gets the same bytes each time. No TLS.
 //!
-//! `server` accepts, `connection` serves one client, `timed_reader` keeps its time limits. `head`, `target`, `headers` and
+//! `server` accepts, `open_connections` limits and closes, `connection` serves one client, `timed_reader` keeps its time
+//! limits. `head`, `target`, `headers` and
 //! `body` read a request, `refusal` explains why one is not read, `response`, `status` and
 //! `chunked_writer` write the answer.
 
@@ -14,6 +15,7 @@ mod connection;
 mod head;
 mod headers;
 mod limits;
+mod open_connections;
 mod refusal;
 mod request;
 mod response;

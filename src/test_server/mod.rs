@@ -15,12 +15,15 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::http::{Limits, Server};
 
 /// Generous, since slow transfers are what a proxy with faults is for.
 const LIMITS: Limits = Limits {
+    // The proxy limits the connections to it.
+    connections: NonZeroUsize::MAX,
     // nginx takes 8 KiB for one line, Apache for one header.
     head_bytes: 16 * 1024,
     // Browsers send about 20; Apache takes 100.
@@ -70,7 +73,7 @@ impl TestServer {
     /// No thread is left to accept on.
     pub fn serve(self) -> Result<(), BindError> {
         let addr = self.local_addr();
-        self.0.serve(LIMITS, resource::answer).map_err(|source| BindError { addr, source })
+        self.0.serve(LIMITS, None, resource::answer).map_err(|source| BindError { addr, source })
     }
 }
 
