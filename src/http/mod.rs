@@ -16,6 +16,8 @@ mod head;
 mod headers;
 mod limits;
 mod open_connections;
+#[cfg(test)]
+mod properties;
 mod refusal;
 mod request;
 mod response;
