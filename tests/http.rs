@@ -55,14 +55,16 @@ fn gated() -> (impl Fn(Request) -> Response + Send + Sync, Receiver<()>, Sender<
 #[test]
 fn a_handler_gets_the_whole_request() {
     let (addr, _stop) = serve(|request| {
-        let Request { method, target, headers, body, .. } = &request;
+        let Request { method, target, headers, body, client, .. } = &request;
         let origin = headers.get("ORIGIN").map(HeaderValue::as_bytes).map(String::from_utf8_lossy);
         let reset = target.parameter("reset");
-        Response::text(Status::Ok, &format!("{method} {:?} {reset:?} {origin:?} {body:?}", target.path()))
+        Response::text(Status::Ok, &format!("{method} {:?} {reset:?} {origin:?} {body:?} {client}", target.path()))
     });
     let request = "PATCH /proxies/a%2Fb?reset=true HTTP/1.1\r\nHost: a\r\nOrigin: b\r\nContent-Length: 1\r\n\r\n\x07";
-    let answer = Client::connect(addr).send(request).answer();
-    assert_eq!(answer.text(), "PATCH [\"proxies\", \"a/b\"] Some(\"true\") Some(\"b\") [7]\n");
+    let mut client = Client::connect(addr);
+    let here = client.0.get_ref().local_addr().unwrap();
+    let expected = format!("PATCH [\"proxies\", \"a/b\"] Some(\"true\") Some(\"b\") [7] {here}\n");
+    assert_eq!(client.send(request).answer().text(), expected);
 }
 
 #[test]

@@ -23,9 +23,10 @@ pub(super) fn serve(open: &OpenConnection, limits: &Limits, handler: &Handler) -
     let output = open.stream();
     output.set_nodelay(true)?;
     output.set_write_timeout(Some(limits.stall))?;
+    let (client, server) = (output.peer_addr()?, output.local_addr()?);
     let reader = TimedReader { stream: output, limit: ReadLimit::within(limits.first_request) };
     let input = BufReader::with_capacity(BUFFER, reader);
-    let mut connection = Connection { server: output.local_addr()?, open, input, output, limits, handler };
+    let mut connection = Connection { client, server, open, input, output, limits, handler };
     loop {
         let after = connection.exchange()?;
         // Also before the close: a client that does not leave keeps no other out.
@@ -40,6 +41,7 @@ pub(super) fn serve(open: &OpenConnection, limits: &Limits, handler: &Handler) -
 const BUFFER: usize = 16 * 1024;
 
 struct Connection<'a> {
+    client: SocketAddr,
     server: SocketAddr,
     open: &'a OpenConnection,
     input: BufReader<TimedReader<'a>>,
@@ -56,7 +58,7 @@ impl Connection<'_> {
         }
         match self.receive() {
             Ok((Head { method, target, headers, form, .. }, body)) => {
-                let request = Request { method, target, headers, body, server: self.server };
+                let request = Request { method, target, headers, body, client: self.client, server: self.server };
                 self.send((self.handler)(request), form)
             }
             Err(refusal) => self.send(refusal.into(), Form::LAST),

@@ -30,6 +30,6 @@ pub use headers::{HeaderValue, Headers};
 pub use limits::Limits;
 pub use request::Request;
 pub use response::{Content, Response};
-pub use server::{Handler, Server};
+pub use server::Server;
 pub use status::Status;
 pub use target::Target;

@@ -16,6 +16,8 @@ pub struct Request {
     pub headers: Headers,
     /// Empty if the request had none.
     pub body: Vec<u8>,
+    /// The address that the client connects from.
+    pub client: SocketAddr,
     /// The address that the client connected to.
     pub server: SocketAddr,
 }

@@ -18,7 +18,7 @@ use crate::stop::Latch;
 use crate::threads;
 
 /// Answers a request. Connections call it at the same time, each on its own thread.
-pub type Handler = dyn Fn(Request) -> Response + Send + Sync;
+pub(super) type Handler = dyn Fn(Request) -> Response + Send + Sync;
 
 /// One address, bound: connections to it wait in the kernel's backlog until it serves.
 #[derive(Debug)]
