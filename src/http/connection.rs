@@ -68,12 +68,12 @@ impl Connection<'_> {
     fn receive(&mut self) -> Result<(Head, Vec<u8>), Refusal> {
         self.limit(ReadLimit::within(self.limits.head));
         let head = head::read(&mut self.input, self.limits)?;
-        self.open.take_request()?;
         if head.before_body == BeforeBody::SendContinue {
             self.output.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
         self.limit(ReadLimit::Each(self.limits.stall));
         let body = body::read(&mut self.input, head.framing, self.limits.body_bytes)?;
+        self.open.take_request()?;
         Ok((head, body))
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// The limits of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Largest number of connections at once. For a further one, the one that has waited longest for a request is closed;
-    /// if none waits, the new one stays in the kernel's backlog.
+    /// Largest number of connections at once. For a further one, the one that has waited longest for a whole request is
+    /// closed; if none waits, the new one stays in the kernel's backlog.
     pub connections: NonZeroUsize,
     /// Longest head in bytes, from its first byte to its empty line.
     pub head_bytes: usize,

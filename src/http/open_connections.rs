@@ -1,5 +1,5 @@
 //! The connections of one server, so that their number is limited and that they can be closed. A connection either waits
-//! for a request, from the accept or the last answer to the end of the next head, or it is busy. Only one that waits is
+//! for a request, from the accept or the last answer until one has arrived in full, or it is busy. Only one that waits is
 //! closed, and never after its request was taken.
 
 use std::collections::HashMap;
@@ -118,7 +118,7 @@ impl OpenConnection {
         after
     }
 
-    /// A request is taken.
+    /// A request has arrived in full.
     ///
     /// # Errors
     /// The connection was closed while it waited.

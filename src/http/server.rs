@@ -45,8 +45,8 @@ impl Server {
     }
 
     /// Serves on threads of its own until `stop` is triggered; without one, until the process ends. Then it closes the port
-    /// and the connections that wait for a request. A request that has begun is answered first, and content of unknown
-    /// length goes on until it ends by itself.
+    /// and the connections that wait for a request. A request that has arrived in full is answered first, and content of
+    /// unknown length goes on until it ends by itself.
     ///
     /// # Errors
     /// No thread is left to accept on.
