@@ -45,12 +45,12 @@ fn append_chunks(body: &mut Vec<u8>, input: &mut impl BufRead, largest: u64) -> 
         }
         append(body, input, length)?;
         if line(input)? != b"\r\n" {
-            return Err(Refusal::bad("a chunk is longer than it said"));
+            return Err(Refusal::bad("a chunk is longer than its length"));
         }
     }
 }
 
-/// httparse reads no digits at all as 0, which would end the body.
+/// httparse takes a line without digits for 0, which would end the body.
 fn chunk_length(line: &[u8]) -> Result<u64, Refusal> {
     let begins_well = line.first().is_some_and(u8::is_ascii_hexdigit);
     match httparse::parse_chunk_size(line) {
@@ -87,7 +87,7 @@ mod tests {
 
     const LARGEST: u64 = 64 * 1024 * 1024;
 
-    /// What was read as a body, and what was left for the next request.
+    /// The body, and the bytes after it.
     fn split(mut input: &[u8], framing: Framing) -> Result<(Vec<u8>, &[u8]), Status> {
         let body = read(&mut input, framing, LARGEST).map_err(|refusal| refusal.status)?;
         Ok((body, input))
@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_kept_to() {
+    fn reads_exactly_the_declared_length() {
         assert_eq!(split(b"hello GET", Framing::Length(5)), Ok((b"hello".to_vec(), &b" GET"[..])));
         assert_eq!(split(b"GET", Framing::Length(0)), Ok((Vec::new(), &b"GET"[..])));
         assert_eq!(split(b"hell", Framing::Length(5)), Err(Status::BadRequest));
     }
 
     #[test]
-    fn chunks_are_joined_and_the_rest_is_ignored() {
+    fn joins_chunks_and_ignores_extensions_and_trailers() {
         let expected = Ok((b"hello world".to_vec(), &b"GET"[..]));
         assert_eq!(chunked("5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nGET"), expected);
         assert_eq!(chunked("00b;a=\"b;c\";d\r\nhello world\r\n0;e\r\nTrailer: x\r\nY: z\r\n\r\nGET"), expected);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_that_are_not_well_formed_are_refused() {
+    fn refuses_malformed_chunks() {
         for input in [
             "",
             "5",
@@ -139,10 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_64_mib_at_most_however_it_is_cut() {
+    fn limits_the_sum_of_all_chunks() {
         assert_eq!(chunked("4000001\r\n"), Err(Status::ContentTooLarge));
         assert_eq!(chunked("1\r\nx\r\n4000000\r\n"), Err(Status::ContentTooLarge));
         assert_eq!(chunked("ffffffffffffffff\r\n"), Err(Status::ContentTooLarge));
-        assert_eq!(chunked("4000000\r\n"), Err(Status::BadRequest), "64 MiB may be, they only did not come");
+        assert_eq!(chunked("4000000\r\n"), Err(Status::BadRequest), "64 MiB are permitted, but did not arrive");
     }
 }

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_taken_once_its_empty_line_is_there() {
+    fn a_head_ends_with_its_empty_line() {
         let text = b"POST /echo?x=/y HTTP/1.1\r\nhOST: a\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello";
         let end = text.len() - 5;
         for length in 0..end {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn http_1_1_stays_open_and_1_0_closes_unless_they_say_otherwise() {
+    fn http_1_1_keeps_the_connection_and_1_0_closes_it_by_default() {
         for (head, after) in [
             ("GET / HTTP/1.1\r\nHost:\r\n\r\n", After::KeepAlive),
             ("GET / HTTP/1.1\r\nHost:\r\nConnection: x, CLOSE\r\n\r\n", After::Close),
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_framed_in_one_way() {
+    fn reads_the_framing_of_a_body() {
         let framing = |lines| with(lines).map(|head| head.framing);
         assert_eq!(framing(""), Ok(Framing::Length(0)));
         assert_eq!(framing("Content-Length: 7\r\n"), Ok(Framing::Length(7)));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_could_be_framed_in_two_ways_is_refused() {
+    fn refuses_ambiguous_framing() {
         for lines in [
             "Content-Length: 7\r\nContent-Length: 8\r\n",
             "Content-Length: 7\r\nContent-Length: 7\r\n",
@@ -250,13 +250,13 @@ mod tests {
     }
 
     #[test]
-    fn http_1_1_has_one_host() {
+    fn http_1_1_requires_one_host() {
         assert_refused(whole("GET / HTTP/1.1\r\n\r\n"), Status::BadRequest);
         assert_refused(with("Host: b\r\n"), Status::BadRequest);
     }
 
     #[test]
-    fn leave_to_send_is_given_in_http_1_1_only() {
+    fn sends_100_continue_in_http_1_1_only() {
         let before = |head| whole(head).map(|head| head.before_body);
         let (new, old) = (
             "GET / HTTP/1.1\r\nHost:\r\nExpect: 100-Continue\r\n\r\n",
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_1_is_refused_at_once() {
+    fn refuses_other_protocols_at_once() {
         for garbage in [&b"\x16\x03\x01\x02"[..], b"\0", b"GET /\r\n\r\n", b"{}\r\n", b"GET / HTTP/1.1\r\n: x\r\n"] {
             assert_eq!(
                 parse(garbage, &Limits::SMALL).map_err(|refusal| refusal.status),
@@ -279,13 +279,13 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_no_longer_than_the_limits() {
+    fn limits_the_bytes_and_lines_of_a_head() {
         let Limits { head_bytes, header_lines, .. } = Limits::SMALL;
         let padded = |length: usize| {
             let rest = "GET / HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n".len();
             with(&format!("X: {}\r\n", "x".repeat(length - rest)))
         };
-        padded(head_bytes).expect("it just fits");
+        padded(head_bytes).expect("it is as long as the limit");
         assert_refused(padded(head_bytes + 1), Status::HeadersTooLarge);
         assert_refused(with(&"X: y\r\n".repeat(header_lines)), Status::HeadersTooLarge);
         let endless = format!("GET /{}", "x".repeat(head_bytes));

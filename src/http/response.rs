@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_as_the_rfc_writes_it() {
+    fn writes_status_headers_and_content() {
         let expected = "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 3\r\nConnection: close\r\n\
                         Content-Type: text/plain; charset=utf-8\r\nAllow: GET\r\n\r\nno\n";
         let response = Response::text(Status::MethodNotAllowed, "no").with_header("Allow", "GET");

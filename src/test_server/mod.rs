@@ -3,8 +3,8 @@
 //! | path       | answer                                                                                        |
 //! |------------|-----------------------------------------------------------------------------------------------|
 //! | `/`        | the address that was connected to, as a line of text                                          |
-//! | `/bytes/N` | N bytes, N up to 2^64 - 1; the one at offset i is i mod 251, so that a client can check each   |
-//! | `/echo`    | the request's body, up to 64 MiB, under its own Content-Type; in full before the answer begins |
+//! | `/bytes/N` | N bytes, up to 2^64 - 1; the byte at offset i is i mod 251, so that a client can check each    |
+//! | `/echo`    | the request's body, up to 64 MiB, with its Content-Type, once all of it has arrived            |
 //!
 //! It is for tests on one's own machine. Here are its addresses, its limits and its resources; the protocol is `http`.
 
@@ -38,10 +38,10 @@ const LIMITS: Limits = Limits {
     linger: Duration::from_secs(5),
 };
 
-/// Serves on each of `addrs` until the process ends. None is served before all are bound.
+/// Serves on each of `addrs` until the process ends. Binds all of them before it serves any.
 ///
 /// # Errors
-/// The first address that can't be listened on.
+/// An address can't be bound, or no thread is left.
 pub fn start(addrs: impl IntoIterator<Item = SocketAddr>) -> Result<(), BindError> {
     let distinct: BTreeSet<SocketAddr> = addrs.into_iter().collect();
     let servers: Vec<TestServer> = distinct.into_iter().map(TestServer::bind).collect::<Result<_, _>>()?;
@@ -56,7 +56,7 @@ impl TestServer {
     /// Listens on `addr`; port 0 takes any free one.
     ///
     /// # Errors
-    /// The address is in use, not this machine's, or not for this user.
+    /// The address is in use, not this machine's, or not permitted to this user.
     pub fn bind(addr: SocketAddr) -> Result<Self, BindError> {
         Server::bind(addr).map(Self).map_err(|source| BindError { addr, source })
     }
@@ -82,13 +82,13 @@ impl TestServer {
 pub struct BindError {
     /// The address that was to be served.
     pub addr: SocketAddr,
-    /// What the system said.
+    /// The error of the system.
     pub source: io::Error,
 }
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let remedy = match self.source.kind() {
+        let hint = match self.source.kind() {
             io::ErrorKind::AddrInUse => {
                 "stop what listens there, or leave --test-server out if it is the real upstream"
             }
@@ -96,24 +96,24 @@ impl fmt::Display for BindError {
             io::ErrorKind::PermissionDenied => "use a port above 1023, or leave --test-server out",
             _ => "leave --test-server out, or use another upstream address",
         };
-        write!(f, "the test server can't serve {}: {}; {remedy}", self.addr, self.source)
+        write!(f, "the test server can't serve {}: {}; {hint}", self.addr, self.source)
     }
 }
 
-// Without `source()`: what the system said stands in the text already, and a printed chain would say it twice.
+// Without `source()`: the text contains it already, and a printed chain would repeat it.
 impl std::error::Error for BindError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A free port of 127.0.2.`host`. One address per test: a port that was let go is not taken by another.
+    /// A free port of 127.0.2.`host`. One address per test, so that no other test takes a port that was closed.
     fn any_port(host: u8) -> TestServer {
         TestServer::bind(SocketAddr::from(([127, 0, 2, host], 0))).expect("a free port")
     }
 
     #[test]
-    fn an_address_in_use_is_named_with_a_remedy() {
+    fn reports_an_address_in_use_with_a_hint() {
         let first = any_port(1);
         let error = TestServer::bind(first.local_addr()).expect_err("it is taken").to_string();
         assert!(error.contains(&first.local_addr().to_string()), "{error}");
@@ -121,22 +121,22 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_another_machine_is_named_with_a_remedy() {
-        // TEST-NET-1 is nobody's (RFC 5737).
-        let error = start([SocketAddr::from(([192, 0, 2, 1], 80))]).expect_err("not ours").to_string();
+    fn reports_an_address_of_another_machine_with_a_hint() {
+        // TEST-NET-1 belongs to no machine (RFC 5737).
+        let error = start([SocketAddr::from(([192, 0, 2, 1], 80))]).expect_err("it is not ours").to_string();
         assert!(error.contains("192.0.2.1:80") && error.contains("not this machine's"), "{error}");
     }
 
     #[test]
-    fn one_address_named_twice_is_bound_once() {
+    fn binds_a_repeated_address_once() {
         let addr = any_port(2).local_addr();
-        start([addr, addr]).expect("the port was free a moment ago");
+        start([addr, addr]).expect("the port was free before");
     }
 
     #[test]
-    fn nothing_is_served_unless_everything_is_bound() {
+    fn serves_no_address_unless_all_are_bound() {
         let (free, taken) = (any_port(3).local_addr(), any_port(3));
         start([free, taken.local_addr()]).expect_err("one is taken");
-        TestServer::bind(free).expect("the other was let go");
+        TestServer::bind(free).expect("the other was closed");
     }
 }

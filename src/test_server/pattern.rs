@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pattern_is_the_offset_mod_251_across_buffers() {
+    fn each_byte_is_its_offset_mod_251() {
         for length in [0, 1, 251, 64_256, 64_257, 200_000] {
             let mut sent = Vec::new();
             Box::new(Pattern(length)).write(&mut sent).expect("a Vec takes all");

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_told_apart() {
+    fn recognizes_paths() {
         for (path, resource) in [
             (&[""][..], Some(Resource::Address)),
             (&["echo"], Some(Resource::Echo)),
