@@ -18,7 +18,7 @@ use super::timed_reader::{ReadLimit, TimedReader};
 /// the connection.
 ///
 /// # Errors
-/// The client could not be written to.
+/// The client could not be written to, or the server closed the connection.
 pub(super) fn serve(open: &OpenConnection, limits: &Limits, handler: &Handler) -> io::Result<()> {
     let output = open.stream();
     output.set_nodelay(true)?;
@@ -58,6 +58,7 @@ impl Connection<'_> {
         }
         match self.receive() {
             Ok((Head { method, target, headers, form, .. }, body)) => {
+                self.open.take_request()?;
                 let request = Request { method, target, headers, body, client: self.client, server: self.server };
                 self.send((self.handler)(request), form)
             }
@@ -73,7 +74,6 @@ impl Connection<'_> {
         }
         self.limit(ReadLimit::Each(self.limits.stall));
         let body = body::read(&mut self.input, head.framing, self.limits.body_bytes)?;
-        self.open.take_request()?;
         Ok((head, body))
     }
 

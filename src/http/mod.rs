@@ -5,9 +5,8 @@
 //! request gets the same bytes each time. No TLS.
 //!
 //! `server` accepts, `open_connections` limits and closes, `connection` serves one client, `timed_reader` keeps its time
-//! limits. `head`, `target`, `headers` and
-//! `body` read a request, `refusal` explains why one is not read, `response`, `status` and
-//! `chunked_writer` write the answer.
+//! limits. `head`, `target`, `headers` and `body` read a request, `refusal` explains why one is not read, `response`,
+//! `status` and `chunked_writer` write the answer.
 
 mod body;
 mod chunked_writer;

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
+use std::iter;
 use std::net::{Shutdown, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,7 @@ use super::head::After;
 
 /// Counts and closes connections.
 pub(super) struct OpenConnections {
-    most: NonZeroUsize,
+    capacity: NonZeroUsize,
     entries: Mutex<Entries>,
     /// Holds a message if a connection ended or began to wait since the last look.
     changes: (Sender<()>, Receiver<()>),
@@ -43,8 +44,8 @@ pub(super) struct OpenConnection {
 }
 
 impl OpenConnections {
-    pub(super) fn new(most: NonZeroUsize) -> Self {
-        Self { most, entries: Mutex::default(), changes: crossbeam_channel::bounded(1) }
+    pub(super) fn new(capacity: NonZeroUsize) -> Self {
+        Self { capacity, entries: Mutex::default(), changes: crossbeam_channel::bounded(1) }
     }
 
     /// A new connection, which waits for its first request.
@@ -71,14 +72,21 @@ impl OpenConnections {
 
     fn has_room(&self) -> bool {
         let mut entries = self.entries();
-        entries.open.len() < self.most.get() || entries.close_longest_waiting()
+        if entries.open.len() < self.capacity.get() {
+            return true;
+        }
+        let longest = entries.remove_longest_waiting();
+        drop(entries);
+        longest.map(Entry::close).is_some()
     }
 
     /// Closes the connections that wait. Those that are busy close after their answer.
     pub(super) fn stop(&self) {
         let mut entries = self.entries();
         entries.stopped = true;
-        while entries.close_longest_waiting() {}
+        let waiting: Vec<Entry> = iter::from_fn(|| entries.remove_longest_waiting()).collect();
+        drop(entries);
+        waiting.into_iter().for_each(Entry::close);
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -92,12 +100,18 @@ impl OpenConnections {
 }
 
 impl Entries {
-    /// False if none waits. The thread of the connection ends at once, as it can neither read nor write.
-    fn close_longest_waiting(&mut self) -> bool {
+    fn remove_longest_waiting(&mut self) -> Option<Entry> {
         let waiting = self.open.iter().filter_map(|(id, entry)| Some((entry.waiting_since?, *id)));
-        let closed = waiting.min().and_then(|(_, id)| self.open.remove(&id));
+        let (_, longest) = waiting.min()?;
+        self.open.remove(&longest)
+    }
+}
+
+impl Entry {
+    /// Its thread ends at once, as it can neither read nor write.
+    fn close(self) {
         // The client may have closed it already.
-        closed.map(|entry| entry.stream.shutdown(Shutdown::Both)).is_some()
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
