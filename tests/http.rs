@@ -7,6 +7,8 @@ use std::io::{self, BufRead, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use chaos_proxy::http::{Content, HeaderValue, Limits, Request, Response, Server, Status};
@@ -143,6 +145,30 @@ fn clients_that_never_finish_a_request_keep_no_other_out() {
         assert_eq!(client.send(expects).head().status, 100);
     }
     assert_eq!(Client::connect(addr).send(GET).answer().status, 200);
+}
+
+/// The answer to one request, or what a connection that was replaced yields.
+fn try_get(addr: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect(addr)?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
+    io::read_to_string(stream)
+}
+
+#[test]
+fn every_request_that_is_handled_is_answered_while_clients_replace_each_other() {
+    let handled = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&handled);
+    let (addr, _stop) = serve(move |request| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        greet(request)
+    });
+    let get_often = || (0..200).filter(|_| try_get(addr).is_ok_and(|answer| answer.ends_with("hello\n"))).count();
+    let answered: usize = thread::scope(|scope| {
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(get_often)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).sum()
+    });
+    assert!(answered > 0);
+    assert_eq!(handled.load(Ordering::SeqCst), answered);
 }
 
 #[test]
