@@ -18,6 +18,7 @@ use http_client::{Client, HANGS};
 
 const LIMITS: Limits = Limits {
     connections: NonZeroUsize::new(2).unwrap(),
+    replaceable_after: Duration::ZERO,
     head_bytes: 16 * 1024,
     header_lines: 100,
     body_bytes: 1024 * 1024,
@@ -30,9 +31,16 @@ const LIMITS: Limits = Limits {
 
 /// A server on a free port that stops with the latch.
 fn serve(handler: impl Fn(Request) -> Response + Send + Sync + 'static) -> (SocketAddr, Arc<Latch>) {
+    serve_with(LIMITS, handler)
+}
+
+fn serve_with(
+    limits: Limits,
+    handler: impl Fn(Request) -> Response + Send + Sync + 'static,
+) -> (SocketAddr, Arc<Latch>) {
     let server = Server::bind("127.0.2.8:0".parse().unwrap()).unwrap();
     let (addr, stop) = (server.local_addr(), Arc::new(Latch::new().unwrap()));
-    server.serve(LIMITS, Some(Arc::clone(&stop)), handler).unwrap();
+    server.serve(limits, Some(Arc::clone(&stop)), handler).unwrap();
     (addr, stop)
 }
 
@@ -162,13 +170,25 @@ fn every_request_that_is_handled_is_answered_while_clients_replace_each_other() 
         counter.fetch_add(1, Ordering::SeqCst);
         greet(request)
     });
-    let get_often = || (0..200).filter(|_| try_get(addr).is_ok_and(|answer| answer.ends_with("hello\n"))).count();
-    let answered: usize = thread::scope(|scope| {
-        let clients: Vec<_> = (0..8).map(|_| scope.spawn(get_often)).collect();
-        clients.into_iter().map(|client| client.join().unwrap()).sum()
-    });
+    let answered = answers_to_8_clients(addr);
     assert!(answered > 0);
     assert_eq!(handled.load(Ordering::SeqCst), answered);
+}
+
+#[test]
+fn more_clients_than_connections_are_answered_in_turn_if_they_are_quick() {
+    let limits = Limits { replaceable_after: HANGS, ..LIMITS };
+    let (addr, _stop) = serve_with(limits, greet);
+    assert_eq!(answers_to_8_clients(addr), 8 * 200);
+}
+
+/// The number of requests that are answered, of 200 by each client.
+fn answers_to_8_clients(addr: SocketAddr) -> usize {
+    let get_often = || (0..200).filter(|_| try_get(addr).is_ok_and(|answer| answer.ends_with("hello\n"))).count();
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(get_often)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).sum()
+    })
 }
 
 #[test]

@@ -6,9 +6,11 @@ use std::time::Duration;
 /// The limits of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Largest number of connections at once. For a further one, the one that has waited longest for a whole request is
-    /// closed; if none waits, the new one stays in the kernel's backlog.
+    /// Largest number of connections at once. Further ones stay in the kernel's backlog until one ends or can be replaced.
     pub connections: NonZeroUsize,
+    /// A connection that has waited for this long for a whole request can be replaced: at the largest number of connections,
+    /// it is closed for a new one.
+    pub replaceable_after: Duration,
     /// Longest head in bytes, from its first byte to its empty line.
     pub head_bytes: usize,
     /// Largest number of header lines.
@@ -33,6 +35,7 @@ impl Limits {
     /// Small enough to reach in a unit test.
     pub(super) const SMALL: Self = Self {
         connections: NonZeroUsize::MIN,
+        replaceable_after: Duration::from_secs(30),
         head_bytes: 1024,
         header_lines: 8,
         body_bytes: 4096,

@@ -5,19 +5,19 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::iter;
 use std::net::{Shutdown, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, after, select};
 
 use super::head::After;
 
 /// Counts and closes connections.
 pub(super) struct OpenConnections {
     capacity: NonZeroUsize,
+    replaceable_after: Duration,
     entries: Mutex<Entries>,
     /// Holds a message if a connection ended or began to wait since the last look.
     changes: (Sender<()>, Receiver<()>),
@@ -44,8 +44,8 @@ pub(super) struct OpenConnection {
 }
 
 impl OpenConnections {
-    pub(super) fn new(capacity: NonZeroUsize) -> Self {
-        Self { capacity, entries: Mutex::default(), changes: crossbeam_channel::bounded(1) }
+    pub(super) fn new(capacity: NonZeroUsize, replaceable_after: Duration) -> Self {
+        Self { capacity, replaceable_after, entries: Mutex::default(), changes: crossbeam_channel::bounded(1) }
     }
 
     /// A new connection, which waits for its first request.
@@ -59,34 +59,44 @@ impl OpenConnections {
         OpenConnection { id, stream, all: Arc::clone(self) }
     }
 
-    /// Returns when there is room for one more connection: closes the one that has waited longest, so that idle and slow
-    /// clients keep no other out. If all are busy, waits for one that is not; ends early when `stopped` disconnects.
+    /// Returns when there is room for one more connection: one has ended, or the one that waited longest is closed, so that
+    /// idle and slow clients keep no other out. Ends early when `stopped` disconnects.
     pub(super) fn make_room(&self, stopped: &Receiver<Infallible>) {
-        while !self.has_room() {
+        while let Some(left) = self.time_until_room() {
             select! {
                 recv(self.changes.1) -> _ => {}
+                recv(after(left)) -> _ => {}
                 recv(stopped) -> _ => return,
             }
         }
     }
 
-    fn has_room(&self) -> bool {
+    /// `None` if there is room now. Otherwise the time until a connection can be replaced; a change may come first.
+    fn time_until_room(&self) -> Option<Duration> {
         let mut entries = self.entries();
         if entries.open.len() < self.capacity.get() {
-            return true;
+            return None;
         }
-        let longest = entries.remove_longest_waiting();
+        let Some((since, id)) = entries.longest_waiting() else { return Some(Duration::MAX) };
+        let left = self.replaceable_after.saturating_sub(since.elapsed());
+        if !left.is_zero() {
+            return Some(left);
+        }
+        let replaced = entries.open.remove(&id)?;
         drop(entries);
-        longest.map(Entry::close).is_some()
+        replaced.close();
+        None
     }
 
     /// Closes the connections that wait. Those that are busy close after their answer.
     pub(super) fn stop(&self) {
         let mut entries = self.entries();
         entries.stopped = true;
-        let waiting: Vec<Entry> = iter::from_fn(|| entries.remove_longest_waiting()).collect();
+        let waiting: Vec<_> = entries.open.extract_if(|_, entry| entry.waiting_since.is_some()).collect();
         drop(entries);
-        waiting.into_iter().for_each(Entry::close);
+        for (_, entry) in waiting {
+            entry.close();
+        }
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -100,10 +110,8 @@ impl OpenConnections {
 }
 
 impl Entries {
-    fn remove_longest_waiting(&mut self) -> Option<Entry> {
-        let waiting = self.open.iter().filter_map(|(id, entry)| Some((entry.waiting_since?, *id)));
-        let (_, longest) = waiting.min()?;
-        self.open.remove(&longest)
+    fn longest_waiting(&self) -> Option<(Instant, u64)> {
+        self.open.iter().filter_map(|(id, entry)| Some((entry.waiting_since?, *id))).min()
     }
 }
 

@@ -56,7 +56,7 @@ impl Server {
         stop: Option<Arc<Latch>>,
         handler: impl Fn(Request) -> Response + Send + Sync + 'static,
     ) -> io::Result<()> {
-        let open = Arc::new(OpenConnections::new(limits.connections));
+        let open = Arc::new(OpenConnections::new(limits.connections, limits.replaceable_after));
         let service = Arc::new(Service { limits, handler: Box::new(handler) });
         threads::spawn("http-accept", move || Acceptor { server: self, service, open, stop }.run())
     }

@@ -24,6 +24,7 @@ use crate::http::{Limits, Server};
 const LIMITS: Limits = Limits {
     // The proxy limits the connections to it.
     connections: NonZeroUsize::MAX,
+    replaceable_after: Duration::MAX,
     // nginx takes 8 KiB for one line, Apache for one header.
     head_bytes: 16 * 1024,
     // Browsers send about 20; Apache takes 100.
