@@ -1,4 +1,5 @@
-//! The HTTP server over real sockets, with handlers of these tests. What it serves to `--test-server` is tested there.
+//! The HTTP server over real sockets, with handlers of these tests. The resources of `--test-server` are tested
+//! in `test_server`.
 #![allow(clippy::unwrap_used)]
 
 mod http_client;

@@ -26,16 +26,14 @@ impl Target {
 
     /// A path or a whole URL, which a server must take too (RFC 9112, 3.2.2). CONNECT and `OPTIONS *` have neither.
     pub(super) fn parse(target: &str) -> Result<Self, Refusal> {
-        let path_and_query = match target.split_once("://") {
-            Some((scheme, rest)) if !scheme.starts_with('/') => rest.find(['/', '?']).map_or("", |end| &rest[end..]),
-            _ => target,
-        };
-        let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
-        let segments = match path.strip_prefix('/') {
-            Some(segments) => segments,
-            None if target.len() > path_and_query.len() => "",
+        let local = match target.split_once("://") {
+            _ if target.starts_with('/') => target,
+            Some((_, rest)) => rest.trim_start_matches(|letter| !['/', '?'].contains(&letter)),
             None => return Err(Refusal::bad("a request is for a path")),
         };
+        let (path, query) = local.split_once('?').unwrap_or((local, ""));
+        // A URL may have no path, which means `/` (RFC 9110, 4.2.3).
+        let segments = path.strip_prefix('/').unwrap_or_default();
         let path: Option<_> = segments.split('/').map(decode).collect();
         let query: Option<_> = query.split('&').filter(|pair| !pair.is_empty()).map(parameter).collect();
         let decoded = path.zip(query).map(|(path, query)| Self { path, query });
@@ -50,6 +48,7 @@ fn parameter(text: &str) -> Option<(String, String)> {
     Some((decode(key)?, decode(value)?))
 }
 
+/// `from_str_radix` alone would take `%+1`.
 fn decode(text: &str) -> Option<String> {
     let mut pieces = text.split('%');
     let mut decoded = pieces.next().unwrap_or_default().as_bytes().to_vec();
