@@ -20,7 +20,8 @@
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`cli`] | the command line, as words and as options |
 //! | [`config`] | a file's text to a plan, or every problem of it at once |
-//! | [`test_server`] | the HTTP upstreams of `--test-server` |
+//! | [`test_server`] | the HTTP upstreams of `--test-server`, on [`http`] |
+//! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
 //! | [`proxy`] | the only rooms that touch the sockets of clients and upstreams |
 //! | [`event`] | what happened, and how it is worded |
 //! | [`toxic`] | what toxics do to a stream, as arithmetic |
@@ -47,6 +48,7 @@ pub mod cli;
 pub mod config;
 pub mod dice;
 pub mod event;
+pub mod http;
 pub mod limits;
 pub mod logging;
 pub mod memory;

@@ -12,7 +12,8 @@ use std::process::Command;
 const LAYERS: &[&[&str]] = &[
     &["run"],
     &["cli"],
-    &["config", "proxy", "test_server"],
+    &["test_server"],
+    &["config", "http", "proxy"],
     &["event"],
     &["toxic"],
     &["dice"],
@@ -346,7 +347,7 @@ mod checker {
             ("src/threads.rs", "use std::thread::{Builder, JoinHandle};"),
             ("src/proxy/mod.rs", "mod forward; pub use supervisor::Supervisor; use crate::threads;"),
             ("src/proxy/forward/mod.rs", "use super::{state::ConnectionState, socket}; use crate::stop;"),
-            ("src/test_server/body.rs", "use super::response::{Refusal, Status}; use crate::threads;"),
+            ("src/test_server/resource.rs", "use super::pattern::Pattern; use crate::http;"),
         ] {
             assert_eq!(breaches(file, &format!("//! A file.\n{source}\n")), [""; 0], "{source}");
         }
