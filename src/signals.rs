@@ -20,10 +20,10 @@ pub fn install(stop: &Arc<Stop>) -> io::Result<()> {
     threads::spawn("sigterm", move || {
         // sigwait(3) fails for an invalid set only, and this one is fixed.
         while terminate.wait().is_ok() {
-            stop_by_term.ask(Signal::Terminate);
+            stop_by_term.request(Signal::Terminate);
         }
     })?;
     // ctrlc with its `termination` feature takes SIGTERM too, but does not tell which one came, and the exit code must.
     let stop_by_int = Arc::clone(stop);
-    ctrlc::set_handler(move || stop_by_int.ask(Signal::Interrupt)).map_err(io::Error::other)
+    ctrlc::set_handler(move || stop_by_int.request(Signal::Interrupt)).map_err(io::Error::other)
 }

@@ -34,7 +34,7 @@ impl Stop {
     }
 
     /// Takes one more request to stop.
-    pub fn ask(&self, signal: Signal) {
+    pub fn request(&self, signal: Signal) {
         if self.draining.trigger() == Trigger::First {
             return;
         }
@@ -76,30 +76,25 @@ pub enum Trigger {
 #[derive(Debug)]
 pub struct Latch {
     triggered: AtomicBool,
-    writers: Mutex<Option<(PipeWriter, Sender<Infallible>)>>,
-    hangs_up: PipeReader,
-    disconnects: Receiver<Infallible>,
+    senders: Mutex<Option<(PipeWriter, Sender<Infallible>)>>,
+    pipe: PipeReader,
+    channel: Receiver<Infallible>,
 }
 
 impl Latch {
     /// # Errors
     /// No descriptors are left.
     pub fn new() -> io::Result<Self> {
-        let (hangs_up, writer) = io::pipe()?;
-        let (sender, disconnects) = crossbeam_channel::bounded(0);
-        Ok(Self {
-            triggered: AtomicBool::new(false),
-            writers: Mutex::new(Some((writer, sender))),
-            hangs_up,
-            disconnects,
-        })
+        let (pipe, writer) = io::pipe()?;
+        let (sender, channel) = crossbeam_channel::bounded(0);
+        Ok(Self { triggered: AtomicBool::new(false), senders: Mutex::new(Some((writer, sender))), pipe, channel })
     }
 
     /// Wakes everyone.
     pub fn trigger(&self) -> Trigger {
-        let again = self.triggered.swap(true, Ordering::SeqCst);
-        drop(self.writers.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if again { Trigger::Again } else { Trigger::First }
+        let was_triggered = self.triggered.swap(true, Ordering::SeqCst);
+        drop(self.senders.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if was_triggered { Trigger::Again } else { Trigger::First }
     }
 
     /// Whether it has rung.
@@ -111,13 +106,13 @@ impl Latch {
     /// The channel that disconnects when it rings.
     #[must_use]
     pub fn channel(&self) -> &Receiver<Infallible> {
-        &self.disconnects
+        &self.channel
     }
 }
 
 impl AsFd for Latch {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.hangs_up.as_fd()
+        self.pipe.as_fd()
     }
 }
 
@@ -128,11 +123,11 @@ mod tests {
     #[test]
     fn the_first_request_drains_and_the_second_cuts() {
         let stop = Stop::new().expect("descriptors");
-        stop.ask(Signal::Interrupt);
+        stop.request(Signal::Interrupt);
         assert!(stop.draining().is_triggered() && !stop.cut().is_triggered());
         assert_eq!(stop.cut_by(), None);
-        stop.ask(Signal::Terminate);
-        stop.ask(Signal::Interrupt);
+        stop.request(Signal::Terminate);
+        stop.request(Signal::Interrupt);
         assert!(stop.cut().is_triggered());
         assert_eq!(stop.cut_by(), Some(Signal::Terminate));
     }

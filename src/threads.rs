@@ -14,7 +14,7 @@ const STACK_BYTES: usize = 256 * 1024;
 
 /// How long a thread without work stays. Connections come in bursts, and two fresh threads for each would halve their
 /// rate: starting and joining one costs 51 to 64 us of CPU.
-const PATIENCE: Duration = Duration::from_secs(5);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Starts a thread. Its `name` shows in `top -H` and in panics; Linux cuts it after 15 bytes (`prctl(2)`).
 ///
@@ -44,7 +44,7 @@ pub struct ThreadPool {
 #[derive(Default)]
 struct ParkedWorker {
     work: Mutex<Option<Work>>,
-    called: Condvar,
+    assigned: Condvar,
 }
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -55,9 +55,9 @@ impl ThreadPool {
     /// # Errors
     /// None is parked, and the machine has no thread or no memory left; `work` was not begun and has been dropped.
     pub fn run(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let called = self.parked().pop();
-        match called {
-            Some(worker) => worker.call(Box::new(work)),
+        let parked = self.parked().pop();
+        match parked {
+            Some(worker) => worker.assign(Box::new(work)),
             None => self.spawn_worker(Box::new(work))?,
         }
         Ok(())
@@ -78,7 +78,7 @@ impl ThreadPool {
     /// Waits for the next work; none comes to a thread that has grown old.
     fn park(&self, worker: &Arc<ParkedWorker>) -> Option<Work> {
         self.parked().push(Arc::clone(worker));
-        worker.wait(PATIENCE).or_else(|| {
+        worker.wait(IDLE_TIMEOUT).or_else(|| {
             if self.remove_parked(worker) {
                 return None;
             }
@@ -90,8 +90,8 @@ impl ThreadPool {
     /// Takes a thread off the list, unless it is not there any more.
     fn remove_parked(&self, worker: &Arc<ParkedWorker>) -> bool {
         let mut parked = self.parked();
-        let place = parked.iter().position(|other| Arc::ptr_eq(other, worker));
-        place.map(|place| parked.remove(place)).is_some()
+        let index = parked.iter().position(|other| Arc::ptr_eq(other, worker));
+        index.map(|index| parked.remove(index)).is_some()
     }
 
     fn parked(&self) -> MutexGuard<'_, Vec<Arc<ParkedWorker>>> {
@@ -100,21 +100,21 @@ impl ThreadPool {
 }
 
 impl ParkedWorker {
-    fn call(&self, work: Work) {
+    fn assign(&self, work: Work) {
         *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(work);
-        self.called.notify_one();
+        self.assigned.notify_one();
     }
 
-    fn wait(&self, patience: Duration) -> Option<Work> {
+    fn wait(&self, timeout: Duration) -> Option<Work> {
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.called.wait_timeout_while(work, patience, |work| work.is_none());
+        let waited = self.assigned.wait_timeout_while(work, timeout, |work| work.is_none());
         waited.unwrap_or_else(PoisonError::into_inner).0.take()
     }
 }
 
 impl std::fmt::Debug for ParkedWorker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Berth")
+        f.write_str("ParkedWorker")
     }
 }
 
@@ -126,9 +126,9 @@ mod tests {
     use super::*;
 
     fn thread_of(pool: &Arc<ThreadPool>) -> thread::ThreadId {
-        let (tell, told) = mpsc::channel();
-        pool.run(move || tell.send(thread::current().id()).expect("the test waits")).expect("a thread");
-        told.recv().expect("the work was done")
+        let (sender, receiver) = mpsc::channel();
+        pool.run(move || sender.send(thread::current().id()).expect("the test waits")).expect("a thread");
+        receiver.recv().expect("the work was done")
     }
 
     fn wait_until(pool: &ThreadPool, parked: usize) {
@@ -148,12 +148,12 @@ mod tests {
     #[test]
     fn work_at_the_same_time_gets_threads_of_its_own() {
         let pool = Arc::new(ThreadPool::default());
-        let (arrive, arrived) = mpsc::sync_channel(0);
+        let (sender, receiver) = mpsc::sync_channel(0);
         for _ in 0..8 {
-            let arrive = arrive.clone();
-            pool.run(move || arrive.send(thread::current().id()).expect("the test waits")).expect("a thread");
+            let sender = sender.clone();
+            pool.run(move || sender.send(thread::current().id()).expect("the test waits")).expect("a thread");
         }
-        let threads: std::collections::HashSet<_> = (0..8).map(|_| arrived.recv().expect("eight")).collect();
+        let threads: std::collections::HashSet<_> = (0..8).map(|_| receiver.recv().expect("eight")).collect();
         assert_eq!(threads.len(), 8);
         wait_until(&pool, 8);
     }
@@ -174,13 +174,13 @@ mod tests {
     #[test]
     fn no_work_is_lost_however_it_comes() {
         let pool = Arc::new(ThreadPool::default());
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         for number in 0..20_000 {
-            let tell = tell.clone();
-            pool.run(move || tell.send(number).expect("the test waits")).expect("a thread");
+            let sender = sender.clone();
+            pool.run(move || sender.send(number).expect("the test waits")).expect("a thread");
         }
-        drop(tell);
-        let mut done: Vec<u32> = told.iter().collect();
+        drop(sender);
+        let mut done: Vec<u32> = receiver.iter().collect();
         done.sort_unstable();
         assert!(done.into_iter().eq(0..20_000));
     }
