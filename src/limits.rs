@@ -41,7 +41,7 @@ impl Footprint {
 
 /// What the process opens besides connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fixtures {
+pub struct Baseline {
     /// Sockets that listen, each with a thread of its own.
     pub listeners: usize,
 }
@@ -62,40 +62,42 @@ const MAPS_PER_CORE: u64 = 16;
 const RESERVED_MAPS: u64 = 64;
 
 /// Beyond these the kernel's table, of 8 bytes each, grows as it is filled.
-const DESCRIPTORS_WITH_ROOM: u64 = 1 << 16;
+const MAX_PREALLOCATED_DESCRIPTORS: u64 = 1 << 16;
 
 /// Where the system names no limit, so that the places are a number that can be counted out.
-const OUR_OWN_LIMIT: u64 = 1 << 20;
+const MAX_CONNECTIONS: u64 = 1 << 20;
 
 /// Raises the soft limit of descriptors to the hard one, then works out how many connections there is room for, and has
 /// the kernel make room for their descriptors, which is quick as long as there is one thread. `asked` lowers the cap, but
 /// can't lift it.
 #[must_use]
-pub fn connection_cap(asked: Option<NonZeroUsize>, each: Footprint, fixtures: Fixtures) -> Cap {
-    let machine = Machine::measure(fixtures);
-    let asked = asked.map(|asked| Room { limited_by: "--max-connections", connections: asked.get() as u64 });
-    let least = tightest(machine.rooms(each).into_iter().chain(asked));
-    let taken = least.connections.saturating_mul(each.descriptors);
-    make_room(taken + PIPE_DESCRIPTORS + RESERVED_DESCRIPTORS + fixtures.listeners as u64);
+pub fn connection_cap(requested: Option<NonZeroUsize>, each: Footprint, baseline: Baseline) -> Cap {
+    let available = Available::measure(baseline);
+    let requested =
+        requested.map(|requested| Limit { limited_by: "--max-connections", connections: requested.get() as u64 });
+    let lowest = lowest_limit(available.limits(each).into_iter().chain(requested));
+    let taken = lowest.connections.saturating_mul(each.descriptors);
+    grow_descriptor_table(taken + PIPE_DESCRIPTORS + RESERVED_DESCRIPTORS + baseline.listeners as u64);
     // Half of what is reserved may be stood on: the drain comes once, and its end gives everything back.
-    let spare = machine.descriptors.map_or(OUR_OWN_LIMIT, |free| free.saturating_sub(taken) + RESERVED_DESCRIPTORS / 2);
+    let overflow =
+        available.descriptors.map_or(MAX_CONNECTIONS, |free| free.saturating_sub(taken) + RESERVED_DESCRIPTORS / 2);
     Cap {
-        connections: at_least_one(least.connections),
-        limited_by: least.limited_by,
-        overflow: at_least_one(spare.min(OUR_OWN_LIMIT)),
+        connections: at_least_one(lowest.connections),
+        limited_by: lowest.limited_by,
+        overflow: at_least_one(overflow.min(MAX_CONNECTIONS)),
     }
 }
 
 /// How many connections one limit allows.
 #[derive(Clone, Copy, Debug)]
-struct Room {
+struct Limit {
     limited_by: &'static str,
     connections: u64,
 }
 
-fn tightest(rooms: impl Iterator<Item = Room>) -> Room {
-    let start = Room { limited_by: "chaos-proxy itself", connections: OUR_OWN_LIMIT };
-    rooms.fold(start, |least, room| if room.connections < least.connections { room } else { least })
+fn lowest_limit(limits: impl Iterator<Item = Limit>) -> Limit {
+    let start = Limit { limited_by: "chaos-proxy itself", connections: MAX_CONNECTIONS };
+    limits.fold(start, |lowest, limit| if limit.connections < lowest.connections { limit } else { lowest })
 }
 
 fn at_least_one(number: u64) -> NonZeroUsize {
@@ -104,7 +106,7 @@ fn at_least_one(number: u64) -> NonZeroUsize {
 
 /// What this machine has left of each resource; absent where it has no such limit.
 #[derive(Clone, Copy, Debug, Default)]
-struct Machine {
+struct Available {
     descriptors: Option<u64>,
     maps: Option<u64>,
     threads_max: Option<u64>,
@@ -113,9 +115,9 @@ struct Machine {
     cgroup_threads: Option<u64>,
 }
 
-impl Machine {
-    fn measure(fixtures: Fixtures) -> Self {
-        let listeners = fixtures.listeners as u64;
+impl Available {
+    fn measure(baseline: Baseline) -> Self {
+        let listeners = baseline.listeners as u64;
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
         let descriptors = raise_descriptors();
         let pipes = descriptors.map_or(PIPE_DESCRIPTORS, |limit| PIPE_DESCRIPTORS.min(limit / 8));
@@ -132,15 +134,16 @@ impl Machine {
         }
     }
 
-    fn rooms(&self, each: Footprint) -> Vec<Room> {
-        let room = |limited_by, left: Option<u64>, each| left.map(|left| Room { limited_by, connections: left / each });
+    fn limits(&self, each: Footprint) -> Vec<Limit> {
+        let limit =
+            |limited_by, left: Option<u64>, each| left.map(|left| Limit { limited_by, connections: left / each });
         [
-            room("the open files limit (ulimit -n)", self.descriptors, each.descriptors),
-            room("vm.max_map_count", self.maps, each.threads * MAPS_PER_THREAD),
-            room("kernel.threads-max", self.threads_max, each.threads),
-            room("kernel.pid_max", self.pid_max, each.threads),
-            room("the user's process limit (ulimit -u)", self.user_threads, each.threads),
-            room("the cgroup's pids.max", self.cgroup_threads, each.threads),
+            limit("the open files limit (ulimit -n)", self.descriptors, each.descriptors),
+            limit("vm.max_map_count", self.maps, each.threads * MAPS_PER_THREAD),
+            limit("kernel.threads-max", self.threads_max, each.threads),
+            limit("kernel.pid_max", self.pid_max, each.threads),
+            limit("the user's process limit (ulimit -u)", self.user_threads, each.threads),
+            limit("the cgroup's pids.max", self.cgroup_threads, each.threads),
         ]
         .into_iter()
         .flatten()
@@ -166,9 +169,9 @@ fn raise_descriptors() -> Option<u64> {
 /// Opens and closes a descriptor with a high number. The kernel's table of them doubles when it is full, and in a process
 /// with several threads each doubling waits for an RCU grace period (`expand_fdtable` in `fs/file.c`): whoever accepts or
 /// connects then stands still, for 3 to 15 ms as measured at the 64th, 128th, 256th, … descriptor.
-fn make_room(descriptors: u64) {
+fn grow_descriptor_table(descriptors: u64) {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let last = descriptors.min(DESCRIPTORS_WITH_ROOM).min(limit).saturating_sub(1);
+    let last = descriptors.min(MAX_PREALLOCATED_DESCRIPTORS).min(limit).saturating_sub(1);
     // Refused, the table grows as it is filled.
     let _ = fcntl_dupfd_cloexec(stdin(), i32::try_from(last).unwrap_or(i32::MAX));
 }
@@ -213,24 +216,26 @@ fn entries(path: &str) -> u64 {
 mod tests {
     use super::*;
 
-    fn room(limited_by: &'static str, connections: u64) -> Room {
-        Room { limited_by, connections }
+    fn limit(limited_by: &'static str, connections: u64) -> Limit {
+        Limit { limited_by, connections }
     }
 
     #[test]
     fn the_tightest_limit_counts_and_is_named() {
-        let machine = Machine { descriptors: Some(1000), maps: Some(640), pid_max: Some(180), ..Machine::default() };
-        let least = tightest(machine.rooms(Footprint::PROXIED).into_iter());
-        assert_eq!((least.connections, least.limited_by), (80, "vm.max_map_count"));
-        let with_servers = tightest(machine.rooms(Footprint::PROXIED_AND_SERVED).into_iter());
+        let available =
+            Available { descriptors: Some(1000), maps: Some(640), pid_max: Some(180), ..Available::default() };
+        let lowest = lowest_limit(available.limits(Footprint::PROXIED).into_iter());
+        assert_eq!((lowest.connections, lowest.limited_by), (80, "vm.max_map_count"));
+        let with_servers = lowest_limit(available.limits(Footprint::PROXIED_AND_SERVED).into_iter());
         assert_eq!(with_servers.connections, 53);
     }
 
     #[test]
     fn whoever_asks_gets_less_but_never_more() {
-        let asked = |connections| tightest([room("files", 500), room("--max-connections", connections)].into_iter());
-        assert_eq!((asked(3).connections, asked(3).limited_by), (3, "--max-connections"));
-        assert_eq!((asked(501).connections, asked(501).limited_by), (500, "files"));
+        let requested =
+            |connections| lowest_limit([limit("files", 500), limit("--max-connections", connections)].into_iter());
+        assert_eq!((requested(3).connections, requested(3).limited_by), (3, "--max-connections"));
+        assert_eq!((requested(501).connections, requested(501).limited_by), (500, "files"));
     }
 
     #[test]
@@ -240,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_machine_without_limits_has_ours() {
-        let least = tightest(Machine::default().rooms(Footprint::PROXIED).into_iter());
-        assert_eq!((least.connections, least.limited_by), (OUR_OWN_LIMIT, "chaos-proxy itself"));
+        let lowest = lowest_limit(Available::default().limits(Footprint::PROXIED).into_iter());
+        assert_eq!((lowest.connections, lowest.limited_by), (MAX_CONNECTIONS, "chaos-proxy itself"));
     }
 }

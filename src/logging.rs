@@ -25,14 +25,14 @@ const QUEUE_LINES: usize = 4096;
 
 /// Between a line and its writing. While the writer is awake, whoever logs need not wake it, and many lines are written
 /// with one call. It took the cost of the log from 23 to 6 % of the connection rate.
-const NAP: Duration = Duration::from_millis(5);
+const BATCH_DELAY: Duration = Duration::from_millis(5);
 
 /// How long the end of the run waits for the last lines to be read.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum LogFormat {
     /// `key=value`, values quoted where they need it.
     #[default]
     Logfmt,
@@ -40,7 +40,7 @@ pub enum Format {
     Json,
 }
 
-impl FromStr for Format {
+impl FromStr for LogFormat {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -62,22 +62,22 @@ pub struct Log {
 ///
 /// # Errors
 /// There is no thread for the writer, or a logger is set already.
-pub fn start(level: Option<LevelFilter>, format: Format) -> io::Result<Log> {
+pub fn start(level: Option<LevelFilter>, format: LogFormat) -> io::Result<Log> {
     let (queue, entries) = crossbeam_channel::bounded(QUEUE_LINES);
     let lost = Arc::new(AtomicU64::new(0));
-    let front = Front { queue: queue.clone(), lost: Arc::clone(&lost) };
+    let writer = QueueWriter { queue: queue.clone(), lost: Arc::clone(&lost) };
     let mut builder = Builder::new();
     builder.filter_level(level.unwrap_or(LevelFilter::Info));
     // Set to nothing, or for some other program's modules only, it leaves our level as it is.
     if let (None, Ok(filters)) = (level, env::var("RUST_LOG")) {
         builder.parse_filters(&filters);
     }
-    builder.target(Target::Pipe(Box::new(front))).format(match format {
-        Format::Logfmt => write_logfmt,
-        Format::Json => write_json,
+    builder.target(Target::Pipe(Box::new(writer))).format(match format {
+        LogFormat::Logfmt => write_logfmt,
+        LogFormat::Json => write_json,
     });
     builder.try_init().map_err(io::Error::other)?;
-    threads::spawn("log", move || Back { lost, reported: 0 }.run(&entries))?;
+    threads::spawn("log", move || StderrWriter { lost, reported: 0 }.run(&entries))?;
     Ok(Log { queue })
 }
 
@@ -98,12 +98,12 @@ enum Entry {
 }
 
 /// Where `env_logger` writes: it hands over a whole line each time, and never waits.
-struct Front {
+struct QueueWriter {
     queue: Sender<Entry>,
     lost: Arc<AtomicU64>,
 }
 
-impl Write for Front {
+impl Write for QueueWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.queue.try_send(Entry::Line(line.to_vec())).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -117,18 +117,18 @@ impl Write for Front {
 }
 
 /// The thread that waits for the reader.
-struct Back {
+struct StderrWriter {
     lost: Arc<AtomicU64>,
     reported: u64,
 }
 
-impl Back {
+impl StderrWriter {
     fn run(mut self, entries: &Receiver<Entry>) {
         while let Ok(first) = entries.recv() {
-            thread::sleep(NAP);
-            let asked_to_flush = write_batch(iter::once(first).chain(entries.try_iter()));
+            thread::sleep(BATCH_DELAY);
+            let flush_request = write_batch(iter::once(first).chain(entries.try_iter()));
             self.report_losses();
-            if let Some(done) = asked_to_flush {
+            if let Some(done) = flush_request {
                 write_batch(entries.try_iter());
                 let _ = done.try_send(());
             }
@@ -147,22 +147,22 @@ impl Back {
 
 /// Writes the lines that there are with one call, and returns who waits for it.
 fn write_batch(entries: impl Iterator<Item = Entry>) -> Option<Sender<()>> {
-    let (mut lines, mut asked_to_flush) = (Vec::new(), None);
+    let (mut lines, mut flush_request) = (Vec::new(), None);
     for entry in entries.take(QUEUE_LINES) {
         match entry {
             Entry::Line(line) => lines.extend(line),
-            Entry::Flush(done) => asked_to_flush = Some(done),
+            Entry::Flush(done) => flush_request = Some(done),
         }
     }
-    write_out(&lines);
-    asked_to_flush
+    write_to_stderr(&lines);
+    flush_request
 }
 
 /// Waits for the reader, also where somebody has set the pipe to refuse instead.
-fn write_out(mut line: &[u8]) {
-    while !line.is_empty() {
-        match io::stderr().write(line) {
-            Ok(written) => line = &line[written..],
+fn write_to_stderr(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match io::stderr().write(bytes) {
+            Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 // Were it to fail, the next write would tell.
@@ -176,7 +176,7 @@ fn write_out(mut line: &[u8]) {
 
 fn write_logfmt(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     let (time, level) = (out.timestamp_millis(), lower_case(record.level()));
-    write!(out, "time={time} level={level} msg={}", Word(&record.args().to_string()))?;
+    write!(out, "time={time} level={level} msg={}", LogfmtValue(&record.args().to_string()))?;
     record.key_values().visit(&mut Logfmt(out)).map_err(io::Error::other)?;
     writeln!(out)
 }
@@ -192,7 +192,7 @@ struct Logfmt<'a>(&'a mut Formatter);
 
 impl<'kvs> VisitSource<'kvs> for Logfmt<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        Ok(write!(self.0, " {key}={}", Word(&value.to_string()))?)
+        Ok(write!(self.0, " {key}={}", LogfmtValue(&value.to_string()))?)
     }
 }
 
@@ -208,9 +208,9 @@ impl<'kvs> VisitSource<'kvs> for Json<'_> {
 }
 
 /// A logfmt value: quoted and escaped as JSON has it (which Go's `%q` readers take as well) unless it is a plain word.
-struct Word<'a>(&'a str);
+struct LogfmtValue<'a>(&'a str);
 
-impl fmt::Display for Word<'_> {
+impl fmt::Display for LogfmtValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_special = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '=' | '\\');
         if self.0.is_empty() || self.0.contains(is_special) {

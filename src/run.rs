@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 
-use crate::cli::{Command, HELP, Options, Routes, Running, Upstreams, UsageError};
+use crate::cli::{Command, HELP, Options, Routes, Settings, Upstreams, UsageError};
 use crate::config;
 use crate::dice;
 use crate::event::{Event, emit};
-use crate::limits::{self, Cap, Fixtures, Footprint};
+use crate::limits::{self, Baseline, Cap, Footprint};
 use crate::logging;
 use crate::plan::Plan;
 use crate::proxy::{ApplyError, Supervisor};
@@ -76,28 +76,28 @@ fn proxy(options: Options) -> Exit {
         report(&format!("warning: {warning}"), Exit::Done);
     }
     match load(options.routes) {
-        Ok(plan) => prepare(&plan, &options.running).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed)),
+        Ok(plan) => prepare(&plan, &options.settings).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed)),
         Err(exit) => exit,
     }
 }
 
 /// Opens what every run needs before its first route.
-fn prepare(plan: &Plan, running: &Running) -> io::Result<Exit> {
+fn prepare(plan: &Plan, settings: &Settings) -> io::Result<Exit> {
     threads::wake_on_time();
-    let (footprint, fixtures) = needs(plan, running.upstreams);
+    let (footprint, baseline) = needs(plan, settings.upstreams);
     // Before there is a second thread.
-    let cap = limits::connection_cap(running.max_connections, footprint, fixtures);
+    let cap = limits::connection_cap(settings.max_connections, footprint, baseline);
     let stop = Arc::new(Stop::new()?);
     signals::install(&stop)?;
-    let _flushed_at_the_end = logging::start(running.log_level, running.log_format)?;
-    Ok(serve(plan, running, cap, &stop))
+    let _flushed_at_the_end = logging::start(settings.log_level, settings.log_format)?;
+    Ok(serve(plan, settings, cap, &stop))
 }
 
-fn serve(plan: &Plan, running: &Running, cap: Cap, stop: &Arc<Stop>) -> Exit {
-    let seed = running.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
+fn serve(plan: &Plan, settings: &Settings, cap: Cap, stop: &Arc<Stop>) -> Exit {
+    let seed = settings.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
     emit(&Event::Starting(plan, seed, &cap));
     let supervisor = Supervisor::new(cap, Arc::clone(stop));
-    if let Err(exit) = open(&supervisor, plan, seed, running.upstreams) {
+    if let Err(exit) = open(&supervisor, plan, seed, settings.upstreams) {
         return exit;
     }
     if let Err(error) = announce(plan) {
@@ -105,7 +105,7 @@ fn serve(plan: &Plan, running: &Running, cap: Cap, stop: &Arc<Stop>) -> Exit {
     }
     // Nothing is ever sent: it disconnects at the first signal.
     let _ = stop.draining().channel().recv();
-    let cut = supervisor.drain(running.drain_timeout);
+    let cut = supervisor.drain(settings.drain_timeout);
     emit(&Event::Drained(cut));
     match (stop.cut_by(), cut) {
         (_, 0) => Exit::Done,
@@ -131,13 +131,13 @@ fn open(supervisor: &Supervisor, plan: &Plan, seed: u64, upstreams: Upstreams) -
     })
 }
 
-fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, Fixtures) {
+fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, Baseline) {
     let routes = plan.routes().len();
     match upstreams {
-        Upstreams::Theirs => (Footprint::PROXIED, Fixtures { listeners: routes }),
+        Upstreams::External => (Footprint::PROXIED, Baseline { listeners: routes }),
         Upstreams::TestServer => {
             let served: HashSet<SocketAddr> = plan.outer_upstreams().collect();
-            (Footprint::PROXIED_AND_SERVED, Fixtures { listeners: routes + served.len() })
+            (Footprint::PROXIED_AND_SERVED, Baseline { listeners: routes + served.len() })
         }
     }
 }

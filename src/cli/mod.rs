@@ -1,6 +1,6 @@
 //! The command line: what may be written, and what it asks for. No I/O: what is asked for is done in `run`.
 
-mod spelling;
+mod flags;
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -13,9 +13,9 @@ use log::LevelFilter;
 use pico_args::Arguments;
 
 use crate::config::Defaults;
-use crate::logging::Format;
+use crate::logging::LogFormat;
 use crate::plan::{Bind, DropMode, Millis, Plan, Port, Probability, Route, RouteName, Timeout, Upstream};
-use spelling::{raw_value, refuse_leftovers, spelled_out, split_at_dashes, value};
+use flags::{normalized, raw_value, reject_leftovers, split_at_double_dash, value};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -86,14 +86,14 @@ pub struct Options {
     /// What to make live.
     pub routes: Routes,
     /// All the rest.
-    pub running: Running,
+    pub settings: Settings,
     /// What was odd about the command line, but can be done.
     pub warnings: Vec<&'static str>,
 }
 
 /// How to run, whatever the routes are.
 #[derive(Debug)]
-pub struct Running {
+pub struct Settings {
     /// Wins over the seed that the routes' file names.
     pub seed: Option<u64>,
     /// What serves the upstream addresses.
@@ -105,14 +105,14 @@ pub struct Running {
     /// None leaves it to `RUST_LOG`.
     pub log_level: Option<LevelFilter>,
     /// How log lines are written.
-    pub log_format: Format,
+    pub log_format: LogFormat,
 }
 
 /// Who answers at the upstream addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upstreams {
     /// Somebody else.
-    Theirs,
+    External,
     /// The test server in this process.
     TestServer,
 }
@@ -128,22 +128,22 @@ type Parsed<T> = Result<T, UsageError>;
 /// # Errors
 /// The first thing that is wrong with them.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
-    let (flags, operands) = split_at_dashes(args);
-    let mut args = Arguments::from_vec(flags.into_iter().flat_map(spelled_out).collect());
+    let (flags, operands) = split_at_double_dash(args);
+    let mut args = Arguments::from_vec(flags.into_iter().flat_map(normalized).collect());
     if args.contains(["-h", "--help"]) {
         return Ok(Command::Help);
     }
     if args.contains(["-V", "--version"]) {
         return Ok(Command::Version);
     }
-    let written = Written::take_from(&mut args)?;
-    refuse_leftovers(args.finish().iter().chain(&operands))?;
-    written.into_command()
+    let flags = ParsedFlags::take_from(&mut args)?;
+    reject_leftovers(args.finish().iter().chain(&operands))?;
+    flags.into_command()
 }
 
 /// The flags as they were written: each valid in itself, not yet fitted together.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that was given or not")]
-struct Written {
+struct ParsedFlags {
     config: Option<PathBuf>,
     bind: Option<Bind>,
     listen: Option<Port>,
@@ -153,14 +153,14 @@ struct Written {
     seed: Option<u64>,
     max_connections: Option<NonZeroUsize>,
     drain_timeout: Option<Duration>,
-    log_format: Option<Format>,
+    log_format: Option<LogFormat>,
     verbose: bool,
     quiet: bool,
     check: bool,
     test_server: bool,
 }
 
-impl Written {
+impl ParsedFlags {
     fn take_from(args: &mut Arguments) -> Parsed<Self> {
         Ok(Self {
             config: raw_value(args, "--config")?.map(PathBuf::from),
@@ -172,7 +172,7 @@ impl Written {
             seed: value(args, "--seed", |text| number(text, "use a whole number, 0 to 18446744073709551615"))?,
             max_connections: value(args, "--max-connections", |text| number(text, "use a whole number, 1 or more"))?,
             drain_timeout: value(args, "--drain-timeout", seconds)?,
-            log_format: value(args, "--log-format", Format::from_str)?,
+            log_format: value(args, "--log-format", LogFormat::from_str)?,
             // Last: taken earlier, a flag that stands where a value should be would not be seen there.
             verbose: args.contains("--verbose"),
             quiet: args.contains("--quiet"),
@@ -187,15 +187,15 @@ impl Written {
             return Ok(Command::Check(routes));
         }
         let warnings = if self.verbose && self.quiet { vec!["--quiet wins over --verbose"] } else { Vec::new() };
-        let running = Running {
+        let settings = Settings {
             seed: self.seed,
-            upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::Theirs },
+            upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::External },
             max_connections: self.max_connections,
             drain_timeout: self.drain_timeout,
             log_level: self.log_level(),
             log_format: self.log_format.unwrap_or_default(),
         };
-        Ok(Command::Run(Box::new(Options { routes, running, warnings })))
+        Ok(Command::Run(Box::new(Options { routes, settings, warnings })))
     }
 
     fn log_level(&self) -> Option<LevelFilter> {
@@ -208,19 +208,19 @@ impl Written {
 
     fn routes(&self) -> Parsed<Routes> {
         let bind = self.bind.map_or(Defaults::default().bind, Bind::ip);
-        match (&self.config, self.listen, self.upstream, self.flag_of_a_route()) {
+        match (&self.config, self.listen, self.upstream, self.route_flag()) {
             (Some(path), _, _, None) => Ok(Routes::File { path: path.clone(), defaults: Defaults { bind } }),
             (Some(_), _, _, Some(flag)) => {
-                wrong(format!("--config and {flag} exclude each other: the file's routes are all there are"))
+                usage_error(format!("--config and {flag} exclude each other: the file's routes are all there are"))
             }
             (None, Some(port), Some(upstream), _) => self.route(bind, port, upstream),
-            (None, Some(_), None, _) => wrong("--listen needs --upstream IP:PORT beside it"),
-            (None, None, _, Some(flag)) => wrong(format!("{flag} needs --listen PORT beside it")),
-            (None, None, _, None) => wrong("no routes: give --config FILE, or --listen PORT --upstream IP:PORT"),
+            (None, Some(_), None, _) => usage_error("--listen needs --upstream IP:PORT beside it"),
+            (None, None, _, Some(flag)) => usage_error(format!("{flag} needs --listen PORT beside it")),
+            (None, None, _, None) => usage_error("no routes: give --config FILE, or --listen PORT --upstream IP:PORT"),
         }
     }
 
-    fn flag_of_a_route(&self) -> Option<&'static str> {
+    fn route_flag(&self) -> Option<&'static str> {
         let given = [
             ("--listen", self.listen.is_some()),
             ("--upstream", self.upstream.is_some()),
@@ -243,13 +243,13 @@ impl Written {
             toxics: Vec::new(),
         };
         // A single route can only be in conflict with itself.
-        let circle =
+        let loop_error =
             |_| UsageError(format!("--upstream {upstream} is the listener itself: connections would go in circles"));
-        Plan::new(None, vec![route]).map(Routes::Flags).map_err(circle)
+        Plan::new(None, vec![route]).map(Routes::Flags).map_err(loop_error)
     }
 }
 
-fn wrong<T>(what: impl Into<String>) -> Parsed<T> {
+fn usage_error<T>(what: impl Into<String>) -> Parsed<T> {
     Err(UsageError(what.into()))
 }
 
@@ -281,7 +281,7 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::spelling::FLAGS;
+    use super::flags::FLAGS;
     use super::*;
 
     fn parsed(line: &str) -> Parsed<Command> {
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn quiet_wins_over_verbose_and_says_so() {
         let options = options("--verbose --quiet --config a");
-        assert_eq!(options.running.log_level, Some(LevelFilter::Error));
+        assert_eq!(options.settings.log_level, Some(LevelFilter::Error));
         assert_eq!(options.warnings, ["--quiet wins over --verbose"]);
     }
 

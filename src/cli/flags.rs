@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use pico_args::Arguments;
 
-use super::{Parsed, UsageError, wrong};
+use super::{Parsed, UsageError, usage_error};
 
 /// Every flag, for telling which one was meant.
 pub(super) const FLAGS: [&str; 18] = [
@@ -36,15 +36,15 @@ pub(super) const FLAGS: [&str; 18] = [
 pub(super) const SWITCHES: [&str; 6] = ["--check", "--test-server", "--verbose", "--quiet", "--help", "--version"];
 
 /// pico-args knows no `--`; what stands behind it is never a flag.
-pub(super) fn split_at_dashes(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
+pub(super) fn split_at_double_dash(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
     let mut flags: Vec<OsString> = args.into_iter().collect();
     let operands = flags.iter().position(|arg| arg == "--").map(|at| flags.split_off(at).split_off(1));
     (flags, operands.unwrap_or_default())
 }
 
 /// One spelling for all: `-config=x` and `--config=x` become `--config x`.
-pub(super) fn spelled_out(arg: OsString) -> Vec<OsString> {
-    let arg = double_dashed(arg);
+pub(super) fn normalized(arg: OsString) -> Vec<OsString> {
+    let arg = with_two_dashes(arg);
     let bytes = arg.as_bytes();
     let equals = bytes.iter().position(|&byte| byte == b'=').filter(|_| bytes.starts_with(b"--"));
     match equals.map(|at| (OsStr::from_bytes(&bytes[..at]), OsStr::from_bytes(&bytes[at + 1..]))) {
@@ -54,7 +54,7 @@ pub(super) fn spelled_out(arg: OsString) -> Vec<OsString> {
 }
 
 /// `-config` is how Go's flag package writes `--config`; a lone letter, a number or a dash stays what it is.
-fn double_dashed(arg: OsString) -> OsString {
+fn with_two_dashes(arg: OsString) -> OsString {
     match arg.as_bytes() {
         [b'-', first, second, ..] if first.is_ascii_alphabetic() && *second != b'=' => {
             let mut long = OsString::from("-");
@@ -71,7 +71,7 @@ pub(super) fn value<T, E: Display>(
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Parsed<Option<T>> {
     let Some(raw) = raw_value(args, flag)? else { return Ok(None) };
-    let Some(text) = raw.to_str() else { return wrong(format!("the value of {flag} is not UTF-8")) };
+    let Some(text) = raw.to_str() else { return usage_error(format!("the value of {flag} is not UTF-8")) };
     parse(text).map(Some).map_err(|error| UsageError(format!("{flag} {text}: {error}")))
 }
 
@@ -80,31 +80,31 @@ pub(super) fn raw_value(args: &mut Arguments, flag: &'static str) -> Parsed<Opti
     let raw = args.opt_value_from_os_str(flag, |raw| Ok::<_, Infallible>(raw.to_owned()));
     match raw {
         Ok(Some(next)) if next.as_bytes().starts_with(b"--") => {
-            wrong(format!("{flag} needs a value, but {} follows it", next.display()))
+            usage_error(format!("{flag} needs a value, but {} follows it", next.display()))
         }
-        Ok(Some(empty)) if empty.is_empty() => wrong(format!("{flag} needs a value")),
+        Ok(Some(empty)) if empty.is_empty() => usage_error(format!("{flag} needs a value")),
         Ok(raw) => Ok(raw),
-        Err(_) => wrong(format!("{flag} needs a value")),
+        Err(_) => usage_error(format!("{flag} needs a value")),
     }
 }
 
 /// Whatever pico-args did not take.
-pub(super) fn refuse_leftovers<'a>(left: impl Iterator<Item = &'a OsString>) -> Parsed<()> {
+pub(super) fn reject_leftovers<'a>(left: impl Iterator<Item = &'a OsString>) -> Parsed<()> {
     let Some(first) = left.map(|arg| arg.to_string_lossy()).next() else { return Ok(()) };
     let flag = first.split_once('=').map_or(&*first, |(flag, _)| flag);
     if !first.starts_with('-') {
-        return wrong(format!("unexpected argument `{first}`; a file of routes goes behind --config"));
+        return usage_error(format!("unexpected argument `{first}`; a file of routes goes behind --config"));
     }
     if !FLAGS.contains(&flag) {
-        return wrong(format!("unknown flag {flag}{}", meant(flag)));
+        return usage_error(format!("unknown flag {flag}{}", suggestion(flag)));
     }
     if SWITCHES.contains(&flag) && first.contains('=') {
-        return wrong(format!("{flag} takes no value"));
+        return usage_error(format!("{flag} takes no value"));
     }
-    wrong(format!("{flag} is given twice"))
+    usage_error(format!("{flag} is given twice"))
 }
 
-fn meant(flag: &str) -> String {
+fn suggestion(flag: &str) -> String {
     let nearest = FLAGS.into_iter().map(|known| (strsim::damerau_levenshtein(known, flag), known)).min();
     // Three edits at most, and fewer than half of what was written.
     let near = nearest.filter(|&(edits, _)| edits <= 3 && edits * 2 < flag.len());
