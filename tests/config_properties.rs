@@ -4,13 +4,13 @@
 #![cfg(feature = "yaml")]
 #![allow(clippy::unwrap_used)]
 
-use chaos_proxy::config::{Defaults, Format, Report, parse};
+use chaos_proxy::config::{Defaults, Report, Syntax, parse};
 use chaos_proxy::plan::Plan;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-const FORMATS: [Format; 2] = [Format::Json, Format::Yaml];
+const SYNTAXES: [Syntax; 2] = [Syntax::Json, Syntax::Yaml];
 
 /// No files of found failures: a failure that shrinks to a short text belongs into `tests/config` by name.
 fn cases(cases: u32) -> ProptestConfig {
@@ -22,67 +22,67 @@ proptest! {
 
     #[test]
     fn any_text_gives_a_plan_or_a_printable_report(text in text()) {
-        for format in FORMATS {
-            holds(&text, &read(&text, format))?;
+        for syntax in SYNTAXES {
+            check_report(&text, &read(&text, syntax))?;
         }
     }
 
     #[test]
     fn a_damaged_config_gives_a_plan_or_a_printable_report((text, damage) in (select(VALID), vec(damage(), 1..4))) {
-        let text = damage.iter().fold(text.to_owned(), |text, damage| damage.done_to(&text));
-        for format in FORMATS {
-            holds(&text, &read(&text, format))?;
+        let text = damage.iter().fold(text.to_owned(), |text, damage| damage.apply_to(&text));
+        for syntax in SYNTAXES {
+            check_report(&text, &read(&text, syntax))?;
         }
     }
 
     /// Every JSON text is YAML and means the same there, down to where each value stands.
     #[test]
     fn a_tree_is_judged_the_same_in_both_formats(tree in tree()) {
-        let [json, yaml] = FORMATS.map(|format| read(&tree, format));
-        holds(&tree, &json)?;
+        let [json, yaml] = SYNTAXES.map(|syntax| read(&tree, syntax));
+        check_report(&tree, &json)?;
         prop_assert_eq!(json.map_err(|report| report.to_string()), yaml.map_err(|report| report.to_string()));
     }
 
     #[test]
     fn toxics_are_judged_the_same_in_both_formats(toxics in vec(nearly_a_toxic(), 0..5), profile in json_leaf()) {
         let text = format!("[{{ {ROUTE}, \"profile\": {profile},\n \"toxics\": [\n {}\n] }}]", toxics.join(",\n "));
-        let [json, yaml] = FORMATS.map(|format| read(&text, format));
-        holds(&text, &json)?;
+        let [json, yaml] = SYNTAXES.map(|syntax| read(&text, syntax));
+        check_report(&text, &json)?;
         prop_assert_eq!(json.map_err(|report| report.to_string()), yaml.map_err(|report| report.to_string()));
     }
 
     #[test]
     fn toxics_are_the_same_in_json_and_in_yaml(toxics in vec(toxic(), 1..6)) {
         let [json, yaml] = [json_of_toxics(&toxics), yaml_of_toxics(&toxics)];
-        let plan = read(&json, Format::Json);
+        let plan = read(&json, Syntax::Json);
         prop_assert!(plan.is_ok(), "{}", plan.unwrap_err());
         prop_assert_eq!(plan.as_ref().unwrap().routes()[0].toxics.len(), toxics.len());
-        prop_assert_eq!(plan, read(&yaml, Format::Yaml));
+        prop_assert_eq!(plan, read(&yaml, Syntax::Yaml));
     }
 
     #[test]
     fn routes_are_the_same_in_json_and_in_yaml(routes in btree_map(1_u16.., route(), 1..6), seed in any::<u64>()) {
         let json = json_of(&routes.iter().map(|(port, route)| route.keys(*port)).collect::<Vec<_>>(), seed);
         let yaml = yaml_of(&routes.iter().map(|(port, route)| route.keys(*port)).collect::<Vec<_>>(), seed);
-        let plan = read(&json, Format::Json);
+        let plan = read(&json, Syntax::Json);
         prop_assert!(plan.is_ok(), "{}", plan.unwrap_err());
-        prop_assert_eq!(plan, read(&yaml, Format::Yaml));
+        prop_assert_eq!(plan, read(&yaml, Syntax::Yaml));
     }
 }
 
 #[test]
 fn every_type_of_toxic_is_tried() {
-    let report = read(&format!("[{{ {ROUTE}, \"toxics\": [{{ \"type\": \"?\" }}] }}]"), Format::Json).unwrap_err();
+    let report = read(&format!("[{{ {ROUTE}, \"toxics\": [{{ \"type\": \"?\" }}] }}]"), Syntax::Json).unwrap_err();
     let (_, problem) = report.problems().next().unwrap();
     assert_eq!(problem.hint(), format!("the types of toxics are {}", TYPES.join(", ")));
 }
 
-fn read(text: &str, format: Format) -> Result<Plan, Report> {
-    parse("it", text, format, Defaults::default())
+fn read(text: &str, syntax: Syntax) -> Result<Plan, Report> {
+    parse("it", text, syntax, Defaults::default())
 }
 
 /// A report has problems, each somewhere in the text, and prints without control characters.
-fn holds(text: &str, result: &Result<Plan, Report>) -> Result<(), TestCaseError> {
+fn check_report(text: &str, result: &Result<Plan, Report>) -> Result<(), TestCaseError> {
     let Err(report) = result else { return Ok(()) };
     let lines: Vec<&str> = text.strip_prefix('\u{feff}').unwrap_or(text).split('\n').collect();
     prop_assert!(report.problems().len() > 0);
@@ -167,7 +167,7 @@ struct Damage {
 }
 
 impl Damage {
-    fn done_to(&self, text: &str) -> String {
+    fn apply_to(&self, text: &str) -> String {
         let at = self.at.index(text.chars().count() + 1);
         let before = text.chars().take(at);
         before.chain(self.with.chars()).chain(text.chars().skip(at + self.length)).collect()
@@ -276,7 +276,7 @@ fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
     let after = any::<Option<u32>>().prop_map(|after| after.map(|after| after.to_string()));
     (select(TYPES), any::<(u32, u32, bool)>(), 0.0..=1.0_f64, (stream, connections, clients, toxicity, after)).prop_map(
         |(kind, numbers, share, (stream, connections, clients, toxicity, after))| {
-            let said = [
+            let entries = [
                 ("stream", stream),
                 ("connections", connections),
                 ("clients", clients),
@@ -284,7 +284,7 @@ fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
                 ("after", after),
             ];
             let mut keys = vec![("type", quoted(kind))];
-            keys.extend(said.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))));
+            keys.extend(entries.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))));
             (keys, attributes(kind, numbers, share))
         },
     )
@@ -342,7 +342,7 @@ fn quoted(text: &str) -> String {
 
 /// What a route may say, in values that are all right.
 #[derive(Clone, Debug)]
-struct Said {
+struct RouteValues {
     upstream: u16,
     drop_rate: Option<f64>,
     latency: Option<u32>,
@@ -351,11 +351,11 @@ struct Said {
     name: Option<String>,
 }
 
-fn route() -> impl Strategy<Value = Said> {
+fn route() -> impl Strategy<Value = RouteValues> {
     let mode = proptest::option::of(select(vec!["close", "reset", "hang"]));
     let name = proptest::option::of("[a-z \u{e4}\u{1F600}#:'-]{1,9}");
     let numbers = (1_u16.., proptest::option::of(0.0..=1.0_f64), any::<Option<u32>>(), proptest::option::of(1_u32..));
-    (numbers, mode, name).prop_map(|((upstream, drop_rate, latency, timeout), drop_mode, name)| Said {
+    (numbers, mode, name).prop_map(|((upstream, drop_rate, latency, timeout), drop_mode, name)| RouteValues {
         upstream,
         drop_rate,
         latency,
@@ -365,7 +365,7 @@ fn route() -> impl Strategy<Value = Said> {
     })
 }
 
-impl Said {
+impl RouteValues {
     /// Each key and its value, as JSON writes it. The port makes the name unique; no listener is at the upstream's IP.
     fn keys(&self, port: u16) -> Vec<(&'static str, String)> {
         let mut keys =
@@ -394,7 +394,7 @@ fn yaml_of(routes: &[Vec<(&str, String)>], seed: u64) -> String {
         None => value.to_owned(),
     };
     let entries = |keys: &Vec<(&str, String)>| -> Vec<String> {
-        keys.iter().map(|(key, said)| format!("{key}: {}", value(said))).collect()
+        keys.iter().map(|(key, text)| format!("{key}: {}", value(text))).collect()
     };
     let routes: Vec<String> = routes.iter().map(|keys| format!("- {}\n", entries(keys).join("\n  "))).collect();
     format!("seed: {seed}\nroutes:\n{}", routes.concat())

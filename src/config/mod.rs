@@ -16,8 +16,8 @@ mod report;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-pub use document::Format;
-pub use problem::{Problem, Span};
+pub use document::Syntax;
+pub use problem::{Problem, SourceSpan};
 pub use report::{Position, Report};
 
 use crate::plan::Plan;
@@ -43,7 +43,7 @@ pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
     let name = path.display().to_string();
     let bytes = read::file(path).map_err(|problem| Report::new(&name, "", vec![problem]))?;
     match String::from_utf8(bytes) {
-        Ok(text) => parse(&name, &text, Format::of(path), defaults),
+        Ok(text) => parse(&name, &text, Syntax::of(path), defaults),
         Err(error) => {
             let problem = read::not_utf8(&error);
             Err(Report::new(&name, &String::from_utf8_lossy(error.as_bytes()), vec![problem]))
@@ -55,16 +55,16 @@ pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
 ///
 /// # Errors
 /// Every problem of the text. Where its syntax is broken that is the only one.
-pub fn parse(name: &str, text: &str, format: Format, defaults: Defaults) -> Result<Plan, Report> {
+pub fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Plan, Report> {
     // Editors on Windows put a byte order mark before UTF-8; it is no part of the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    plan(text, format, defaults).map_err(|problems| Report::new(name, text, problems))
+    plan(text, syntax, defaults).map_err(|problems| Report::new(name, text, problems))
 }
 
-fn plan(text: &str, format: Format, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
+fn plan(text: &str, syntax: Syntax, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
     if text.trim().is_empty() {
         return Err(vec![Problem::of_file("the file is empty", check::EXAMPLE)]);
     }
-    let root = format.read(text).map_err(|problem| vec![problem])?;
+    let root = syntax.read(text).map_err(|problem| vec![problem])?;
     check::plan(text, &root, defaults)
 }

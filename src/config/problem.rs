@@ -4,14 +4,14 @@ use crate::plan::Rejected;
 
 /// A stretch of the config's text, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span {
+pub struct SourceSpan {
     /// The offset of its first byte.
     pub start: usize,
     /// The offset behind its last byte.
     pub end: usize,
 }
 
-impl Span {
+impl SourceSpan {
     /// The word around `offset`, or the one character there, or nothing where `text` ends.
     pub(super) fn word(text: &str, offset: usize) -> Self {
         let (before, after) = text.split_at(char_start(text, offset));
@@ -34,13 +34,13 @@ pub(super) fn char_start(text: &str, offset: usize) -> usize {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// Where; a file that could not be read has no such place.
-    pub(super) at: Option<Span>,
+    pub(super) at: Option<SourceSpan>,
     /// What is wrong, with the offending value in it.
     pub(super) what: String,
     /// What to do about it.
     pub(super) hint: String,
     /// Other places that the reader has to see, and what is there.
-    pub(super) also: Vec<(Span, &'static str)>,
+    pub(super) also: Vec<(SourceSpan, &'static str)>,
 }
 
 impl Problem {
@@ -50,17 +50,17 @@ impl Problem {
     }
 
     /// A problem of the text at `span`.
-    pub(super) fn at(span: Span, what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn at(span: SourceSpan, what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { at: Some(span), ..Self::of_file(what, hint) }
     }
 
     /// A value that a plan can't hold.
-    pub(super) fn rejected(span: Span, reason: Rejected) -> Self {
+    pub(super) fn rejected(span: SourceSpan, reason: Rejected) -> Self {
         Self::at(span, reason.what, reason.hint)
     }
 
     /// Shows `span` as well, with `label` under it.
-    pub(super) fn also(mut self, span: Span, label: &'static str) -> Self {
+    pub(super) fn also(mut self, span: SourceSpan, label: &'static str) -> Self {
         self.also.push((span, label));
         self
     }
@@ -86,7 +86,7 @@ mod tests {
     fn a_word_is_found_from_anywhere_in_it() {
         let text = "ab \u{e4}c,";
         let word = |offset| {
-            let span = Span::word(text, offset);
+            let span = SourceSpan::word(text, offset);
             &text[span.start..span.end]
         };
         assert_eq!(

@@ -5,18 +5,18 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::string::FromUtf8Error;
 
-use super::problem::{Problem, Span};
+use super::problem::{Problem, SourceSpan};
 
 /// A config of every port that there is, with every key but toxics, has some 14 MiB.
-const LONGEST: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 /// Reads a file, a pipe or a device; of one that never ends, no more than is needed to know that it is too large.
 pub(super) fn file(path: &Path) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     match read {
         Err(error) => Err(unreadable(&error)),
-        Ok(length) if length as u64 > LONGEST => {
+        Ok(length) if length as u64 > MAX_BYTES => {
             Err(Problem::of_file("the file is larger than 16 MiB", "split it up, or check that this is a config"))
         }
         Ok(_) => Ok(bytes),
@@ -42,5 +42,5 @@ pub(super) fn not_utf8(error: &FromUtf8Error) -> Problem {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "this is UTF-16, as some Windows editors write it; save it as UTF-8",
         _ => "save the file as UTF-8",
     };
-    Problem::at(Span { start: at, end: at + char::REPLACEMENT_CHARACTER.len_utf8() }, what, hint)
+    Problem::at(SourceSpan { start: at, end: at + char::REPLACEMENT_CHARACTER.len_utf8() }, what, hint)
 }

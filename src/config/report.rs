@@ -4,7 +4,7 @@ use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
 
-use super::problem::{Problem, Span, char_start};
+use super::problem::{Problem, SourceSpan, char_start};
 
 /// Why a config gives no plan. `Display` prints the first 50 problems in full and then how many there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Position {
 }
 
 impl Report {
-    const MOST_PRINTED: usize = 50;
+    const MAX_PRINTED: usize = 50;
 
     /// Sorts `problems` by where they are; one that was met twice, through a YAML alias, is told once.
     pub(super) fn new(name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
@@ -40,7 +40,7 @@ impl Report {
         self.problems.iter().map(|problem| (problem.at.map(|span| self.position_of(span)), problem))
     }
 
-    fn position_of(&self, span: Span) -> Position {
+    fn position_of(&self, span: SourceSpan) -> Position {
         let before = &self.text[..span.start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Position { line: 1 + newlines(before), column: 1 + before[line_start..].chars().count() }
@@ -49,14 +49,14 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in self.problems.iter().take(Self::MOST_PRINTED) {
+        for problem in self.problems.iter().take(Self::MAX_PRINTED) {
             writeln!(f, "{}\n", self.render(problem))?;
         }
         let (name, count) = (&self.name, self.problems.len());
         match count {
             1 => write!(f, "{name}: 1 problem"),
-            0..=Self::MOST_PRINTED => write!(f, "{name}: {count} problems"),
-            _ => write!(f, "{name}: {count} problems, of which the first {} are shown", Self::MOST_PRINTED),
+            0..=Self::MAX_PRINTED => write!(f, "{name}: {count} problems"),
+            _ => write!(f, "{name}: {count} problems, of which the first {} are shown", Self::MAX_PRINTED),
         }
     }
 }
@@ -83,34 +83,34 @@ impl Report {
 
 /// The part of the text that is shown for one problem.
 struct Excerpt {
-    shown: Span,
-    primary: Span,
-    context: Vec<(Span, &'static str)>,
-    left_out: Vec<(Span, &'static str)>,
+    shown: SourceSpan,
+    primary: SourceSpan,
+    context: Vec<(SourceSpan, &'static str)>,
+    left_out: Vec<(SourceSpan, &'static str)>,
 }
 
 impl Excerpt {
     /// An excerpt is at most so long, in bytes, so that a file of one 16 MiB line is not printed.
-    const LONGEST: usize = 4096;
+    const MAX_BYTES: usize = 4096;
     /// What is left of a longer line on each side of the place; the renderer cuts it to its 140 columns and says so.
-    const AROUND: usize = 400;
+    const CONTEXT_BYTES: usize = 400;
 
     /// The lines from the first place to the last, or the primary place's line alone where they are far apart.
-    fn of(text: &str, primary: Span, also: &[(Span, &'static str)]) -> Self {
+    fn of(text: &str, primary: SourceSpan, also: &[(SourceSpan, &'static str)]) -> Self {
         let first = also.iter().map(|&(span, _)| span.start).fold(primary.start, usize::min);
         let last = also.iter().map(|&(span, _)| span.end).fold(primary.end, usize::max);
-        let together = lines(text, Span { start: first, end: last });
-        if together.end - together.start <= Self::LONGEST {
-            return Self { shown: together, primary, context: also.to_vec(), left_out: Vec::new() };
+        let all_lines = lines(text, SourceSpan { start: first, end: last });
+        if all_lines.end - all_lines.start <= Self::MAX_BYTES {
+            return Self { shown: all_lines, primary, context: also.to_vec(), left_out: Vec::new() };
         }
-        let alone = lines(text, Span { end: primary.start, ..primary });
-        Self { shown: around(text, primary, alone), primary, context: Vec::new(), left_out: also.to_vec() }
+        let own_line = lines(text, SourceSpan { end: primary.start, ..primary });
+        Self { shown: near(text, primary, own_line), primary, context: Vec::new(), left_out: also.to_vec() }
     }
 
     fn snippet<'t>(&self, text: &'t str, primary_line: usize) -> Snippet<'t, annotate_snippets::Annotation<'t>> {
         let source = &text[self.shown.start..self.shown.end];
         let above = newlines(&text[self.shown.start..self.primary.start]);
-        let place = |span: Span| {
+        let place = |span: SourceSpan| {
             let inside = span.start - self.shown.start..span.end.min(self.shown.end) - self.shown.start;
             // A value of many lines is pointed at by its first.
             let first_line = source[inside.clone()].find('\n').map_or(inside.end, |length| inside.start + length);
@@ -129,17 +129,17 @@ fn newlines(text: &str) -> usize {
 }
 
 /// The whole lines that `span` touches, without the last one's end.
-fn lines(text: &str, span: Span) -> Span {
+fn lines(text: &str, span: SourceSpan) -> SourceSpan {
     let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
     let end = span.end + text[span.end..].lines().next().map_or(0, str::len);
-    Span { start, end }
+    SourceSpan { start, end }
 }
 
 /// What of a long `line` is near the beginning of `place`.
-fn around(text: &str, place: Span, line: Span) -> Span {
-    let start = char_start(text, place.start.saturating_sub(Excerpt::AROUND)).max(line.start);
-    let end = char_start(text, place.start + Excerpt::AROUND).min(line.end);
-    Span { start, end }
+fn near(text: &str, place: SourceSpan, line: SourceSpan) -> SourceSpan {
+    let start = char_start(text, place.start.saturating_sub(Excerpt::CONTEXT_BYTES)).max(line.start);
+    let end = char_start(text, place.start + Excerpt::CONTEXT_BYTES).min(line.end);
+    SourceSpan { start, end }
 }
 
 /// The renderer shows the ASCII controls and those of text direction as pictures, but not the C1 controls, some of
@@ -163,9 +163,9 @@ mod tests {
         Report::new("it", text, vec![problem]).to_string()
     }
 
-    fn span(text: &str, word: &str) -> Span {
+    fn span(text: &str, word: &str) -> SourceSpan {
         let start = text.find(word).unwrap_or_default();
-        Span { start, end: start + word.len() }
+        SourceSpan { start, end: start + word.len() }
     }
 
     #[test]

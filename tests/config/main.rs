@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chaos_proxy::config::{Defaults, Format, Report, load, parse};
+use chaos_proxy::config::{Defaults, Report, Syntax, load, parse};
 use chaos_proxy::plan::{DropMode, Plan};
 
 #[test]
@@ -27,22 +27,22 @@ fn every_valid_config_loads_and_every_invalid_one_is_told_as_expected() {
         }
     }
     let invalid = files("configs/invalid");
-    let wrong: Vec<String> = invalid.iter().filter_map(|path| differs(path)).collect();
-    assert!(wrong.is_empty(), "not as expected; BLESS=1 takes it over\n{}", wrong.join("\n"));
-    let expected: BTreeSet<PathBuf> = invalid.iter().map(|path| expectation(path)).collect();
+    let differences: Vec<String> = invalid.iter().filter_map(|path| difference(path)).collect();
+    assert!(differences.is_empty(), "not as expected; BLESS=1 takes it over\n{}", differences.join("\n"));
+    let expected: BTreeSet<PathBuf> = invalid.iter().map(|path| expected_file(path)).collect();
     assert_eq!(files("tests/expected"), expected, "an expectation without a config");
 }
 
 /// What is told about an invalid config, if it is not what is expected.
-fn differs(path: &Path) -> Option<String> {
-    let told = format!("{}\n", load(path, Defaults::default()).expect_err(&path.display().to_string()));
-    assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
-    let expected = expectation(path);
+fn difference(path: &Path) -> Option<String> {
+    let printed = format!("{}\n", load(path, Defaults::default()).expect_err(&path.display().to_string()));
+    assert!(!printed.contains(|c: char| c.is_control() && c != '\n'), "{printed:?}");
+    let expected = expected_file(path);
     if env::var_os("BLESS").is_some() {
-        fs::write(&expected, &told).unwrap();
+        fs::write(&expected, &printed).unwrap();
     }
-    let same = fs::read_to_string(&expected).unwrap_or_default() == told;
-    (!same).then(|| format!("{} should be:\n{told}", expected.display()))
+    let same = fs::read_to_string(&expected).unwrap_or_default() == printed;
+    (!same).then(|| format!("{} should be:\n{printed}", expected.display()))
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn files(folder: &str) -> BTreeSet<PathBuf> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-fn expectation(config: &Path) -> PathBuf {
+fn expected_file(config: &Path) -> PathBuf {
     Path::new("tests/expected").join(format!("{}.txt", config.file_name().unwrap().to_str().unwrap()))
 }
 
@@ -88,8 +88,8 @@ fn what_is_left_out_has_its_default() {
 #[test]
 fn a_merge_key_gives_what_the_route_does_not_say() {
     let plan = load(Path::new("configs/valid/anchors.yaml"), Defaults::default()).unwrap();
-    let told: Vec<_> = plan.routes().iter().map(|it| (it.port.get(), it.drop_rate.get(), it.latency.get())).collect();
-    assert_eq!(told, [(8180, 0.1, 250), (8181, 0.0, 250)]);
+    let values: Vec<_> = plan.routes().iter().map(|it| (it.port.get(), it.drop_rate.get(), it.latency.get())).collect();
+    assert_eq!(values, [(8180, 0.1, 250), (8181, 0.0, 250)]);
 }
 
 #[test]
@@ -100,8 +100,8 @@ fn the_largest_values_are_taken_and_one_more_is_not() {
                 {{ "localPort": 65535, "upstream": "127.0.0.1:65535", "bind": "127.0.0.2", "latencyMs": {latency} }} ] }}"#
         )
     };
-    for format in [Format::Json, Format::Yaml] {
-        let read = |seed, latency| parse("it", &file(seed, latency), format, Defaults::default());
+    for syntax in [Syntax::Json, Syntax::Yaml] {
+        let read = |seed, latency| parse("it", &file(seed, latency), syntax, Defaults::default());
         let plan = read("18446744073709551615", "4294967295").unwrap();
         assert_eq!((plan.seed(), plan.routes()[0].latency.get()), (Some(u64::MAX), u32::MAX));
         assert_eq!(read("18446744073709551616", "4294967296").unwrap_err().problems().len(), 2);
@@ -146,13 +146,13 @@ fn a_byte_order_mark_is_no_part_of_the_text() {
 
 #[test]
 fn what_is_no_readable_file_is_named_with_its_remedy() {
-    for (path, said) in [
+    for (path, message) in [
         ("configs/nowhere.json", "error: there is no such file\n"),
         ("configs", "error: this is a directory\n"),
         ("configs/README.md/below.json", "error: the file can't be read: Not a directory"),
     ] {
         let report = load(Path::new(path), Defaults::default()).unwrap_err().to_string();
-        assert!(report.starts_with(&format!("{path}: {said}")), "{report}");
+        assert!(report.starts_with(&format!("{path}: {message}")), "{report}");
         assert!(report.contains("= help: ") && report.ends_with(&format!("\n{path}: 1 problem")), "{report}");
     }
 }
@@ -180,9 +180,9 @@ fn sixteen_mebibytes_are_read_and_one_byte_more_is_not() {
 
 #[test]
 fn deep_nesting_is_refused_on_a_small_stack() {
-    for (format, open) in [(Format::Json, "["), (Format::Json, "{\"a\":"), (Format::Yaml, "["), (Format::Yaml, "- ")] {
+    for (syntax, open) in [(Syntax::Json, "["), (Syntax::Json, "{\"a\":"), (Syntax::Yaml, "["), (Syntax::Yaml, "- ")] {
         let text = open.repeat(1_000_000);
-        let deep = move || parse("it", &text, format, Defaults::default()).unwrap_err().to_string();
+        let deep = move || parse("it", &text, syntax, Defaults::default()).unwrap_err().to_string();
         let report = thread::Builder::new().stack_size(512 << 10).spawn(deep).unwrap().join().unwrap();
         assert!(report.len() < 2_000, "{}", report.len());
     }
@@ -197,7 +197,7 @@ fn an_alias_bomb_is_refused() {
         format!("a{level}: &a{level} [{}]\n", below.join(", "))
     };
     let bomb: String = (0..12).map(level).collect();
-    let report = parse("it", &bomb, Format::Yaml, Defaults::default()).unwrap_err().to_string();
+    let report = parse("it", &bomb, Syntax::Yaml, Defaults::default()).unwrap_err().to_string();
     assert!(report.contains("anchors and aliases make too much of this file"), "{report}");
 }
 
@@ -226,5 +226,5 @@ fn of_many_problems_the_first_are_printed_and_all_are_counted() {
 }
 
 fn json(text: &str, defaults: Defaults) -> Result<Plan, Report> {
-    parse("it", text, Format::Json, defaults)
+    parse("it", text, Syntax::Json, defaults)
 }

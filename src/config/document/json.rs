@@ -7,10 +7,10 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json_syntax::explain;
-use super::{DEEPEST, MOST_VALUES, Node, Number, Place, Problem, Span, Value, too_deep, too_many};
+use super::{MAX_DEPTH, MAX_VALUES, Node, Number, Place, Problem, SourceSpan, Value, too_deep, too_many};
 
 pub(super) fn read(text: &str) -> Result<Node, Problem> {
-    let mut reader = Reader { text, values_left: MOST_VALUES };
+    let mut reader = Reader { text, values_left: MAX_VALUES };
     let root = reader.parse(text)?;
     reader.node(root, 0)
 }
@@ -26,7 +26,7 @@ impl<'t> Reader<'t> {
         let span = self.span(written);
         self.values_left = self.values_left.checked_sub(1).ok_or_else(|| too_many(span))?;
         let value = match written.as_bytes().first() {
-            Some(b'[' | b'{') if depth == DEEPEST => return Err(too_deep(span)),
+            Some(b'[' | b'{') if depth == MAX_DEPTH => return Err(too_deep(span)),
             Some(b'[') => Value::List(self.list(written, depth)?),
             Some(b'{') => Value::Map(self.map(written, depth)?),
             Some(b'"') => Value::Text(self.parse(written)?),
@@ -62,10 +62,10 @@ impl<'t> Reader<'t> {
     }
 
     /// The place of a value; a list or an object is pointed at by its opening bracket.
-    fn span(&self, written: &str) -> Span {
+    fn span(&self, written: &str) -> SourceSpan {
         let start = self.offset(written);
         let length = if written.starts_with(['[', '{']) { 1 } else { written.len() };
-        Span { start, end: start + length }
+        SourceSpan { start, end: start + length }
     }
 
     /// How far `slice` is into the text that it was borrowed from.

@@ -1,7 +1,7 @@
 //! Why a text is not JSON, in the words of someone who has to correct it. `serde_json` says what it expected; what
 //! stands there instead tells which mistake it was.
 
-use super::{Problem, Span};
+use super::{Problem, SourceSpan};
 
 /// Explains `error`, met in `slice`, which begins at `base` of `text`.
 pub(super) fn explain(text: &str, base: usize, slice: &str, error: &serde_json::Error) -> Problem {
@@ -9,13 +9,13 @@ pub(super) fn explain(text: &str, base: usize, slice: &str, error: &serde_json::
         return unfinished(text);
     }
     let message = without_position(&error.to_string());
-    let found = Span::word(text, base + offset(slice, error.line(), error.column()));
+    let found = SourceSpan::word(text, base + offset(slice, error.line(), error.column()));
     if message.starts_with("control character") {
         return control_character(text, found.end);
     }
     let before = text[..found.start].trim_end();
     if before.ends_with(',') && matches!(&text[found.start..found.end], "]" | "}") {
-        let comma = Span { start: before.len() - 1, end: before.len() };
+        let comma = SourceSpan { start: before.len() - 1, end: before.len() };
         return Problem::at(comma, "this is not JSON: trailing comma", "remove it: nothing follows");
     }
     Problem::at(found, format!("this is not JSON: {message}"), hint(text, found, &message))
@@ -37,7 +37,7 @@ fn without_position(message: &str) -> String {
 
 /// Of this error alone `serde_json` tells the column before.
 fn control_character(text: &str, at: usize) -> Problem {
-    let found = Span::word(text, at);
+    let found = SourceSpan::word(text, at);
     let (what, hint) = match &text[found.start..found.end] {
         "\n" | "\r" => ("a text ends where its line ends", "close it with \", or write \\n for a line break in it"),
         "\t" => ("a tab in a text", "write \\t for it"),
@@ -48,8 +48,8 @@ fn control_character(text: &str, at: usize) -> Problem {
 
 fn unfinished(text: &str) -> Problem {
     let end = text.trim_end().len();
-    let end = Span { start: end, end };
-    let Some(open) = left_open(text) else {
+    let end = SourceSpan { start: end, end };
+    let Some(open) = innermost_open(text) else {
         return Problem::at(end, "this is not JSON: the file ends within a value", "write the value to its end");
     };
     let (name, closing) = match text.as_bytes()[open] {
@@ -59,11 +59,11 @@ fn unfinished(text: &str) -> Problem {
     };
     let what = format!("this is not JSON: the file ends within {name}");
     Problem::at(end, what, format!("close it with `{closing}`"))
-        .also(Span { start: open, end: open + 1 }, "opened here")
+        .also(SourceSpan { start: open, end: open + 1 }, "opened here")
 }
 
 /// The innermost bracket or quote that nothing closes.
-fn left_open(text: &str) -> Option<usize> {
+fn innermost_open(text: &str) -> Option<usize> {
     let mut open = Vec::new();
     let mut bytes = text.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
@@ -80,7 +80,7 @@ fn left_open(text: &str) -> Option<usize> {
     open.last().map(|&(at, _)| at)
 }
 
-fn hint(text: &str, at: Span, message: &str) -> &'static str {
+fn hint(text: &str, at: SourceSpan, message: &str) -> &'static str {
     let found = &text[at.start..at.end];
     match (message, found) {
         (_, "/" | "#") => "JSON has no comments: remove it, or write YAML, in a file named .yaml",
@@ -122,9 +122,9 @@ mod tests {
 
     #[test]
     fn what_is_left_open_is_the_innermost() {
-        assert_eq!(left_open("[{\"a\": [1]"), Some(1));
-        assert_eq!(left_open("[\"a]\\\""), Some(1));
-        assert_eq!(left_open("[\"a\\\\\", {}"), Some(0));
-        assert_eq!(left_open("]]"), None);
+        assert_eq!(innermost_open("[{\"a\": [1]"), Some(1));
+        assert_eq!(innermost_open("[\"a]\\\""), Some(1));
+        assert_eq!(innermost_open("[\"a\\\\\", {}"), Some(0));
+        assert_eq!(innermost_open("]]"), None);
     }
 }

@@ -10,16 +10,16 @@ mod yaml;
 
 use std::path::Path;
 
-use super::problem::{Problem, Span};
+use super::problem::{Problem, SourceSpan};
 
 /// Deep enough for every config: a file, its routes, a route, its toxics, a toxic and its attributes are 6. Shallow enough for small
 /// stacks: a debug build takes 400 KiB for YAML of this depth, a release build 100 KiB. JSON's text is read once for
 /// each level.
-const DEEPEST: usize = 8;
+const MAX_DEPTH: usize = 8;
 
 /// A route on every port with every key but toxics are 65,535 * (1 + 2 * 9) = 1,245,165 values, keys included; each of
 /// them may still have a toxic of five. At some 100 bytes each, this bounds the tree of a 16 MiB file to 200 MB.
-const MOST_VALUES: usize = 2_000_000;
+const MAX_VALUES: usize = 2_000_000;
 
 /// A value of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,9 +32,9 @@ pub(super) struct Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     /// Where it was written: what to correct, if the value itself is wrong.
-    pub(super) written: Span,
+    pub(super) written: SourceSpan,
     /// Where it is used: what to correct, if it is only wrong there.
-    pub(super) used: Span,
+    pub(super) used: SourceSpan,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -58,14 +58,14 @@ pub(super) enum Number {
 
 /// The languages that a config can be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum Syntax {
     /// RFC 8259, by the letter: no comments, no trailing commas.
     Json,
     /// YAML 1.2 with anchors, aliases and merge keys. Needs the cargo feature `yaml`.
     Yaml,
 }
 
-impl Format {
+impl Syntax {
     /// The language of a file by its name: YAML for `.yaml` and `.yml`, JSON for everything else.
     #[must_use]
     pub fn of(path: &Path) -> Self {
@@ -108,15 +108,15 @@ impl Node {
     }
 }
 
-fn too_many(at: Span) -> Problem {
-    let what = format!("this file has more than {MOST_VALUES} values");
+fn too_many(at: SourceSpan) -> Problem {
+    let what = format!("this file has more than {MAX_VALUES} values");
     Problem::at(at, what, "split it up; there are only 65535 ports to listen on")
 }
 
-fn too_deep(at: Span) -> Problem {
+fn too_deep(at: SourceSpan) -> Problem {
     Problem::at(
         at,
-        format!("this is nested more than {DEEPEST} levels deep"),
+        format!("this is nested more than {MAX_DEPTH} levels deep"),
         "a config is a list of routes, each with a list of toxics",
     )
 }
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_build_without_yaml_says_how_to_get_one_with_it() {
-        let problem = Format::Yaml.read("- localPort: 8180").expect_err("YAML is not built in");
+        let problem = Syntax::Yaml.read("- localPort: 8180").expect_err("YAML is not built in");
         assert!(problem.hint().contains("--features yaml"), "{problem:?}");
     }
 }

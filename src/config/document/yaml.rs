@@ -8,28 +8,28 @@ use serde_saphyr::{
     DuplicateKeyPolicy, Error, Location, MessageFormatter, NonFiniteFloatPolicy, Options, Spanned, UserMessageFormatter,
 };
 
-use super::{DEEPEST, MOST_VALUES, Node, Number, Place, Problem, Span, Value, too_deep, too_many};
+use super::{MAX_DEPTH, MAX_VALUES, Node, Number, Place, Problem, SourceSpan, Value, too_deep, too_many};
 
 pub(super) fn read(text: &str) -> Result<Node, Problem> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| explain(text, &error))
 }
 
 /// What aliases may stand for in all, in the parser's events: ten thousand routes that each merge ten keys.
-const MOST_EXPANDED: usize = 250_000;
+const MAX_ALIAS_EVENTS: usize = 250_000;
 
 /// Everything that `check` has something to say about is let through: duplicate keys, NaN. `no` and `off` are text.
 fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_depth: DEEPEST,
-            max_nodes: MOST_VALUES,
+            max_depth: MAX_DEPTH,
+            max_nodes: MAX_VALUES,
             // A list or map has two, a scalar one, and the document four.
-            max_events: 2 * MOST_VALUES + 4,
-            max_recorded_anchor_events: MOST_EXPANDED,
+            max_events: 2 * MAX_VALUES + 4,
+            max_recorded_anchor_events: MAX_ALIAS_EVENTS,
             // One anchor may well serve every route.
             enforce_alias_anchor_ratio: false,
         },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_EXPANDED },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIAS_EVENTS },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         strict_booleans: true,
@@ -45,10 +45,10 @@ impl<'de> Deserialize<'de> for Node {
     }
 }
 
-fn span(location: Location) -> Span {
+fn span(location: Location) -> SourceSpan {
     let bytes = |count: Option<u64>| count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
     let start = bytes(location.span().byte_offset());
-    Span { start, end: start + bytes(location.span().byte_len()) }
+    SourceSpan { start, end: start + bytes(location.span().byte_len()) }
 }
 
 impl<'de> Deserialize<'de> for Value {
@@ -141,27 +141,27 @@ fn explain(text: &str, error: &Error) -> Problem {
 }
 
 /// The parser counts in characters, and tells bytes only where it got past the syntax.
-fn place(text: &str, error: &Error) -> Span {
-    let Some(location) = error.location() else { return Span::default() };
+fn place(text: &str, error: &Error) -> SourceSpan {
+    let Some(location) = error.location() else { return SourceSpan::default() };
     let characters = usize::try_from(location.span().offset()).unwrap_or(usize::MAX);
     let start = text.char_indices().nth(characters).map_or(text.len(), |(start, _)| start);
-    Span::word(text, start)
+    SourceSpan::word(text, start)
 }
 
 /// The tab in the indentation of the line at `place` or of the next one: the parser stumbles over it at either.
-fn indented_by_tab(text: &str, place: Span) -> Option<Span> {
+fn indented_by_tab(text: &str, place: SourceSpan) -> Option<SourceSpan> {
     let mut start = text[..place.start].rfind('\n').map_or(0, |newline| newline + 1);
     for line in text[start..].split_inclusive('\n').take(2) {
         let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
         if let Some(tab) = line[..indentation].find('\t') {
-            return Some(Span { start: start + tab, end: start + tab + 1 });
+            return Some(SourceSpan { start: start + tab, end: start + tab + 1 });
         }
         start += line.len();
     }
     None
 }
 
-fn line_of(text: &str, place: Span) -> &str {
+fn line_of(text: &str, place: SourceSpan) -> &str {
     let start = text[..place.start].rfind('\n').map_or(0, |newline| newline + 1);
     text[start..].lines().next().unwrap_or_default()
 }
