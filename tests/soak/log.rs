@@ -18,7 +18,7 @@ struct Lines {
     /// `route=… conn=… client=…` of each.
     open: BTreeSet<String>,
     lost: u64,
-    alarms: Vec<String>,
+    errors: Vec<String>,
 }
 
 impl Log {
@@ -34,19 +34,19 @@ impl Log {
 
     /// Connections that were told opened and not closed. Lines that the proxy lost, as it says by itself when its log is
     /// read too slowly, leave as many in doubt: those are not counted.
-    pub fn left_open(&self) -> Vec<String> {
+    pub fn open_connections(&self) -> Vec<String> {
         let lines = self.lines();
         let doubtful = usize::try_from(lines.lost).unwrap_or(usize::MAX);
         lines.open.iter().skip(doubtful).cloned().collect()
     }
 
     /// Lines that tell of something that must not happen.
-    pub fn alarms(&self) -> Vec<String> {
-        self.lines().alarms.clone()
+    pub fn errors(&self) -> Vec<String> {
+        self.lines().errors.clone()
     }
 
     /// The last lines about `route`.
-    pub fn last_of(&self, route: &str) -> Vec<String> {
+    pub fn last_lines(&self, route: &str) -> Vec<String> {
         self.lines().last.get(route).into_iter().flatten().cloned().collect()
     }
 
@@ -65,7 +65,7 @@ impl Lines {
             self.lost = lost.parse().unwrap_or(u64::MAX);
         } else if line.contains(" level=error ") || !line.starts_with("time=") {
             // What has no time is none of the log's lines: a panic writes so.
-            self.alarms.push(line.clone());
+            self.errors.push(line.clone());
         }
         self.keep(line);
     }

@@ -12,19 +12,19 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::gauge::Gauge;
+use crate::failure::{Failure, Outcome, ensure};
 use crate::log::Log;
-use crate::wrong::{Outcome, Wrong, ensure};
+use crate::usage::Usage;
 
 /// To be ready, and to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Between two looks at what can't be waited for.
-pub const LOOK: Duration = Duration::from_millis(50);
+pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Has glibc give back what is freed (mallopt(3), and "Memory Allocation Tunables" in its manual), so that what is
 /// resident is what is in use. Left alone, 16 arenas of a busy heap kept 36 MiB of which 0.5 MiB were in use.
-const THRIFTY: [(&str, &str); 4] = [
+const ALLOCATOR_ENV: [(&str, &str); 4] = [
     ("MALLOC_ARENA_MAX", "1"),
     ("MALLOC_MMAP_THRESHOLD_", "65536"),
     ("MALLOC_TRIM_THRESHOLD_", "65536"),
@@ -44,7 +44,12 @@ impl Proxy {
         let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("soak-{ip}.json"));
         fs::write(&config, format!("[{}]", routes.join(",\n")))?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_chaos-proxy"));
-        command.arg("--config").arg(config).args(["--seed", &seed.to_string()]).env_remove("RUST_LOG").envs(THRIFTY);
+        command
+            .arg("--config")
+            .arg(config)
+            .args(["--seed", &seed.to_string()])
+            .env_remove("RUST_LOG")
+            .envs(ALLOCATOR_ENV);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (log, stdout) = (Log::default(), child.stdout.take());
         let reader = child.stderr.take().map(|stderr| log.follow(stderr));
@@ -53,8 +58,8 @@ impl Proxy {
         Ok(proxy)
     }
 
-    pub fn gauge(&self) -> Outcome<Gauge> {
-        Gauge::read(self.child.id())
+    pub fn usage(&self) -> Outcome<Usage> {
+        Usage::read(self.child.id())
     }
 
     /// Ends it with SIGTERM; nothing is connected, so that it must end at once and in good order.
@@ -63,35 +68,35 @@ impl Proxy {
         let status = self.wait()?;
         ensure(status.code() == Some(0), || format!("after SIGTERM the proxy ended with {status}"))?;
         self.reader.take().map(JoinHandle::join);
-        self.complain_of_alarms()
+        self.check_log()
     }
 
     /// Its log must hold no error and no panic.
-    pub fn complain_of_alarms(&self) -> Outcome {
-        let alarms = self.log.alarms();
-        ensure(alarms.is_empty(), || format!("the proxy's log tells of trouble:\n{}", alarms.join("\n")))
+    pub fn check_log(&self) -> Outcome {
+        let errors = self.log.errors();
+        ensure(errors.is_empty(), || format!("the proxy's log tells of trouble:\n{}", errors.join("\n")))
     }
 
     fn wait_until_ready(&self, stdout: ChildStdout) -> Outcome {
-        let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
-        let ready = poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&patience)).map_err(Error::from)?;
+        let timeout = Timespec { tv_sec: TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&timeout)).map_err(Error::from)?;
         let mut line = String::new();
         if ready == 1 {
             BufReader::new(stdout).read_line(&mut line)?;
         }
-        self.complain_of_alarms()?;
+        self.check_log()?;
         ensure(line.starts_with("ready "), || "the proxy does not get ready".to_owned())
     }
 
     fn wait(&mut self) -> Outcome<ExitStatus> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         }
-        Err(Wrong::new(format!("the proxy has not ended {} s after SIGTERM", PATIENCE.as_secs())))
+        Err(Failure::new(format!("the proxy has not ended {} s after SIGTERM", TIMEOUT.as_secs())))
     }
 }
 

@@ -5,29 +5,29 @@
 //! come to stand beside each other is the machine's.
 #![allow(clippy::print_stdout, clippy::print_stderr, missing_docs, reason = "a program that talks to its user")]
 
-mod arguments;
-mod crew;
-mod gate;
-mod gauge;
-mod lane;
+mod failure;
+mod leak_check;
 mod loads;
 mod log;
+mod options;
+mod payload;
 mod peer;
 mod proxy;
-mod tape;
-mod verdict;
-mod wrong;
+mod route;
+mod run_state;
+mod usage;
+mod workers;
 
 use std::net::Ipv4Addr;
 use std::process::{self, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use arguments::Wanted;
-use crew::{Crew, Failure};
+use failure::{Failure, Outcome};
+use leak_check::Limits;
+use options::Options;
 use proxy::Proxy;
-use verdict::Limits;
-use wrong::{Outcome, Wrong};
+use workers::{WorkerFailure, Workers};
 
 /// Between two status lines.
 const STATUS: Duration = Duration::from_secs(5);
@@ -40,18 +40,18 @@ const PARTS_AFTER_IT: u32 = 2;
 const LOG_LAG: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    let wanted = match arguments::wanted() {
-        Ok(wanted) => wanted,
+    let options = match options::parse() {
+        Ok(options) => options,
         Err(usage) => {
             eprintln!("{usage}");
             return ExitCode::from(2);
         }
     };
-    println!("soak: {} s, seed {}", wanted.time.as_secs(), wanted.seed);
-    match run(&wanted) {
+    println!("soak: {} s, seed {}", options.time.as_secs(), options.seed);
+    match run(&options) {
         Ok(()) => println!("soak: all is well"),
-        Err(wrong) => {
-            eprintln!("soak: FAILED, seed {}: {wrong}", wanted.seed);
+        Err(failure) => {
+            eprintln!("soak: FAILED, seed {}: {failure}", options.seed);
             // Workers may still be at something that does not end.
             process::exit(1);
         }
@@ -59,18 +59,18 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn run(wanted: &Wanted) -> Outcome {
+fn run(options: &Options) -> Outcome {
     let ip = own_ip();
-    let proxy = Proxy::start(ip, &crew::routes(ip), wanted.seed)?;
-    let crew = Crew::assemble(ip, wanted.seed)?;
-    let course = Course { proxy: &proxy, crew: &crew, began: Instant::now() };
-    let at_ready = Limits::of_one_who_is_ready(proxy.gauge()?);
-    let part = wanted.time / (PARTS_WARMING_UP + PARTS_AFTER_IT);
-    course.work_for(part * PARTS_WARMING_UP)?;
-    let warmed_up = at_ready.of_one_who_is_warm(course.quiet(&at_ready)?);
-    course.work_for(part * PARTS_AFTER_IT)?;
-    course.quiet(&warmed_up)?;
-    crew.go_home()?;
+    let proxy = Proxy::start(ip, &workers::route_configs(ip), options.seed)?;
+    let workers = Workers::start_paused(ip, options.seed)?;
+    let soak = Soak { proxy: &proxy, workers: &workers, began: Instant::now() };
+    let at_ready = Limits::before_load(proxy.usage()?);
+    let part = options.time / (PARTS_WARMING_UP + PARTS_AFTER_IT);
+    soak.work_for(part * PARTS_WARMING_UP)?;
+    let warmed_up = at_ready.after_warm_up(soak.quiet(&at_ready)?);
+    soak.work_for(part * PARTS_AFTER_IT)?;
+    soak.quiet(&warmed_up)?;
+    workers.join()?;
     proxy.stop()
 }
 
@@ -81,45 +81,45 @@ fn own_ip() -> Ipv4Addr {
 }
 
 /// A run on its way.
-struct Course<'a> {
+struct Soak<'a> {
     proxy: &'a Proxy,
-    crew: &'a Crew,
+    workers: &'a Workers,
     began: Instant,
 }
 
-impl Course<'_> {
+impl Soak<'_> {
     /// Load for `time`, with a status line now and then.
     fn work_for(&self, time: Duration) -> Outcome {
         let end = Instant::now() + time;
-        self.crew.work();
+        self.workers.resume();
         while Instant::now() < end {
             let left = end.saturating_duration_since(Instant::now());
-            self.crew.watch(left.min(STATUS)).map_err(|failure| self.with_log(failure))?;
-            self.proxy.complain_of_alarms()?;
+            self.workers.watch(left.min(STATUS)).map_err(|failure| self.with_log(failure))?;
+            self.proxy.check_log()?;
             self.tell_status()?;
         }
         Ok(())
     }
 
     /// Lets everything come to its end, and holds what is left of it against `limits`.
-    fn quiet(&self, limits: &Limits) -> Outcome<gauge::Gauge> {
-        self.crew.rest().map_err(|failure| self.with_log(failure))?;
-        let left = verdict::what_is_left(self.proxy, limits)?;
+    fn quiet(&self, limits: &Limits) -> Outcome<usage::Usage> {
+        self.workers.pause().map_err(|failure| self.with_log(failure))?;
+        let left = leak_check::check(self.proxy, limits)?;
         println!("{:5.0} s  quiet: {left}", self.began.elapsed().as_secs_f64());
         Ok(left)
     }
 
     fn tell_status(&self) -> Outcome {
-        let done: Vec<_> = self.crew.done().into_iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-        let (seconds, gauge) = (self.began.elapsed().as_secs_f64(), self.proxy.gauge()?);
-        println!("{seconds:5.0} s  {gauge}, {} MiB; {}", tape::verified_bytes() >> 20, done.join(", "));
+        let done: Vec<_> = self.workers.done().into_iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        let (seconds, usage) = (self.began.elapsed().as_secs_f64(), self.proxy.usage()?);
+        println!("{seconds:5.0} s  {usage}, {} MiB; {}", payload::verified_bytes() >> 20, done.join(", "));
         Ok(())
     }
 
-    fn with_log(&self, failure: Failure) -> Wrong {
+    fn with_log(&self, failure: WorkerFailure) -> Failure {
         // What the proxy has to say of it may be on its way still; nothing depends on it.
         thread::sleep(LOG_LAG);
-        let log = self.proxy.log.last_of(&failure.worker);
-        failure.into_wrong(&log)
+        let log = self.proxy.log.last_lines(&failure.worker);
+        failure.into_failure(&log)
     }
 }

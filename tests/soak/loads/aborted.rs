@@ -1,15 +1,15 @@
 //! Connections that one side resets: the other must be told of a reset, and never of an end in good order.
 
-use crate::crew::Worker;
+use crate::failure::Outcome;
 use crate::peer::Peer;
-use crate::wrong::Outcome;
+use crate::workers::Worker;
 
 const MOST: u64 = 1 << 20;
 
 pub fn in_any_phase(worker: &mut Worker) -> Outcome {
-    worker.step("meeting");
-    let (client, upstream) = worker.lane.meet()?;
-    let (aborter, other) = worker.either_first(client, upstream);
+    worker.step("connecting");
+    let (client, upstream) = worker.route.open_pair()?;
+    let (aborter, other) = worker.in_random_order(client, upstream);
     match worker.rng.u8(..4) {
         0 => while_quiet(worker, aborter, other),
         1 => mid_stream(worker, aborter, other),
@@ -22,17 +22,17 @@ pub fn in_any_phase(worker: &mut Worker) -> Outcome {
 /// upstream was dialled by then it is told; some connections are told of only to the next run, in the same way.
 pub fn at_once(worker: &mut Worker) -> Outcome {
     worker.step("resetting at once");
-    worker.lane.connect()?.reset()?;
+    worker.route.connect()?.reset()?;
     worker.step("looking at what reached the upstream");
-    worker.lane.accept_waiting()?.into_iter().try_for_each(|mut upstream| upstream.meet_reset())?;
-    worker.breathe();
+    worker.route.accept_waiting()?.into_iter().try_for_each(|mut upstream| upstream.expect_reset())?;
+    worker.pause_briefly();
     Ok(())
 }
 
 fn while_quiet(worker: &Worker, aborter: Peer, mut other: Peer) -> Outcome {
     worker.step("resetting while quiet");
     aborter.reset()?;
-    other.meet_reset()
+    other.expect_reset()
 }
 
 fn mid_stream(worker: &mut Worker, mut aborter: Peer, mut other: Peer) -> Outcome {
@@ -41,21 +41,21 @@ fn mid_stream(worker: &mut Worker, mut aborter: Peer, mut other: Peer) -> Outcom
     other.send_some(worker.rng.u64(..MOST))?;
     other.receive(worker.rng.u64(..=sent))?;
     aborter.reset()?;
-    other.meet_reset()
+    other.expect_reset()
 }
 
 fn after_its_own_fin(worker: &Worker, aborter: Peer, mut other: Peer) -> Outcome {
     worker.step("resetting after its own FIN");
-    aborter.finish()?;
-    other.meet_fin()?;
+    aborter.send_fin()?;
+    other.expect_fin()?;
     aborter.reset()?;
-    other.meet_reset_after_fin()
+    other.expect_reset_after_fin()
 }
 
 fn after_the_other_fin(worker: &Worker, mut aborter: Peer, mut other: Peer) -> Outcome {
     worker.step("resetting after the other's FIN");
-    other.finish()?;
-    aborter.meet_fin()?;
+    other.send_fin()?;
+    aborter.expect_fin()?;
     aborter.reset()?;
-    other.meet_reset()
+    other.expect_reset()
 }

@@ -1,8 +1,8 @@
 //! Upstreams that can't be reached: clients that do not wait to hear of it, and clients that do.
 
-use crate::crew::Worker;
+use crate::failure::Outcome;
 use crate::peer::Peer;
-use crate::wrong::Outcome;
+use crate::workers::Worker;
 
 const MOST: u64 = 64 * 1024;
 
@@ -11,7 +11,7 @@ pub fn reset_in_the_dial(worker: &mut Worker) -> Outcome {
     let client = dialling(worker)?;
     worker.step("resetting in the dial");
     client.reset()?;
-    worker.breathe();
+    worker.pause_briefly();
     Ok(())
 }
 
@@ -20,27 +20,27 @@ pub fn closed_in_the_dial(worker: &mut Worker) -> Outcome {
     let client = dialling(worker)?;
     worker.step("closing in the dial");
     drop(client);
-    worker.breathe();
+    worker.pause_briefly();
     Ok(())
 }
 
 /// Whoever waits is told by a RST.
 pub fn in_vain(worker: &mut Worker) -> Outcome {
     worker.step("connecting");
-    if let Some(mut client) = worker.lane.connect_to_be_reset()? {
+    if let Some(mut client) = worker.route.connect_to_be_reset()? {
         worker.step("being dialled in vain");
-        client.meet_reset()?;
+        client.expect_reset()?;
     }
-    worker.breathe();
+    worker.pause_briefly();
     Ok(())
 }
 
 fn dialling(worker: &mut Worker) -> Outcome<Peer> {
     worker.step("connecting");
-    let mut client = worker.lane.connect()?;
+    let mut client = worker.route.connect()?;
     client.send_some(worker.rng.u64(..MOST))?;
     if worker.rng.bool() {
-        client.finish()?;
+        client.send_fin()?;
     }
     Ok(client)
 }

@@ -14,17 +14,17 @@ mod leaving;
 mod short;
 mod stuck;
 
-use crate::crew::Worker;
-use crate::lane::Dial;
+use crate::failure::Outcome;
 use crate::peer::Peer;
-use crate::wrong::Outcome;
+use crate::route::Dial;
+use crate::workers::Worker;
 
 /// One worker's load and its lane.
 pub struct Load {
     /// What a status line counts it under.
     pub kind: &'static str,
     /// Further keys of its route, each behind a comma.
-    pub route: &'static str,
+    pub keys: &'static str,
     pub dial: Dial,
     pub run: fn(&mut Worker) -> Outcome,
 }
@@ -46,12 +46,12 @@ const SWALLOWED: &str = r#", "toxics": [{"type": "timeout", "stream": "both"}]"#
 
 const LATE: &str = r#", "toxics": [{"type": "latency", "stream": "both", "attributes": {"latency": 50}}]"#;
 
-const fn load(kind: &'static str, route: &'static str, run: fn(&mut Worker) -> Outcome) -> Load {
-    Load { kind, route, dial: Dial::Accepted, run }
+const fn load(kind: &'static str, keys: &'static str, run: fn(&mut Worker) -> Outcome) -> Load {
+    Load { kind, keys, dial: Dial::Accepted, run }
 }
 
-const fn unreachable(kind: &'static str, route: &'static str, dial: Dial, run: fn(&mut Worker) -> Outcome) -> Load {
-    Load { kind, route, dial, run }
+const fn unreachable(kind: &'static str, keys: &'static str, dial: Dial, run: fn(&mut Worker) -> Outcome) -> Load {
+    Load { kind, keys, dial, run }
 }
 
 /// All of it.
@@ -89,17 +89,17 @@ pub const LOADS: &[Load] = &[
     load("dropped", r#", "dropRate": 0.5"#, dropped::closed),
     load("dropped", r#", "dropRate": 0.5, "dropMode": "reset""#, dropped::reset),
     load("dropped", r#", "dropRate": 1.0, "dropMode": "hang""#, dropped::hanging),
-    unreachable("dialling", AN_HOUR_TO_ANSWER, Dial::Ignored, dialled::reset_in_the_dial),
-    unreachable("dialling", r#", "connectTimeoutMs": 1000"#, Dial::Ignored, dialled::closed_in_the_dial),
-    unreachable("timed-out", r#", "connectTimeoutMs": 50"#, Dial::Ignored, dialled::in_vain),
+    unreachable("dialling", AN_HOUR_TO_ANSWER, Dial::TimesOut, dialled::reset_in_the_dial),
+    unreachable("dialling", r#", "connectTimeoutMs": 1000"#, Dial::TimesOut, dialled::closed_in_the_dial),
+    unreachable("timed-out", r#", "connectTimeoutMs": 50"#, Dial::TimesOut, dialled::in_vain),
     unreachable("refused", "", Dial::Refused, dialled::in_vain),
 ];
 
 /// Ends a connection in good order: `first` closes, `second` is told and closes, `first` is told.
 #[track_caller]
 fn close_in_order(mut first: Peer, mut second: Peer) -> Outcome {
-    first.finish()?;
-    second.meet_fin()?;
-    second.finish()?;
-    first.meet_fin()
+    first.send_fin()?;
+    second.expect_fin()?;
+    second.send_fin()?;
+    first.expect_fin()
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
 
-use crate::wrong::{Outcome, Wrong};
+use crate::failure::{Failure, Outcome};
 
 /// The first prime above 2^20: bytes that are missing, doubled or out of place can't fall on their like again, as they
 /// would if a buffer's size divided the loop.
@@ -27,12 +27,12 @@ pub fn verified_bytes() -> u64 {
 
 /// One direction's bytes, and how far they have got.
 #[derive(Debug)]
-pub struct Tape {
+pub struct Payload {
     start: usize,
     position: u64,
 }
 
-impl Tape {
+impl Payload {
     /// The tape of `key`: another key begins elsewhere, so that the bytes of two connections are not taken for each
     /// other's, but for one chance in a million.
     pub fn new(key: u64) -> Self {
@@ -44,7 +44,7 @@ impl Tape {
     }
 
     /// The next bytes: at least one and at most `most`.
-    pub fn ahead(&self, most: u64) -> &'static [u8] {
+    pub fn next_bytes(&self, most: u64) -> &'static [u8] {
         let turn = self.position % LOOP_BYTES as u64;
         let rest = &NOISE[(self.start + usize::try_from(turn).unwrap_or(0)) % LOOP_BYTES..];
         &rest[..rest.len().min(usize::try_from(most).unwrap_or(usize::MAX))]
@@ -58,7 +58,7 @@ impl Tape {
     pub fn verify(&mut self, mut bytes: &[u8]) -> Outcome {
         VERIFIED.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         while !bytes.is_empty() {
-            let due = self.ahead(bytes.len() as u64);
+            let due = self.next_bytes(bytes.len() as u64);
             let (now, later) = bytes.split_at(due.len());
             if now != due {
                 return Err(self.difference(now, due));
@@ -69,9 +69,9 @@ impl Tape {
         Ok(())
     }
 
-    fn difference(&self, came: &[u8], due: &[u8]) -> Wrong {
+    fn difference(&self, came: &[u8], due: &[u8]) -> Failure {
         let at = came.iter().zip(due).take_while(|(came, due)| came == due).count();
         let byte = self.position + at as u64;
-        Wrong::new(format!("byte {byte} came as {:#04x} and was sent as {:#04x}", came[at], due[at]))
+        Failure::new(format!("byte {byte} came as {:#04x} and was sent as {:#04x}", came[at], due[at]))
     }
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::peer::{PATIENCE, Peer, Side};
-use crate::wrong::{Outcome, Wrong, ensure};
+use crate::failure::{Failure, Outcome, ensure};
+use crate::peer::{Peer, Side, TIMEOUT};
 
 /// A handshake on loopback takes microseconds; one that takes so long meets a full backlog.
-const HANDSHAKE: Duration = Duration::from_millis(500);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What becomes of a dial to a lane's upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,50 +20,50 @@ pub enum Dial {
     /// It is accepted.
     Accepted,
     /// It stays without an answer: the backlog is full.
-    Ignored,
+    TimesOut,
     /// It is refused: nobody listens.
     Refused,
 }
 
 /// What the dice had for a connection.
-pub enum Fate {
+pub enum Decision {
     /// The upstream's end of it.
     Forwarded(Peer),
     Dropped,
 }
 
 /// One route, with both its ends.
-pub struct Lane {
+pub struct TestRoute {
     proxy: SocketAddr,
     upstream: TcpListener,
     /// What keeps the backlog full, where it is to be.
     _fillers: Vec<TcpStream>,
-    ticket: u64,
+    last_id: u64,
 }
 
-impl Lane {
+impl TestRoute {
     /// The lane of that `number` on `ip`.
     pub fn open(ip: Ipv4Addr, number: u16, dial: Dial) -> Outcome<Self> {
         let upstream = TcpListener::bind((ip, upstream_port(number)))?;
-        let fillers = if dial == Dial::Ignored { fill_backlog(&upstream)? } else { Vec::new() };
+        let fillers = if dial == Dial::TimesOut { fill_backlog(&upstream)? } else { Vec::new() };
         let proxy = SocketAddr::from((ip, listen_port(number)));
-        Ok(Self { proxy, upstream, _fillers: fillers, ticket: u64::from(number) << 48 })
+        Ok(Self { proxy, upstream, _fillers: fillers, last_id: u64::from(number) << 48 })
     }
 
     /// A client; the proxy may not have noticed it yet.
     #[track_caller]
     pub fn connect(&mut self) -> Outcome<Peer> {
-        self.ticket += 1;
-        Peer::new(Side::Client, TcpStream::connect_timeout(&self.proxy, PATIENCE)?, self.ticket)
+        self.last_id += 1;
+        Peer::new(Side::Client, TcpStream::connect_timeout(&self.proxy, TIMEOUT)?, self.last_id)
     }
 
     /// A client whom the proxy may reset at once. Where the RST is here before connect(2) has returned, that call tells
     /// of it: there is no client then.
     #[track_caller]
     pub fn connect_to_be_reset(&mut self) -> Outcome<Option<Peer>> {
-        self.ticket += 1;
-        match TcpStream::connect_timeout(&self.proxy, PATIENCE) {
-            Ok(stream) => Peer::new(Side::Client, stream, self.ticket).map(Some),
+        self.last_id += 1;
+        match TcpStream::connect_timeout(&self.proxy, TIMEOUT) {
+            Ok(stream) => Peer::new(Side::Client, stream, self.last_id).map(Some),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -72,44 +72,43 @@ impl Lane {
     /// The upstream's end of the last client's connection, once it is dialled.
     #[track_caller]
     pub fn accept(&self) -> Outcome<Peer> {
-        Peer::new(Side::Upstream, self.accept_stream()?, self.ticket)
+        Peer::new(Side::Upstream, self.accept_stream()?, self.last_id)
     }
 
     /// Both ends of a connection that has been forwarding already.
     #[track_caller]
-    pub fn meet(&mut self) -> Outcome<(Peer, Peer)> {
-        let client = self.connect_with_ticket()?;
+    pub fn open_pair(&mut self) -> Outcome<(Peer, Peer)> {
+        let client = self.connect_with_id()?;
         let upstream = self.accept()?;
-        ensure(read_ticket(upstream.stream())? == self.ticket, || "the bytes of another connection came".to_owned())?;
+        ensure(read_id(upstream.stream())? == self.last_id, || "the bytes of another connection came".to_owned())?;
         Ok((client, upstream))
     }
 
     /// So many of them at once. Which upstream end is whose is told by the tickets.
     #[track_caller]
-    pub fn meet_many(&mut self, count: usize) -> Outcome<Vec<(Peer, Peer)>> {
+    pub fn open_pairs(&mut self, count: usize) -> Outcome<Vec<(Peer, Peer)>> {
         let mut clients = HashMap::new();
         for _ in 0..count {
-            clients.insert(self.ticket + 1, self.connect_with_ticket()?);
+            clients.insert(self.last_id + 1, self.connect_with_id()?);
         }
         let mut pairs = Vec::new();
         for _ in 0..count {
             let upstream = self.accept_stream()?;
-            let ticket = read_ticket(&upstream)?;
-            let client =
-                clients.remove(&ticket).ok_or_else(|| Wrong::new(format!("ticket {ticket:#x} is nobody's")))?;
-            pairs.push((client, Peer::new(Side::Upstream, upstream, ticket)?));
+            let id = read_id(&upstream)?;
+            let client = clients.remove(&id).ok_or_else(|| Failure::new(format!("id {id:#x} is nobody's")))?;
+            pairs.push((client, Peer::new(Side::Upstream, upstream, id)?));
         }
         Ok(pairs)
     }
 
     /// What becomes of `client`, who is the last to have connected: its upstream hears of it, or itself does.
     #[track_caller]
-    pub fn fate(&self, client: &Peer) -> Outcome<Fate> {
+    pub fn decision(&self, client: &Peer) -> Outcome<Decision> {
         let mut fds = [PollFd::new(&self.upstream, PollFlags::IN), PollFd::new(client.stream(), PollFlags::IN)];
         wait(&mut fds)?;
         let (dialled, ended) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
         ensure(dialled || ended, || "a connection was neither forwarded nor dropped".to_owned())?;
-        if dialled { Ok(Fate::Forwarded(self.accept()?)) } else { Ok(Fate::Dropped) }
+        if dialled { Ok(Decision::Forwarded(self.accept()?)) } else { Ok(Decision::Dropped) }
     }
 
     /// The upstream's ends of connections that have been dialled by now.
@@ -117,13 +116,13 @@ impl Lane {
         self.upstream.set_nonblocking(true)?;
         let accepted: Result<Vec<_>, _> = self.upstream.incoming().take_while(|next| !would_block(next)).collect();
         self.upstream.set_nonblocking(false)?;
-        accepted?.into_iter().map(|stream| Peer::new(Side::Upstream, stream, self.ticket)).collect()
+        accepted?.into_iter().map(|stream| Peer::new(Side::Upstream, stream, self.last_id)).collect()
     }
 
     #[track_caller]
-    fn connect_with_ticket(&mut self) -> Outcome<Peer> {
+    fn connect_with_id(&mut self) -> Outcome<Peer> {
         let client = self.connect()?;
-        client.stream().write_all(&self.ticket.to_be_bytes())?;
+        client.stream().write_all(&self.last_id.to_be_bytes())?;
         Ok(client)
     }
 
@@ -132,20 +131,20 @@ impl Lane {
         let mut fds = [PollFd::new(&self.upstream, PollFlags::IN)];
         wait(&mut fds)?;
         let dialled = !fds[0].revents().is_empty();
-        ensure(dialled, || format!("the upstream was not dialled within {} s", PATIENCE.as_secs()))?;
+        ensure(dialled, || format!("the upstream was not dialled within {} s", TIMEOUT.as_secs()))?;
         Ok(self.upstream.accept()?.0)
     }
 }
 
 /// The route of the lane of that `number`, in the config's words; `keys` are further ones of it.
-pub fn route(ip: Ipv4Addr, number: u16, name: &str, dial: Dial, keys: &str) -> String {
+pub fn config(ip: Ipv4Addr, number: u16, name: &str, dial: Dial, keys: &str) -> String {
     let listen = listen_port(number);
-    let upstream = if dial == Dial::Refused { NOBODYS_PORT } else { upstream_port(number) };
+    let upstream = if dial == Dial::Refused { CLOSED_PORT } else { upstream_port(number) };
     format!(r#"{{"localPort": {listen}, "bind": "{ip}", "upstream": "{ip}:{upstream}", "name": "{name}"{keys}}}"#)
 }
 
 /// Below the ephemeral ports, as all of them: no client is given it as its own.
-const NOBODYS_PORT: u16 = 7999;
+const CLOSED_PORT: u16 = 7999;
 
 fn listen_port(number: u16) -> u16 {
     8000 + number
@@ -160,19 +159,19 @@ fn upstream_port(number: u16) -> u16 {
 fn fill_backlog(upstream: &TcpListener) -> Outcome<Vec<TcpStream>> {
     rustix::net::listen(upstream, 0).map_err(Error::from)?;
     let addr = upstream.local_addr()?;
-    Ok(std::iter::from_fn(|| TcpStream::connect_timeout(&addr, HANDSHAKE).ok()).collect())
+    Ok(std::iter::from_fn(|| TcpStream::connect_timeout(&addr, HANDSHAKE_TIMEOUT).ok()).collect())
 }
 
-fn read_ticket(mut stream: &TcpStream) -> Outcome<u64> {
-    let mut ticket = [0; 8];
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.read_exact(&mut ticket)?;
-    Ok(u64::from_be_bytes(ticket))
+fn read_id(mut stream: &TcpStream) -> Outcome<u64> {
+    let mut id = [0; 8];
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.read_exact(&mut id)?;
+    Ok(u64::from_be_bytes(id))
 }
 
 fn wait(fds: &mut [PollFd<'_>]) -> Outcome {
-    let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
-    poll(fds, Some(&patience)).map_err(Error::from)?;
+    let timeout = Timespec { tv_sec: TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
+    poll(fds, Some(&timeout)).map_err(Error::from)?;
     Ok(())
 }
 

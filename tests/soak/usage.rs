@@ -4,11 +4,11 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::wrong::{Outcome, Wrong};
+use crate::failure::{Failure, Outcome};
 
 /// One look at a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gauge {
+pub struct Usage {
     pub rss_kib: u64,
     pub threads: u64,
     pub sockets: u64,
@@ -16,7 +16,7 @@ pub struct Gauge {
     pub others: u64,
 }
 
-impl Gauge {
+impl Usage {
     /// # Errors
     /// There is no such process any more.
     pub fn read(pid: u32) -> Outcome<Self> {
@@ -24,7 +24,7 @@ impl Gauge {
         let number = |field: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(field));
             let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-            number.ok_or_else(|| Wrong::new(format!("the proxy has ended: no {field} in its status")))
+            number.ok_or_else(|| Failure::new(format!("the proxy has ended: no {field} in its status")))
         };
         let (sockets, others) = descriptors(pid)?;
         Ok(Self { rss_kib: number("VmRSS:")?, threads: number("Threads:")?, sockets, others })
@@ -45,7 +45,7 @@ fn descriptors(pid: u32) -> Outcome<(u64, u64)> {
     Ok((sockets.len() as u64, others.len() as u64))
 }
 
-impl fmt::Display for Gauge {
+impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rss {} KiB, {}", self.rss_kib, self.held())
     }

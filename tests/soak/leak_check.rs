@@ -4,12 +4,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::gauge::Gauge;
-use crate::proxy::{LOOK, Proxy};
-use crate::wrong::{Outcome, ensure};
+use crate::failure::{Outcome, ensure};
+use crate::proxy::{POLL_INTERVAL, Proxy};
+use crate::usage::Usage;
 
 /// A proxy may keep threads for a while to use them again, and clients that were dropped have some seconds to close.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The proxy keeps up to sixteen pipes, of two descriptors each, for the next stream that has much to send.
 const KEPT_DESCRIPTORS: u64 = 32;
@@ -23,26 +23,26 @@ const GROWTH_KIB: u64 = 2048;
 /// The most that may be left. Of sockets and threads it is what was there before the first connection.
 #[derive(Clone, Copy)]
 pub struct Limits {
-    most: Gauge,
+    max: Usage,
 }
 
 impl Limits {
     /// Of a proxy that has not seen a connection yet: its memory says nothing so far.
-    pub fn of_one_who_is_ready(now: Gauge) -> Self {
-        Self { most: Gauge { rss_kib: u64::MAX, others: now.others + KEPT_DESCRIPTORS, ..now } }
+    pub fn before_load(now: Usage) -> Self {
+        Self { max: Usage { rss_kib: u64::MAX, others: now.others + KEPT_DESCRIPTORS, ..now } }
     }
 
     /// The same once it has carried all kinds of load, and came to rest with `now`.
-    pub fn of_one_who_is_warm(self, now: Gauge) -> Self {
-        Self { most: Gauge { rss_kib: now.rss_kib + GROWTH_KIB, ..self.most } }
+    pub fn after_warm_up(self, now: Usage) -> Self {
+        Self { max: Usage { rss_kib: now.rss_kib + GROWTH_KIB, ..self.max } }
     }
 
-    fn hold(&self, now: &Gauge) -> bool {
-        self.hold_but_for_memory(now) && now.rss_kib <= self.most.rss_kib
+    fn hold(&self, now: &Usage) -> bool {
+        self.hold_except_memory(now) && now.rss_kib <= self.max.rss_kib
     }
 
-    fn hold_but_for_memory(&self, now: &Gauge) -> bool {
-        now.threads <= self.most.threads && now.sockets <= self.most.sockets && now.others <= self.most.others
+    fn hold_except_memory(&self, now: &Usage) -> bool {
+        now.threads <= self.max.threads && now.sockets <= self.max.sockets && now.others <= self.max.others
     }
 }
 
@@ -50,29 +50,29 @@ impl Limits {
 ///
 /// # Errors
 /// Connections that were not told closed, and threads, descriptors and memory beyond `limits`.
-pub fn what_is_left(proxy: &Proxy, limits: &Limits) -> Outcome<Gauge> {
+pub fn check(proxy: &Proxy, limits: &Limits) -> Outcome<Usage> {
     let left = settled(proxy, limits)?;
-    let open = proxy.log.left_open();
-    ensure(open.is_empty(), || format!("{} connections were not told closed:\n{}", open.len(), open.join("\n")))?;
-    let (held, most) = (left.held(), limits.most.held());
-    let leaked = || format!("leaked: {held} are left after {} s of quiet, at most {most} may be", PATIENCE.as_secs());
-    ensure(limits.hold_but_for_memory(&left), leaked)?;
-    let grown = || format!("memory grows: {} KiB are resident, at most {} may be", left.rss_kib, limits.most.rss_kib);
+    let open = proxy.log.open_connections();
+    ensure(open.is_empty(), || format!("{} connections have no closing log line:\n{}", open.len(), open.join("\n")))?;
+    let (held, most) = (left.held(), limits.max.held());
+    let leaked = || format!("leaked: {held} are left after {} s of quiet, at most {most} may be", TIMEOUT.as_secs());
+    ensure(limits.hold_except_memory(&left), leaked)?;
+    let grown = || format!("memory grows: {} KiB are resident, at most {} may be", left.rss_kib, limits.max.rss_kib);
     ensure(limits.hold(&left), grown)?;
-    proxy.complain_of_alarms()?;
+    proxy.check_log()?;
     Ok(left)
 }
 
 /// The state in which nothing is open and the limits hold, or that in which patience ends.
-fn settled(proxy: &Proxy, limits: &Limits) -> Outcome<Gauge> {
-    let deadline = Instant::now() + PATIENCE;
+fn settled(proxy: &Proxy, limits: &Limits) -> Outcome<Usage> {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        let now = proxy.gauge()?;
-        let settled = proxy.log.left_open().is_empty() && limits.hold(&now);
+        let now = proxy.usage()?;
+        let settled = proxy.log.open_connections().is_empty() && limits.hold(&now);
         if settled || Instant::now() > deadline {
             return Ok(now);
         }
         // /proc can't be waited on.
-        thread::sleep(LOOK);
+        thread::sleep(POLL_INTERVAL);
     }
 }
