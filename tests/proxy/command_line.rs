@@ -3,7 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
 
-use crate::harness::{Setup, echoes, one_route, own_ip, serve_echo};
+use crate::harness::{Setup, echoes, one_route, serve_echo, unique_ip};
 
 fn chaos_proxy(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_chaos-proxy")).args(args).output().unwrap()
@@ -42,7 +42,7 @@ fn a_config_error_is_exit_2() {
 
 #[test]
 fn check_opens_nothing() {
-    let ip = own_ip();
+    let ip = unique_ip();
     let holder = TcpListener::bind((ip, 8180)).unwrap();
     let output = chaos_proxy(&["--check", "--bind", &ip.to_string(), "--listen=8180", "-upstream=127.0.0.1:1"]);
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "ok: 1 route\n"));
@@ -80,7 +80,7 @@ fn a_port_in_use_is_exit_1_and_nothing_runs() {
 
 #[test]
 fn a_route_needs_no_file() {
-    let ip = own_ip();
+    let ip = unique_ip();
     let upstream = TcpListener::bind((ip, 9090)).unwrap();
     let upstream_addr = format!("{ip}:9090");
     serve_echo(upstream);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Ending, accept, echoes, ending, met, one_route, serve_echo};
+use crate::harness::{StreamEnd, accept, echoes, forwarding_pair, one_route, read_to_end, serve_echo};
 
 #[test]
 fn an_idle_proxy_ends_at_once() {
@@ -29,7 +29,7 @@ fn those_in_flight_run_to_their_end() {
     proxy.logged(&["draining, no new connections", "left=1"]);
     assert!(echoes(&client, b"after"));
     client.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(Vec::new()));
     assert_eq!(proxy.wait(), 0);
 }
 
@@ -65,11 +65,11 @@ fn whoever_is_in_the_delay_or_in_the_backlog_is_served() {
     }
     for _ in &clients {
         let mut server = accept(&upstream);
-        assert_eq!(ending(&server), Ending::Fin(b"ask".to_vec()));
+        assert_eq!(read_to_end(&server), StreamEnd::Fin(b"ask".to_vec()));
         server.write_all(b"tell").unwrap();
     }
     for client in &clients {
-        assert_eq!(ending(client), Ending::Fin(b"tell".to_vec()));
+        assert_eq!(read_to_end(client), StreamEnd::Fin(b"tell".to_vec()));
     }
     assert_eq!(proxy.wait(), 0);
 }
@@ -79,7 +79,7 @@ fn the_deadline_cuts_what_is_left_and_counts_it() {
     let setup = one_route("").args(["--drain-timeout", "0.3"]);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
-    let (clients, servers): (Vec<_>, Vec<_>) = (0..3).map(|_| met(&proxy, &upstream)).unzip();
+    let (clients, servers): (Vec<_>, Vec<_>) = (0..3).map(|_| forwarding_pair(&proxy, &upstream)).unzip();
     // One in the middle of nothing, one half-closed, one with its hands full.
     clients[1].shutdown(Shutdown::Write).unwrap();
     clients[2].set_write_timeout(Some(Duration::from_millis(200))).unwrap();
@@ -88,8 +88,8 @@ fn the_deadline_cuts_what_is_left_and_counts_it() {
     proxy.logged(&["drain cut short", "cut=3"]);
     assert_eq!(proxy.lines(&["connection closed", "why=cut"]).len(), 3);
     // A FIN would pass for the end of an answer.
-    assert!(clients.iter().all(|client| ending(client) == Ending::Reset));
-    assert_eq!(ending(&servers[0]), Ending::Reset);
+    assert!(clients.iter().all(|client| read_to_end(client) == StreamEnd::Reset));
+    assert_eq!(read_to_end(&servers[0]), StreamEnd::Reset);
 }
 
 /// Those that are accepted at the end and still have no place are in flight like all others.
@@ -99,7 +99,7 @@ fn whoever_waits_for_a_place_at_the_deadline_is_cut_and_counted_too() {
         let setup = one_route("").args(["--max-connections", "1", "--drain-timeout", timeout]);
         let upstream = setup.upstream();
         let mut proxy = setup.start();
-        let (first, _server) = met(&proxy, &upstream);
+        let (first, _server) = forwarding_pair(&proxy, &upstream);
         let (second, third) = (proxy.connect(), proxy.connect());
         assert_eq!(proxy.stop(), 1);
         proxy.logged(&["draining, no new connections", "left=3"]);
@@ -107,7 +107,7 @@ fn whoever_waits_for_a_place_at_the_deadline_is_cut_and_counted_too() {
         for message in ["connection opened", "connection closed"] {
             assert_eq!(proxy.lines(&[message]).len(), 3, "{message}");
         }
-        assert!([first, second, third].iter().all(|client| ending(client) == Ending::Reset));
+        assert!([first, second, third].iter().all(|client| read_to_end(client) == StreamEnd::Reset));
     }
 }
 
@@ -117,15 +117,15 @@ fn a_cut_resets_an_upstream_that_is_all_that_is_left() {
     let setup = one_route("").args(["--drain-timeout", "0.3"]);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
-    let (client, server) = met(&proxy, &upstream);
+    let (client, server) = forwarding_pair(&proxy, &upstream);
     server.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(Vec::new()));
     client.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
     while (&client).write(&[1; 65_536]).is_ok() {}
     drop(client);
     assert_eq!(proxy.stop(), 1);
     proxy.logged(&["connection closed", "why=cut"]);
-    assert_eq!(ending(&server), Ending::Reset);
+    assert_eq!(read_to_end(&server), StreamEnd::Reset);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_second_signal_cuts_at_once_and_names_itself_in_the_exit_code() {
             proxy.logged(&["draining"]);
             proxy.signal(second);
             assert_eq!(proxy.wait(), code);
-            assert_eq!(ending(&client), Ending::Reset, "{keys}");
+            assert_eq!(read_to_end(&client), StreamEnd::Reset, "{keys}");
         }
     }
 }

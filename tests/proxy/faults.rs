@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Ending, Proxy, Setup, accept, ending, is_at_once, is_untouched, one_route, reset, serve_echo};
+use crate::harness::{
+    Proxy, Setup, StreamEnd, accept, has_no_connection, is_immediate, one_route, read_to_end, reset, serve_echo,
+};
 
 #[test]
 fn a_closed_drop_is_a_clean_end_even_behind_unread_data() {
@@ -13,11 +15,11 @@ fn a_closed_drop_is_a_clean_end_even_behind_unread_data() {
     let proxy = setup.start();
     let mut client = proxy.connect();
     client.write_all(&[1; 100_000]).unwrap();
-    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(Vec::new()));
     drop(client);
     proxy.logged(&["fault injected", "conn=1 ", "fault=drop mode=close"]);
     proxy.logged(&["connection closed", "conn=1 ", "bytes_up=0 bytes_down=0", "why=dropped"]);
-    assert!(is_untouched(&upstream));
+    assert!(has_no_connection(&upstream));
 }
 
 #[test]
@@ -25,10 +27,10 @@ fn a_reset_drop_is_a_reset() {
     let setup = one_route(r#""dropRate": 1.0, "dropMode": "reset""#);
     let upstream = setup.upstream();
     let proxy = setup.start();
-    assert_eq!(proxy.ending_of_a_silent_client(), Ending::Reset);
+    assert_eq!(proxy.end_of_silent_client(), StreamEnd::Reset);
     proxy.logged(&["fault injected", "fault=drop mode=reset"]);
     proxy.logged(&["connection closed", "why=dropped"]);
-    assert!(is_untouched(&upstream));
+    assert!(has_no_connection(&upstream));
 }
 
 #[test]
@@ -50,12 +52,12 @@ fn a_hanging_drop_is_silent_until_the_client_leaves() {
 
     reset(proxy.connect());
     proxy.logged(&["connection closed", "conn=2 ", "why=dropped"]);
-    assert!(is_untouched(&upstream));
+    assert!(has_no_connection(&upstream));
 }
 
 /// Which of the connections 1 to `count` of port `port` are dropped.
 fn dropped(proxy: &Proxy, port: u16, count: usize) -> Vec<usize> {
-    let met = |_: &usize| ending(&proxy.connect_to(port)) == Ending::Fin(Vec::new());
+    let met = |_: &usize| read_to_end(&proxy.connect_to(port)) == StreamEnd::Fin(Vec::new());
     (1..=count).filter(met).collect()
 }
 
@@ -148,12 +150,12 @@ fn connections_are_delayed_side_by_side() {
 
 #[test]
 fn a_client_that_leaves_during_the_delay_frees_everything_at_once() {
-    assert!(is_at_once(|| leaving_during_the_delay(drop, "client left", &Ending::Fin(Vec::new()))));
-    assert!(is_at_once(|| leaving_during_the_delay(reset, "client reset", &Ending::Reset)));
+    assert!(is_immediate(|| leaving_during_the_delay(drop, "client left", &StreamEnd::Fin(Vec::new()))));
+    assert!(is_immediate(|| leaving_during_the_delay(reset, "client reset", &StreamEnd::Reset)));
 }
 
 /// How long it takes until the log and the upstream have been told of a client that leaves, and the proxy can stop.
-fn leaving_during_the_delay(leave: fn(TcpStream), why: &str, told: &Ending) -> Duration {
+fn leaving_during_the_delay(leave: fn(TcpStream), why: &str, told: &StreamEnd) -> Duration {
     let setup = one_route(r#""latencyMs": 3600000"#);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
@@ -163,7 +165,7 @@ fn leaving_during_the_delay(leave: fn(TcpStream), why: &str, told: &Ending) -> D
     let began = Instant::now();
     leave(client);
     proxy.logged(&["connection closed", "conn=1 ", &format!("why={why:?}")]);
-    assert_eq!(ending(&server), *told);
+    assert_eq!(read_to_end(&server), *told);
     assert_eq!(proxy.stop(), 0);
     began.elapsed()
 }
@@ -183,8 +185,8 @@ fn both_sides_may_finish_during_the_delay() {
     }
     let (mut questions, mut answers) = (0, 0);
     for (client, server) in &pairs {
-        questions += usize::from(ending(server) == Ending::Fin(b"question".to_vec()));
-        answers += usize::from(ending(client) == Ending::Fin(b"answer".to_vec()));
+        questions += usize::from(read_to_end(server) == StreamEnd::Fin(b"question".to_vec()));
+        answers += usize::from(read_to_end(client) == StreamEnd::Fin(b"answer".to_vec()));
     }
     assert_eq!((questions, answers), (100, 100));
 }
@@ -214,7 +216,7 @@ fn a_reset_after_a_half_close_during_the_delay_is_a_reset() {
         let (client, server) = (proxy.connect(), accept(&upstream));
         client.shutdown(Shutdown::Write).unwrap();
         reset(client);
-        assert_eq!(ending(&server), Ending::Reset, "round {round}");
+        assert_eq!(read_to_end(&server), StreamEnd::Reset, "round {round}");
     }
 }
 
@@ -228,9 +230,9 @@ fn a_client_that_half_closes_during_the_delay_has_not_left() {
         client.write_all(request).unwrap();
         client.shutdown(Shutdown::Write).unwrap();
         let mut server = accept(&upstream);
-        assert_eq!(ending(&server), Ending::Fin(request.to_vec()));
+        assert_eq!(read_to_end(&server), StreamEnd::Fin(request.to_vec()));
         server.write_all(b"answer").unwrap();
         drop(server);
-        assert_eq!(ending(&client), Ending::Fin(b"answer".to_vec()));
+        assert_eq!(read_to_end(&client), StreamEnd::Fin(b"answer".to_vec()));
     }
 }

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::harness::{
-    Ending, PATIENCE, Setup, accept, echoes, ending, is_untouched, met, one_route, reset, serve_echo,
+    Setup, StreamEnd, TIMEOUT, accept, echoes, forwarding_pair, has_no_connection, one_route, read_to_end, reset,
+    serve_echo,
 };
 
 #[test]
@@ -18,9 +19,9 @@ fn each_port_leads_to_its_own_upstream() {
     for (port, upstream) in [8180, 8181, 8182].into_iter().zip(&upstreams) {
         let client = proxy.connect_to(port);
         accept(upstream).write_all(&port.to_be_bytes()).unwrap();
-        assert_eq!(ending(&client), Ending::Fin(port.to_be_bytes().to_vec()));
+        assert_eq!(read_to_end(&client), StreamEnd::Fin(port.to_be_bytes().to_vec()));
     }
-    assert!(upstreams.iter().all(is_untouched));
+    assert!(upstreams.iter().all(has_no_connection));
 }
 
 #[test]
@@ -103,10 +104,10 @@ fn a_half_closed_client_still_gets_its_answer() {
     client.write_all(b"question").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     let mut server = accept(&upstream);
-    assert_eq!(ending(&server), Ending::Fin(b"question".to_vec()));
+    assert_eq!(read_to_end(&server), StreamEnd::Fin(b"question".to_vec()));
     server.write_all(b"answer").unwrap();
     drop(server);
-    assert_eq!(ending(&client), Ending::Fin(b"answer".to_vec()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(b"answer".to_vec()));
     proxy.logged(&["connection closed", "bytes_up=8 bytes_down=6", "why=\"client closed\""]);
 }
 
@@ -118,10 +119,10 @@ fn a_half_closed_upstream_still_hears_the_client() {
     let mut client = proxy.connect();
     let server = accept(&upstream);
     server.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(Vec::new()));
     client.write_all(b"last words").unwrap();
     drop(client);
-    assert_eq!(ending(&server), Ending::Fin(b"last words".to_vec()));
+    assert_eq!(read_to_end(&server), StreamEnd::Fin(b"last words".to_vec()));
     proxy.logged(&["connection closed", "why=\"upstream closed\""]);
 }
 
@@ -131,14 +132,14 @@ fn a_reset_on_one_side_becomes_a_reset_on_the_other() {
     let upstream = setup.upstream();
     let proxy = setup.start();
 
-    let (client, server) = met(&proxy, &upstream);
+    let (client, server) = forwarding_pair(&proxy, &upstream);
     reset(client);
-    assert_eq!(ending(&server), Ending::Reset);
+    assert_eq!(read_to_end(&server), StreamEnd::Reset);
     proxy.logged(&["connection closed", "conn=1 ", "why=\"client reset\""]);
 
-    let (client, server) = met(&proxy, &upstream);
+    let (client, server) = forwarding_pair(&proxy, &upstream);
     reset(server);
-    assert_eq!(ending(&client), Ending::Reset);
+    assert_eq!(read_to_end(&client), StreamEnd::Reset);
     proxy.logged(&["connection closed", "conn=2 ", "why=\"upstream reset\""]);
 }
 
@@ -148,17 +149,17 @@ fn a_reset_travels_after_a_half_close_too() {
     let upstream = setup.upstream();
     let proxy = setup.start();
 
-    let (client, server) = met(&proxy, &upstream);
+    let (client, server) = forwarding_pair(&proxy, &upstream);
     client.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(ending(&server), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&server), StreamEnd::Fin(Vec::new()));
     reset(client);
     // The server has nothing to read any more; its next write is answered with the reset that has come.
     assert!(writes_fail(&server));
     proxy.logged(&["connection closed", "conn=1 ", "why=\"client reset\""]);
 
-    let (client, server) = met(&proxy, &upstream);
+    let (client, server) = forwarding_pair(&proxy, &upstream);
     server.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(Vec::new()));
     reset(server);
     assert!(writes_fail(&client));
     proxy.logged(&["connection closed", "conn=2 ", "why=\"upstream reset\""]);
@@ -171,13 +172,13 @@ fn a_reset_is_noticed_while_nobody_reads() {
     let upstream = setup.upstream();
     let proxy = setup.start();
     for (number, client_resets) in [(1, true), (2, false)] {
-        let (client, server) = met(&proxy, &upstream);
+        let (client, server) = forwarding_pair(&proxy, &upstream);
         fill(&client);
         fill(&server);
         let (leaver, other, why) =
             if client_resets { (client, server, "client reset") } else { (server, client, "upstream reset") };
         reset(leaver);
-        assert_eq!(ending(&other), Ending::Reset);
+        assert_eq!(read_to_end(&other), StreamEnd::Reset);
         proxy.logged(&["connection closed", &format!("conn={number} "), &format!("why={why:?}")]);
     }
 }
@@ -196,10 +197,10 @@ fn a_reset_under_traffic_never_looks_like_an_end() {
             let writer = scope.spawn(|| (0..).find_map(|_| (&client).write_all(&[7; 512]).err()));
             (&server).read_exact(&mut [0; 2048]).unwrap();
             reset(server);
-            let read_met = ending(&client);
+            let read_met = read_to_end(&client);
             (writer.join().unwrap().unwrap().kind(), read_met)
         });
-        let told = write_met == ErrorKind::ConnectionReset || read_met == Ending::Reset;
+        let told = write_met == ErrorKind::ConnectionReset || read_met == StreamEnd::Reset;
         assert!(told, "round {round}: {write_met}, {read_met:?}");
     }
 }
@@ -216,7 +217,7 @@ fn an_upstream_that_answers_and_resets_at_once_was_reached() {
         reset(server);
         let mut answer = [0; 4];
         client.read_exact(&mut answer).unwrap();
-        assert_eq!((&answer, ending(&client)), (b"busy", Ending::Reset));
+        assert_eq!((&answer, read_to_end(&client)), (b"busy", StreamEnd::Reset));
         proxy.logged(&["connection closed", &format!("conn={connection} "), "why=\"upstream reset\""]);
     }
 }
@@ -224,7 +225,7 @@ fn an_upstream_that_answers_and_resets_at_once_was_reached() {
 #[test]
 fn an_upstream_that_refuses_resets_the_client_at_once() {
     let proxy = one_route(r#""latencyMs": 3600000"#).start();
-    assert_eq!(proxy.ending_of_a_silent_client(), Ending::Reset);
+    assert_eq!(proxy.end_of_silent_client(), StreamEnd::Reset);
     proxy.logged(&["upstream unreachable", "conn=1 ", "refused"]);
     proxy.logged(&["connection closed", "conn=1 ", "why=\"upstream unreachable\""]);
 }
@@ -233,8 +234,8 @@ fn an_upstream_that_refuses_resets_the_client_at_once() {
 fn fill_backlog(upstream: &TcpListener) -> Vec<TcpStream> {
     rustix::net::listen(upstream, 0).unwrap();
     let addr = upstream.local_addr().unwrap();
-    let patience = Duration::from_millis(100);
-    let full: Vec<_> = (0..4).map_while(|_| TcpStream::connect_timeout(&addr, patience).ok()).collect();
+    let timeout = Duration::from_millis(100);
+    let full: Vec<_> = (0..4).map_while(|_| TcpStream::connect_timeout(&addr, timeout).ok()).collect();
     assert!(full.len() < 4, "it takes one, or two in a race");
     full
 }
@@ -248,7 +249,7 @@ fn an_upstream_that_never_answers_is_given_up_and_stalls_nobody() {
     let proxy = setup.start();
     let clients: Vec<_> = (0..20).map(|_| proxy.connect()).collect();
     for (client, number) in clients.iter().zip(1..) {
-        assert_eq!(ending(client), Ending::Reset);
+        assert_eq!(read_to_end(client), StreamEnd::Reset);
         proxy.logged(&[
             "upstream unreachable",
             &format!("conn={number} "),
@@ -282,7 +283,7 @@ fn what_a_client_sends_before_it_closes_is_delivered_however_long_the_dial_takes
     for _ in full {
         drop(accept(&upstream));
     }
-    assert_eq!(ending(&accept(&upstream)), Ending::Fin(b"metric 1\n".to_vec()));
+    assert_eq!(read_to_end(&accept(&upstream)), StreamEnd::Fin(b"metric 1\n".to_vec()));
 }
 
 /// Writes until nothing more goes in.
@@ -299,8 +300,8 @@ fn fill(stream: &TcpStream) {
 }
 
 fn writes_fail(mut stream: &TcpStream) -> bool {
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    let deadline = std::time::Instant::now() + PATIENCE;
+    stream.set_write_timeout(Some(TIMEOUT)).unwrap();
+    let deadline = std::time::Instant::now() + TIMEOUT;
     while std::time::Instant::now() < deadline {
         if stream.write(b"anyone?").is_err() {
             return true;

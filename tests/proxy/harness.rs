@@ -19,21 +19,21 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 /// Far more than anything here takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The proxy looks once a second at least whether a client has left; the rest is the machine's. It is no longer than the
 /// 5 s that a peer has to answer a FIN, so that who waits for those is not at once.
-const AT_ONCE: Duration = Duration::from_secs(5);
+const IMMEDIATE: Duration = Duration::from_secs(5);
 
 /// Whether something takes no longer than what has to be done. On a busy machine the proxy may not get to run in time, so
 /// one of a few runs is enough; were it late by design, all of them would be.
-pub fn is_at_once(lasting: impl Fn() -> Duration) -> bool {
-    (0..3).any(|_| lasting() < AT_ONCE)
+pub fn is_immediate(lasting: impl Fn() -> Duration) -> bool {
+    (0..3).any(|_| lasting() < IMMEDIATE)
 }
 
 /// An address of the loopback network that no other test has: 13 bits of the process's number and a count of 11, since
 /// one process starts some hundreds of proxies.
-pub fn own_ip() -> Ipv4Addr {
+pub fn unique_ip() -> Ipv4Addr {
     static COUNT: AtomicU32 = AtomicU32::new(1);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     assert!(count < 1 << 11, "more setups than addresses");
@@ -56,7 +56,7 @@ pub fn one_route(keys: &str) -> Setup {
 
 impl Setup {
     pub fn new() -> Self {
-        Self { ip: own_ip(), routes: Vec::new(), args: Vec::new(), env: Vec::new(), launcher: Vec::new() }
+        Self { ip: unique_ip(), routes: Vec::new(), args: Vec::new(), env: Vec::new(), launcher: Vec::new() }
     }
 
     pub fn ip(&self) -> Ipv4Addr {
@@ -196,15 +196,15 @@ impl Proxy {
     }
 
     pub fn connect_to(&self, port: u16) -> TcpStream {
-        impatient(TcpStream::connect(self.addr(port)).unwrap())
+        with_timeouts(TcpStream::connect(self.addr(port)).unwrap())
     }
 
     /// How a connection to port 8180 ends whose client sends nothing. Where a RST is here before connect(2) has returned,
     /// that call tells of it.
-    pub fn ending_of_a_silent_client(&self) -> Ending {
+    pub fn end_of_silent_client(&self) -> StreamEnd {
         match TcpStream::connect(self.addr(8180)) {
-            Ok(client) => ending(&impatient(client)),
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ending::Reset,
+            Ok(client) => read_to_end(&with_timeouts(client)),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => StreamEnd::Reset,
             Err(error) => panic!("neither a connection nor a reset: {error}"),
         }
     }
@@ -216,8 +216,8 @@ impl Proxy {
     /// Waits for the end and returns the exit code.
     pub fn wait(&mut self) -> i32 {
         let pidfd = pidfd_open(rustix::process::Pid::from_child(&self.child), PidfdFlags::empty()).unwrap();
-        let patience = Timespec::try_from(PATIENCE).unwrap();
-        let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&patience));
+        let timeout = Timespec::try_from(TIMEOUT).unwrap();
+        let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout));
         assert_eq!(ended, Ok(1), "it does not end:\n{}", self.log_text());
         self.log.wait_for_end();
         self.child.wait().unwrap().code().unwrap()
@@ -291,34 +291,34 @@ impl Log {
     fn wait_for(&self, wanted: impl Fn(&str) -> bool, what: &str) -> String {
         let (lines, changed) = &*self.0;
         let missing = |lines: &mut Lines| !lines.lines.iter().any(|line| wanted(line)) && lines.open;
-        let (lines, _) = changed.wait_timeout_while(lines.lock().unwrap(), PATIENCE, missing).unwrap();
+        let (lines, _) = changed.wait_timeout_while(lines.lock().unwrap(), TIMEOUT, missing).unwrap();
         let found = lines.lines.iter().find(|line| wanted(line));
         found.unwrap_or_else(|| panic!("no {what} in the log:\n{}", lines.lines.join("\n"))).clone()
     }
 
     fn wait_for_end(&self) {
         let (lines, changed) = &*self.0;
-        drop(changed.wait_timeout_while(lines.lock().unwrap(), PATIENCE, |lines| lines.open).unwrap());
+        drop(changed.wait_timeout_while(lines.lock().unwrap(), TIMEOUT, |lines| lines.open).unwrap());
     }
 }
 
 /// A stream on which a test fails instead of hanging.
-pub fn impatient(stream: TcpStream) -> TcpStream {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+pub fn with_timeouts(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    stream.set_write_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
 /// The next connection that reaches an upstream.
 pub fn accept(upstream: &TcpListener) -> TcpStream {
-    let patience = Timespec::try_from(PATIENCE).unwrap();
-    let ready = poll(&mut [PollFd::new(upstream, PollFlags::IN)], Some(&patience));
+    let timeout = Timespec::try_from(TIMEOUT).unwrap();
+    let ready = poll(&mut [PollFd::new(upstream, PollFlags::IN)], Some(&timeout));
     assert_eq!(ready, Ok(1), "nobody connects to the upstream");
-    impatient(upstream.accept().unwrap().0)
+    with_timeouts(upstream.accept().unwrap().0)
 }
 
 /// Both ends of a connection that has been forwarding already.
-pub fn met(proxy: &Proxy, upstream: &TcpListener) -> (TcpStream, TcpStream) {
+pub fn forwarding_pair(proxy: &Proxy, upstream: &TcpListener) -> (TcpStream, TcpStream) {
     let (mut client, mut server) = (proxy.connect(), accept(upstream));
     client.write_all(b"?").unwrap();
     server.read_exact(&mut [0]).unwrap();
@@ -326,7 +326,7 @@ pub fn met(proxy: &Proxy, upstream: &TcpListener) -> (TcpStream, TcpStream) {
 }
 
 /// Whether nobody has connected to an upstream.
-pub fn is_untouched(upstream: &TcpListener) -> bool {
+pub fn has_no_connection(upstream: &TcpListener) -> bool {
     upstream.set_nonblocking(true).unwrap();
     upstream.accept().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }
@@ -351,17 +351,17 @@ pub fn echoes(mut stream: &TcpStream, bytes: &[u8]) -> bool {
 
 /// How a stream ends, as its reader sees it.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum StreamEnd {
     Fin(Vec<u8>),
     Reset,
 }
 
 /// Reads to the end.
-pub fn ending(mut stream: &TcpStream) -> Ending {
+pub fn read_to_end(mut stream: &TcpStream) -> StreamEnd {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
-        Ok(_) => Ending::Fin(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ending::Reset,
+        Ok(_) => StreamEnd::Fin(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => StreamEnd::Reset,
         Err(error) => panic!("neither an end nor a reset: {error}"),
     }
 }

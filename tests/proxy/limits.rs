@@ -7,7 +7,9 @@ use std::net::TcpStream;
 use nix::sys::signal::Signal;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
-use crate::harness::{Ending, Setup, accept, echoes, ending, is_untouched, met, one_route, serve_echo};
+use crate::harness::{
+    Setup, StreamEnd, accept, echoes, forwarding_pair, has_no_connection, one_route, read_to_end, serve_echo,
+};
 
 #[test]
 fn a_thousand_connections_on_one_route() {
@@ -35,17 +37,17 @@ fn past_the_cap_connections_wait_in_the_backlog() {
     let setup = one_route("").args(["--max-connections", "2"]);
     let upstream = setup.upstream();
     let proxy = setup.start();
-    let (first, _second) = (met(&proxy, &upstream), met(&proxy, &upstream));
+    let (first, _second) = (forwarding_pair(&proxy, &upstream), forwarding_pair(&proxy, &upstream));
     let mut third = proxy.connect();
     third.write_all(b"patience").unwrap();
     proxy.logged(&["further ones wait", "max_connections=2"]);
-    assert!(is_untouched(&upstream));
+    assert!(has_no_connection(&upstream));
     upstream.set_nonblocking(false).unwrap();
 
     drop(first);
     let mut server = accept(&upstream);
     server.write_all(b"served").unwrap();
-    assert_eq!(ending_of_request(&third, server), Ending::Fin(b"served".to_vec()));
+    assert_eq!(ending_of_request(&third, server), StreamEnd::Fin(b"served".to_vec()));
 }
 
 /// Were the kernel's table of descriptors to grow under load, all threads would wait for it.
@@ -58,11 +60,11 @@ fn there_is_room_for_all_descriptors_from_the_start() {
     assert!(room >= limit.min(2 * 500), "{room}");
 }
 
-fn ending_of_request(client: &TcpStream, server: TcpStream) -> Ending {
+fn ending_of_request(client: &TcpStream, server: TcpStream) -> StreamEnd {
     client.shutdown(std::net::Shutdown::Write).unwrap();
-    assert_eq!(ending(&server), Ending::Fin(b"patience".to_vec()));
+    assert_eq!(read_to_end(&server), StreamEnd::Fin(b"patience".to_vec()));
     drop(server);
-    ending(client)
+    read_to_end(client)
 }
 
 /// The limit is lowered under the running process, which worked its cap out for the old one.

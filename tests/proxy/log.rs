@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::harness::{Ending, accept, echoes, ending, one_route, serve_echo};
+use crate::harness::{StreamEnd, accept, echoes, one_route, read_to_end, serve_echo};
 
 /// The keys and values of a logfmt line, read as its readers do: a quoted value is a JSON string.
 fn logfmt(line: &str) -> Vec<(String, String)> {
@@ -42,7 +42,7 @@ fn every_event_of_a_connection_is_told_and_can_be_read_back() {
     let mut server = accept(&upstream);
     server.write_all(b"hello").unwrap();
     drop(server);
-    assert_eq!(ending(&client), Ending::Fin(b"hello".to_vec()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(b"hello".to_vec()));
     let from = client.local_addr().unwrap().to_string();
     drop(client);
     proxy.logged(&["connection closed"]);
@@ -78,7 +78,7 @@ fn every_event_of_a_connection_is_told_and_can_be_read_back() {
 fn json_lines_are_json() {
     let setup = one_route(&format!(r#""name": {}, "dropRate": 1"#, serde_json::Value::from(NAME)));
     let mut proxy = setup.args(["--log-format", "json"]).start();
-    assert_eq!(ending(&proxy.connect()), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&proxy.connect()), StreamEnd::Fin(Vec::new()));
     proxy.logged(&["connection closed"]);
     assert_eq!(proxy.stop(), 0);
     let lines: Vec<serde_json::Value> =

@@ -3,14 +3,14 @@
 use std::io::Read;
 use std::time::Instant;
 
-use super::{End, STREAMS, assert_on_time, millis, noise, pass, route, run, start, toxic};
+use super::{End, STREAMS, assert_on_time, millis, noise, route, run, start, toxic, transfer};
 
 const BYTES: usize = 30_000;
 
 /// What comes of [`BYTES`] of noise, on the first connection.
-fn corrupted(stream: &str, seed: u64, at_once: usize) -> Vec<u8> {
+fn corrupted(stream: &str, seed: u64, write_size: usize) -> Vec<u8> {
     let run = start(route(&[toxic("corrupt", stream, r#""rate": 0.002"#)]).args(["--seed", &seed.to_string()]));
-    let (bytes, end) = pass(&run.ends(stream), &noise(BYTES), at_once);
+    let (bytes, end) = transfer(&run.endpoints(stream), &noise(BYTES), write_size);
     assert_eq!((bytes.len(), end), (BYTES, End::Fin));
     bytes
 }
@@ -20,7 +20,9 @@ fn corrupted(stream: &str, seed: u64, at_once: usize) -> Vec<u8> {
 fn the_same_bits_are_flipped_however_the_bytes_are_written() {
     for stream in STREAMS {
         let once = corrupted(stream, 1, 65_536);
-        assert!([1, 1460, 65_536].map(|at_once| corrupted(stream, 1, at_once)).iter().all(|again| *again == once));
+        assert!(
+            [1, 1460, 65_536].map(|write_size| corrupted(stream, 1, write_size)).iter().all(|again| *again == once)
+        );
         assert!(corrupted(stream, 2, 65_536) != once);
 
         let flipped = |(was, is): (&u8, &u8)| (was ^ is).count_ones();
@@ -34,7 +36,8 @@ fn the_same_bits_are_flipped_however_the_bytes_are_written() {
 fn connections_and_directions_are_corrupted_each_in_its_own_way() {
     let run = run(&[toxic("corrupt", "both", r#""rate": 0.01"#)]);
     let bytes = noise(BYTES);
-    let [first, second, up] = ["downstream", "downstream", "upstream"].map(|way| pass(&run.ends(way), &bytes, 1460).0);
+    let [first, second, up] =
+        ["downstream", "downstream", "upstream"].map(|way| transfer(&run.endpoints(way), &bytes, 1460).0);
     assert!(first != second && second != up && first != up);
 }
 
@@ -57,7 +60,7 @@ fn a_slicer_sends_small_pieces_with_pauses() {
     for stream in STREAMS {
         let run = run(&[toxic("slicer", stream, SLICER)]);
         let sliced = |_| {
-            let ((from, to), began) = (run.ends(stream), Instant::now());
+            let ((from, to), began) = (run.endpoints(stream), Instant::now());
             let sizes = std::thread::scope(|scope| {
                 let reader = scope.spawn(|| reads(&to));
                 std::io::Write::write_all(&mut &from, &noise(800)).unwrap();
@@ -78,7 +81,7 @@ fn sliced_bytes_are_whole() {
     for stream in STREAMS {
         let run = run(&[toxic("slicer", stream, r#""average_size": 700, "size_variation": 699"#)]);
         let bytes = noise(1 << 20);
-        assert!(pass(&run.ends(stream), &bytes, 65_536) == (bytes, End::Fin));
+        assert!(transfer(&run.endpoints(stream), &bytes, 65_536) == (bytes, End::Fin));
     }
 }
 
@@ -93,8 +96,8 @@ fn toxics_in_a_chain_have_each_its_effect() {
             toxic("corrupt", stream, r#""rate": 0.002"#),
         ];
         let run = start(route(&toxics).args(["--seed", "1"]));
-        let (ends, began) = (run.ends(stream), Instant::now());
-        let (bytes, end) = pass(&ends, &noise(BYTES), 1460);
+        let (endpoints, began) = (run.endpoints(stream), Instant::now());
+        let (bytes, end) = transfer(&endpoints, &noise(BYTES), 1460);
         assert_on_time(began, millis(150 + 300));
         assert!(bytes == corrupted(stream, 1, 65_536) && end == End::Fin);
     }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::{End, HOUR, LATE, STREAMS, assert_on_time, exactly, is_silent, millis, noise, pass, run, start, toxic};
+use super::{
+    End, HOUR, STREAMS, TOLERANCE, assert_on_time, is_silent, millis, noise, read_exactly, run, start, toxic, transfer,
+};
 use crate::harness::one_route;
 
 fn latency(stream: &str, millis: &str) -> String {
@@ -20,7 +22,7 @@ fn latency(stream: &str, millis: &str) -> String {
 fn way_of_a_byte((from, to): &(TcpStream, TcpStream)) -> Instant {
     let (began, mut from) = (Instant::now(), from);
     from.write_all(b"x").unwrap();
-    exactly(to, 1);
+    read_exactly(to, 1);
     began
 }
 
@@ -28,9 +30,9 @@ fn way_of_a_byte((from, to): &(TcpStream, TcpStream)) -> Instant {
 fn latency_delays_its_direction_and_no_other() {
     for (stream, other) in [("upstream", "downstream"), ("downstream", "upstream")] {
         let there = run(&[latency(stream, "300")]);
-        assert_on_time(way_of_a_byte(&there.ends(stream)), millis(300));
+        assert_on_time(way_of_a_byte(&there.endpoints(stream)), millis(300));
         let back = run(&[latency(stream, HOUR)]);
-        way_of_a_byte(&back.ends(other));
+        way_of_a_byte(&back.endpoints(other));
     }
 }
 
@@ -40,8 +42,8 @@ fn latency_in_both_directions_is_met_twice() {
     let (mut client, mut server) = run.pair();
     let began = Instant::now();
     client.write_all(b"ask").unwrap();
-    server.write_all(&exactly(&server, 3)).unwrap();
-    exactly(&client, 3);
+    server.write_all(&read_exactly(&server, 3)).unwrap();
+    read_exactly(&client, 3);
     assert_on_time(began, millis(400));
 }
 
@@ -51,7 +53,7 @@ fn two_latencies_add_up() {
         let first = latency(stream, "150");
         let second = first.replace(r#""type""#, r#""name": "the other", "type""#).replace("150", "250");
         let run = run(&[first, second]);
-        assert_on_time(way_of_a_byte(&run.ends(stream)), millis(400));
+        assert_on_time(way_of_a_byte(&run.endpoints(stream)), millis(400));
     }
 }
 
@@ -60,10 +62,10 @@ fn two_latencies_add_up() {
 fn delays_overlap_and_keep_the_order() {
     for stream in STREAMS {
         let run = run(&[toxic("latency", stream, r#""latency": 200, "jitter": 200"#)]);
-        let (ends, bytes) = (run.ends(stream), noise(8 << 20));
+        let (endpoints, bytes) = (run.endpoints(stream), noise(8 << 20));
         let began = Instant::now();
-        assert!(pass(&ends, &bytes, 65_536) == (bytes, End::Fin));
-        assert!(began.elapsed() < millis(400) + LATE);
+        assert!(transfer(&endpoints, &bytes, 65_536) == (bytes, End::Fin));
+        assert!(began.elapsed() < millis(400) + TOLERANCE);
     }
 }
 
@@ -73,16 +75,16 @@ fn no_byte_of_many_is_early() {
     const LATENCY: Duration = Duration::from_millis(150);
     for stream in STREAMS {
         let run = run(&[latency(stream, "150")]);
-        let (from, mut to) = run.ends(stream);
-        let (sent, came) = thread::scope(|scope| {
+        let (from, mut to) = run.endpoints(stream);
+        let (sent, received) = thread::scope(|scope| {
             let sender = scope.spawn(|| {
                 let send = |_| (Instant::now(), (&from).write_all(b"x").unwrap()).0;
                 (0..1000).map(send).collect::<Vec<_>>()
             });
-            let came: Vec<_> = (0..1000).map(|_| (to.read_exact(&mut [0]).unwrap(), Instant::now()).1).collect();
-            (sender.join().unwrap(), came)
+            let received: Vec<_> = (0..1000).map(|_| (to.read_exact(&mut [0]).unwrap(), Instant::now()).1).collect();
+            (sender.join().unwrap(), received)
         });
-        assert!(sent.iter().zip(came).all(|(sent, came)| came - *sent >= LATENCY));
+        assert!(sent.iter().zip(received).all(|(sent, received)| received - *sent >= LATENCY));
     }
 }
 
@@ -91,9 +93,9 @@ fn no_byte_of_many_is_early() {
 fn bandwidth_is_kept() {
     for stream in STREAMS {
         let run = run(&[toxic("bandwidth", stream, r#""rate": 100"#)]);
-        let (ends, bytes) = (run.ends(stream), noise(150_000));
+        let (endpoints, bytes) = (run.endpoints(stream), noise(150_000));
         let began = Instant::now();
-        assert!(pass(&ends, &bytes, 65_536) == (bytes, End::Fin));
+        assert!(transfer(&endpoints, &bytes, 65_536) == (bytes, End::Fin));
         assert_on_time(began, millis(1500));
     }
 }
@@ -103,7 +105,7 @@ fn a_burst_goes_ahead_of_the_rate() {
     let run = run(&[toxic("bandwidth", "downstream", r#""rate": 1, "burst": 100000"#)]);
     let bytes = noise(100_000);
     // At the rate alone it would take 100 s.
-    assert!(pass(&run.ends("downstream"), &bytes, 65_536) == (bytes, End::Fin));
+    assert!(transfer(&run.endpoints("downstream"), &bytes, 65_536) == (bytes, End::Fin));
 }
 
 /// A half of the bytes goes through each; alone, it would be through in half of the time. The second connection is opened
@@ -112,13 +114,13 @@ fn a_burst_goes_ahead_of_the_rate() {
 fn a_shared_bandwidth_is_one_for_all_connections() {
     for stream in STREAMS {
         let run = run(&[toxic("bandwidth", stream, r#""rate": 100, "shared": true"#)]);
-        let first = run.ends(stream);
+        let first = run.endpoints(stream);
         assert!(is_silent(&first.1));
-        let (pairs, bytes) = ([first, run.ends(stream)], noise(75_000));
+        let (pairs, bytes) = ([first, run.endpoints(stream)], noise(75_000));
         let began = Instant::now();
         thread::scope(|scope| {
             for pair in &pairs {
-                scope.spawn(|| assert!(pass(pair, &bytes, 65_536).0 == bytes));
+                scope.spawn(|| assert!(transfer(pair, &bytes, 65_536).0 == bytes));
             }
         });
         assert_on_time(began, millis(1500));
@@ -129,7 +131,7 @@ fn a_shared_bandwidth_is_one_for_all_connections() {
 fn a_bandwidth_of_0_lets_nothing_pass_and_no_end() {
     for stream in STREAMS {
         let run = run(&[toxic("bandwidth", stream, r#""rate": 0"#)]);
-        let (mut from, to) = run.ends(stream);
+        let (mut from, to) = run.endpoints(stream);
         from.write_all(b"x").unwrap();
         from.shutdown(Shutdown::Write).unwrap();
         assert!(is_silent(&to));
@@ -141,9 +143,9 @@ fn a_bandwidth_of_0_lets_nothing_pass_and_no_end() {
 fn lost_segments_come_late_and_whole() {
     for stream in STREAMS {
         let run = run(&[toxic("packet_loss", stream, r#""loss_rate": 0.1, "retransmit": 100"#)]);
-        let (ends, bytes) = (run.ends(stream), noise(144_800));
+        let (endpoints, bytes) = (run.endpoints(stream), noise(144_800));
         let began = Instant::now();
-        assert!(pass(&ends, &bytes, 1448) == (bytes, End::Fin));
+        assert!(transfer(&endpoints, &bytes, 1448) == (bytes, End::Fin));
         assert!(began.elapsed() >= millis(100));
         run.proxy.logged(&["fault injected", "fault=packet_loss", "times=4"]);
     }
@@ -153,7 +155,7 @@ fn lost_segments_come_late_and_whole() {
 fn what_is_always_lost_never_comes() {
     for stream in STREAMS {
         let run = run(&[toxic("packet_loss", stream, r#""loss_rate": 1"#)]);
-        let (mut from, to) = run.ends(stream);
+        let (mut from, to) = run.endpoints(stream);
         from.write_all(b"x").unwrap();
         assert!(is_silent(&to));
     }
@@ -165,15 +167,15 @@ fn a_stall_holds_everything_and_then_heals() {
     for stream in STREAMS {
         let run = run(&[toxic("stall", stream, r#""duration": 600"#)]);
         let began = Instant::now();
-        let ends = run.ends(stream);
+        let endpoints = run.endpoints(stream);
         let bytes = noise(4 << 20);
-        assert!(pass(&ends, &bytes, 65_536) == (bytes, End::Fin));
+        assert!(transfer(&endpoints, &bytes, 65_536) == (bytes, End::Fin));
         assert_on_time(began, millis(600));
 
-        let (began, ends) = (Instant::now(), run.ends(stream));
-        way_of_a_byte(&ends);
+        let (began, endpoints) = (Instant::now(), run.endpoints(stream));
+        way_of_a_byte(&endpoints);
         assert_on_time(began, millis(600));
-        way_of_a_byte(&ends);
+        way_of_a_byte(&endpoints);
         assert_eq!(run.proxy.lines(&["fault injected", "conn=2 "]).len(), 1);
     }
 }
@@ -182,7 +184,7 @@ fn a_stall_holds_everything_and_then_heals() {
 fn a_stall_of_0_does_not_heal() {
     for stream in STREAMS {
         let run = run(&[toxic("stall", stream, "")]);
-        let (mut from, to) = run.ends(stream);
+        let (mut from, to) = run.endpoints(stream);
         from.write_all(b"x").unwrap();
         from.shutdown(Shutdown::Write).unwrap();
         assert!(is_silent(&to));
@@ -197,13 +199,13 @@ fn a_profile_is_the_network_that_it_is_called_after() {
     let (mut client, mut server) = run.pair();
     let began = Instant::now();
     client.write_all(b"x").unwrap();
-    server.write_all(&exactly(&server, 1)).unwrap();
-    exactly(&client, 1);
+    server.write_all(&read_exactly(&server, 1)).unwrap();
+    read_exactly(&client, 1);
     assert_on_time(began, millis(200));
 
     let began = Instant::now();
     let bytes = noise(100_000);
-    assert!(pass(&(server, client), &bytes, 65_536) == (bytes, End::Fin));
+    assert!(transfer(&(server, client), &bytes, 65_536) == (bytes, End::Fin));
     assert_on_time(began, millis(600));
     run.proxy.logged(&["fault injected", "toxic=3g_latency", "stream=upstream"]);
     run.proxy.logged(&["fault injected", "toxic=3g_bandwidth_downstream"]);
@@ -217,10 +219,10 @@ fn a_bandwidth_is_kept_by_a_proxy_that_is_held_up() {
     let (client, mut server) = run.pair();
     let began = Instant::now();
     server.write_all(&noise(9100)).unwrap();
-    exactly(&client, 100);
+    read_exactly(&client, 100);
     run.proxy.signal(Signal::SIGSTOP);
     thread::sleep(Duration::from_secs(9));
     run.proxy.signal(Signal::SIGCONT);
-    exactly(&client, 9000);
+    read_exactly(&client, 9000);
     assert_on_time(began, millis(9100));
 }

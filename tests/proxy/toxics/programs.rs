@@ -4,7 +4,7 @@
 use std::io::{ErrorKind, Write, stderr};
 use std::process::{Command, Output};
 
-use super::{HOUR, aimed, route, toxic};
+use super::{HOUR, route, toxic, toxic_with};
 use crate::harness::Proxy;
 
 /// A proxy with these toxics before the test server.
@@ -56,8 +56,8 @@ fn curl_tells_each_end_by_its_exit_code() {
     ];
     for (toxics, code) in cases {
         let proxy = serving(&toxics);
-        let patience = if code == 28 { "1" } else { "20" };
-        let Some((_, ended)) = curl(&proxy, &["--max-time", patience], &["/bytes/100000"]) else { return };
+        let timeout = if code == 28 { "1" } else { "20" };
+        let Some((_, ended)) = curl(&proxy, &["--max-time", timeout], &["/bytes/100000"]) else { return };
         assert_eq!(ended, code, "{toxics:?}");
     }
 }
@@ -93,7 +93,7 @@ fn curl_keeps_a_connection_alive_and_waits_for_each_answer() {
 #[test]
 fn the_one_connection_that_is_aimed_at_breaks() {
     let second = r#", "connections": "2""#;
-    let proxy = serving(&[aimed("limit_data", "downstream", r#""bytes": 50000"#, second)]);
+    let proxy = serving(&[toxic_with("limit_data", "downstream", r#""bytes": 50000"#, second)]);
     let ended: Option<Vec<i32>> = (0..3).map(|_| curl(&proxy, &[], &["/bytes/100000"]).map(|(_, code)| code)).collect();
     assert!(ended.is_none_or(|codes| codes == [0, 18, 0]));
 }
@@ -128,7 +128,7 @@ fn python(proxy: &Proxy) -> Option<Vec<String>> {
 /// head.
 #[test]
 fn a_keep_alive_client_meets_what_is_aimed_at_its_connection() {
-    let second = |kind, attributes| aimed(kind, "downstream", attributes, r#", "connections": "2""#);
+    let second = |kind, attributes| toxic_with(kind, "downstream", attributes, r#", "connections": "2""#);
     for (fault, met) in [
         (second("limit_data", r#""bytes": 15000"#), ["whole", "IncompleteRead"]),
         (second("corrupt", r#""rate": 0.001"#), ["wrong", "wrong"]),

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::{HOUR, Run, STREAMS, run, toxic};
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 
 /// What the gate's delay line may hold.
 const LINE: usize = 32 << 20;
@@ -18,8 +18,8 @@ const SENT: usize = 400 << 20;
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Writes as long as `more` is wanted and is taken with so much patience, and returns how much was.
-fn taken_of(mut from: &TcpStream, patience: Duration, more: impl Fn() -> bool) -> usize {
-    from.set_write_timeout(Some(patience)).unwrap();
+fn taken_of(mut from: &TcpStream, timeout: Duration, more: impl Fn() -> bool) -> usize {
+    from.set_write_timeout(Some(timeout)).unwrap();
     let (chunk, mut taken) = (vec![1; 65_536], 0);
     while taken < SENT
         && more()
@@ -53,10 +53,10 @@ fn peak(run: &Run) -> usize {
 fn what_a_long_delay_does_not_hold_stays_with_the_sender() {
     for stream in STREAMS {
         let run = run(&[toxic("latency", stream, &format!(r#""latency": {HOUR}"#))]);
-        let (from, _to) = run.ends(stream);
+        let (from, _to) = run.endpoints(stream);
         let before = peak(&run);
         let grown = || peak(&run) - before;
-        let taken = taken_of(&from, PATIENCE, || grown() < LINE / 2);
+        let taken = taken_of(&from, TIMEOUT, || grown() < LINE / 2);
         assert!(grown() >= LINE / 2, "{} of {taken}", grown());
         let taken = taken + taken_of(&from, IDLE, || true);
         assert!(taken <= LINE + most_in_kernel(), "{taken}");
@@ -69,7 +69,7 @@ fn what_a_long_delay_does_not_hold_stays_with_the_sender() {
 fn a_reader_that_is_stuck_holds_its_sender_up() {
     for stream in STREAMS {
         let run = run(&[toxic("latency", stream, r#""latency": 100"#)]);
-        let (from, _to) = run.ends(stream);
+        let (from, _to) = run.endpoints(stream);
         let before = peak(&run);
         let taken = taken_of(&from, IDLE, || true);
         assert!(taken <= LINE + 2 * most_in_kernel(), "{taken}");
@@ -85,7 +85,7 @@ fn a_narrow_link_takes_little() {
     for kind_and_attributes in [("bandwidth", r#""rate": 1"#), ("bandwidth", r#""rate": 0"#), ("stall", "")] {
         for stream in STREAMS {
             let run = run(&[toxic(kind_and_attributes.0, stream, kind_and_attributes.1)]);
-            let (from, _to) = run.ends(stream);
+            let (from, _to) = run.endpoints(stream);
             let before = peak(&run);
             let taken = taken_of(&from, IDLE, || true);
             assert!(taken <= most_in_kernel() + (1 << 20), "{taken}");

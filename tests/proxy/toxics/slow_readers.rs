@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
-use super::{End, HOUR, STREAMS, all_of, exactly, millis, noise, run, toxic};
-use crate::harness::{PATIENCE, reset};
+use super::{End, HOUR, STREAMS, millis, noise, read_all, read_exactly, run, toxic};
+use crate::harness::{TIMEOUT, reset};
 
 /// Waits until the peer's kernel has all that was written: `tx_queue` of proc(5), where ports and queues are hexadecimal.
 fn await_acknowledgement(stream: &TcpStream) {
@@ -23,7 +23,7 @@ fn await_acknowledgement(stream: &TcpStream) {
         if rows.find(is_ours).unwrap()[4].starts_with("00000000:") {
             return;
         }
-        assert!(began.elapsed() < PATIENCE);
+        assert!(began.elapsed() < TIMEOUT);
     }
 }
 
@@ -32,7 +32,7 @@ fn await_acknowledgement(stream: &TcpStream) {
 fn who_reads_no_more_is_given_up_in_the_end() {
     let ended = |stream: &str| {
         let run = run(&[toxic("limit_time", stream, r#""time": 300"#)]);
-        let (mut from, _to) = run.ends(stream);
+        let (mut from, _to) = run.endpoints(stream);
         while from.write_all(&[1; 65_536]).is_ok() {}
         run.proxy.logged(&["connection closed", "why=\"closed by a toxic\""]);
     };
@@ -51,8 +51,8 @@ fn a_large_answer_before_a_reset_is_delivered() {
     await_acknowledgement(&server);
     reset(server);
     thread::sleep(millis(500));
-    let came = all_of(&client);
-    assert!(came == (answer, End::Reset), "{} bytes and {:?}", came.0.len(), came.1);
+    let received = read_all(&client);
+    assert!(received == (answer, End::Reset), "{} bytes and {:?}", received.0.len(), received.1);
 }
 
 /// What it said last is on its way to the server for an hour, and so is an answer. The server can't send more than the
@@ -66,7 +66,7 @@ fn what_is_late_for_a_client_that_is_gone_is_let_go_although_it_is_heard_still()
     run.proxy.logged(&["fault injected", "stream=upstream"]);
     drop(client);
     let began = Instant::now();
-    server.set_write_timeout(Some(PATIENCE)).unwrap();
+    server.set_write_timeout(Some(TIMEOUT)).unwrap();
     let mut taken = 0;
     while taken < MORE_THAN_IS_HELD {
         taken += match server.write(&[1; 65_536]) {
@@ -83,7 +83,7 @@ fn what_is_late_for_a_client_that_is_gone_is_let_go_although_it_is_heard_still()
 fn a_reset_does_not_wait_for_who_reads_no_more() {
     let reset = |stream: &str| {
         let run = run(&[toxic("limit_data", stream, r#""bytes": 1000000, "reset": true"#)]);
-        let (mut from, to) = run.ends(stream);
+        let (mut from, to) = run.endpoints(stream);
         set_socket_recv_buffer_size(&to, 65_536).unwrap();
         while from.write_all(&[1; 65_536]).is_ok() {}
         run.proxy.logged(&["connection closed", "why=\"reset by a toxic\""]);
@@ -98,16 +98,16 @@ fn a_reset_waits_for_who_reads_slowly() {
     const BYTES: usize = 4_000_000;
     let read = |stream: &str| {
         let run = run(&[toxic("limit_data", stream, &format!(r#""bytes": {BYTES}, "reset": true"#))]);
-        let ((mut from, to), sent) = (run.ends(stream), noise(BYTES));
+        let ((mut from, to), sent) = (run.endpoints(stream), noise(BYTES));
         from.write_all(&sent).unwrap();
-        let mut came = Vec::new();
+        let mut received = Vec::new();
         for _ in 0..60 {
-            came.extend(exactly(&to, 1000));
+            received.extend(read_exactly(&to, 1000));
             thread::sleep(millis(200));
         }
-        let (rest, end) = all_of(&to);
-        came.extend(rest);
-        assert!(came == sent && end == End::Reset, "{} bytes and {end:?}", came.len());
+        let (rest, end) = read_all(&to);
+        received.extend(rest);
+        assert!(received == sent && end == End::Reset, "{} bytes and {end:?}", received.len());
     };
     thread::scope(|scope| STREAMS.map(|stream| scope.spawn(move || read(stream))).map(|read| read.join().unwrap()));
 }

@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::time::Instant;
 
-use super::{End, HOUR, Run, STREAMS, all_of, assert_on_time, exactly, is_silent, millis, run, toxic};
-use crate::harness::{Ending, accept, echoes, serve_echo};
+use super::{End, HOUR, Run, STREAMS, assert_on_time, is_silent, millis, read_all, read_exactly, run, toxic};
+use crate::harness::{StreamEnd, accept, echoes, serve_echo};
 
 /// Has a byte echoed on a new connection again and again until that is reset, some time after it lived.
 fn is_reset_alive(run: &Run) {
@@ -33,11 +33,11 @@ fn a_limit_of_time_ends_a_connection_that_was_healthy() {
         let began = Instant::now();
         let (mut client, mut server) = run.pair();
         client.write_all(b"healthy").unwrap();
-        server.write_all(&exactly(&server, 7)).unwrap();
-        exactly(&client, 7);
-        assert_eq!(all_of(&client), (Vec::new(), End::Fin));
+        server.write_all(&read_exactly(&server, 7)).unwrap();
+        read_exactly(&client, 7);
+        assert_eq!(read_all(&client), (Vec::new(), End::Fin));
         assert_on_time(began, millis(1000));
-        assert_eq!(all_of(&server), (Vec::new(), End::Fin));
+        assert_eq!(read_all(&server), (Vec::new(), End::Fin));
         drop((client, server));
         run.proxy.logged(&["connection closed", "bytes_up=7 bytes_down=7", "why=\"closed by a toxic\""]);
     }
@@ -59,11 +59,11 @@ fn a_timeout_is_silence_and_then_an_end() {
     for stream in STREAMS {
         let run = run(&[toxic("timeout", stream, r#""timeout": 800"#)]);
         let began = Instant::now();
-        let (mut from, to) = run.ends(stream);
+        let (mut from, to) = run.endpoints(stream);
         from.write_all(b"into the void").unwrap();
-        assert_eq!(all_of(&to), (Vec::new(), End::Fin));
+        assert_eq!(read_all(&to), (Vec::new(), End::Fin));
         assert_on_time(began, millis(800));
-        assert_eq!(all_of(&from), (Vec::new(), End::Fin));
+        assert_eq!(read_all(&from), (Vec::new(), End::Fin));
         drop((from, to));
         run.proxy.logged(&["connection closed", "bytes_up=0 bytes_down=0", "why=\"closed by a toxic\""]);
     }
@@ -73,13 +73,13 @@ fn a_timeout_is_silence_and_then_an_end() {
 fn a_timeout_of_0_takes_everything_and_never_ends() {
     for stream in STREAMS {
         let run = run(&[toxic("timeout", stream, r#""timeout": 0"#)]);
-        let (mut from, mut to) = run.ends(stream);
+        let (mut from, mut to) = run.endpoints(stream);
         // More than the kernels would hold, were it not taken.
         from.write_all(&vec![1; 64 << 20]).unwrap();
         from.shutdown(Shutdown::Write).unwrap();
         assert!(is_silent(&to));
         to.write_all(b"the other way").unwrap();
-        exactly(&from, 13);
+        read_exactly(&from, 13);
     }
 }
 
@@ -87,18 +87,18 @@ fn a_timeout_of_0_takes_everything_and_never_ends() {
 fn a_slow_close_delays_the_end_and_no_data() {
     for stream in STREAMS {
         let slowest = run(&[toxic("slow_close", stream, &format!(r#""delay": {HOUR}"#))]);
-        let (mut from, to) = slowest.ends(stream);
+        let (mut from, to) = slowest.endpoints(stream);
         from.write_all(b"on time").unwrap();
         from.shutdown(Shutdown::Write).unwrap();
-        exactly(&to, 7);
+        read_exactly(&to, 7);
         assert!(is_silent(&to));
 
         let slow = run(&[toxic("slow_close", stream, r#""delay": 400"#)]);
-        let (mut from, to) = slow.ends(stream);
+        let (mut from, to) = slow.endpoints(stream);
         from.write_all(b"on time").unwrap();
         let began = Instant::now();
         from.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(all_of(&to), (b"on time".to_vec(), End::Fin));
+        assert_eq!(read_all(&to), (b"on time".to_vec(), End::Fin));
         assert_on_time(began, millis(400));
     }
 }
@@ -109,9 +109,9 @@ fn a_silent_connection_is_reset_on_both_sides() {
         for timeout in [0, 300] {
             let run = run(&[toxic("reset_peer", stream, &format!(r#""timeout": {timeout}"#))]);
             let began = Instant::now();
-            assert_eq!(run.proxy.ending_of_a_silent_client(), Ending::Reset);
+            assert_eq!(run.proxy.end_of_silent_client(), StreamEnd::Reset);
             assert_on_time(began, millis(timeout));
-            assert_eq!(all_of(&accept(&run.upstream)), (Vec::new(), End::Reset));
+            assert_eq!(read_all(&accept(&run.upstream)), (Vec::new(), End::Reset));
             run.proxy.logged(&["connection closed", "why=\"reset by a toxic\""]);
             assert_eq!(run.proxy.lines(&["fault injected", "fault=reset_peer"]).len(), 1);
         }
@@ -133,9 +133,9 @@ fn a_live_connection_is_reset() {
 fn a_connection_whose_sink_is_full_is_reset() {
     for stream in STREAMS {
         let run = run(&[toxic("reset_peer", stream, r#""timeout": 500"#)]);
-        let (mut from, to) = run.ends(stream);
+        let (mut from, to) = run.endpoints(stream);
         while from.write_all(&[1; 65_536]).is_ok() {}
-        assert_eq!(all_of(&to).1, End::Reset);
+        assert_eq!(read_all(&to).1, End::Reset);
     }
 }
 
@@ -151,9 +151,9 @@ fn a_half_closed_connection_is_ended_too() {
         for stream in STREAMS {
             let run = run(&[toxic(ender, stream, attributes)]);
             let began = Instant::now();
-            let (from, to) = run.ends(stream);
+            let (from, to) = run.endpoints(stream);
             from.shutdown(Shutdown::Write).unwrap();
-            assert_eq!(all_of(&from), (Vec::new(), end), "{ender} {stream}");
+            assert_eq!(read_all(&from), (Vec::new(), end), "{ender} {stream}");
             assert_on_time(began, millis(600));
             drop((from, to));
             run.proxy.logged(&["connection closed", "by a toxic"]);
@@ -167,7 +167,7 @@ fn a_noop_does_nothing_and_says_nothing() {
     let client = run.proxy.connect();
     assert!(echoes(&client, b"as if it were not there"));
     client.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(all_of(&client), (Vec::new(), End::Fin));
+    assert_eq!(read_all(&client), (Vec::new(), End::Fin));
     drop(client);
     let closed = run.proxy.logged(&["connection closed"]);
     assert!(!closed.contains("toxics=") && run.proxy.lines(&["fault injected"]).is_empty());

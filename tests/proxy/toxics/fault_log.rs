@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::net::Shutdown;
 
-use super::{End, HOUR, STREAMS, all_of, exactly, noise, pass, run, toxic};
+use super::{End, HOUR, STREAMS, noise, read_all, read_exactly, run, toxic, transfer};
 
 /// The offsets and amounts of the faults that were told, in their order.
 fn told(run: &super::Run, toxic: &str, parts: &[&str]) -> Vec<String> {
@@ -17,7 +17,7 @@ fn told(run: &super::Run, toxic: &str, parts: &[&str]) -> Vec<String> {
 fn repeated_faults_are_told_at_the_powers_of_two_and_summed_up() {
     for stream in STREAMS {
         let run = run(&[toxic("corrupt", stream, r#""rate": 1"#)]);
-        pass(&run.ends(stream), &noise(20), 1);
+        transfer(&run.endpoints(stream), &noise(20), 1);
         let name = format!("corrupt_{stream}");
         run.proxy.logged(&["connection closed", &format!("toxics=\"{name}=20,20B\"")]);
         let expected = [1, 2, 4, 8, 16].map(|times| format!("offset={} bytes=1 times={times}", times - 1));
@@ -40,7 +40,7 @@ fn each_toxic_tells_what_it_did() {
     ] {
         for stream in STREAMS {
             let run = run(&[toxic(kind, stream, attributes)]);
-            let (mut from, _to) = run.ends(stream);
+            let (mut from, _to) = run.endpoints(stream);
             from.write_all(&noise(30)).unwrap();
             let (fault, way) = (format!("fault={kind} "), format!("stream={stream} "));
             let line =
@@ -54,7 +54,7 @@ fn each_toxic_tells_what_it_did() {
 fn a_delayed_end_is_told_where_the_stream_ended() {
     for stream in STREAMS {
         let run = run(&[toxic("slow_close", stream, &format!(r#""delay": {HOUR}"#))]);
-        let (mut from, _to) = run.ends(stream);
+        let (mut from, _to) = run.endpoints(stream);
         from.write_all(&noise(30)).unwrap();
         from.shutdown(Shutdown::Write).unwrap();
         run.proxy.logged(&["fault=slow_close", "offset=30 delay_us=3600000000 times=1"]);
@@ -70,10 +70,10 @@ fn the_closing_line_sums_toxics_up_by_name() {
         run(&[toxic("corrupt", "both", r#""rate": 1"#), limit, toxic("slicer", "downstream", r#""average_size": 2"#)]);
     let (mut client, mut server) = run.pair();
     client.write_all(&noise(7)).unwrap();
-    exactly(&server, 7);
+    read_exactly(&server, 7);
     server.write_all(&noise(6)).unwrap();
     drop(server);
-    assert_eq!(all_of(&client).1, End::Fin);
+    assert_eq!(read_all(&client).1, End::Fin);
     drop(client);
     let closed = run.proxy.logged(&["connection closed"]);
     assert!(closed.ends_with("toxics=\"corrupt_both=13,13B slicer_downstream=3,6B\""), "{closed}");
@@ -82,9 +82,9 @@ fn the_closing_line_sums_toxics_up_by_name() {
 /// Delays count by segments, however they were written: 3,000 bytes are two of 1448 and a part of the third.
 #[test]
 fn the_closing_line_says_how_late_bytes_were_at_most() {
-    for at_once in [1, 1000, 3000] {
+    for write_size in [1, 1000, 3000] {
         let run = run(&[toxic("latency", "downstream", r#""latency": 5"#)]);
-        pass(&run.ends("downstream"), &noise(3000), at_once);
+        transfer(&run.endpoints("downstream"), &noise(3000), write_size);
         run.proxy.logged(&["connection closed", "toxics=\"latency_downstream=3,5000us\""]);
     }
 }

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::{End, HOUR, Run, STREAMS, all_of, assert_on_time, exactly, is_silent, millis, noise, pass, route, run};
+use super::{
+    End, HOUR, Run, STREAMS, assert_on_time, is_silent, millis, noise, read_all, read_exactly, route, run, transfer,
+};
 use super::{start, toxic};
-use crate::harness::{PATIENCE, is_at_once, reset};
+use crate::harness::{TIMEOUT, is_immediate, reset};
 
 fn latency(stream: &str, millis: &str) -> String {
     toxic("latency", stream, &format!(r#""latency": {millis}"#))
@@ -30,15 +32,15 @@ fn holders(stream: &str) -> [String; 4] {
 fn an_end_waits_behind_the_delayed_data_and_the_other_direction_runs_on() {
     for stream in STREAMS {
         let run = run(&[latency(stream, "400")]);
-        let (mut from, mut to) = run.ends(stream);
+        let (mut from, mut to) = run.endpoints(stream);
         let began = Instant::now();
         from.write_all(b"question").unwrap();
         from.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(all_of(&to), (b"question".to_vec(), End::Fin));
+        assert_eq!(read_all(&to), (b"question".to_vec(), End::Fin));
         assert_on_time(began, millis(400));
         to.write_all(b"answer").unwrap();
         drop(to);
-        assert_eq!(all_of(&from), (b"answer".to_vec(), End::Fin));
+        assert_eq!(read_all(&from), (b"answer".to_vec(), End::Fin));
         drop(from);
         run.proxy
             .logged(&["connection closed", if stream == "upstream" { "client closed" } else { "upstream closed" }]);
@@ -53,33 +55,33 @@ fn both_directions_may_end_while_both_are_delayed() {
         end.write_all(word).unwrap();
         end.shutdown(Shutdown::Write).unwrap();
     }
-    assert_eq!(all_of(&client), (b"from the server".to_vec(), End::Fin));
-    assert_eq!(all_of(&server), (b"from the client".to_vec(), End::Fin));
+    assert_eq!(read_all(&client), (b"from the server".to_vec(), End::Fin));
+    assert_eq!(read_all(&server), (b"from the client".to_vec(), End::Fin));
 }
 
 #[test]
 fn a_drain_lets_delayed_data_arrive() {
     for stream in STREAMS {
         let mut run = run(&[latency(stream, "500")]);
-        let ends = run.ends(stream);
+        let endpoints = run.endpoints(stream);
         let bytes = noise(1 << 20);
         let sent = bytes.clone();
-        let came = thread::scope(|scope| {
-            let passing = scope.spawn(|| pass(&ends, &sent, 65_536));
+        let received = thread::scope(|scope| {
+            let passing = scope.spawn(|| transfer(&endpoints, &sent, 65_536));
             run.proxy.logged(&["fault injected"]);
             run.proxy.signal(Signal::SIGTERM);
             run.proxy.logged(&["draining", "left=1"]);
             passing.join().unwrap()
         });
-        assert!(came == (bytes, End::Fin));
-        drop(ends);
+        assert!(received == (bytes, End::Fin));
+        drop(endpoints);
         assert_eq!(run.proxy.wait(), 0);
     }
 }
 
 /// A connection for which a toxic holds something.
 fn held(run: &Run, stream: &str) -> (TcpStream, TcpStream) {
-    let (mut from, to) = run.ends(stream);
+    let (mut from, to) = run.endpoints(stream);
     from.write_all(b"held").unwrap();
     run.proxy.logged(&["fault injected"]);
     if stream == "upstream" { (from, to) } else { (to, from) }
@@ -93,7 +95,7 @@ fn the_drains_deadline_cuts_what_is_held() {
             let (client, server) = held(&run, stream);
             assert_eq!(run.proxy.stop(), 1);
             run.proxy.logged(&["connection closed", "why=cut"]);
-            assert_eq!((all_of(&client).1, all_of(&server).1), (End::Reset, End::Reset));
+            assert_eq!((read_all(&client).1, read_all(&server).1), (End::Reset, End::Reset));
         }
     }
 }
@@ -108,7 +110,7 @@ fn a_second_signal_cuts_what_is_held() {
             run.proxy.logged(&["draining"]);
             run.proxy.signal(Signal::SIGTERM);
             assert_eq!(run.proxy.wait(), 143);
-            assert_eq!(all_of(&client).1, End::Reset);
+            assert_eq!(read_all(&client).1, End::Reset);
         }
     }
 }
@@ -122,7 +124,7 @@ fn descriptors(run: &Run) -> usize {
 fn await_descriptors(run: &Run, least: usize) {
     let began = Instant::now();
     while descriptors(run) > least {
-        assert!(began.elapsed() < PATIENCE, "{} descriptors, and {least} before", descriptors(run));
+        assert!(began.elapsed() < TIMEOUT, "{} descriptors, and {least} before", descriptors(run));
         thread::yield_now();
     }
 }
@@ -135,7 +137,7 @@ fn freeing(toxic: &str, stream: &str, leave: fn(TcpStream), (end, why): (End, &s
     let (client, server) = held(&run, stream);
     let began = Instant::now();
     leave(client);
-    assert_eq!(all_of(&server).1, end, "{toxic}");
+    assert_eq!(read_all(&server).1, end, "{toxic}");
     run.proxy.logged(&["connection closed", "conn=1 ", &format!("why={why:?}")]);
     await_descriptors(&run, before);
     began.elapsed()
@@ -151,7 +153,7 @@ fn a_client_that_leaves_frees_everything_at_once() {
                 continue;
             }
             let freeing = || freeing(&toxic, stream, drop, (End::Fin, "client left"));
-            assert!(is_at_once(freeing), "{toxic}");
+            assert!(is_immediate(freeing), "{toxic}");
         }
     }
 }
@@ -161,7 +163,7 @@ fn a_client_that_resets_frees_everything_at_once() {
     for stream in STREAMS {
         for toxic in holders(stream) {
             let freeing = || freeing(&toxic, stream, reset, (End::Reset, "client reset"));
-            assert!(is_at_once(freeing), "{toxic}");
+            assert!(is_immediate(freeing), "{toxic}");
         }
     }
 }
@@ -177,7 +179,7 @@ fn a_server_that_only_sends_is_told_that_its_client_has_left() {
         drop(client);
         let began = Instant::now();
         while run.proxy.lines(&["connection closed"]).is_empty() {
-            assert!(began.elapsed() < PATIENCE, "{toxic}");
+            assert!(began.elapsed() < TIMEOUT, "{toxic}");
             let _ = server.write(&[1; 1024]);
         }
         drop(server);
@@ -207,7 +209,7 @@ fn what_a_client_sends_before_it_leaves_is_delivered() {
         let (mut client, server) = run.pair();
         client.write_all(b"metric 1\n").unwrap();
         drop(client);
-        assert_eq!(all_of(&server), (b"metric 1\n".to_vec(), End::Fin));
+        assert_eq!(read_all(&server), (b"metric 1\n".to_vec(), End::Fin));
         assert_on_time(began, millis(400));
     }
 }
@@ -225,8 +227,12 @@ fn what_a_client_sends_before_it_leaves_is_delivered_also_while_something_is_hel
             let bytes = noise(length);
             thread::scope(|scope| {
                 scope.spawn(|| (client.write_all(&bytes).unwrap(), drop(client)));
-                let (came, end) = all_of(&server);
-                assert!(came == bytes && end == End::Fin, "{} of {length} and {end:?} with {toxics:?}", came.len());
+                let (received, end) = read_all(&server);
+                assert!(
+                    received == bytes && end == End::Fin,
+                    "{} of {length} and {end:?} with {toxics:?}",
+                    received.len()
+                );
             });
         }
     }
@@ -239,9 +245,9 @@ fn a_client_that_only_half_closes_has_not_left() {
     let (mut client, mut server) = run.pair();
     client.write_all(b"question").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(all_of(&server), (b"question".to_vec(), End::Fin));
+    assert_eq!(read_all(&server), (b"question".to_vec(), End::Fin));
     server.write_all(b"answer").unwrap();
-    assert_eq!(exactly(&client, 6), b"answer");
+    assert_eq!(read_exactly(&client, 6), b"answer");
     assert!(is_silent(&client));
 }
 
@@ -257,7 +263,7 @@ fn a_server_that_resets_ends_what_is_held() {
             let run = run(&[toxic]);
             let (client, server) = held(&run, stream);
             reset(server);
-            assert_eq!(all_of(&client).1, End::Reset);
+            assert_eq!(read_all(&client).1, End::Reset);
             run.proxy.logged(&["connection closed", "why=\"upstream reset\""]);
         }
     }
@@ -280,7 +286,7 @@ fn what_a_server_says_before_it_resets_is_delivered() {
             let answer = noise(length);
             server.write_all(&answer).unwrap();
             reset(server);
-            assert_eq!(all_of(&client), (answer, End::Reset), "{toxics:?}");
+            assert_eq!(read_all(&client), (answer, End::Reset), "{toxics:?}");
             assert_on_time(began, millis(300));
             run.proxy.logged(&["connection closed", "why=\"upstream reset\""]);
         }
@@ -303,8 +309,8 @@ fn what_a_server_says_before_it_closes_is_delivered_also_to_a_client_that_still_
             }
             thread::sleep(millis(2));
         }
-        assert_eq!(exactly(&client, 6), b"answer", "{toxics:?}");
-        all_of(&client);
+        assert_eq!(read_exactly(&client, 6), b"answer", "{toxics:?}");
+        read_all(&client);
         run.proxy.logged(&["connection closed"]);
     }
 }
