@@ -1,5 +1,5 @@
-//! The only place that builds a thread: its name, its stack, an error where std would panic, and a crew of parked
-//! threads that are used again.
+//! Spawns every thread of the process: with a name, a stack size and an error where std would panic. The thread pool
+//! keeps idle workers parked for reuse.
 
 use std::io;
 #[cfg(target_os = "linux")]
@@ -8,39 +8,38 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
 
-/// Reserved, not resident: a page counts once it is touched. The deepest calls are those that format a log line, which
-/// take two pages in a release build; a debug build has room for many times that.
+/// Reserved, not resident: a page uses memory once it is touched. The deepest calls format a log line and take two
+/// pages in a release build. A debug build takes more, far below this size.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// How long a thread without work stays. Connections come in bursts, and two fresh threads for each would halve their
-/// rate: starting and joining one costs 51 to 64 us of CPU.
+/// How long a worker stays parked before it ends. Connections come in bursts, and two fresh threads per connection
+/// would halve the connection rate: spawning and joining a thread costs 51 to 64 us of CPU.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Starts a thread. Its `name` shows in `top -H` and in panics; Linux cuts it after 15 bytes (`prctl(2)`).
+/// Spawns a thread. Its `name` appears in `top -H` and in panic messages; Linux truncates it to 15 bytes (`prctl(2)`).
 ///
 /// # Errors
-/// The machine has no thread or no memory left; `work` was not begun and has been dropped.
+/// The system is out of threads or memory. `work` is dropped without being run.
 pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(work).map(drop)
 }
 
-/// Has this thread, and those that it starts from here on, woken from a timed wait when its time has come, and not up to
-/// 50 us later so that the kernel can serve several at once (`PR_SET_TIMERSLACK` in prctl(2)).
+/// Makes timed waits of this thread, and of threads it spawns later, end on time. By default the kernel delays a
+/// wake-up by up to 50 us to combine it with others (`PR_SET_TIMERSLACK` in prctl(2)).
 pub fn wake_on_time() {
     #[cfg(target_os = "linux")]
-    // Refused, delays are a little longer.
+    // If the kernel refuses, delays are up to 50 us longer.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
 }
 
-/// Threads that go from one piece of work to the next. As many as are needed at once; those that find nothing to do for
-/// a few seconds end.
+/// A thread pool without an upper limit: work never waits for a worker. A worker that is idle for a few seconds ends.
 #[derive(Debug, Default)]
 pub struct ThreadPool {
-    /// The one that parked last is called first: its stack is still in the cache, and the others grow old.
+    /// The worker parked last is reused first: its stack is still in the cache, and the others reach their timeout.
     parked: Mutex<Vec<Arc<ParkedWorker>>>,
 }
 
-/// Where a parked thread waits.
+/// The slot through which a parked worker receives its next work.
 #[derive(Default)]
 struct ParkedWorker {
     work: Mutex<Option<Work>>,
@@ -50,10 +49,10 @@ struct ParkedWorker {
 type Work = Box<dyn FnOnce() + Send>;
 
 impl ThreadPool {
-    /// Has `work` done by a thread of the crew, at once.
+    /// Runs `work` at once on a parked worker, or on a new one if none is parked.
     ///
     /// # Errors
-    /// None is parked, and the machine has no thread or no memory left; `work` was not begun and has been dropped.
+    /// No worker is parked, and the system is out of threads or memory. `work` is dropped without being run.
     pub fn run(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let parked = self.parked().pop();
         match parked {
@@ -75,19 +74,19 @@ impl ThreadPool {
         })
     }
 
-    /// Waits for the next work; none comes to a thread that has grown old.
+    /// Waits for the next work. Returns none after [`IDLE_TIMEOUT`].
     fn park(&self, worker: &Arc<ParkedWorker>) -> Option<Work> {
         self.parked().push(Arc::clone(worker));
         worker.wait(IDLE_TIMEOUT).or_else(|| {
             if self.remove_parked(worker) {
                 return None;
             }
-            // It was called in this very moment: the work is there, or about to be.
+            // `run` has already taken this worker off the list, so work is assigned or about to be.
             worker.wait(Duration::MAX)
         })
     }
 
-    /// Takes a thread off the list, unless it is not there any more.
+    /// Takes a worker off the list. Returns whether it was still there.
     fn remove_parked(&self, worker: &Arc<ParkedWorker>) -> bool {
         let mut parked = self.parked();
         let index = parked.iter().position(|other| Arc::ptr_eq(other, worker));
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parked_thread_is_used_again() {
+    fn reuses_parked_worker() {
         let pool = Arc::new(ThreadPool::default());
         let first = thread_of(&pool);
         wait_until(&pool, 1);
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn work_at_the_same_time_gets_threads_of_its_own() {
+    fn concurrent_work_runs_on_separate_threads() {
         let pool = Arc::new(ThreadPool::default());
         let (sender, receiver) = mpsc::sync_channel(0);
         for _ in 0..8 {
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_without_work_ends() {
+    fn idle_worker_ends() {
         let pool = Arc::new(ThreadPool::default());
         thread_of(&pool);
         wait_until(&pool, 1);
@@ -170,9 +169,9 @@ mod tests {
         }
     }
 
-    /// Calls that come just when patience ends must neither be lost nor done twice.
+    /// Work that is assigned just as a worker times out must run exactly once.
     #[test]
-    fn no_work_is_lost_however_it_comes() {
+    fn every_work_item_runs_exactly_once() {
         let pool = Arc::new(ThreadPool::default());
         let (sender, receiver) = mpsc::channel();
         for number in 0..20_000 {
