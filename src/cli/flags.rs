@@ -1,5 +1,5 @@
-//! From words to flags and their raw values: the three ways to write a flag, and what to say of words that are none.
-//! What a value means is for `cli` itself.
+//! Splits arguments into flags and raw values: the three spellings of a flag, and errors for unknown arguments. `cli`
+//! itself parses the values.
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
@@ -10,7 +10,7 @@ use pico_args::Arguments;
 
 use super::{Parsed, UsageError, usage_error};
 
-/// Every flag, for telling which one was meant.
+/// Every flag, for suggestions.
 pub(super) const FLAGS: [&str; 18] = [
     "--config",
     "--listen",
@@ -32,17 +32,17 @@ pub(super) const FLAGS: [&str; 18] = [
     "-V",
 ];
 
-/// Those that stand alone.
+/// The flags without a value.
 pub(super) const SWITCHES: [&str; 6] = ["--check", "--test-server", "--verbose", "--quiet", "--help", "--version"];
 
-/// pico-args knows no `--`; what stands behind it is never a flag.
+/// Splits at `--`, which pico-args does not support. Arguments after it are never flags.
 pub(super) fn split_at_double_dash(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
     let mut flags: Vec<OsString> = args.into_iter().collect();
     let operands = flags.iter().position(|arg| arg == "--").map(|at| flags.split_off(at).split_off(1));
     (flags, operands.unwrap_or_default())
 }
 
-/// One spelling for all: `-config=x` and `--config=x` become `--config x`.
+/// Rewrites `-config=x` and `--config=x` as `--config x`.
 pub(super) fn normalized(arg: OsString) -> Vec<OsString> {
     let arg = with_two_dashes(arg);
     let bytes = arg.as_bytes();
@@ -53,7 +53,7 @@ pub(super) fn normalized(arg: OsString) -> Vec<OsString> {
     }
 }
 
-/// `-config` is how Go's flag package writes `--config`; a lone letter, a number or a dash stays what it is.
+/// Rewrites `-config`, the spelling of Go's flag package, as `--config`. Leaves `-h`, `-5` and `-` alone.
 fn with_two_dashes(arg: OsString) -> OsString {
     match arg.as_bytes() {
         [b'-', first, second, ..] if first.is_ascii_alphabetic() && *second != b'=' => {
@@ -75,7 +75,7 @@ pub(super) fn value<T, E: Display>(
     parse(text).map(Some).map_err(|error| UsageError(format!("{flag} {text}: {error}")))
 }
 
-/// pico-args takes whatever follows for the value, a flag too.
+/// The argument after `flag`. Rejects one that starts with `--`, which pico-args would take as the value.
 pub(super) fn raw_value(args: &mut Arguments, flag: &'static str) -> Parsed<Option<OsString>> {
     let raw = args.opt_value_from_os_str(flag, |raw| Ok::<_, Infallible>(raw.to_owned()));
     match raw {
@@ -88,12 +88,12 @@ pub(super) fn raw_value(args: &mut Arguments, flag: &'static str) -> Parsed<Opti
     }
 }
 
-/// Whatever pico-args did not take.
+/// Reports the first argument that pico-args did not consume.
 pub(super) fn reject_leftovers<'a>(left: impl Iterator<Item = &'a OsString>) -> Parsed<()> {
     let Some(first) = left.map(|arg| arg.to_string_lossy()).next() else { return Ok(()) };
     let flag = first.split_once('=').map_or(&*first, |(flag, _)| flag);
     if !first.starts_with('-') {
-        return usage_error(format!("unexpected argument `{first}`; a file of routes goes behind --config"));
+        return usage_error(format!("unexpected argument `{first}`; pass a config file with --config"));
     }
     if !FLAGS.contains(&flag) {
         return usage_error(format!("unknown flag {flag}{}", suggestion(flag)));
@@ -106,7 +106,7 @@ pub(super) fn reject_leftovers<'a>(left: impl Iterator<Item = &'a OsString>) -> 
 
 fn suggestion(flag: &str) -> String {
     let nearest = FLAGS.into_iter().map(|known| (strsim::damerau_levenshtein(known, flag), known)).min();
-    // Three edits at most, and fewer than half of what was written.
+    // At most three edits, and fewer than half of the letters: `-x` is not close to any flag.
     let near = nearest.filter(|&(edits, _)| edits <= 3 && edits * 2 < flag.len());
     near.map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"))
 }
