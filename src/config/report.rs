@@ -1,4 +1,4 @@
-//! Every problem of one config, and how they are printed: `file:line:column`, the source line with carets, the hint.
+//! All problems of one config, and their printed form: `file:line:column`, the source line with carets, and the hint.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untr
 
 use super::problem::{Problem, SourceSpan, char_start};
 
-/// Why a config gives no plan. `Display` prints the first 50 problems in full and then how many there are.
+/// The problems of an invalid config. `Display` prints the first 50 in full, then the number of problems.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     name: String,
@@ -14,7 +14,7 @@ pub struct Report {
     problems: Vec<Problem>,
 }
 
-/// Where something stands in a text, as editors count: both from 1, columns in characters.
+/// A position in a text as editors count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The line, from 1.
@@ -26,15 +26,15 @@ pub struct Position {
 impl Report {
     const MAX_PRINTED: usize = 50;
 
-    /// Sorts `problems` by where they are; one that was met twice, through a YAML alias, is told once.
+    /// Sorts `problems` by position. A problem found twice, through a YAML alias, is reported once.
     pub(super) fn new(name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
         problems.sort();
         problems.dedup();
         Self { name: printable(name), text: text.to_owned(), problems }
     }
 
-    /// Every problem by position; one of the file as a whole has none. To find a position takes time in proportion to
-    /// the length of the text before it.
+    /// All problems in the order of their positions. A problem of the file as a whole has no position. Each position
+    /// takes time proportional to the length of the text before it.
     #[must_use]
     pub fn problems(&self) -> impl ExactSizeIterator<Item = (Option<Position>, &Problem)> {
         self.problems.iter().map(|problem| (problem.at.map(|span| self.position_of(span)), problem))
@@ -81,7 +81,7 @@ impl Report {
     }
 }
 
-/// The part of the text that is shown for one problem.
+/// The part of the text shown for one problem.
 struct Excerpt {
     shown: SourceSpan,
     primary: SourceSpan,
@@ -90,12 +90,13 @@ struct Excerpt {
 }
 
 impl Excerpt {
-    /// An excerpt is at most so long, in bytes, so that a file of one 16 MiB line is not printed.
+    /// The largest excerpt in bytes, so that a 16 MiB file of one line is not printed.
     const MAX_BYTES: usize = 4096;
-    /// What is left of a longer line on each side of the place; the renderer cuts it to its 140 columns and says so.
+    /// The part of a longer line that is kept on each side of the span, in bytes. The renderer trims it to 140 columns
+    /// and marks the cut.
     const CONTEXT_BYTES: usize = 400;
 
-    /// The lines from the first place to the last, or the primary place's line alone where they are far apart.
+    /// The lines from the first span to the last, or only the line of the primary span if they are far apart.
     fn of(text: &str, primary: SourceSpan, also: &[(SourceSpan, &'static str)]) -> Self {
         let first = also.iter().map(|&(span, _)| span.start).fold(primary.start, usize::min);
         let last = also.iter().map(|&(span, _)| span.end).fold(primary.end, usize::max);
@@ -112,7 +113,7 @@ impl Excerpt {
         let above = newlines(&text[self.shown.start..self.primary.start]);
         let place = |span: SourceSpan| {
             let inside = span.start - self.shown.start..span.end.min(self.shown.end) - self.shown.start;
-            // A value of many lines is pointed at by its first.
+            // Underline only the first line of a value that spans several.
             let first_line = source[inside.clone()].find('\n').map_or(inside.end, |length| inside.start + length);
             inside.start..first_line
         };
@@ -128,28 +129,28 @@ fn newlines(text: &str) -> usize {
     text.bytes().filter(|&byte| byte == b'\n').count()
 }
 
-/// The whole lines that `span` touches, without the last one's end.
+/// Extends `span` to whole lines, without the last line's terminator.
 fn lines(text: &str, span: SourceSpan) -> SourceSpan {
     let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
     let end = span.end + text[span.end..].lines().next().map_or(0, str::len);
     SourceSpan { start, end }
 }
 
-/// What of a long `line` is near the beginning of `place`.
+/// The part of a long `line` near the start of `place`.
 fn near(text: &str, place: SourceSpan, line: SourceSpan) -> SourceSpan {
     let start = char_start(text, place.start.saturating_sub(Excerpt::CONTEXT_BYTES)).max(line.start);
     let end = char_start(text, place.start + Excerpt::CONTEXT_BYTES).min(line.end);
     SourceSpan { start, end }
 }
 
-/// The renderer shows the ASCII controls and those of text direction as pictures, but not the C1 controls, some of
-/// which terminals obey. Each takes two bytes, and so does what stands for it: the spans stay true.
+/// Replaces the C1 control characters, which some terminals execute. The renderer itself replaces the ASCII control
+/// characters and those for text direction. Both a C1 character and its replacement have two bytes, so the spans stay
+/// valid.
 fn terminal_safe(source: &str) -> String {
     source.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{b7}")
 }
 
-/// A text that may come from the file, for a line of a message: neither control characters nor those that turn the
-/// direction of text reach the terminal.
+/// Escapes control characters and those for text direction in text that may come from the file.
 fn printable(text: &str) -> String {
     let escaped = text.chars().map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() });
     normalize_untrusted_str(&escaped.collect::<String>())
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_counts_characters_and_a_line_feeds() {
+    fn columns_count_characters_and_lines_count_line_feeds() {
         let text = "a\n\u{1F600}\u{e4} b\n";
         let report = Report::new("it", text, vec![Problem::at(span(text, "b"), "", "")]);
         let positions: Vec<_> = report.problems().map(|(position, _)| position).collect();
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_place_that_is_far_away_is_named_instead_of_shown() {
+    fn distant_second_span_becomes_a_note() {
         let text = format!("first\n{}second\n", "\n".repeat(5000));
         let problem = Problem::at(span(&text, "second"), "what", "do").also(span(&text, "first"), "first used here");
         assert_eq!(
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_line_what_is_near_the_place_is_shown() {
+    fn long_line_is_cut_around_the_span() {
         let text = format!("{}here{}", "\u{e4} ".repeat(100_000), " \u{e4}".repeat(100_000));
         let printed = report(&text, Problem::at(span(&text, "here"), "what", "do"));
         assert!(printed.starts_with("it:1:200001: error: what"), "{printed}");
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_ends_of_windows_are_not_shown() {
+    fn carriage_returns_are_not_printed() {
         let text = "one\r\ntwo\r\nthree\r\n";
         let problem = Problem::at(span(text, "two"), "what", "do").also(span(text, "one"), "first");
         let shown = "1 | one\n  | --- first\n2 | two\n  | ^^^\n";
@@ -204,14 +205,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_many_lines_is_pointed_at_by_its_first() {
+    fn multi_line_value_is_underlined_on_its_first_line() {
         let text = "a: |\n  one\n  two\n";
         let printed = report(text, Problem::at(span(text, "one\n  two\n"), "what", "do"));
         assert!(printed.contains("2 |   one\n  |   ^^^\n"), "{printed}");
     }
 
     #[test]
-    fn no_control_character_reaches_the_terminal() {
+    fn control_characters_are_not_printed() {
         let text = "\u{1b}[31m\u{9b}31m\u{202e}";
         let problem = Problem::at(span(text, "[31m"), text, text);
         let printed = Report::new(text, text, vec![problem]).to_string();

@@ -111,9 +111,9 @@ fn the_largest_values_are_taken_and_one_more_is_not() {
 #[test]
 fn a_syntax_error_is_told_by_what_stands_there() {
     for (text, hint) in [
-        ("[1 2]", "put a comma between the one before and this"),
-        ("[1,]", "remove it: nothing follows"),
-        ("[,]", "write the value that is missing before this, or remove what asks for one"),
+        ("[1 2]", "put a comma before this"),
+        ("[1,]", "remove it"),
+        ("[,]", "a value is missing before this: add it, or remove the comma or key that needs it"),
         ("[\",]\u{1}\"]", "remove it, or write it as \\u and four digits"),
         ("[\"\t\"]", "write \\t for it"),
         ("[\"\\d\"]", "write \\\\ for a backslash"),
@@ -123,10 +123,10 @@ fn a_syntax_error_is_told_by_what_stands_there() {
         ("[{,}]", "write a key in double quotes here, or remove this"),
         ("[True]", "write true, false or null, all in lower case"),
         ("[+1]", "begin a number with a digit or with -"),
-        ("[1.]", "write digits without leading zeros, and some on both sides of a point"),
+        ("[1.]", "write digits without leading zeros, and on both sides of a decimal point"),
         ("[close]", "put text in double quotes"),
         ("[] []", "put every route into one list: [ {…}, {…} ]"),
-        ("[] end", "remove what stands behind the end"),
+        ("[] end", "remove what follows the end"),
         ("[\"a", "close it with `\"`"),
         ("[", "close it with `]`"),
         ("localPort: 8180", "begin with [ and the first route; if this is YAML, name the file .yaml"),
@@ -198,7 +198,7 @@ fn an_alias_bomb_is_refused() {
     };
     let bomb: String = (0..12).map(level).collect();
     let report = parse("it", &bomb, Syntax::Yaml, Defaults::default()).unwrap_err().to_string();
-    assert!(report.contains("anchors and aliases make too much of this file"), "{report}");
+    assert!(report.contains("aliases expand to too many values"), "{report}");
 }
 
 /// One route per port, each feeding the next one, all in one line, with a mistake in the last.
