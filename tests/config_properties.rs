@@ -1,6 +1,6 @@
-//! What holds for every text that is given as a config: it is a plan or a report, never a panic; what a report says can
-//! be found and printed; and JSON and YAML are two ways to write the same.
-// Half of the examples are YAML, and so is half of what is compared.
+//! Properties of config parsing: every text gives a plan or a report, never a panic; positions in a report exist and it
+//! prints without control characters; JSON and YAML with the same content give the same result.
+// Half of the examples are YAML.
 #![cfg(feature = "yaml")]
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use proptest::sample::{Index, select};
 
 const SYNTAXES: [Syntax; 2] = [Syntax::Json, Syntax::Yaml];
 
-/// No files of found failures: a failure that shrinks to a short text belongs into `tests/config` by name.
+/// Failures are not stored in files: a failure that shrinks to a short text becomes a named test in `tests/config`.
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -21,30 +21,30 @@ proptest! {
     #![proptest_config(cases(300))]
 
     #[test]
-    fn any_text_gives_a_plan_or_a_printable_report(text in text()) {
+    fn any_text_gives_a_plan_or_a_valid_report(text in text()) {
         for syntax in SYNTAXES {
             check_report(&text, &read(&text, syntax))?;
         }
     }
 
     #[test]
-    fn a_damaged_config_gives_a_plan_or_a_printable_report((text, damage) in (select(VALID), vec(damage(), 1..4))) {
+    fn damaged_config_gives_a_plan_or_a_valid_report((text, damage) in (select(VALID), vec(damage(), 1..4))) {
         let text = damage.iter().fold(text.to_owned(), |text, damage| damage.apply_to(&text));
         for syntax in SYNTAXES {
             check_report(&text, &read(&text, syntax))?;
         }
     }
 
-    /// Every JSON text is YAML and means the same there, down to where each value stands.
+    /// JSON is valid YAML, so both parsers must give the same result, positions included.
     #[test]
-    fn a_tree_is_judged_the_same_in_both_formats(tree in tree()) {
+    fn json_text_gives_the_same_result_as_yaml(tree in tree()) {
         let [json, yaml] = SYNTAXES.map(|syntax| read(&tree, syntax));
         check_report(&tree, &json)?;
         prop_assert_eq!(json.map_err(|report| report.to_string()), yaml.map_err(|report| report.to_string()));
     }
 
     #[test]
-    fn toxics_are_judged_the_same_in_both_formats(toxics in vec(nearly_a_toxic(), 0..5), profile in json_leaf()) {
+    fn json_toxics_give_the_same_result_as_yaml(toxics in vec(nearly_a_toxic(), 0..5), profile in json_leaf()) {
         let text = format!("[{{ {ROUTE}, \"profile\": {profile},\n \"toxics\": [\n {}\n] }}]", toxics.join(",\n "));
         let [json, yaml] = SYNTAXES.map(|syntax| read(&text, syntax));
         check_report(&text, &json)?;
@@ -52,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn toxics_are_the_same_in_json_and_in_yaml(toxics in vec(toxic(), 1..6)) {
+    fn toxics_in_json_equal_toxics_in_yaml(toxics in vec(toxic(), 1..6)) {
         let [json, yaml] = [json_of_toxics(&toxics), yaml_of_toxics(&toxics)];
         let plan = read(&json, Syntax::Json);
         prop_assert!(plan.is_ok(), "{}", plan.unwrap_err());
@@ -61,7 +61,7 @@ proptest! {
     }
 
     #[test]
-    fn routes_are_the_same_in_json_and_in_yaml(routes in btree_map(1_u16.., route(), 1..6), seed in any::<u64>()) {
+    fn routes_in_json_equal_routes_in_yaml(routes in btree_map(1_u16.., route(), 1..6), seed in any::<u64>()) {
         let json = json_of(&routes.iter().map(|(port, route)| route.keys(*port)).collect::<Vec<_>>(), seed);
         let yaml = yaml_of(&routes.iter().map(|(port, route)| route.keys(*port)).collect::<Vec<_>>(), seed);
         let plan = read(&json, Syntax::Json);
@@ -71,7 +71,7 @@ proptest! {
 }
 
 #[test]
-fn every_type_of_toxic_is_tried() {
+fn type_list_of_this_test_is_complete() {
     let report = read(&format!("[{{ {ROUTE}, \"toxics\": [{{ \"type\": \"?\" }}] }}]"), Syntax::Json).unwrap_err();
     let (_, problem) = report.problems().next().unwrap();
     assert_eq!(problem.hint(), format!("the types of toxics are {}", TYPES.join(", ")));
@@ -81,7 +81,7 @@ fn read(text: &str, syntax: Syntax) -> Result<Plan, Report> {
     parse("it", text, syntax, Defaults::default())
 }
 
-/// A report has problems, each somewhere in the text, and prints without control characters.
+/// Checks that a report has problems, that their positions are in the text, and that it prints no control characters.
 fn check_report(text: &str, result: &Result<Plan, Report>) -> Result<(), TestCaseError> {
     let Err(report) = result else { return Ok(()) };
     let lines: Vec<&str> = text.strip_prefix('\u{feff}').unwrap_or(text).split('\n').collect();
@@ -94,7 +94,7 @@ fn check_report(text: &str, result: &Result<Plan, Report>) -> Result<(), TestCas
     Ok(())
 }
 
-/// Characters of all kinds, with those that mean something to the parsers far more often than by chance.
+/// Text of arbitrary characters and of many tokens that are special to the parsers.
 fn text() -> impl Strategy<Value = String> {
     let pieces = [
         "[",
@@ -158,7 +158,7 @@ const VALID: &[&str] = &[
     include_str!("../configs/valid/profiles.json"),
 ];
 
-/// A stretch of characters that is replaced.
+/// Replaces a range of characters.
 #[derive(Clone, Debug)]
 struct Damage {
     at: Index,
@@ -183,7 +183,7 @@ fn damage() -> impl Strategy<Value = Damage> {
     (any::<Index>(), 0..4_usize, with).prop_map(|(at, length, with)| Damage { at, length, with })
 }
 
-/// A JSON text that is nearly a config: our keys and others, values of every kind, some of them right.
+/// JSON text that is nearly a config: known and unknown keys, and values of every kind, some of them valid.
 fn tree() -> impl Strategy<Value = String> {
     let key = select(vec!["localPort", "upstream", "dropRate", "latencyMs", "name", "bind", "dropMode", "seed", "x"]);
     let value = json_leaf().prop_recursive(3, 24, 4, move |inner| {
@@ -225,7 +225,7 @@ const TYPES: &[&str] = &[
     "noop",
 ];
 
-/// A toxic of a type that there is, most of the time, with anything for the rest; keys come twice, too.
+/// A toxic of an existing type with arbitrary other keys, some of them duplicates.
 fn nearly_a_toxic() -> impl Strategy<Value = String> {
     let key = select(vec!["name", "stream", "toxicity", "connections", "clients", "after", "for", "type", "x"]);
     let attribute = select(vec![
@@ -267,7 +267,7 @@ fn entry(
 
 type Entries = Vec<(&'static str, String)>;
 
-/// What a toxic may say, in values that are all right: its keys, and its attributes.
+/// A valid toxic: its keys and its attributes.
 fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
     let stream = proptest::option::of(select(vec!["upstream", "downstream", "both"]).prop_map(quoted));
     let connections = proptest::option::of(select(vec!["1-2,5,10-", "*/3", "7"]).prop_map(quoted));
@@ -310,7 +310,7 @@ fn attributes(kind: &str, (one, another, yes): (u32, u32, bool), share: f64) -> 
     }
 }
 
-/// Numbered, so that no two have the same name.
+/// Names each toxic by its number, so that names are unique.
 fn json_of_toxics(toxics: &[(Entries, Entries)]) -> String {
     let joined = |entries: &Entries| -> String {
         entries.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect::<Vec<_>>().join(", ")
@@ -321,7 +321,7 @@ fn json_of_toxics(toxics: &[(Entries, Entries)]) -> String {
     format!("[{{ {ROUTE}, \"toxics\": [ {} ] }}]", toxics.collect::<Vec<_>>().join(", "))
 }
 
-/// In block style; a toxic without attributes has no such key.
+/// Writes block style. A toxic without attributes has no `attributes` key.
 fn yaml_of_toxics(toxics: &[(Entries, Entries)]) -> String {
     let lines = |entries: &Entries, indent: &str| -> String {
         entries.iter().flat_map(|(key, value)| [indent, key, ": ", value, "\n"]).collect()
@@ -340,7 +340,7 @@ fn quoted(text: &str) -> String {
     format!("{text:?}")
 }
 
-/// What a route may say, in values that are all right.
+/// The values of a valid route.
 #[derive(Clone, Debug)]
 struct RouteValues {
     upstream: u16,
@@ -366,7 +366,7 @@ fn route() -> impl Strategy<Value = RouteValues> {
 }
 
 impl RouteValues {
-    /// Each key and its value, as JSON writes it. The port makes the name unique; no listener is at the upstream's IP.
+    /// Each key with its value in JSON. The port makes the name unique. No route listens on the upstream's IP.
     fn keys(&self, port: u16) -> Vec<(&'static str, String)> {
         let mut keys =
             vec![("localPort", port.to_string()), ("upstream", quoted(&format!("10.0.0.1:{}", self.upstream)))];
@@ -387,7 +387,7 @@ fn json_of(routes: &[Vec<(&str, String)>], seed: u64) -> String {
     format!("{{ \"routes\": [ {} ], \"seed\": {seed} }}", routes.join(", "))
 }
 
-/// In block style; a `'` is doubled in YAML's single quotes, and no other character of a name means anything there.
+/// Writes block style with single quotes, in which `'` is doubled and no other character of a name is special.
 fn yaml_of(routes: &[Vec<(&str, String)>], seed: u64) -> String {
     let value = |value: &str| match value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(text) => format!("'{}'", text.replace('\'', "''")),

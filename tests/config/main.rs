@@ -1,8 +1,7 @@
-//! The configs of `configs/`: each valid one loads, and what is said about each invalid one is pinned word for word in
-//! `tests/expected/`. After a message was changed on purpose, `BLESS=1 cargo test --test config` writes those files
-//! anew; read the difference before committing it. What toxics are told is in `toxics`, what holds for every
-//! text in `config_properties`.
-// Half of the examples are YAML, and so is half of what is compared.
+//! Tests of config parsing. Every file in `configs/valid` loads, and `tests/expected` pins the report for every file in
+//! `configs/invalid`. After an intended change of a message, `BLESS=1 cargo test --test config` rewrites the expected
+//! files; review the diff before you commit it. Tests of toxics are in `toxics`, properties in `config_properties`.
+// Half of the examples are YAML.
 #![cfg(feature = "yaml")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -20,7 +19,7 @@ use chaos_proxy::config::{Defaults, Report, Syntax, load, parse};
 use chaos_proxy::plan::{DropMode, Plan};
 
 #[test]
-fn every_valid_config_loads_and_every_invalid_one_is_told_as_expected() {
+fn valid_configs_load_and_invalid_ones_give_the_expected_report() {
     for path in files("configs/valid") {
         if let Err(report) = load(&path, Defaults::default()) {
             panic!("{report}");
@@ -28,12 +27,16 @@ fn every_valid_config_loads_and_every_invalid_one_is_told_as_expected() {
     }
     let invalid = files("configs/invalid");
     let differences: Vec<String> = invalid.iter().filter_map(|path| difference(path)).collect();
-    assert!(differences.is_empty(), "not as expected; BLESS=1 takes it over\n{}", differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "reports differ from the expected files; BLESS=1 rewrites them\n{}",
+        differences.join("\n")
+    );
     let expected: BTreeSet<PathBuf> = invalid.iter().map(|path| expected_file(path)).collect();
-    assert_eq!(files("tests/expected"), expected, "an expectation without a config");
+    assert_eq!(files("tests/expected"), expected, "an expected file without a config");
 }
 
-/// What is told about an invalid config, if it is not what is expected.
+/// The report of an invalid config, if it differs from the expected file.
 fn difference(path: &Path) -> Option<String> {
     let printed = format!("{}\n", load(path, Defaults::default()).expect_err(&path.display().to_string()));
     assert!(!printed.contains(|c: char| c.is_control() && c != '\n'), "{printed:?}");
@@ -46,7 +49,7 @@ fn difference(path: &Path) -> Option<String> {
 }
 
 #[test]
-fn every_example_is_described() {
+fn readme_of_configs_describes_every_example() {
     let readme = fs::read_to_string("configs/README.md").unwrap();
     for path in files("configs/valid").union(&files("configs/invalid")) {
         let name = format!("`{}`", path.file_name().unwrap().to_str().unwrap());
@@ -75,7 +78,7 @@ fn every_key_reaches_the_plan() {
 }
 
 #[test]
-fn what_is_left_out_has_its_default() {
+fn missing_keys_have_defaults() {
     let defaults = Defaults { bind: "127.0.0.7".parse().unwrap() };
     let plan = json(r#"[{ "localPort": 8180, "upstream": "127.0.0.1:9090" }]"#, defaults).unwrap();
     let route = &plan.routes()[0];
@@ -86,14 +89,14 @@ fn what_is_left_out_has_its_default() {
 }
 
 #[test]
-fn a_merge_key_gives_what_the_route_does_not_say() {
+fn merge_key_fills_in_missing_keys() {
     let plan = load(Path::new("configs/valid/anchors.yaml"), Defaults::default()).unwrap();
     let values: Vec<_> = plan.routes().iter().map(|it| (it.port.get(), it.drop_rate.get(), it.latency.get())).collect();
     assert_eq!(values, [(8180, 0.1, 250), (8181, 0.0, 250)]);
 }
 
 #[test]
-fn the_largest_values_are_taken_and_one_more_is_not() {
+fn accepts_the_largest_values_and_rejects_larger_ones() {
     let file = |seed: &str, latency: &str| {
         format!(
             r#"{{ "seed": {seed}, "routes": [
@@ -109,7 +112,7 @@ fn the_largest_values_are_taken_and_one_more_is_not() {
 }
 
 #[test]
-fn a_syntax_error_is_told_by_what_stands_there() {
+fn syntax_errors_suggest_a_fix() {
     for (text, hint) in [
         ("[1 2]", "put a comma before this"),
         ("[1,]", "remove it"),
@@ -138,14 +141,14 @@ fn a_syntax_error_is_told_by_what_stands_there() {
 }
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_the_text() {
+fn byte_order_mark_is_ignored() {
     let text = "\u{feff}[{ \"localPort\": 0, \"upstream\": \"127.0.0.1:9090\" }]";
     let report = json(text, Defaults::default()).unwrap_err();
     assert!(report.to_string().starts_with("it:1:17: error: port 0 is out of range"), "{report}");
 }
 
 #[test]
-fn what_is_no_readable_file_is_named_with_its_remedy() {
+fn unreadable_file_is_reported_with_a_fix() {
     for (path, message) in [
         ("configs/nowhere.json", "error: there is no such file\n"),
         ("configs", "error: this is a directory\n"),
@@ -159,13 +162,13 @@ fn what_is_no_readable_file_is_named_with_its_remedy() {
 
 #[cfg(unix)]
 #[test]
-fn what_never_ends_is_not_read_to_its_end() {
+fn endless_device_is_rejected() {
     let report = load(Path::new("/dev/zero"), Defaults::default()).unwrap_err().to_string();
     assert!(report.starts_with("/dev/zero: error: the file is larger than 16 MiB"), "{report}");
 }
 
 #[test]
-fn sixteen_mebibytes_are_read_and_one_byte_more_is_not() {
+fn accepts_16_mib_and_rejects_one_byte_more() {
     let path = env::temp_dir().join(format!("chaos-proxy-{}.json", std::process::id()));
     let mut text = b"[{ \"localPort\": 8180, \"upstream\": \"127.0.0.1:9090\" }]".to_vec();
     text.resize(16 << 20, b'\n');
@@ -179,7 +182,7 @@ fn sixteen_mebibytes_are_read_and_one_byte_more_is_not() {
 }
 
 #[test]
-fn deep_nesting_is_refused_on_a_small_stack() {
+fn rejects_deep_nesting_on_a_small_stack() {
     for (syntax, open) in [(Syntax::Json, "["), (Syntax::Json, "{\"a\":"), (Syntax::Yaml, "["), (Syntax::Yaml, "- ")] {
         let text = open.repeat(1_000_000);
         let deep = move || parse("it", &text, syntax, Defaults::default()).unwrap_err().to_string();
@@ -191,7 +194,7 @@ fn deep_nesting_is_refused_on_a_small_stack() {
 }
 
 #[test]
-fn an_alias_bomb_is_refused() {
+fn rejects_an_alias_bomb() {
     let level = |level: u32| {
         let below = vec![level.checked_sub(1).map_or("x".to_owned(), |below| format!("*a{below}")); 9];
         format!("a{level}: &a{level} [{}]\n", below.join(", "))
@@ -201,22 +204,22 @@ fn an_alias_bomb_is_refused() {
     assert!(report.contains("aliases expand to too many values"), "{report}");
 }
 
-/// One route per port, each feeding the next one, all in one line, with a mistake in the last.
+/// One route per port, each with the next one as its upstream, all on one line, with an error in the last.
 #[test]
-fn a_route_on_every_port_is_checked_in_seconds_and_a_long_line_is_not_printed() {
+fn checks_a_route_on_every_port_in_linear_time() {
     let route = |port: u32| format!("{{\"localPort\":{port},\"upstream\":\"127.0.0.1:{}\"}}", port + 1);
     let routes: Vec<String> = (1..=65_535).map(route).collect();
     let text = format!("[{}]", routes.join(","));
     let start = Instant::now();
     let report = json(&text, Defaults::default()).unwrap_err().to_string();
-    // A debug build takes about 2 s of one core; the square of 65,535 would take minutes.
+    // A debug build takes about 2 s on one core. Quadratic time would take minutes.
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     assert!(report.contains("port 65536 is out of range"), "{report}");
     assert!(report.len() < 1_000, "{}", report.len());
 }
 
 #[test]
-fn of_many_problems_the_first_are_printed_and_all_are_counted() {
+fn report_prints_50_problems_and_counts_all() {
     let text = format!("[{}]", vec!["5"; 60].join(",\n"));
     let report = json(&text, Defaults::default()).unwrap_err();
     let printed = report.to_string();

@@ -1,5 +1,5 @@
-//! How toxics are written: each attribute reaches the plan, what is left out has its default, and no type lacks its row in
-//! the documents or its example.
+//! Tests of toxics in configs: each attribute reaches the plan, missing attributes have defaults, and the documents
+//! have a row and an example for each type.
 
 use std::fmt::Debug;
 use std::fs;
@@ -44,7 +44,7 @@ fn every_attribute_reaches_the_plan() {
 }
 
 #[test]
-fn every_type_of_toxic_has_its_row() {
+fn documents_have_a_row_for_every_toxic() {
     for document in ["README.md", "configs/README.md"] {
         let text = fs::read_to_string(document).unwrap();
         let rows = text.lines().skip_while(|line| !line.starts_with("| type  ")).skip(2);
@@ -54,7 +54,7 @@ fn every_type_of_toxic_has_its_row() {
 }
 
 #[test]
-fn the_examples_of_the_readme_load() {
+fn examples_of_the_readme_load() {
     let readme = fs::read_to_string("README.md").unwrap();
     let examples: Vec<&str> = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     let failed = examples.iter().find_map(|example| json(example, Defaults::default()).err());
@@ -64,7 +64,7 @@ fn the_examples_of_the_readme_load() {
     }
 }
 
-/// The types of toxics, as whoever writes another one is told.
+/// The types of toxics, as listed in the hint for an unknown type.
 fn toxic_types() -> Vec<String> {
     let report = json(&route_with(r#"{ "type": "?" }"#), Defaults::default()).unwrap_err();
     let (_, problem) = report.problems().next().unwrap();
@@ -72,7 +72,7 @@ fn toxic_types() -> Vec<String> {
 }
 
 #[test]
-fn what_a_toxic_leaves_out_has_its_default() {
+fn missing_attributes_have_defaults() {
     let defaults = [
         (
             r#""type": "latency", "attributes": { "latency": 5 }"#,
@@ -117,14 +117,14 @@ fn what_a_toxic_leaves_out_has_its_default() {
             (toxic.stream, toxic.toxicity, &toxic.selector),
             (Stream::Downstream, probability(1.0), &Selector::default())
         );
-        // The word that a config has for it, and the one that logs have.
+        // Configs and logs name the type alike.
         assert_eq!(toxic.name.as_str(), format!("{}_downstream", effect.as_str()));
     }
 }
 
-/// Also one that would change nothing if it were another value.
+/// Includes attributes that have no effect at their default, such as `correlation` without jitter.
 #[test]
-fn a_default_may_be_written_down() {
+fn explicit_defaults_equal_missing_attributes() {
     for (kind, without, with) in [
         ("latency", r#""latency": 5"#, r#""latency": 5, "jitter": 0, "correlation": 0.0, "distribution": "uniform""#),
         ("bandwidth", r#""rate": 0"#, r#""rate": 0, "burst": 0, "shared": false"#),
@@ -136,7 +136,7 @@ fn a_default_may_be_written_down() {
 }
 
 #[test]
-fn a_toxic_is_aimed_as_it_says() {
+fn selector_keys_reach_the_plan() {
     let text = r#"{ "type": "stall", "name": "pause", "stream": "both", "toxicity": 0.3, "connections": "*/3",
                     "clients": ["10.0.0.0/8", "::1"], "after": 50, "for": 10, "attributes": { "duration": 100 } }"#;
     let [toxic] = &toxics(text)[..] else { panic!("one toxic was written") };
@@ -148,7 +148,7 @@ fn a_toxic_is_aimed_as_it_says() {
 }
 
 #[test]
-fn toxics_act_in_the_order_of_the_list_and_a_profile_before_them() {
+fn profile_comes_before_toxics_in_list_order() {
     let text = r#"[{ "localPort": 8180, "upstream": "127.0.0.1:9090", "toxics": [
         { "type": "noop" }, { "type": "limit_data", "attributes": { "bytes": 5 } }, { "name": "a", "type": "noop" }
     ], "profile": "lossy-wifi" }]"#;
@@ -160,7 +160,7 @@ fn toxics_act_in_the_order_of_the_list_and_a_profile_before_them() {
 }
 
 #[test]
-fn each_profile_is_known_by_its_name() {
+fn every_profile_is_found_by_name() {
     let plan = load(Path::new("configs/valid/profiles.json"), Defaults::default()).unwrap();
     for (route, profile) in plan.routes().iter().zip(Profile::ALL) {
         assert!(route.toxics.starts_with(&profile.toxics()), "{} is not {}", route.name, profile.as_str());
@@ -168,9 +168,9 @@ fn each_profile_is_known_by_its_name() {
     assert_eq!(plan.routes().len(), Profile::ALL.len());
 }
 
-/// One millisecond decides: what ends a connection has to come before the toxic's own end.
+/// A toxic that ends a connection must do so before its own window ends. The bound is exact to the millisecond.
 #[test]
-fn what_is_due_within_the_time_of_a_toxic_is_taken() {
+fn rejects_a_timeout_outside_of_the_window() {
     for (kind, key) in [("limit_time", "time"), ("timeout", "timeout"), ("reset_peer", "timeout")] {
         let due_at = |due: u32| format!(r#"{{ "type": "{kind}", "for": 100, "attributes": {{ "{key}": {due} }} }}"#);
         assert_eq!(toxics(&due_at(99)).len(), 1);
