@@ -1,13 +1,13 @@
-//! What was found to be wrong, and which line found it. Who was at what when it happened is the crew's to add.
+//! A failed check with the source line that found it. `workers` adds the worker and its step.
 
 use std::fmt;
 use std::io;
 use std::panic::Location;
 
-/// What comes of anything that may turn out wrong.
+/// The result of a step or check.
 pub type Outcome<T = ()> = Result<T, Failure>;
 
-/// Something that must not be.
+/// A failed check.
 #[derive(Debug)]
 pub struct Failure {
     what: String,
@@ -20,14 +20,14 @@ impl Failure {
         Self { what: what.into(), found_at: Location::caller() }
     }
 
-    /// The same, with who found it before it and what else is known behind it.
+    /// Adds context before and after the message.
     pub fn with_context(self, before: &str, after: &str) -> Self {
         Self { what: format!("{before}: {}{after}", self.what), ..self }
     }
 }
 
 impl From<io::Error> for Failure {
-    /// Of the `?` that met the error, not of this line.
+    /// Records the line of the `?` that converts the error.
     #[track_caller]
     fn from(error: io::Error) -> Self {
         Self::new(error.to_string())
@@ -40,7 +40,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// It is wrong unless it `holds`.
+/// Fails unless the condition `holds`.
 #[track_caller]
 pub fn ensure(holds: bool, failure: impl FnOnce() -> String) -> Outcome {
     if holds { Ok(()) } else { Err(Failure::new(failure())) }

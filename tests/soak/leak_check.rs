@@ -1,5 +1,5 @@
-//! What may be left of a load once it is over, and what is. Nothing is taken on trust: threads, descriptors and memory
-//! are the kernel's count, and that each connection was closed is the proxy's own word.
+//! Checks what the proxy still holds after a load. The kernel counts its threads, descriptors and memory; the log shows
+//! that each connection was closed.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,31 +8,32 @@ use crate::failure::{Outcome, ensure};
 use crate::proxy::{POLL_INTERVAL, Proxy};
 use crate::usage::Usage;
 
-/// A proxy may keep threads for a while to use them again, and clients that were dropped have some seconds to close.
+/// The proxy keeps idle threads for a few seconds, and dropped clients have some seconds to close.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The proxy keeps up to sixteen pipes, of two descriptors each, for the next stream that has much to send.
+/// The proxy keeps up to sixteen pipes of two descriptors each for the next bulk stream.
 const KEPT_DESCRIPTORS: u64 = 32;
 
-/// By how much the resident memory may grow between two quiet moments. A heap is as large as its worst moment left it:
-/// glibc has up to 8 arenas a core, and each keeps up to 128 KiB free at its top (`M_TRIM_THRESHOLD`, mallopt(3)) and
-/// what lies below a block that is still in use. A leak of 100 bytes a connection is beyond it after 20,000 of them,
-/// which take some 20 s; 150,000 connections that leak nothing made it 400 KiB.
+/// How much resident memory may grow between two leak checks. A heap does not shrink to what is in use: glibc has up to
+/// 8 arenas per core, and each keeps up to 128 KiB free at its top (`M_TRIM_THRESHOLD`, mallopt(3)) and everything
+/// below a block in use. A leak of 100 bytes per connection exceeds this after 20,000 connections, which take about 20
+/// s. Without a leak, 150,000 connections grew memory by 400 KiB.
 const GROWTH_KIB: u64 = 2048;
 
-/// The most that may be left. Of sockets and threads it is what was there before the first connection.
+/// The most that the proxy may hold without connections. For sockets and threads it is what it held before the first
+/// one.
 #[derive(Clone, Copy)]
 pub struct Limits {
     max: Usage,
 }
 
 impl Limits {
-    /// Of a proxy that has not seen a connection yet: its memory says nothing so far.
+    /// The limits from the usage before the first connection. Memory is not limited yet.
     pub fn before_load(now: Usage) -> Self {
         Self { max: Usage { rss_kib: u64::MAX, others: now.others + KEPT_DESCRIPTORS, ..now } }
     }
 
-    /// The same once it has carried all kinds of load, and came to rest with `now`.
+    /// Adds the memory limit, from the usage after the warm-up.
     pub fn after_warm_up(self, now: Usage) -> Self {
         Self { max: Usage { rss_kib: now.rss_kib + GROWTH_KIB, ..self.max } }
     }
@@ -46,10 +47,10 @@ impl Limits {
     }
 }
 
-/// Waits until `proxy` has let go of everything, and returns what is left.
+/// Waits until `proxy` has released everything, and returns its usage.
 ///
 /// # Errors
-/// Connections that were not told closed, and threads, descriptors and memory beyond `limits`.
+/// A connection without a closing log line, or more threads, descriptors or memory than `limits` allows.
 pub fn check(proxy: &Proxy, limits: &Limits) -> Outcome<Usage> {
     let left = settled(proxy, limits)?;
     let open = proxy.log.open_connections();
@@ -63,7 +64,7 @@ pub fn check(proxy: &Proxy, limits: &Limits) -> Outcome<Usage> {
     Ok(left)
 }
 
-/// The state in which nothing is open and the limits hold, or that in which patience ends.
+/// The usage once nothing is open and the limits hold, or at the timeout.
 fn settled(proxy: &Proxy, limits: &Limits) -> Outcome<Usage> {
     let deadline = Instant::now() + TIMEOUT;
     loop {
@@ -72,7 +73,7 @@ fn settled(proxy: &Proxy, limits: &Limits) -> Outcome<Usage> {
         if settled || Instant::now() > deadline {
             return Ok(now);
         }
-        // /proc can't be waited on.
+        // /proc can only be polled.
         thread::sleep(POLL_INTERVAL);
     }
 }

@@ -1,4 +1,4 @@
-//! The one process that all this is about: started, looked at, ended.
+//! Starts, inspects and stops the proxy under test.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Error};
@@ -16,14 +16,14 @@ use crate::failure::{Failure, Outcome, ensure};
 use crate::log::Log;
 use crate::usage::Usage;
 
-/// To be ready, and to end.
+/// Bounds the start and the end of the proxy.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Between two looks at what can't be waited for.
+/// The interval for conditions that can only be polled.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Has glibc give back what is freed (mallopt(3), and "Memory Allocation Tunables" in its manual), so that what is
-/// resident is what is in use. Left alone, 16 arenas of a busy heap kept 36 MiB of which 0.5 MiB were in use.
+/// Makes glibc return freed memory to the kernel (mallopt(3), and "Memory Allocation Tunables" in its manual), so that
+/// resident memory is memory in use. With the defaults, 16 arenas of a busy heap kept 36 MiB with 0.5 MiB in use.
 const ALLOCATOR_ENV: [(&str, &str); 4] = [
     ("MALLOC_ARENA_MAX", "1"),
     ("MALLOC_MMAP_THRESHOLD_", "65536"),
@@ -31,7 +31,7 @@ const ALLOCATOR_ENV: [(&str, &str); 4] = [
     ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"),
 ];
 
-/// A running proxy; killed when it is dropped.
+/// A running proxy. Dropping it kills the process.
 pub struct Proxy {
     child: Child,
     pub log: Log,
@@ -39,7 +39,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts it with these `routes` and waits until it is ready.
+    /// Starts the proxy with these routes and waits until it is ready.
     pub fn start(ip: Ipv4Addr, routes: &[String], seed: u64) -> Outcome<Self> {
         let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("soak-{ip}.json"));
         fs::write(&config, format!("[{}]", routes.join(",\n")))?;
@@ -62,7 +62,7 @@ impl Proxy {
         Usage::read(self.child.id())
     }
 
-    /// Ends it with SIGTERM; nothing is connected, so that it must end at once and in good order.
+    /// Stops the proxy with SIGTERM. It has no connections, so it must exit with code 0.
     pub fn stop(mut self) -> Outcome {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).map_err(Error::from)?;
         let status = self.wait()?;
@@ -71,10 +71,10 @@ impl Proxy {
         self.check_log()
     }
 
-    /// Its log must hold no error and no panic.
+    /// Fails if the log contains an error or a panic.
     pub fn check_log(&self) -> Outcome {
         let errors = self.log.errors();
-        ensure(errors.is_empty(), || format!("the proxy's log tells of trouble:\n{}", errors.join("\n")))
+        ensure(errors.is_empty(), || format!("the proxy's log reports errors:\n{}", errors.join("\n")))
     }
 
     fn wait_until_ready(&self, stdout: ChildStdout) -> Outcome {

@@ -1,5 +1,5 @@
-//! A lane: a route of the proxy whose clients and whose upstream are the same worker's, so that it knows what either end
-//! must see of what it did at the other.
+//! A route of the proxy with one worker as its client and its upstream. The worker knows what it did at one end, and
+//! checks what arrives at the other.
 
 use std::collections::HashMap;
 use std::io::{Error, ErrorKind, Read, Write};
@@ -11,38 +11,38 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::failure::{Failure, Outcome, ensure};
 use crate::peer::{Peer, Side, TIMEOUT};
 
-/// A handshake on loopback takes microseconds; one that takes so long meets a full backlog.
+/// A handshake on loopback takes microseconds. One that takes this long means that the backlog is full.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What becomes of a dial to a lane's upstream.
+/// How a dial to the upstream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dial {
-    /// It is accepted.
+    /// The upstream accepts.
     Accepted,
-    /// It stays without an answer: the backlog is full.
+    /// The backlog is full, so the SYN is dropped without an answer.
     TimesOut,
-    /// It is refused: nobody listens.
+    /// There is no listener.
     Refused,
 }
 
-/// What the dice had for a connection.
+/// Whether the proxy dropped or forwarded a connection.
 pub enum Decision {
     /// The upstream's end of it.
     Forwarded(Peer),
     Dropped,
 }
 
-/// One route, with both its ends.
+/// A route with both its ends.
 pub struct TestRoute {
     proxy: SocketAddr,
     upstream: TcpListener,
-    /// What keeps the backlog full, where it is to be.
+    /// Connections that fill the backlog, for [`Dial::TimesOut`].
     _fillers: Vec<TcpStream>,
     last_id: u64,
 }
 
 impl TestRoute {
-    /// The lane of that `number` on `ip`.
+    /// Opens the upstream of the route with this number.
     pub fn open(ip: Ipv4Addr, number: u16, dial: Dial) -> Outcome<Self> {
         let upstream = TcpListener::bind((ip, upstream_port(number)))?;
         let fillers = if dial == Dial::TimesOut { fill_backlog(&upstream)? } else { Vec::new() };
@@ -50,15 +50,15 @@ impl TestRoute {
         Ok(Self { proxy, upstream, _fillers: fillers, last_id: u64::from(number) << 48 })
     }
 
-    /// A client; the proxy may not have noticed it yet.
+    /// Connects a client. The proxy may not have accepted it yet.
     #[track_caller]
     pub fn connect(&mut self) -> Outcome<Peer> {
         self.last_id += 1;
         Peer::new(Side::Client, TcpStream::connect_timeout(&self.proxy, TIMEOUT)?, self.last_id)
     }
 
-    /// A client whom the proxy may reset at once. Where the RST is here before connect(2) has returned, that call tells
-    /// of it: there is no client then.
+    /// Connects a client that the proxy may reset at once. Returns none if the RST arrives before connect(2) returns,
+    /// which then fails.
     #[track_caller]
     pub fn connect_to_be_reset(&mut self) -> Outcome<Option<Peer>> {
         self.last_id += 1;
@@ -69,22 +69,22 @@ impl TestRoute {
         }
     }
 
-    /// The upstream's end of the last client's connection, once it is dialled.
+    /// Accepts the upstream's end of the last client's connection.
     #[track_caller]
     pub fn accept(&self) -> Outcome<Peer> {
         Peer::new(Side::Upstream, self.accept_stream()?, self.last_id)
     }
 
-    /// Both ends of a connection that has been forwarding already.
+    /// Opens a connection and returns both its ends, once it has forwarded its id.
     #[track_caller]
     pub fn open_pair(&mut self) -> Outcome<(Peer, Peer)> {
         let client = self.connect_with_id()?;
         let upstream = self.accept()?;
-        ensure(read_id(upstream.stream())? == self.last_id, || "the bytes of another connection came".to_owned())?;
+        ensure(read_id(upstream.stream())? == self.last_id, || "received bytes of another connection".to_owned())?;
         Ok((client, upstream))
     }
 
-    /// So many of them at once. Which upstream end is whose is told by the tickets.
+    /// Opens `count` connections at once, and matches their ends by the ids that they forward.
     #[track_caller]
     pub fn open_pairs(&mut self, count: usize) -> Outcome<Vec<(Peer, Peer)>> {
         let mut clients = HashMap::new();
@@ -95,13 +95,13 @@ impl TestRoute {
         for _ in 0..count {
             let upstream = self.accept_stream()?;
             let id = read_id(&upstream)?;
-            let client = clients.remove(&id).ok_or_else(|| Failure::new(format!("id {id:#x} is nobody's")))?;
+            let client = clients.remove(&id).ok_or_else(|| Failure::new(format!("no client sent id {id:#x}")))?;
             pairs.push((client, Peer::new(Side::Upstream, upstream, id)?));
         }
         Ok(pairs)
     }
 
-    /// What becomes of `client`, who is the last to have connected: its upstream hears of it, or itself does.
+    /// Waits until the proxy has dialled the upstream for `client`, the last client that connected, or dropped it.
     #[track_caller]
     pub fn decision(&self, client: &Peer) -> Outcome<Decision> {
         let mut fds = [PollFd::new(&self.upstream, PollFlags::IN), PollFd::new(client.stream(), PollFlags::IN)];
@@ -111,7 +111,7 @@ impl TestRoute {
         if dialled { Ok(Decision::Forwarded(self.accept()?)) } else { Ok(Decision::Dropped) }
     }
 
-    /// The upstream's ends of connections that have been dialled by now.
+    /// Accepts all connections that the proxy has dialled so far.
     pub fn accept_waiting(&self) -> Outcome<Vec<Peer>> {
         self.upstream.set_nonblocking(true)?;
         let accepted: Result<Vec<_>, _> = self.upstream.incoming().take_while(|next| !would_block(next)).collect();
@@ -136,14 +136,14 @@ impl TestRoute {
     }
 }
 
-/// The route of the lane of that `number`, in the config's words; `keys` are further ones of it.
+/// The config of the route with this number. `keys` are further keys, each after a comma.
 pub fn config(ip: Ipv4Addr, number: u16, name: &str, dial: Dial, keys: &str) -> String {
     let listen = listen_port(number);
     let upstream = if dial == Dial::Refused { CLOSED_PORT } else { upstream_port(number) };
     format!(r#"{{"localPort": {listen}, "bind": "{ip}", "upstream": "{ip}:{upstream}", "name": "{name}"{keys}}}"#)
 }
 
-/// Below the ephemeral ports, as all of them: no client is given it as its own.
+/// A port without a listener. Like all ports here it is below the ephemeral ports, so no client gets it as its own.
 const CLOSED_PORT: u16 = 7999;
 
 fn listen_port(number: u16) -> u16 {
@@ -154,8 +154,8 @@ fn upstream_port(number: u16) -> u16 {
     9000 + number
 }
 
-/// Connects until the kernel answers no more. It does not refuse what the backlog can't take but drops it (listen(2)), so
-/// that a dial hangs as it would on a host that is not there.
+/// Connects until the backlog is full. The kernel then drops SYNs instead of refusing them (listen(2)), so a dial hangs
+/// as it does with an unreachable host.
 fn fill_backlog(upstream: &TcpListener) -> Outcome<Vec<TcpStream>> {
     rustix::net::listen(upstream, 0).map_err(Error::from)?;
     let addr = upstream.local_addr()?;

@@ -1,4 +1,4 @@
-//! The gate that each worker passes before each connection: it lets all of them work, rest, or go home.
+//! The run state that all workers share: each of them checks it before every connection, and runs, pauses or stops.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,13 +7,13 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RunState {
     Running,
-    /// The gate is closed at first, so that everyone starts together.
+    /// The initial state, so that all workers start together.
     #[default]
     Paused,
     Stopped,
 }
 
-/// One for all workers.
+/// Sets the run state, and waits for its changes.
 #[derive(Default)]
 pub struct RunControl {
     shared: Mutex<Shared>,
@@ -32,7 +32,7 @@ impl RunControl {
         self.changed.notify_all();
     }
 
-    /// Waits while the order is to rest; then tells whether there is more to do.
+    /// Called by a worker before each connection. Blocks while the state is paused, then returns whether it is running.
     pub fn wait_while_paused(&self) -> bool {
         let mut shared = self.shared();
         shared.paused += 1;
@@ -43,13 +43,13 @@ impl RunControl {
         shared.state == RunState::Running
     }
 
-    /// Waits for `time` to pass, or for the order to work to end.
-    pub fn wait_for(&self, time: Duration) {
+    /// Waits for `time`, or until the state is no longer running.
+    pub fn sleep(&self, time: Duration) {
         let is_running = |shared: &mut Shared| shared.state == RunState::Running;
         drop(self.changed.wait_timeout_while(self.shared(), time, is_running));
     }
 
-    /// Waits until so many workers rest, at most for `patience`, and tells whether they do.
+    /// Waits until this number of workers is paused, for at most `timeout`. Returns whether they are.
     pub fn wait_until_paused(&self, workers: usize, timeout: Duration) -> bool {
         let some_running = |shared: &mut Shared| shared.paused < workers;
         let waited = self.changed.wait_timeout_while(self.shared(), timeout, some_running);

@@ -1,4 +1,4 @@
-//! What the proxy's process holds, as the kernel counts it.
+//! The resource usage of the proxy's process, from /proc.
 
 use std::fmt;
 use std::fs;
@@ -6,19 +6,19 @@ use std::path::PathBuf;
 
 use crate::failure::{Failure, Outcome};
 
-/// One look at a process.
+/// The resources of a process at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     pub rss_kib: u64,
     pub threads: u64,
     pub sockets: u64,
-    /// Descriptors of anything else: pipes above all.
+    /// Descriptors other than sockets, mostly pipes.
     pub others: u64,
 }
 
 impl Usage {
     /// # Errors
-    /// There is no such process any more.
+    /// The process has ended.
     pub fn read(pid: u32) -> Outcome<Self> {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let number = |field: &str| {
@@ -30,13 +30,13 @@ impl Usage {
         Ok(Self { rss_kib: number("VmRSS:")?, threads: number("Threads:")?, sockets, others })
     }
 
-    /// All but the memory.
+    /// Everything except memory, as text.
     pub fn held(&self) -> String {
         format!("{} threads, {} sockets, {} other fds", self.threads, self.sockets, self.others)
     }
 }
 
-/// How many sockets and how many others. One that is closed while they are counted is neither.
+/// The number of sockets and of other descriptors. Skips descriptors that are closed while they are counted.
 fn descriptors(pid: u32) -> Outcome<(u64, u64)> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd"))?;
     let targets = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());

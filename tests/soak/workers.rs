@@ -1,5 +1,5 @@
-//! The workers: a thread for each load, told when to work and when to rest, each with a desk on which it says what it is
-//! at. Who does not get on with it is found here.
+//! The workers: one thread per load. Each runs connections while the run state allows it and records its current step,
+//! so that failures name the step and stuck workers are found.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -17,11 +17,11 @@ use crate::peer::Peer;
 use crate::route::{self, TestRoute};
 use crate::run_state::{RunControl, RunState};
 
-/// A step ends by itself after [`crate::peer::PATIENCE`] without a byte; one that lasts four times as long is stuck in
-/// something else, or crawls.
+/// A read or write fails after [`crate::peer::TIMEOUT`] without a byte. A step that lasts four times as long is stuck
+/// elsewhere, or makes too little progress.
 const LONGEST_STEP: Duration = Duration::from_secs(120);
 
-/// What a load works with.
+/// A worker, as its load uses it.
 pub struct Worker {
     pub route: TestRoute,
     pub rng: Rng,
@@ -29,7 +29,7 @@ pub struct Worker {
     control: Arc<RunControl>,
 }
 
-/// Everyone.
+/// All workers.
 pub struct Workers {
     control: Arc<RunControl>,
     progress: Vec<Arc<Progress>>,
@@ -37,9 +37,9 @@ pub struct Workers {
     failures: Receiver<WorkerFailure>,
 }
 
-/// What is wrong, and who found it at what.
+/// A failure with the worker and the step in which it occurred.
 pub struct WorkerFailure {
-    /// The name of the worker and of its route.
+    /// The name of the worker, which is also that of its route.
     pub worker: String,
     connection: u64,
     step: &'static str,
@@ -53,7 +53,7 @@ struct Progress {
     step: Mutex<(&'static str, Instant)>,
 }
 
-/// The routes that the crew's lanes need.
+/// The config of the workers' routes.
 pub fn route_configs(ip: Ipv4Addr) -> Vec<String> {
     let numbered = (1..).zip(LOADS);
     numbered.map(|(number, load)| route::config(ip, number, &name(number, load), load.dial, load.keys)).collect()
@@ -64,7 +64,7 @@ fn name(number: u16, load: &Load) -> String {
 }
 
 impl Workers {
-    /// All of it, at rest. What each does follows from `seed`.
+    /// Starts one worker per load, in the paused state. What each does follows from `seed`.
     pub fn start_paused(ip: Ipv4Addr, seed: u64) -> Outcome<Self> {
         let (sender, failures) = crossbeam_channel::unbounded();
         let mut workers = Self { control: Arc::default(), progress: Vec::new(), threads: Vec::new(), failures };
@@ -84,7 +84,7 @@ impl Workers {
         self.progress.push(Arc::clone(&worker.progress));
         let work = move || {
             if let Err(failure) = worker.work(run) {
-                // Of several failures the first is told; nobody listens to the others.
+                // Only the first failure is reported. The receiver may be gone for later ones.
                 let _ = sender.send(worker.progress.failure(failure));
             }
         };
@@ -96,33 +96,33 @@ impl Workers {
         self.control.set(RunState::Running);
     }
 
-    /// Has everyone end what they are at.
+    /// Waits until all workers have ended their current run of a load and are paused.
     ///
     /// # Errors
-    /// Someone fails at it, or does not end.
+    /// A worker fails, or does not pause in time.
     pub fn pause(&self) -> Result<(), WorkerFailure> {
         self.control.set(RunState::Paused);
         let deadline = Instant::now() + LONGEST_STEP;
         while !self.control.wait_until_paused(self.progress.len(), Duration::from_secs(1)) {
             self.watch(Duration::ZERO)?;
             if Instant::now() > deadline {
-                return Err(self.slowest().failure(Failure::new("it does not come to rest")));
+                return Err(self.slowest().failure(Failure::new("it does not pause")));
             }
         }
         self.watch(Duration::ZERO)
     }
 
-    /// Everyone must be resting.
+    /// Stops the workers, which must be paused, and joins their threads.
     pub fn join(self) -> Outcome {
         self.control.set(RunState::Stopped);
         let ended = self.threads.into_iter().try_for_each(JoinHandle::join);
         ended.map_err(|_| Failure::new("this program panicked"))
     }
 
-    /// Waits for `time`, unless someone fails or is stuck.
+    /// Waits for `time`, or until a worker fails.
     ///
     /// # Errors
-    /// Who, and at what.
+    /// A worker failed or is stuck.
     pub fn watch(&self, time: Duration) -> Result<(), WorkerFailure> {
         if let Ok(failure) = self.failures.recv_timeout(time) {
             return Err(failure);
@@ -135,7 +135,7 @@ impl Workers {
         if stuck { Err(slowest.failure(Failure::new(format!("stuck for {LONGEST_STEP:?}")))) } else { Ok(()) }
     }
 
-    /// How many connections of each kind are done.
+    /// The number of completed connections of each kind.
     pub fn done(&self) -> BTreeMap<&'static str, u64> {
         let mut done = BTreeMap::new();
         for progress in &self.progress {
@@ -144,7 +144,7 @@ impl Workers {
         done
     }
 
-    /// Whose present step has lasted longest. There is at least one load, which the fold begins with.
+    /// The worker whose current step has lasted longest. Indexing holds because there is at least one load.
     fn slowest(&self) -> &Progress {
         self.progress.iter().fold(&self.progress[0], |slowest, progress| {
             if progress.since() < slowest.since() { progress } else { slowest }
@@ -153,28 +153,28 @@ impl Workers {
 }
 
 impl Worker {
-    /// Says what it is at from here on.
+    /// Records the step that begins now.
     pub fn step(&self, step: &'static str) {
         self.progress.set(step);
     }
 
-    /// Counts connections beside the one that each run of a load is.
+    /// Counts connections beyond the one that each run of a load counts for.
     pub fn count(&self, more: u64) {
         self.progress.done.fetch_add(more, Ordering::Relaxed);
     }
 
-    /// Waits for `time`, or until everyone is to rest.
-    pub fn wait_for(&self, time: Duration) {
-        self.control.wait_for(time);
+    /// Waits for `time`, or until the workers are to pause.
+    pub fn sleep(&self, time: Duration) {
+        self.control.sleep(time);
     }
 
-    /// A short break, for a load whose runs take next to no time: unbridled it would crowd out all others.
+    /// Waits up to 40 ms. For loads whose runs take almost no time and would otherwise starve the others.
     pub fn pause_briefly(&mut self) {
         let time = Duration::from_millis(self.rng.u64(..40));
-        self.wait_for(time);
+        self.sleep(time);
     }
 
-    /// Draws which of the two ends is to act first.
+    /// Draws which of the two ends acts first.
     pub fn in_random_order(&mut self, one: Peer, other: Peer) -> (Peer, Peer) {
         if self.rng.bool() { (one, other) } else { (other, one) }
     }
@@ -193,7 +193,7 @@ impl Worker {
     }
 }
 
-/// The one step that may last.
+/// The only step without a time limit.
 const PAUSED: &str = "paused";
 
 impl Progress {
@@ -209,7 +209,7 @@ impl Progress {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When its step began; of one that may last, just now.
+    /// The start of the current step, or the current time while paused.
     fn since(&self) -> Instant {
         let (step, since) = self.step();
         if step == PAUSED { Instant::now() } else { since }
@@ -222,9 +222,9 @@ impl Progress {
 }
 
 impl WorkerFailure {
-    /// With what the proxy's log says of the route.
+    /// Adds the worker, its step and the last log lines of its route.
     pub fn into_failure(self, log: &[String]) -> Failure {
-        let who = format!("{}, its connection {}, {}", self.worker, self.connection, self.step);
-        self.failure.with_context(&who, &format!("\nThe log's last lines of this route:\n{}", log.join("\n")))
+        let worker = format!("{}, connection {}, {}", self.worker, self.connection, self.step);
+        self.failure.with_context(&worker, &format!("\nLast log lines of this route:\n{}", log.join("\n")))
     }
 }

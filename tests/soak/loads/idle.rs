@@ -14,7 +14,7 @@ pub fn batch(worker: &mut Worker) -> Outcome {
     let pairs = worker.route.open_pairs(BATCH)?;
     worker.step("being idle");
     let idle = Duration::from_millis(worker.rng.u64(1000..5000));
-    worker.wait_for(idle);
+    worker.sleep(idle);
     for (mut client, mut upstream) in pairs {
         worker.step("talking again");
         client.send_to(&mut upstream, MESSAGE)?;
