@@ -1,4 +1,4 @@
-//! Much at once, both ways at the same time.
+//! Bulk transfers in both directions at the same time.
 
 use std::thread;
 
@@ -7,13 +7,13 @@ use crate::failure::{Failure, Outcome};
 use crate::peer::Peer;
 use crate::workers::Worker;
 
-const MOST: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 pub fn both_ways(worker: &mut Worker) -> Outcome {
     worker.step("connecting");
     let (mut client, mut upstream) = worker.route.open_pair()?;
     worker.step("sending both ways");
-    let (up, down) = (worker.rng.u64(..MOST), worker.rng.u64(..MOST));
+    let (up, down) = (worker.rng.u64(..MAX_BYTES), worker.rng.u64(..MAX_BYTES));
     exchange(&mut client, up, &mut upstream, down)?;
     worker.step("closing");
     let (first, second) = worker.in_random_order(client, upstream);

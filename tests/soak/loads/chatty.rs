@@ -1,4 +1,4 @@
-//! Small messages to and fro.
+//! Round trips of small messages.
 
 use super::close_in_order;
 use crate::failure::Outcome;
@@ -9,7 +9,7 @@ const MESSAGE: u64 = 64;
 pub fn round_trips(worker: &mut Worker) -> Outcome {
     worker.step("connecting");
     let (mut client, mut upstream) = worker.route.open_pair()?;
-    worker.step("talking");
+    worker.step("exchanging messages");
     for _ in 0..worker.rng.u32(..2000) {
         client.send_to(&mut upstream, MESSAGE)?;
         upstream.send_to(&mut client, MESSAGE)?;

@@ -1,4 +1,4 @@
-//! Connections that the dice drop, in each of the modes, and their neighbours that are forwarded.
+//! Routes that drop some connections, in each drop mode, and forward the others.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use crate::peer::Peer;
 use crate::route::Decision;
 use crate::workers::Worker;
 
-const MOST: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 
-/// How long a hanging client is listened to. It is no proof of silence for ever; many clients together come near it.
+/// How long a hanging client must receive nothing. Short for one client, but there are many of them.
 const SILENCE: Duration = Duration::from_millis(100);
 
-/// A clean FIN, also behind data that nobody read.
+/// Drop mode `close`: a clean FIN, even if the client sent data that the proxy did not read.
 pub fn closed(worker: &mut Worker) -> Outcome {
     worker.pause_briefly();
     worker.step("connecting");
     let mut client = worker.route.connect()?;
-    let sent = client.send_some(worker.rng.u64(..MOST))?;
+    let sent = client.send_some(worker.rng.u64(..MAX_BYTES))?;
     worker.step("hearing of its fate");
     match worker.route.decision(&client)? {
         Decision::Forwarded(upstream) => forwarded(worker, client, upstream, sent),
@@ -29,7 +29,7 @@ pub fn closed(worker: &mut Worker) -> Outcome {
     }
 }
 
-/// A RST. It may be quicker than anything that the client could send, so that nothing is sent.
+/// Drop mode `reset`: a RST. The client sends nothing, because the RST may arrive first and fail the send.
 pub fn reset(worker: &mut Worker) -> Outcome {
     worker.pause_briefly();
     worker.step("connecting");
@@ -41,15 +41,15 @@ pub fn reset(worker: &mut Worker) -> Outcome {
     }
 }
 
-/// Silence, however the client leaves in the end.
+/// Drop mode `hang`: silence until the client leaves.
 pub fn hanging(worker: &mut Worker) -> Outcome {
     worker.step("connecting");
     let mut client = worker.route.connect()?;
-    client.send_some(worker.rng.u64(..MOST))?;
+    client.send_some(worker.rng.u64(..MAX_BYTES))?;
     if worker.rng.bool() {
         client.send_fin()?;
     }
-    worker.step("listening to the silence");
+    worker.step("expecting silence");
     client.expect_silence(SILENCE)?;
     let dialled = worker.route.accept_waiting()?;
     ensure(dialled.is_empty(), || "the upstream of a dropped connection was dialled".to_owned())?;
@@ -57,8 +57,8 @@ pub fn hanging(worker: &mut Worker) -> Outcome {
 }
 
 fn forwarded(worker: &Worker, mut client: Peer, mut upstream: Peer, sent: u64) -> Outcome {
-    worker.step("talking, as it was not dropped");
+    worker.step("exchanging data after the forward");
     upstream.receive(sent)?;
-    upstream.send_to(&mut client, MOST)?;
+    upstream.send_to(&mut client, MAX_BYTES)?;
     close_in_order(client, upstream)
 }

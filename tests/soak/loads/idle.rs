@@ -1,4 +1,4 @@
-//! Connections that are left alone for a while, many at a time, and must work as before.
+//! Batches of connections that are idle for a while, and must still work afterwards.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub fn batch(worker: &mut Worker) -> Outcome {
     let idle = Duration::from_millis(worker.rng.u64(1000..5000));
     worker.sleep(idle);
     for (mut client, mut upstream) in pairs {
-        worker.step("talking again");
+        worker.step("exchanging messages after the idle time");
         client.send_to(&mut upstream, MESSAGE)?;
         upstream.send_to(&mut client, MESSAGE)?;
         worker.step("closing");

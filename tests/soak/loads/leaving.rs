@@ -1,9 +1,10 @@
-//! Clients that leave during the delay: at once everything is free again, and the upstream is told how they left.
+//! Clients that leave during the delay: the proxy must free everything at once, and the upstream must see how they
+//! left.
 
 use crate::failure::Outcome;
 use crate::workers::Worker;
 
-const MOST: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 
 pub fn during_the_delay(worker: &mut Worker) -> Outcome {
     worker.pause_briefly();
@@ -11,7 +12,7 @@ pub fn during_the_delay(worker: &mut Worker) -> Outcome {
     let mut client = worker.route.connect()?;
     let mut upstream = worker.route.accept()?;
     if worker.rng.bool() {
-        client.send_some(worker.rng.u64(..MOST))?;
+        client.send_some(worker.rng.u64(..MAX_BYTES))?;
     }
     if worker.rng.bool() {
         client.send_fin()?;

@@ -1,4 +1,5 @@
-//! Readers that do not read: the other side sends until nothing more is taken. Then one of the two does something about it.
+//! Readers that stop reading: the other side sends until all buffers are full. Then one of the two reads, closes or
+//! resets.
 
 use super::close_in_order;
 use crate::failure::Outcome;
@@ -9,7 +10,7 @@ pub fn reader(worker: &mut Worker) -> Outcome {
     worker.step("connecting");
     let (client, upstream) = worker.route.open_pair()?;
     let (mut sender, reader) = worker.in_random_order(client, upstream);
-    worker.step("filling what is between sender and reader");
+    worker.step("filling the buffers between sender and reader");
     let sent = sender.fill()?;
     match worker.rng.u8(..6) {
         0 => reads_on(worker, sender, reader, sent),
@@ -33,7 +34,7 @@ fn resets(worker: &Worker, mut sender: Peer, reader: Peer) -> Outcome {
     sender.expect_reset()
 }
 
-/// With unread data before it, which makes a RST of the close (RFC 2525, section 2.17).
+/// The reader has unread data, so its close sends a RST (RFC 2525, section 2.17).
 fn leaves(worker: &Worker, mut sender: Peer, reader: Peer) -> Outcome {
     worker.step("leaving as the stuck reader");
     drop(reader);
