@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use crate::harness::{StreamEnd, accept, echoes, forwarding_pair, one_route, read_to_end, serve_echo};
 
 #[test]
-fn an_idle_proxy_ends_at_once() {
+fn idle_proxy_exits_at_once() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let mut proxy = one_route("").start();
         proxy.signal(signal);
@@ -19,7 +19,7 @@ fn an_idle_proxy_ends_at_once() {
 }
 
 #[test]
-fn those_in_flight_run_to_their_end() {
+fn connections_in_flight_complete() {
     let setup = one_route("");
     serve_echo(setup.upstream());
     let mut proxy = setup.start();
@@ -36,7 +36,7 @@ fn those_in_flight_run_to_their_end() {
 /// It takes a fraction of a millisecond. On a busy machine the proxy may not get to run for longer than the 100 ms that
 /// are promised, so the best of a few runs counts; were it late by design, all of them would be.
 #[test]
-fn newcomers_are_refused_within_100_ms() {
+fn refuses_new_connections_within_100_ms() {
     let best = (0..5).map(|_| {
         let setup = one_route("");
         let _upstream = setup.upstream();
@@ -52,7 +52,7 @@ fn newcomers_are_refused_within_100_ms() {
 }
 
 #[test]
-fn whoever_is_in_the_delay_or_in_the_backlog_is_served() {
+fn serves_connections_in_delay_and_backlog() {
     let setup = one_route(r#""latencyMs": 500"#).args(["--max-connections", "2"]);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
@@ -75,7 +75,7 @@ fn whoever_is_in_the_delay_or_in_the_backlog_is_served() {
 }
 
 #[test]
-fn the_deadline_cuts_what_is_left_and_counts_it() {
+fn deadline_cuts_and_counts_live_connections() {
     let setup = one_route("").args(["--drain-timeout", "0.3"]);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
@@ -94,7 +94,7 @@ fn the_deadline_cuts_what_is_left_and_counts_it() {
 
 /// Those that are accepted at the end and still have no place are in flight like all others.
 #[test]
-fn whoever_waits_for_a_place_at_the_deadline_is_cut_and_counted_too() {
+fn deadline_cuts_and_counts_overflow_connections() {
     for timeout in ["0.2", "0"] {
         let setup = one_route("").args(["--max-connections", "1", "--drain-timeout", timeout]);
         let upstream = setup.upstream();
@@ -113,7 +113,7 @@ fn whoever_waits_for_a_place_at_the_deadline_is_cut_and_counted_too() {
 
 /// The client is done in both directions, and what it sent stands before an upstream that does not read.
 #[test]
-fn a_cut_resets_an_upstream_that_is_all_that_is_left() {
+fn cut_resets_the_upstream_after_the_client_is_gone() {
     let setup = one_route("").args(["--drain-timeout", "0.3"]);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
@@ -129,13 +129,13 @@ fn a_cut_resets_an_upstream_that_is_all_that_is_left() {
 }
 
 #[test]
-fn a_deadline_that_nobody_needs_is_not_waited_for() {
+fn does_not_wait_for_an_unneeded_deadline() {
     let mut proxy = one_route("").args(["--drain-timeout", "3600"]).start();
     assert_eq!(proxy.stop(), 0);
 }
 
 #[test]
-fn a_second_signal_cuts_at_once_and_names_itself_in_the_exit_code() {
+fn second_signal_cuts_and_sets_the_exit_code() {
     for (second, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
         for keys in ["", r#""latencyMs": 3600000"#, r#""dropRate": 1.0, "dropMode": "hang""#] {
             let setup = one_route(keys);
@@ -153,7 +153,7 @@ fn a_second_signal_cuts_at_once_and_names_itself_in_the_exit_code() {
 }
 
 #[test]
-fn how_many_are_left_is_told_now_and_then() {
+fn logs_the_number_of_live_connections() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let mut proxy = setup.start();
@@ -169,7 +169,7 @@ fn how_many_are_left_is_told_now_and_then() {
 
 /// As a shell starts what is to run in the background: with SIGINT ignored, and under nohup with SIGHUP ignored too.
 #[test]
-fn it_can_be_interrupted_in_the_background_of_a_script() {
+fn sigint_works_in_a_background_job() {
     let mut proxy = one_route("").args(["--quiet"]).start_from_a_script();
     proxy.signal(Signal::SIGINT);
     assert_eq!(proxy.wait(), 0);

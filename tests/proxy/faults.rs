@@ -9,7 +9,7 @@ use crate::harness::{
 };
 
 #[test]
-fn a_closed_drop_is_a_clean_end_even_behind_unread_data() {
+fn close_drop_sends_fin_despite_unread_data() {
     let setup = one_route(r#""dropRate": 1.0"#);
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -23,7 +23,7 @@ fn a_closed_drop_is_a_clean_end_even_behind_unread_data() {
 }
 
 #[test]
-fn a_reset_drop_is_a_reset() {
+fn reset_drop_sends_rst() {
     let setup = one_route(r#""dropRate": 1.0, "dropMode": "reset""#);
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -34,7 +34,7 @@ fn a_reset_drop_is_a_reset() {
 }
 
 #[test]
-fn a_hanging_drop_is_silent_until_the_client_leaves() {
+fn hang_drop_is_silent_until_client_leaves() {
     let setup = one_route(r#""dropRate": 1.0, "dropMode": "hang""#);
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -75,14 +75,14 @@ fn greeted(setup: Setup) -> Proxy {
 /// With 1,000 connections at 0.3 the number of drops has mean 300 and standard deviation sqrt(1000 * 0.3 * 0.7) = 14.5:
 /// five of those either way are 73. The seed is fixed, so that this passes always or never.
 #[test]
-fn the_drop_rate_is_kept() {
+fn drop_rate_matches_the_configured_rate() {
     let proxy = greeted(one_route(r#""dropRate": 0.3"#).args(["--seed", "1"]));
     let drops = dropped(&proxy, 8180, 1000).len();
     assert!(drops.abs_diff(300) < 73, "{drops}");
 }
 
 #[test]
-fn the_same_seed_drops_the_same_connections_whatever_stands_beside_the_route() {
+fn seed_drops_the_same_connections_despite_other_routes() {
     let half = r#""dropRate": 0.5"#;
     let alone = greeted(one_route(half).args(["--seed", "7"]));
     let among = Setup::new().route(8170, 9090, half).route(8180, 9090, half).route(8190, 9090, half);
@@ -100,7 +100,7 @@ fn the_same_seed_drops_the_same_connections_whatever_stands_beside_the_route() {
 }
 
 #[test]
-fn a_seed_that_was_drawn_can_be_given() {
+fn logged_seed_reproduces_the_run() {
     let half = r#""dropRate": 0.5"#;
     let drawn = greeted(one_route(half));
     let line = drawn.logged(&["msg=starting"]);
@@ -111,7 +111,7 @@ fn a_seed_that_was_drawn_can_be_given() {
 
 /// The client's clock starts before the accept, so that what it measures may only be longer.
 #[test]
-fn neither_direction_is_ever_early() {
+fn neither_direction_is_early() {
     const LATENCY: Duration = Duration::from_millis(60);
     let setup = one_route(r#""latencyMs": 60"#);
     let upstream = setup.upstream();
@@ -132,7 +132,7 @@ fn neither_direction_is_ever_early() {
 }
 
 #[test]
-fn connections_are_delayed_side_by_side() {
+fn delays_of_connections_overlap() {
     let setup = one_route(r#""latencyMs": 1000"#);
     serve_echo(setup.upstream());
     let proxy = setup.start();
@@ -149,13 +149,13 @@ fn connections_are_delayed_side_by_side() {
 }
 
 #[test]
-fn a_client_that_leaves_during_the_delay_frees_everything_at_once() {
-    assert!(is_immediate(|| leaving_during_the_delay(drop, "client left", &StreamEnd::Fin(Vec::new()))));
-    assert!(is_immediate(|| leaving_during_the_delay(reset, "client reset", &StreamEnd::Reset)));
+fn client_leaving_during_delay_frees_everything() {
+    assert!(is_immediate(|| time_to_free_after_leaving(drop, "client left", &StreamEnd::Fin(Vec::new()))));
+    assert!(is_immediate(|| time_to_free_after_leaving(reset, "client reset", &StreamEnd::Reset)));
 }
 
 /// How long it takes until the log and the upstream have been told of a client that leaves, and the proxy can stop.
-fn leaving_during_the_delay(leave: fn(TcpStream), why: &str, told: &StreamEnd) -> Duration {
+fn time_to_free_after_leaving(leave: fn(TcpStream), why: &str, told: &StreamEnd) -> Duration {
     let setup = one_route(r#""latencyMs": 3600000"#);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
@@ -172,7 +172,7 @@ fn leaving_during_the_delay(leave: fn(TcpStream), why: &str, told: &StreamEnd) -
 
 /// The two delays end at the same time, and the one that is first must not pass for a hang-up to the other.
 #[test]
-fn both_sides_may_finish_during_the_delay() {
+fn both_sides_may_close_during_the_delay() {
     let setup = one_route(r#""latencyMs": 50"#);
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -193,7 +193,7 @@ fn both_sides_may_finish_during_the_delay() {
 
 /// Its FIN stands behind data that the proxy does not take before the delay is over.
 #[test]
-fn a_client_that_leaves_with_its_hands_full_is_noticed_too() {
+fn notices_client_leaving_with_unread_data() {
     let setup = one_route(r#""latencyMs": 3600000"#);
     let _upstream = setup.upstream();
     let mut proxy = setup.start();
@@ -208,7 +208,7 @@ fn a_client_that_leaves_with_its_hands_full_is_noticed_too() {
 /// In the middle of its close the client is gone for the kernel's table and its RST is still to come: that must not pass
 /// for a client that closed. One in seventy-eight did when this was found, so that 400 leave a chance of 0.6 % to miss it.
 #[test]
-fn a_reset_after_a_half_close_during_the_delay_is_a_reset() {
+fn reset_after_half_close_during_delay_is_a_reset() {
     let setup = one_route(r#""latencyMs": 3600000"#);
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -221,7 +221,7 @@ fn a_reset_after_a_half_close_during_the_delay_is_a_reset() {
 }
 
 #[test]
-fn a_client_that_half_closes_during_the_delay_has_not_left() {
+fn half_close_during_delay_keeps_the_connection() {
     let setup = one_route(r#""latencyMs": 400"#);
     let upstream = setup.upstream();
     let proxy = setup.start();

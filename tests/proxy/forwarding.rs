@@ -12,7 +12,7 @@ use crate::harness::{
 };
 
 #[test]
-fn each_port_leads_to_its_own_upstream() {
+fn each_port_connects_to_its_own_upstream() {
     let setup = Setup::new().route(8180, 3000, "").route(8181, 3001, "").route(8182, 3002, "");
     let upstreams = [3000, 3001, 3002].map(|port| TcpListener::bind((setup.ip(), port)).unwrap());
     let proxy = setup.start();
@@ -77,7 +77,7 @@ fn hash_of_all(mut stream: &TcpStream) -> u64 {
 }
 
 #[test]
-fn data_is_intact_both_ways_at_once() {
+fn data_is_intact_in_both_directions() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -96,7 +96,7 @@ fn data_is_intact_both_ways_at_once() {
 }
 
 #[test]
-fn a_half_closed_client_still_gets_its_answer() {
+fn half_close_of_client_keeps_the_reply() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -112,7 +112,7 @@ fn a_half_closed_client_still_gets_its_answer() {
 }
 
 #[test]
-fn a_half_closed_upstream_still_hears_the_client() {
+fn half_close_of_upstream_keeps_the_request() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -127,7 +127,7 @@ fn a_half_closed_upstream_still_hears_the_client() {
 }
 
 #[test]
-fn a_reset_on_one_side_becomes_a_reset_on_the_other() {
+fn reset_is_forwarded_as_reset() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -144,7 +144,7 @@ fn a_reset_on_one_side_becomes_a_reset_on_the_other() {
 }
 
 #[test]
-fn a_reset_travels_after_a_half_close_too() {
+fn reset_after_half_close_is_forwarded() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -167,7 +167,7 @@ fn a_reset_travels_after_a_half_close_too() {
 
 /// Neither side reads, so the proxy stands with its hands full in both directions; a reset is noticed all the same.
 #[test]
-fn a_reset_is_noticed_while_nobody_reads() {
+fn reset_is_noticed_while_buffers_are_full() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -187,7 +187,7 @@ fn a_reset_is_noticed_while_nobody_reads() {
 /// of stream that is none. The client here runs the same race, so one of its two has to be told; had a FIN come first,
 /// its write would fail with a broken pipe instead (`tcp_reset` in `net/ipv4/tcp_input.c`).
 #[test]
-fn a_reset_under_traffic_never_looks_like_an_end() {
+fn reset_under_traffic_is_never_a_fin() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -207,7 +207,7 @@ fn a_reset_under_traffic_never_looks_like_an_end() {
 
 /// It has accepted, whatever comes of the socket before the dial looks at it.
 #[test]
-fn an_upstream_that_answers_and_resets_at_once_was_reached() {
+fn upstream_that_replies_and_resets_was_reached() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -223,7 +223,7 @@ fn an_upstream_that_answers_and_resets_at_once_was_reached() {
 }
 
 #[test]
-fn an_upstream_that_refuses_resets_the_client_at_once() {
+fn refused_dial_resets_the_client() {
     let proxy = one_route(r#""latencyMs": 3600000"#).start();
     assert_eq!(proxy.end_of_silent_client(), StreamEnd::Reset);
     proxy.logged(&["upstream unreachable", "conn=1 ", "refused"]);
@@ -242,7 +242,7 @@ fn fill_backlog(upstream: &TcpListener) -> Vec<TcpStream> {
 
 /// An upstream whose backlog is full drops each SYN: it neither accepts nor refuses.
 #[test]
-fn an_upstream_that_never_answers_is_given_up_and_stalls_nobody() {
+fn dial_times_out_without_stalling_others() {
     let setup = one_route(r#""connectTimeoutMs": 300"#);
     let upstream = setup.upstream();
     let _full = fill_backlog(&upstream);
@@ -259,7 +259,7 @@ fn an_upstream_that_never_answers_is_given_up_and_stalls_nobody() {
 }
 
 #[test]
-fn a_client_that_is_reset_ends_the_dial() {
+fn client_reset_ends_the_dial() {
     let setup = one_route(r#""connectTimeoutMs": 3600000"#);
     let upstream = setup.upstream();
     let _full = fill_backlog(&upstream);
@@ -271,7 +271,7 @@ fn a_client_that_is_reset_ends_the_dial() {
 
 /// The dial takes a second here: the first SYN is dropped, and the next one comes when there is room.
 #[test]
-fn what_a_client_sends_before_it_closes_is_delivered_however_long_the_dial_takes() {
+fn delivers_data_of_closed_client_after_slow_dial() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let full = fill_backlog(&upstream);

@@ -12,7 +12,7 @@ use crate::harness::{
 };
 
 #[test]
-fn a_thousand_connections_on_one_route() {
+fn serves_a_thousand_connections_on_one_route() {
     let setup = one_route("");
     serve_echo(setup.upstream());
     let mut proxy = setup.start();
@@ -23,7 +23,7 @@ fn a_thousand_connections_on_one_route() {
 }
 
 #[test]
-fn two_hundred_routes() {
+fn serves_two_hundred_routes() {
     let ports = 8000..8200;
     let setup = ports.clone().fold(Setup::new(), |setup, port| setup.route(port, 9090, ""));
     serve_echo(setup.upstream());
@@ -33,7 +33,7 @@ fn two_hundred_routes() {
 }
 
 #[test]
-fn past_the_cap_connections_wait_in_the_backlog() {
+fn connections_over_the_cap_wait_in_the_backlog() {
     let setup = one_route("").args(["--max-connections", "2"]);
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -47,12 +47,12 @@ fn past_the_cap_connections_wait_in_the_backlog() {
     drop(first);
     let mut server = accept(&upstream);
     server.write_all(b"served").unwrap();
-    assert_eq!(ending_of_request(&third, server), StreamEnd::Fin(b"served".to_vec()));
+    assert_eq!(end_of_request(&third, server), StreamEnd::Fin(b"served".to_vec()));
 }
 
 /// Were the kernel's table of descriptors to grow under load, all threads would wait for it.
 #[test]
-fn there_is_room_for_all_descriptors_from_the_start() {
+fn grows_the_descriptor_table_at_start() {
     let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     let proxy = one_route("").args(["--max-connections", "500"]).start();
     let status = fs::read_to_string(format!("/proc/{}/status", proxy.pid())).unwrap();
@@ -60,7 +60,7 @@ fn there_is_room_for_all_descriptors_from_the_start() {
     assert!(room >= limit.min(2 * 500), "{room}");
 }
 
-fn ending_of_request(client: &TcpStream, server: TcpStream) -> StreamEnd {
+fn end_of_request(client: &TcpStream, server: TcpStream) -> StreamEnd {
     client.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(read_to_end(&server), StreamEnd::Fin(b"patience".to_vec()));
     drop(server);
@@ -69,7 +69,7 @@ fn ending_of_request(client: &TcpStream, server: TcpStream) -> StreamEnd {
 
 /// The limit is lowered under the running process, which worked its cap out for the old one.
 #[test]
-fn running_out_of_descriptors_pauses_and_recovers() {
+fn pauses_without_descriptors_and_recovers() {
     let setup = one_route("");
     serve_echo(setup.upstream());
     let proxy = setup.start();
@@ -97,7 +97,7 @@ fn running_out_of_descriptors_pauses_and_recovers() {
 
 /// A drain accepts whoever waits in the backlog, and there are fewer descriptors than clients.
 #[test]
-fn a_drain_that_runs_out_of_descriptors_serves_everyone_all_the_same() {
+fn drain_without_descriptors_serves_every_connection() {
     let setup = one_route("");
     serve_echo(setup.upstream());
     let mut proxy = setup.start_with_descriptors(128);
@@ -113,7 +113,7 @@ fn a_drain_that_runs_out_of_descriptors_serves_everyone_all_the_same() {
 
 /// Each of two clients could take one of two places on its way, and wait for the other's for ever.
 #[test]
-fn a_chain_of_routes_at_the_cap_does_not_wait_for_itself() {
+fn chained_routes_at_the_cap_do_not_deadlock() {
     let setup = Setup::new().route(8180, 8181, "").route(8181, 9090, "").args(["--max-connections", "2"]);
     serve_echo(setup.upstream());
     let proxy = setup.start();

@@ -34,7 +34,7 @@ fn value<'a>(pairs: &'a [(String, String)], key: &str) -> &'a str {
 const NAME: &str = r#"a "b" = c\\d é"#;
 
 #[test]
-fn every_event_of_a_connection_is_told_and_can_be_read_back() {
+fn logs_every_event_of_a_connection() {
     let setup = one_route(&format!(r#""latencyMs": 100, "name": {}"#, serde_json::Value::from(NAME)));
     let upstream = setup.upstream();
     let mut proxy = setup.args(["--verbose", "--seed", "5", "--max-connections", "9"]).start();
@@ -75,7 +75,7 @@ fn every_event_of_a_connection_is_told_and_can_be_read_back() {
 }
 
 #[test]
-fn json_lines_are_json() {
+fn json_format_is_valid_json() {
     let setup = one_route(&format!(r#""name": {}, "dropRate": 1"#, serde_json::Value::from(NAME)));
     let mut proxy = setup.args(["--log-format", "json"]).start();
     assert_eq!(read_to_end(&proxy.connect()), StreamEnd::Fin(Vec::new()));
@@ -89,7 +89,7 @@ fn json_lines_are_json() {
 }
 
 #[test]
-fn the_level_is_set_by_flag_or_by_environment() {
+fn level_is_set_by_flag_or_environment() {
     let story = |flags: &[&str], rust_log: Option<&str>| {
         let mut setup = one_route(r#""dropRate": 1"#).args(flags);
         if let Some(level) = rust_log {
@@ -111,7 +111,7 @@ fn the_level_is_set_by_flag_or_by_environment() {
 
 /// The pipe takes 64 KiB and the queue 4,096 lines; 3,000 connections at three lines each are more than both.
 #[test]
-fn a_reader_that_stops_reading_slows_nobody_and_is_told_what_it_missed() {
+fn counts_lines_lost_to_a_stopped_reader() {
     let setup = one_route("").args(["--verbose"]);
     serve_echo(setup.upstream());
     let (mut proxy, unread) = setup.start_unread();
@@ -127,7 +127,7 @@ fn a_reader_that_stops_reading_slows_nobody_and_is_told_what_it_missed() {
 }
 
 #[test]
-fn a_closed_stderr_harms_nobody() {
+fn closed_stderr_does_no_harm() {
     let setup = one_route("");
     serve_echo(setup.upstream());
     let (mut proxy, unread) = setup.start_unread();

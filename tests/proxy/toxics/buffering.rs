@@ -50,7 +50,7 @@ fn peak(run: &Run) -> usize {
 /// than the test looks. Beside the line there are 8 MiB for stacks, allocators and buffers. That the line is there at all
 /// is told by the memory, since the kernel could hold as much.
 #[test]
-fn what_a_long_delay_does_not_hold_stays_with_the_sender() {
+fn long_delay_applies_back_pressure() {
     for stream in STREAMS {
         let run = run(&[toxic("latency", stream, &format!(r#""latency": {HOUR}"#))]);
         let (from, _to) = run.endpoints(stream);
@@ -66,7 +66,7 @@ fn what_a_long_delay_does_not_hold_stays_with_the_sender() {
 
 /// The delay is over, and the reader reads nothing: two stretches of kernel are full then, and the line.
 #[test]
-fn a_reader_that_is_stuck_holds_its_sender_up() {
+fn stopped_reader_applies_back_pressure() {
     for stream in STREAMS {
         let run = run(&[toxic("latency", stream, r#""latency": 100"#)]);
         let (from, _to) = run.endpoints(stream);
@@ -81,7 +81,7 @@ fn a_reader_that_is_stuck_holds_its_sender_up() {
 /// What waits behind a narrow link waits with the sender, as on a real one; the link takes a queue of 50 ms at most, and
 /// 64 KiB at a time.
 #[test]
-fn a_narrow_link_takes_little() {
+fn bandwidth_and_stall_buffer_little() {
     for kind_and_attributes in [("bandwidth", r#""rate": 1"#), ("bandwidth", r#""rate": 0"#), ("stall", "")] {
         for stream in STREAMS {
             let run = run(&[toxic(kind_and_attributes.0, stream, kind_and_attributes.1)]);

@@ -17,7 +17,7 @@ fn corrupted(stream: &str, seed: u64, write_size: usize) -> Vec<u8> {
 
 /// A mean of 30,000 * 0.002 = 60 hits has a standard deviation of 7.7; six of those are 46, and the seed never changes.
 #[test]
-fn the_same_bits_are_flipped_however_the_bytes_are_written() {
+fn flips_the_same_bits_for_every_write_size() {
     for stream in STREAMS {
         let once = corrupted(stream, 1, 65_536);
         assert!(
@@ -33,7 +33,7 @@ fn the_same_bits_are_flipped_however_the_bytes_are_written() {
 }
 
 #[test]
-fn connections_and_directions_are_corrupted_each_in_its_own_way() {
+fn connections_and_directions_are_corrupted_differently() {
     let run = run(&[toxic("corrupt", "both", r#""rate": 0.01"#)]);
     let bytes = noise(BYTES);
     let [first, second, up] =
@@ -55,7 +55,7 @@ fn reads(mut stream: &std::net::TcpStream) -> Vec<usize> {
 /// At least 800 / 150 pieces, with a pause after all but the last. A reader that is not let run during a pause reads two
 /// pieces as one, so the best of some runs counts; were they written as one, no run would have the right sizes.
 #[test]
-fn a_slicer_sends_small_pieces_with_pauses() {
+fn slicer_sends_small_pieces_with_pauses() {
     const SLICER: &str = r#""average_size": 100, "size_variation": 50, "delay": 100000"#;
     for stream in STREAMS {
         let run = run(&[toxic("slicer", stream, SLICER)]);
@@ -77,7 +77,7 @@ fn a_slicer_sends_small_pieces_with_pauses() {
 }
 
 #[test]
-fn sliced_bytes_are_whole() {
+fn slicer_keeps_all_bytes() {
     for stream in STREAMS {
         let run = run(&[toxic("slicer", stream, r#""average_size": 700, "size_variation": 699"#)]);
         let bytes = noise(1 << 20);
@@ -87,7 +87,7 @@ fn sliced_bytes_are_whole() {
 
 /// The corruption is that of the toxic alone, and the time that of latency and bandwidth together.
 #[test]
-fn toxics_in_a_chain_have_each_its_effect() {
+fn chained_toxics_all_take_effect() {
     for stream in STREAMS {
         let toxics = [
             toxic("latency", stream, r#""latency": 200, "jitter": 50"#),

@@ -9,7 +9,7 @@ use super::{End, HOUR, Run, STREAMS, assert_on_time, is_silent, millis, read_all
 use crate::harness::{StreamEnd, accept, echoes, serve_echo};
 
 /// Has a byte echoed on a new connection again and again until that is reset, some time after it lived.
-fn is_reset_alive(run: &Run) {
+fn assert_reset_under_traffic(run: &Run) {
     let mut client = run.proxy.connect();
     let mut echo = || client.write_all(b"x").and_then(|()| client.read_exact(&mut [0]));
     echo().unwrap();
@@ -27,7 +27,7 @@ fn echoing(toxics: &[String]) -> Run {
 }
 
 #[test]
-fn a_limit_of_time_ends_a_connection_that_was_healthy() {
+fn limit_time_closes_a_working_connection() {
     for stream in ["upstream", "downstream", "both"] {
         let run = run(&[toxic("limit_time", stream, r#""time": 1000"#)]);
         let began = Instant::now();
@@ -44,18 +44,18 @@ fn a_limit_of_time_ends_a_connection_that_was_healthy() {
 }
 
 #[test]
-fn a_limit_of_time_may_reset_live_connections() {
+fn limit_time_resets_a_live_connection() {
     for stream in STREAMS {
         let run = echoing(&[toxic("limit_time", stream, r#""time": 1000, "reset": true"#)]);
         let began = Instant::now();
-        is_reset_alive(&run);
+        assert_reset_under_traffic(&run);
         assert_on_time(began, millis(1000));
     }
 }
 
 /// Both sides see an end, and no byte of what was sent.
 #[test]
-fn a_timeout_is_silence_and_then_an_end() {
+fn timeout_discards_data_then_closes() {
     for stream in STREAMS {
         let run = run(&[toxic("timeout", stream, r#""timeout": 800"#)]);
         let began = Instant::now();
@@ -70,7 +70,7 @@ fn a_timeout_is_silence_and_then_an_end() {
 }
 
 #[test]
-fn a_timeout_of_0_takes_everything_and_never_ends() {
+fn timeout_0_discards_data_and_never_closes() {
     for stream in STREAMS {
         let run = run(&[toxic("timeout", stream, r#""timeout": 0"#)]);
         let (mut from, mut to) = run.endpoints(stream);
@@ -84,7 +84,7 @@ fn a_timeout_of_0_takes_everything_and_never_ends() {
 }
 
 #[test]
-fn a_slow_close_delays_the_end_and_no_data() {
+fn slow_close_delays_only_the_fin() {
     for stream in STREAMS {
         let slowest = run(&[toxic("slow_close", stream, &format!(r#""delay": {HOUR}"#))]);
         let (mut from, to) = slowest.endpoints(stream);
@@ -104,7 +104,7 @@ fn a_slow_close_delays_the_end_and_no_data() {
 }
 
 #[test]
-fn a_silent_connection_is_reset_on_both_sides() {
+fn resets_both_sides_of_a_silent_connection() {
     for stream in ["upstream", "downstream", "both"] {
         for timeout in [0, 300] {
             let run = run(&[toxic("reset_peer", stream, &format!(r#""timeout": {timeout}"#))]);
@@ -119,18 +119,18 @@ fn a_silent_connection_is_reset_on_both_sides() {
 }
 
 #[test]
-fn a_live_connection_is_reset() {
+fn resets_a_live_connection() {
     for stream in STREAMS {
         let run = echoing(&[toxic("reset_peer", stream, r#""timeout": 1000"#)]);
         let began = Instant::now();
-        is_reset_alive(&run);
+        assert_reset_under_traffic(&run);
         assert_on_time(began, millis(1000));
     }
 }
 
 /// Neither side reads, and the gate stands with its hands full.
 #[test]
-fn a_connection_whose_sink_is_full_is_reset() {
+fn resets_a_connection_with_full_buffers() {
     for stream in STREAMS {
         let run = run(&[toxic("reset_peer", stream, r#""timeout": 500"#)]);
         let (mut from, to) = run.endpoints(stream);
@@ -142,7 +142,7 @@ fn a_connection_whose_sink_is_full_is_reset() {
 /// One direction is through, its FIN is out, and the other goes on: the connection lives, and its time comes all the
 /// same.
 #[test]
-fn a_half_closed_connection_is_ended_too() {
+fn ends_a_half_closed_connection() {
     for (ender, attributes, end) in [
         ("reset_peer", r#""timeout": 600"#, End::Reset),
         ("limit_time", r#""time": 600"#, End::Fin),
@@ -162,7 +162,7 @@ fn a_half_closed_connection_is_ended_too() {
 }
 
 #[test]
-fn a_noop_does_nothing_and_says_nothing() {
+fn noop_does_nothing_and_logs_nothing() {
     let run = echoing(&[toxic("noop", "both", "")]);
     let client = run.proxy.connect();
     assert!(echoes(&client, b"as if it were not there"));

@@ -19,7 +19,7 @@ fn latency(stream: &str, millis: &str) -> String {
 }
 
 /// How long a byte takes.
-fn way_of_a_byte((from, to): &(TcpStream, TcpStream)) -> Instant {
+fn send_a_byte((from, to): &(TcpStream, TcpStream)) -> Instant {
     let (began, mut from) = (Instant::now(), from);
     from.write_all(b"x").unwrap();
     read_exactly(to, 1);
@@ -27,17 +27,17 @@ fn way_of_a_byte((from, to): &(TcpStream, TcpStream)) -> Instant {
 }
 
 #[test]
-fn latency_delays_its_direction_and_no_other() {
+fn latency_delays_only_its_direction() {
     for (stream, other) in [("upstream", "downstream"), ("downstream", "upstream")] {
         let there = run(&[latency(stream, "300")]);
-        assert_on_time(way_of_a_byte(&there.endpoints(stream)), millis(300));
+        assert_on_time(send_a_byte(&there.endpoints(stream)), millis(300));
         let back = run(&[latency(stream, HOUR)]);
-        way_of_a_byte(&back.endpoints(other));
+        send_a_byte(&back.endpoints(other));
     }
 }
 
 #[test]
-fn latency_in_both_directions_is_met_twice() {
+fn latency_in_both_directions_adds_up() {
     let run = run(&[latency("both", "200")]);
     let (mut client, mut server) = run.pair();
     let began = Instant::now();
@@ -48,12 +48,12 @@ fn latency_in_both_directions_is_met_twice() {
 }
 
 #[test]
-fn two_latencies_add_up() {
+fn two_latency_toxics_add_up() {
     for stream in STREAMS {
         let first = latency(stream, "150");
         let second = first.replace(r#""type""#, r#""name": "the other", "type""#).replace("150", "250");
         let run = run(&[first, second]);
-        assert_on_time(way_of_a_byte(&run.endpoints(stream)), millis(400));
+        assert_on_time(send_a_byte(&run.endpoints(stream)), millis(400));
     }
 }
 
@@ -71,7 +71,7 @@ fn delays_overlap_and_keep_the_order() {
 
 /// Each byte for itself, also those that come while others are held.
 #[test]
-fn no_byte_of_many_is_early() {
+fn no_byte_is_early() {
     const LATENCY: Duration = Duration::from_millis(150);
     for stream in STREAMS {
         let run = run(&[latency(stream, "150")]);
@@ -90,7 +90,7 @@ fn no_byte_of_many_is_early() {
 
 /// The last byte leaves when all have had their time. Were a rate of kilobits meant, it would take eight times as long.
 #[test]
-fn bandwidth_is_kept() {
+fn bandwidth_limits_the_rate() {
     for stream in STREAMS {
         let run = run(&[toxic("bandwidth", stream, r#""rate": 100"#)]);
         let (endpoints, bytes) = (run.endpoints(stream), noise(150_000));
@@ -101,7 +101,7 @@ fn bandwidth_is_kept() {
 }
 
 #[test]
-fn a_burst_goes_ahead_of_the_rate() {
+fn burst_is_not_limited() {
     let run = run(&[toxic("bandwidth", "downstream", r#""rate": 1, "burst": 100000"#)]);
     let bytes = noise(100_000);
     // At the rate alone it would take 100 s.
@@ -111,7 +111,7 @@ fn a_burst_goes_ahead_of_the_rate() {
 /// A half of the bytes goes through each; alone, it would be through in half of the time. The second connection is opened
 /// when the first has been there for long: what they share is counted by one clock, or the first would be ahead of it.
 #[test]
-fn a_shared_bandwidth_is_one_for_all_connections() {
+fn shared_bandwidth_limits_all_connections_together() {
     for stream in STREAMS {
         let run = run(&[toxic("bandwidth", stream, r#""rate": 100, "shared": true"#)]);
         let first = run.endpoints(stream);
@@ -128,7 +128,7 @@ fn a_shared_bandwidth_is_one_for_all_connections() {
 }
 
 #[test]
-fn a_bandwidth_of_0_lets_nothing_pass_and_no_end() {
+fn bandwidth_0_blocks_data_and_fin() {
     for stream in STREAMS {
         let run = run(&[toxic("bandwidth", stream, r#""rate": 0"#)]);
         let (mut from, to) = run.endpoints(stream);
@@ -140,7 +140,7 @@ fn a_bandwidth_of_0_lets_nothing_pass_and_no_end() {
 
 /// Of 100 segments ten are lost, give or take three, and the seed never changes.
 #[test]
-fn lost_segments_come_late_and_whole() {
+fn lost_segments_arrive_late_and_intact() {
     for stream in STREAMS {
         let run = run(&[toxic("packet_loss", stream, r#""loss_rate": 0.1, "retransmit": 100"#)]);
         let (endpoints, bytes) = (run.endpoints(stream), noise(144_800));
@@ -152,7 +152,7 @@ fn lost_segments_come_late_and_whole() {
 }
 
 #[test]
-fn what_is_always_lost_never_comes() {
+fn loss_rate_1_blocks_all_data() {
     for stream in STREAMS {
         let run = run(&[toxic("packet_loss", stream, r#""loss_rate": 1"#)]);
         let (mut from, to) = run.endpoints(stream);
@@ -163,7 +163,7 @@ fn what_is_always_lost_never_comes() {
 
 /// The stall begins when the connection is opened, which is after the client has begun to connect.
 #[test]
-fn a_stall_holds_everything_and_then_heals() {
+fn stall_holds_data_for_its_duration() {
     for stream in STREAMS {
         let run = run(&[toxic("stall", stream, r#""duration": 600"#)]);
         let began = Instant::now();
@@ -173,15 +173,15 @@ fn a_stall_holds_everything_and_then_heals() {
         assert_on_time(began, millis(600));
 
         let (began, endpoints) = (Instant::now(), run.endpoints(stream));
-        way_of_a_byte(&endpoints);
+        send_a_byte(&endpoints);
         assert_on_time(began, millis(600));
-        way_of_a_byte(&endpoints);
+        send_a_byte(&endpoints);
         assert_eq!(run.proxy.lines(&["fault injected", "conn=2 "]).len(), 1);
     }
 }
 
 #[test]
-fn a_stall_of_0_does_not_heal() {
+fn stall_without_duration_never_ends() {
     for stream in STREAMS {
         let run = run(&[toxic("stall", stream, "")]);
         let (mut from, to) = run.endpoints(stream);
@@ -194,7 +194,7 @@ fn a_stall_of_0_does_not_heal() {
 /// 3g is 150 ms ± 50 ms in each direction, 96 KB/s up and 200 KB/s down: a byte and back takes at least 200 ms, 100 KB
 /// at least 500 ms and the way of 100 ms. A lost segment comes 500 ms late, and again as much where that is lost too.
 #[test]
-fn a_profile_is_the_network_that_it_is_called_after() {
+fn profile_3g_has_its_latency_and_bandwidth() {
     let run = start(one_route(r#""profile": "3g""#).args(["--seed", "7"]));
     let (mut client, mut server) = run.pair();
     let began = Instant::now();
@@ -214,7 +214,7 @@ fn a_profile_is_the_network_that_it_is_called_after() {
 /// A proxy that gets no processor for nine seconds makes up for them: 9,100 bytes at 1 KB/s take 9.1 s, and would take 18
 /// if what waited meanwhile counted as having come after that, which is more than a busy machine may make of them.
 #[test]
-fn a_bandwidth_is_kept_by_a_proxy_that_is_held_up() {
+fn bandwidth_catches_up_after_the_proxy_was_stopped() {
     let run = run(&[toxic("bandwidth", "downstream", r#""rate": 1"#)]);
     let (client, mut server) = run.pair();
     let began = Instant::now();

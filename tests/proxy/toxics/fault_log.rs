@@ -14,7 +14,7 @@ fn told(run: &super::Run, toxic: &str, parts: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn repeated_faults_are_told_at_the_powers_of_two_and_summed_up() {
+fn logs_repeated_faults_at_powers_of_two() {
     for stream in STREAMS {
         let run = run(&[toxic("corrupt", stream, r#""rate": 1"#)]);
         transfer(&run.endpoints(stream), &noise(20), 1);
@@ -26,7 +26,7 @@ fn repeated_faults_are_told_at_the_powers_of_two_and_summed_up() {
 }
 
 #[test]
-fn each_toxic_tells_what_it_did() {
+fn logs_the_first_fault_of_each_toxic() {
     for (kind, attributes, expected) in [
         ("latency", r#""latency": 5"#, "offset=0 delay_us=5000 times=1"),
         ("slicer", r#""average_size": 10"#, "offset=0 bytes=10 times=1"),
@@ -51,7 +51,7 @@ fn each_toxic_tells_what_it_did() {
 }
 
 #[test]
-fn a_delayed_end_is_told_where_the_stream_ended() {
+fn logs_slow_close_with_the_stream_length() {
     for stream in STREAMS {
         let run = run(&[toxic("slow_close", stream, &format!(r#""delay": {HOUR}"#))]);
         let (mut from, _to) = run.endpoints(stream);
@@ -63,7 +63,7 @@ fn a_delayed_end_is_told_where_the_stream_ended() {
 
 /// Both directions of a toxic are one sum; one that did nothing is not in it.
 #[test]
-fn the_closing_line_sums_toxics_up_by_name() {
+fn closing_line_sums_faults_by_toxic() {
     let limit =
         toxic("limit_data", "upstream", r#""bytes": 1000"#).replace("limit_data\"", "limit_data\", \"name\": \"cap\"");
     let run =
@@ -81,7 +81,7 @@ fn the_closing_line_sums_toxics_up_by_name() {
 
 /// Delays count by segments, however they were written: 3,000 bytes are two of 1448 and a part of the third.
 #[test]
-fn the_closing_line_says_how_late_bytes_were_at_most() {
+fn closing_line_reports_the_longest_delay() {
     for write_size in [1, 1000, 3000] {
         let run = run(&[toxic("latency", "downstream", r#""latency": 5"#)]);
         transfer(&run.endpoints("downstream"), &noise(3000), write_size);

@@ -29,7 +29,7 @@ fn holders(stream: &str) -> [String; 4] {
 }
 
 #[test]
-fn an_end_waits_behind_the_delayed_data_and_the_other_direction_runs_on() {
+fn fin_follows_delayed_data_and_reply_still_arrives() {
     for stream in STREAMS {
         let run = run(&[latency(stream, "400")]);
         let (mut from, mut to) = run.endpoints(stream);
@@ -48,7 +48,7 @@ fn an_end_waits_behind_the_delayed_data_and_the_other_direction_runs_on() {
 }
 
 #[test]
-fn both_directions_may_end_while_both_are_delayed() {
+fn both_directions_may_close_while_delayed() {
     let run = run(&[latency("both", "200")]);
     let (client, server) = run.pair();
     for (mut end, word) in [(&client, b"from the client"), (&server, b"from the server")] {
@@ -60,7 +60,7 @@ fn both_directions_may_end_while_both_are_delayed() {
 }
 
 #[test]
-fn a_drain_lets_delayed_data_arrive() {
+fn drain_delivers_delayed_data() {
     for stream in STREAMS {
         let mut run = run(&[latency(stream, "500")]);
         let endpoints = run.endpoints(stream);
@@ -88,7 +88,7 @@ fn held(run: &Run, stream: &str) -> (TcpStream, TcpStream) {
 }
 
 #[test]
-fn the_drains_deadline_cuts_what_is_held() {
+fn drain_deadline_cuts_held_data() {
     for stream in STREAMS {
         for toxic in holders(stream) {
             let mut run = start(route(&[toxic]).args(["--drain-timeout", "0.2"]));
@@ -101,7 +101,7 @@ fn the_drains_deadline_cuts_what_is_held() {
 }
 
 #[test]
-fn a_second_signal_cuts_what_is_held() {
+fn second_signal_cuts_held_data() {
     for stream in STREAMS {
         for toxic in holders(stream) {
             let mut run = run(&[toxic]);
@@ -121,7 +121,7 @@ fn descriptors(run: &Run) -> usize {
 
 /// Waits until it has no more descriptors than that. They are closed a moment after the connection's last line.
 #[track_caller]
-fn await_descriptors(run: &Run, least: usize) {
+fn wait_for_descriptors(run: &Run, least: usize) {
     let began = Instant::now();
     while descriptors(run) > least {
         assert!(began.elapsed() < TIMEOUT, "{} descriptors, and {least} before", descriptors(run));
@@ -139,13 +139,13 @@ fn freeing(toxic: &str, stream: &str, leave: fn(TcpStream), (end, why): (End, &s
     leave(client);
     assert_eq!(read_all(&server).1, end, "{toxic}");
     run.proxy.logged(&["connection closed", "conn=1 ", &format!("why={why:?}")]);
-    await_descriptors(&run, before);
+    wait_for_descriptors(&run, before);
     began.elapsed()
 }
 
 /// The bytes that are held for it, or back from the upstream for ever, are nobody's any more.
 #[test]
-fn a_client_that_leaves_frees_everything_at_once() {
+fn drops_held_data_after_client_leaves() {
     for stream in STREAMS {
         for toxic in holders(stream) {
             // What the upstream will get, it gets, however late: that is not for ever.
@@ -159,7 +159,7 @@ fn a_client_that_leaves_frees_everything_at_once() {
 }
 
 #[test]
-fn a_client_that_resets_frees_everything_at_once() {
+fn drops_held_data_after_client_resets() {
     for stream in STREAMS {
         for toxic in holders(stream) {
             let freeing = || freeing(&toxic, stream, reset, (End::Reset, "client reset"));
@@ -170,7 +170,7 @@ fn a_client_that_resets_frees_everything_at_once() {
 
 /// The server sends on and on and never looks for an end: without a toxic it would meet a reset.
 #[test]
-fn a_server_that_only_sends_is_told_that_its_client_has_left() {
+fn sending_server_notices_that_client_left() {
     for toxic in holders("downstream") {
         let run = run(std::slice::from_ref(&toxic));
         let before = descriptors(&run);
@@ -183,13 +183,13 @@ fn a_server_that_only_sends_is_told_that_its_client_has_left() {
             let _ = server.write(&[1; 1024]);
         }
         drop(server);
-        await_descriptors(&run, before);
+        wait_for_descriptors(&run, before);
     }
 }
 
 /// Its hands are full and its FIN stands behind what the proxy does not take.
 #[test]
-fn a_client_that_leaves_in_the_middle_of_sending_is_noticed_too() {
+fn notices_client_leaving_while_it_sends() {
     for toxic in [toxic("stall", "upstream", ""), toxic("bandwidth", "upstream", r#""rate": 0"#)] {
         let run = run(&[toxic]);
         let (client, _server) = run.pair();
@@ -201,7 +201,7 @@ fn a_client_that_leaves_in_the_middle_of_sending_is_noticed_too() {
 }
 
 #[test]
-fn what_a_client_sends_before_it_leaves_is_delivered() {
+fn delivers_data_of_leaving_client() {
     let toxics = [latency("upstream", "400"), toxic("stall", "upstream", r#""duration": 400"#)];
     for toxic in toxics {
         let run = run(&[toxic]);
@@ -217,7 +217,7 @@ fn what_a_client_sends_before_it_leaves_is_delivered() {
 /// The news of its leaving must not overtake what it said: that is longer on its way where it is more than the kernels
 /// hold, or delayed itself.
 #[test]
-fn what_a_client_sends_before_it_leaves_is_delivered_also_while_something_is_held_for_it() {
+fn delivers_data_of_leaving_client_despite_held_reply() {
     let back = latency("downstream", HOUR);
     for toxics in [vec![back.clone()], vec![back, latency("upstream", "100")]] {
         let run = run(&toxics);
@@ -240,7 +240,7 @@ fn what_a_client_sends_before_it_leaves_is_delivered_also_while_something_is_hel
 
 /// It may still want what is held for it.
 #[test]
-fn a_client_that_only_half_closes_has_not_left() {
+fn half_close_keeps_the_delayed_reply() {
     let run = run(&[latency("downstream", "500")]);
     let (mut client, mut server) = run.pair();
     client.write_all(b"question").unwrap();
@@ -253,7 +253,7 @@ fn a_client_that_only_half_closes_has_not_left() {
 
 /// What is held for it, and what is held back from the client for ever.
 #[test]
-fn a_server_that_resets_ends_what_is_held() {
+fn drops_held_data_after_server_resets() {
     for stream in STREAMS {
         for toxic in holders(stream) {
             // What the client will get, it gets, however late.
@@ -271,7 +271,7 @@ fn a_server_that_resets_ends_what_is_held() {
 
 /// It answers and aborts: nobody asked for the answer to be lost, only for it to be late.
 #[test]
-fn what_a_server_says_before_it_resets_is_delivered() {
+fn delivers_delayed_data_after_server_resets() {
     let late = [
         vec![latency("downstream", "300")],
         vec![latency("both", "300")],
@@ -296,7 +296,7 @@ fn what_a_server_says_before_it_resets_is_delivered() {
 /// The client goes on sending to a server that is gone, which only this direction can notice. Behind the answer there is a
 /// reset, which a client that is late may meet while it still sends; what has come by then can be read all the same.
 #[test]
-fn what_a_server_says_before_it_closes_is_delivered_also_to_a_client_that_still_sends() {
+fn delivers_delayed_data_to_a_client_that_still_sends() {
     for toxics in [vec![latency("downstream", "300")], vec![latency("downstream", "300"), latency("upstream", "20")]] {
         let run = run(&toxics);
         let (mut client, mut server) = run.pair();
@@ -317,7 +317,7 @@ fn what_a_server_says_before_it_closes_is_delivered_also_to_a_client_that_still_
 
 /// A client that leaves meanwhile is waited for no more.
 #[test]
-fn an_answer_that_is_held_after_a_reset_goes_with_its_client() {
+fn drops_delayed_data_after_client_disconnects() {
     let run = run(&[latency("downstream", HOUR)]);
     let before = descriptors(&run);
     let (client, server) = held(&run, "downstream");
@@ -325,5 +325,5 @@ fn an_answer_that_is_held_after_a_reset_goes_with_its_client() {
     assert!(is_silent(&client));
     drop(client);
     run.proxy.logged(&["connection closed"]);
-    await_descriptors(&run, before);
+    wait_for_descriptors(&run, before);
 }

@@ -9,7 +9,7 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 use super::{End, STREAMS, assert_on_time, is_silent, millis, noise, read_all, read_exactly, run, toxic, transfer};
 
 #[test]
-fn exactly_so_many_bytes_pass_and_then_the_end() {
+fn passes_exactly_the_limit_then_closes() {
     for (reset, end) in [("false", End::Fin), ("true", End::Reset)] {
         for stream in STREAMS {
             for (bytes, write_size) in [(1, 1), (1000, 1), (1000, 1460), (1000, 1000), (100_000, 65_536)] {
@@ -29,7 +29,7 @@ fn exactly_so_many_bytes_pass_and_then_the_end() {
 /// The reader takes 64 KiB, which is what its kernel holds for it, and then nothing for half a second: longer in all than
 /// the proxy lingers for one that takes nothing. A pause is no condition to be awaited; it is what makes a reader slow.
 #[test]
-fn what_may_pass_arrives_before_the_end_also_where_the_reader_is_slow() {
+fn slow_reader_receives_all_bytes_before_the_close() {
     const BYTES: usize = 1_000_000;
     let slow = |stream: &str, (reset, end): (&str, End)| {
         let run = run(&[toxic("limit_data", stream, &format!(r#""bytes": {BYTES}, "reset": {reset}"#))]);
@@ -57,7 +57,7 @@ fn what_may_pass_arrives_before_the_end_also_where_the_reader_is_slow() {
 /// The proxy has read all that may pass and said so before the reader begins: most of it is still in the proxy's kernel,
 /// which a reset would discard.
 #[test]
-fn what_may_pass_arrives_before_the_reset_also_where_the_reader_is_late() {
+fn late_reader_receives_all_bytes_before_the_reset() {
     const BYTES: usize = 1_000_000;
     for stream in STREAMS {
         let run = run(&[toxic("limit_data", stream, &format!(r#""bytes": {BYTES}, "reset": true"#))]);
@@ -70,7 +70,7 @@ fn what_may_pass_arrives_before_the_reset_also_where_the_reader_is_late() {
 }
 
 #[test]
-fn the_end_waits_behind_what_is_delayed() {
+fn close_follows_delayed_data() {
     for stream in STREAMS {
         let latency = toxic("latency", stream, r#""latency": 400"#);
         let run = run(&[toxic("limit_data", stream, r#""bytes": 10, "reset": true"#), latency]);
@@ -84,7 +84,7 @@ fn the_end_waits_behind_what_is_delayed() {
 
 /// As in Toxiproxy.
 #[test]
-fn a_limit_of_0_lets_those_alone_who_send_nothing() {
+fn limit_0_closes_at_the_first_byte() {
     for stream in STREAMS {
         let run = run(&[toxic("limit_data", stream, r#""bytes": 0"#)]);
         let (mut from, mut to) = run.endpoints(stream);
@@ -97,7 +97,7 @@ fn a_limit_of_0_lets_those_alone_who_send_nothing() {
 }
 
 #[test]
-fn below_its_limit_a_connection_is_as_any_other() {
+fn connection_below_the_limit_is_unaffected() {
     for stream in STREAMS {
         let run = run(&[toxic("limit_data", stream, r#""bytes": 1001, "reset": true"#)]);
         let (endpoints, sent) = (run.endpoints(stream), noise(1000));

@@ -35,7 +35,7 @@ fn curl(proxy: &Proxy, args: &[&str], paths: &[&str]) -> Option<(Vec<u8>, i32)> 
 
 /// curl(1), EXIT CODES: 18 is a partial file, 28 a timeout, 52 an answer without anything in it, 56 a failure to receive.
 #[test]
-fn curl_tells_each_end_by_its_exit_code() {
+fn curl_exit_code_reflects_the_fault() {
     let reset = r#""timeout": 300"#;
     let cases = [
         (vec![toxic("noop", "both", "")], 0),
@@ -76,7 +76,7 @@ fn curl_measures_the_latency() {
 
 /// Several requests on one connection, each of which meets the latency.
 #[test]
-fn curl_keeps_a_connection_alive_and_waits_for_each_answer() {
+fn curl_keep_alive_requests_are_each_delayed() {
     let proxy = serving(&[toxic("latency", "downstream", r#""latency": 300"#)]);
     let paths = ["/bytes/1000", "/", "/bytes/100000"];
     let Some((lines, code)) = curl(&proxy, &["-w", "%{num_connects} %{time_total}\n"], &paths) else { return };
@@ -91,7 +91,7 @@ fn curl_keeps_a_connection_alive_and_waits_for_each_answer() {
 }
 
 #[test]
-fn the_one_connection_that_is_aimed_at_breaks() {
+fn only_the_selected_connection_breaks() {
     let second = r#", "connections": "2""#;
     let proxy = serving(&[toxic_with("limit_data", "downstream", r#""bytes": 50000"#, second)]);
     let ended: Option<Vec<i32>> = (0..3).map(|_| curl(&proxy, &[], &["/bytes/100000"]).map(|(_, code)| code)).collect();
@@ -127,7 +127,7 @@ fn python(proxy: &Proxy) -> Option<Vec<String>> {
 /// The limit lies in the second of the two answers. Corrupt are 1 in 1,000 of 20,000 bytes, and with this seed none in a
 /// head.
 #[test]
-fn a_keep_alive_client_meets_what_is_aimed_at_its_connection() {
+fn keep_alive_client_sees_faults_of_its_connection() {
     let second = |kind, attributes| toxic_with(kind, "downstream", attributes, r#", "connections": "2""#);
     for (fault, met) in [
         (second("limit_data", r#""bytes": 15000"#), ["whole", "IncompleteRead"]),

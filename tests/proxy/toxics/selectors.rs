@@ -29,7 +29,7 @@ fn is_corrupted(run: &Run, stream: &str) -> bool {
 }
 
 #[test]
-fn connections_are_counted_from_1() {
+fn connections_are_numbered_from_1() {
     for stream in STREAMS {
         for (connections, hit) in
             [("2", vec![2]), ("*/2", vec![2, 4, 6]), ("1-2,5", vec![1, 2, 5]), ("3-", vec![3, 4, 5, 6])]
@@ -42,7 +42,7 @@ fn connections_are_counted_from_1() {
 
 /// 64 at 0.5 have a mean of 32 and a standard deviation of 4; six of those are 24, and the seeds never change.
 #[test]
-fn toxicity_hits_the_same_connections_in_every_run() {
+fn toxicity_selects_the_same_connections_in_every_run() {
     for stream in STREAMS {
         let hit = |seed| corrupted(stream, r#", "toxicity": 0.5"#, seed, 64);
         let first = hit(7);
@@ -67,7 +67,7 @@ fn toxicity_is_drawn_once_for_both_directions() {
 }
 
 #[test]
-fn other_connections_of_the_route_live_on() {
+fn other_connections_of_the_route_are_unaffected() {
     let run = run(&[toxic_with("reset_peer", "both", r#""timeout": 0"#, r#", "connections": "2""#)]);
     serve_echo(run.upstream.try_clone().unwrap());
     let first = run.proxy.connect();
@@ -87,7 +87,7 @@ fn connect_from(client: [u8; 4], proxy: SocketAddr) -> TcpStream {
 }
 
 #[test]
-fn clients_are_told_apart_by_their_addresses() {
+fn selects_clients_by_address() {
     let clients = r#", "clients": ["127.0.0.2", "127.0.4.0/23"]"#;
     let run = run(&[toxic_with("corrupt", "downstream", r#""rate": 1"#, clients)]);
     let hit = |client: [u8; 4]| {
@@ -101,7 +101,7 @@ fn clients_are_told_apart_by_their_addresses() {
 
 /// Until its time everything passes; then ten bytes and the end.
 #[test]
-fn a_toxic_begins_to_act_at_its_time() {
+fn toxic_starts_after_its_delay() {
     for stream in STREAMS {
         let run = run(&[toxic_with("limit_data", stream, r#""bytes": 10"#, r#", "after": 400"#)]);
         let began = Instant::now();
@@ -116,7 +116,7 @@ fn a_toxic_begins_to_act_at_its_time() {
 }
 
 #[test]
-fn what_acts_later_is_counted_from_then() {
+fn timeout_counts_from_the_start_of_the_window() {
     for stream in STREAMS {
         let run = run(&[toxic_with("reset_peer", stream, r#""timeout": 200"#, r#", "after": 300"#)]);
         let (began, pair) = (Instant::now(), run.pair());
@@ -127,7 +127,7 @@ fn what_acts_later_is_counted_from_then() {
 
 /// The first byte that comes through does not come before the toxic has done; nothing behind it is missing.
 #[test]
-fn a_toxic_ceases_to_act_at_its_time() {
+fn toxic_stops_when_its_window_ends() {
     for stream in STREAMS {
         let run = run(&[toxic_with("timeout", stream, "", r#", "for": 1000"#)]);
         let began = Instant::now();
@@ -146,7 +146,7 @@ fn a_toxic_ceases_to_act_at_its_time() {
 }
 
 #[test]
-fn what_is_held_is_let_go_when_a_stall_ceases() {
+fn stall_releases_data_when_its_window_ends() {
     for stream in STREAMS {
         let run = run(&[toxic_with("stall", stream, "", r#", "for": 400"#)]);
         let began = Instant::now();
@@ -159,7 +159,7 @@ fn what_is_held_is_let_go_when_a_stall_ceases() {
 
 /// An hour's delay that begins in an hour, and one that has ceased: its millisecond is over while nothing is sent.
 #[test]
-fn outside_of_its_time_a_toxic_does_nothing() {
+fn toxic_does_nothing_outside_its_window() {
     for stream in STREAMS {
         for window in [format!(r#", "after": {HOUR}"#), r#", "for": 1"#.to_owned()] {
             let run = run(&[toxic_with("latency", stream, &format!(r#""latency": {HOUR}"#), &window)]);

@@ -12,7 +12,7 @@ use super::{End, HOUR, STREAMS, millis, noise, read_all, read_exactly, run, toxi
 use crate::harness::{TIMEOUT, reset};
 
 /// Waits until the peer's kernel has all that was written: `tx_queue` of proc(5), where ports and queues are hexadecimal.
-fn await_acknowledgement(stream: &TcpStream) {
+fn wait_until_acknowledged(stream: &TcpStream) {
     let (here, there) = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
     let began = Instant::now();
     loop {
@@ -29,7 +29,7 @@ fn await_acknowledgement(stream: &TcpStream) {
 
 /// A toxic ends it with a FIN, which would be held up for ever by what is before it.
 #[test]
-fn who_reads_no_more_is_given_up_in_the_end() {
+fn gives_up_on_a_stopped_reader() {
     let ended = |stream: &str| {
         let run = run(&[toxic("limit_time", stream, r#""time": 300"#)]);
         let (mut from, _to) = run.endpoints(stream);
@@ -42,13 +42,13 @@ fn who_reads_no_more_is_given_up_in_the_end() {
 /// Far more than fits into a socket at once, to a client that begins to read when that is full: 200 ms after the answer
 /// is due, and long before the proxy gives it up.
 #[test]
-fn a_large_answer_before_a_reset_is_delivered() {
+fn delivers_a_large_reply_before_a_reset() {
     let run = run(&[toxic("latency", "downstream", r#""latency": 300"#)]);
     let (client, mut server) = run.pair();
     set_socket_recv_buffer_size(&client, 65_536).unwrap();
     let answer = noise(20 << 20);
     server.write_all(&answer).unwrap();
-    await_acknowledgement(&server);
+    wait_until_acknowledged(&server);
     reset(server);
     thread::sleep(millis(500));
     let received = read_all(&client);
@@ -58,8 +58,8 @@ fn a_large_answer_before_a_reset_is_delivered() {
 /// What it said last is on its way to the server for an hour, and so is an answer. The server can't send more than the
 /// proxy and the kernels hold, unless the proxy lets it go.
 #[test]
-fn what_is_late_for_a_client_that_is_gone_is_let_go_although_it_is_heard_still() {
-    const MORE_THAN_IS_HELD: usize = 200 << 20;
+fn drops_reply_of_gone_client_while_its_data_is_delayed() {
+    const MORE_THAN_BUFFERED: usize = 200 << 20;
     let run = run(&[toxic("latency", "both", &format!(r#""latency": {HOUR}"#))]);
     let (mut client, mut server) = run.pair();
     client.write_all(b"goodbye").unwrap();
@@ -68,7 +68,7 @@ fn what_is_late_for_a_client_that_is_gone_is_let_go_although_it_is_heard_still()
     let began = Instant::now();
     server.set_write_timeout(Some(TIMEOUT)).unwrap();
     let mut taken = 0;
-    while taken < MORE_THAN_IS_HELD {
+    while taken < MORE_THAN_BUFFERED {
         taken += match server.write(&[1; 65_536]) {
             Ok(written) => written,
             Err(error) if error.kind() == ErrorKind::Interrupted => 0,
@@ -80,7 +80,7 @@ fn what_is_late_for_a_client_that_is_gone_is_let_go_although_it_is_heard_still()
 
 /// The reader's kernel takes 64 KiB, and the proxy's has the rest, which a reset would discard.
 #[test]
-fn a_reset_does_not_wait_for_who_reads_no_more() {
+fn reset_does_not_wait_for_a_stopped_reader() {
     let reset = |stream: &str| {
         let run = run(&[toxic("limit_data", stream, r#""bytes": 1000000, "reset": true"#)]);
         let (mut from, to) = run.endpoints(stream);
@@ -94,7 +94,7 @@ fn a_reset_does_not_wait_for_who_reads_no_more() {
 /// For 12 s it takes 5 KB/s, which its kernel does not tell of before it has room for 128 KiB; the proxy gives up who
 /// stands still for 5 s.
 #[test]
-fn a_reset_waits_for_who_reads_slowly() {
+fn reset_waits_for_a_slow_reader() {
     const BYTES: usize = 4_000_000;
     let read = |stream: &str| {
         let run = run(&[toxic("limit_data", stream, &format!(r#""bytes": {BYTES}, "reset": true"#))]);
