@@ -1,4 +1,4 @@
-//! What a user meets before anything runs: help, versions, mistakes, and exit codes.
+//! The command line: help, version, errors, exit codes, and the ready line.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
@@ -58,7 +58,7 @@ fn prints_ready_when_every_port_accepts() {
     assert!([8180, 8181, 8182].into_iter().all(|port| echoes(&proxy.connect_to(port), b"ready")));
 }
 
-/// The pipe is full before it starts, and nobody reads it.
+/// The pipe of stdout is full from the start, and has no reader.
 #[test]
 fn blocked_stdout_does_not_block_the_proxy() {
     let mut proxy = one_route("").start_with_full_stdout();

@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: nobody new, everybody to their end, and a deadline for those who have none.
+//! The drain after SIGINT or SIGTERM: the proxy refuses new connections, serves live ones to their end, and cuts them
+//! at the deadline or at a second signal.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -33,8 +34,8 @@ fn connections_in_flight_complete() {
     assert_eq!(proxy.wait(), 0);
 }
 
-/// It takes a fraction of a millisecond. On a busy machine the proxy may not get to run for longer than the 100 ms that
-/// are promised, so the best of a few runs counts; were it late by design, all of them would be.
+/// This takes a fraction of a millisecond. A busy machine may not schedule the proxy for more than the promised 100 ms,
+/// so the best of a few runs counts. If it were late by design, all runs would be.
 #[test]
 fn refuses_new_connections_within_100_ms() {
     let best = (0..5).map(|_| {
@@ -43,9 +44,9 @@ fn refuses_new_connections_within_100_ms() {
         let proxy = setup.start();
         let _in_flight = proxy.connect();
         proxy.signal(Signal::SIGTERM);
-        let asked = Instant::now();
+        let signalled = Instant::now();
         while TcpStream::connect(proxy.addr(8180)).is_ok() {}
-        asked.elapsed()
+        signalled.elapsed()
     });
     let best = best.min().unwrap();
     assert!(best < Duration::from_millis(100), "{best:?}");
@@ -60,16 +61,16 @@ fn serves_connections_in_delay_and_backlog() {
     proxy.logged(&["connection opened", "conn=2 "]);
     proxy.signal(Signal::SIGINT);
     for mut client in &clients {
-        client.write_all(b"ask").unwrap();
+        client.write_all(b"request").unwrap();
         client.shutdown(Shutdown::Write).unwrap();
     }
     for _ in &clients {
         let mut server = accept(&upstream);
-        assert_eq!(read_to_end(&server), StreamEnd::Fin(b"ask".to_vec()));
-        server.write_all(b"tell").unwrap();
+        assert_eq!(read_to_end(&server), StreamEnd::Fin(b"request".to_vec()));
+        server.write_all(b"reply").unwrap();
     }
     for client in &clients {
-        assert_eq!(read_to_end(client), StreamEnd::Fin(b"tell".to_vec()));
+        assert_eq!(read_to_end(client), StreamEnd::Fin(b"reply".to_vec()));
     }
     assert_eq!(proxy.wait(), 0);
 }
@@ -80,19 +81,19 @@ fn deadline_cuts_and_counts_live_connections() {
     let upstream = setup.upstream();
     let mut proxy = setup.start();
     let (clients, servers): (Vec<_>, Vec<_>) = (0..3).map(|_| forwarding_pair(&proxy, &upstream)).unzip();
-    // One in the middle of nothing, one half-closed, one with its hands full.
+    // One connection is idle, one half-closed, and one has full buffers.
     clients[1].shutdown(Shutdown::Write).unwrap();
     clients[2].set_write_timeout(Some(Duration::from_millis(200))).unwrap();
     while (&clients[2]).write(&[1; 65_536]).is_ok() {}
     assert_eq!(proxy.stop(), 1);
     proxy.logged(&["drain cut short", "cut=3"]);
     assert_eq!(proxy.lines(&["connection closed", "why=cut"]).len(), 3);
-    // A FIN would pass for the end of an answer.
+    // A FIN would look like the end of a reply.
     assert!(clients.iter().all(|client| read_to_end(client) == StreamEnd::Reset));
     assert_eq!(read_to_end(&servers[0]), StreamEnd::Reset);
 }
 
-/// Those that are accepted at the end and still have no place are in flight like all others.
+/// Connections that the drain accepts over the cap wait for a permit. They count as in flight.
 #[test]
 fn deadline_cuts_and_counts_overflow_connections() {
     for timeout in ["0.2", "0"] {
@@ -111,7 +112,7 @@ fn deadline_cuts_and_counts_overflow_connections() {
     }
 }
 
-/// The client is done in both directions, and what it sent stands before an upstream that does not read.
+/// The client is closed in both directions, and its data waits for an upstream that does not read.
 #[test]
 fn cut_resets_the_upstream_after_the_client_is_gone() {
     let setup = one_route("").args(["--drain-timeout", "0.3"]);
@@ -167,7 +168,7 @@ fn logs_the_number_of_live_connections() {
     assert_eq!(proxy.wait(), 0);
 }
 
-/// As a shell starts what is to run in the background: with SIGINT ignored, and under nohup with SIGHUP ignored too.
+/// A shell starts a background job of a script with SIGINT ignored, and nohup ignores SIGHUP too.
 #[test]
 fn sigint_works_in_a_background_job() {
     let mut proxy = one_route("").args(["--quiet"]).start_from_a_script();

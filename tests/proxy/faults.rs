@@ -1,4 +1,4 @@
-//! The faults that were asked for, and nothing but those.
+//! Drops and the latency of a route: the configured faults, and no others.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -39,7 +39,7 @@ fn hang_drop_is_silent_until_client_leaves() {
     let upstream = setup.upstream();
     let proxy = setup.start();
     let mut client = proxy.connect();
-    // More than the kernels would hold for someone who does not read.
+    // More than the kernel buffers hold, so the proxy must read and discard it.
     client.write_all(&vec![1; 32 << 20]).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     proxy.logged(&["fault injected", "fault=drop mode=hang"]);
@@ -55,13 +55,13 @@ fn hang_drop_is_silent_until_client_leaves() {
     assert!(has_no_connection(&upstream));
 }
 
-/// Which of the connections 1 to `count` of port `port` are dropped.
+/// Opens `count` connections to `port` and returns the numbers of those that are dropped.
 fn dropped(proxy: &Proxy, port: u16, count: usize) -> Vec<usize> {
-    let met = |_: &usize| read_to_end(&proxy.connect_to(port)) == StreamEnd::Fin(Vec::new());
-    (1..=count).filter(met).collect()
+    let is_dropped = |_: &usize| read_to_end(&proxy.connect_to(port)) == StreamEnd::Fin(Vec::new());
+    (1..=count).filter(is_dropped).collect()
 }
 
-/// Routes to an upstream that answers each connection with one byte: what comes without it was dropped.
+/// Starts the proxy with an upstream that greets each connection with one byte. A connection without it was dropped.
 fn greeted(setup: Setup) -> Proxy {
     let upstream = setup.upstream();
     std::thread::spawn(move || {
@@ -72,8 +72,8 @@ fn greeted(setup: Setup) -> Proxy {
     setup.start()
 }
 
-/// With 1,000 connections at 0.3 the number of drops has mean 300 and standard deviation sqrt(1000 * 0.3 * 0.7) = 14.5:
-/// five of those either way are 73. The seed is fixed, so that this passes always or never.
+/// 1,000 connections at a rate of 0.3 have a mean of 300 drops and a standard deviation of sqrt(1000 * 0.3 * 0.7) =
+/// 14.5. The bound is five standard deviations, 73. The seed is fixed, so the test passes always or never.
 #[test]
 fn drop_rate_matches_the_configured_rate() {
     let proxy = greeted(one_route(r#""dropRate": 0.3"#).args(["--seed", "1"]));
@@ -92,10 +92,10 @@ fn seed_drops_the_same_connections_despite_other_routes() {
     let other_seed = greeted(one_route(half).args(["--seed", "8"]));
 
     let first = dropped(&alone, 8180, 64);
-    // What connections of the neighbours do is nothing to this route.
+    // Connections of other routes must not affect this route.
     assert_ne!(dropped(&among, 8170, 64), first);
     assert_eq!(dropped(&among, 8180, 64), first);
-    assert_eq!(dropped(&elsewhere, 8170, 64), first, "a route is known by its name");
+    assert_eq!(dropped(&elsewhere, 8170, 64), first, "draws depend on the route's name, not on its port");
     assert_ne!(dropped(&other_seed, 8180, 64), first);
 }
 
@@ -109,7 +109,7 @@ fn logged_seed_reproduces_the_run() {
     assert_eq!(dropped(&drawn, 8180, 64), dropped(&given, 8180, 64));
 }
 
-/// The client's clock starts before the accept, so that what it measures may only be longer.
+/// The client's clock starts before the accept, so the measured time is never shorter than the delay.
 #[test]
 fn neither_direction_is_early() {
     const LATENCY: Duration = Duration::from_millis(60);
@@ -144,7 +144,7 @@ fn delays_of_connections_overlap() {
     for mut client in &clients {
         client.read_exact(&mut [0]).unwrap();
     }
-    // One after the other they would take 50 s.
+    // In sequence, the delays would take 50 s.
     assert!(began.elapsed() < Duration::from_secs(25));
 }
 
@@ -154,23 +154,23 @@ fn client_leaving_during_delay_frees_everything() {
     assert!(is_immediate(|| time_to_free_after_leaving(reset, "client reset", &StreamEnd::Reset)));
 }
 
-/// How long it takes until the log and the upstream have been told of a client that leaves, and the proxy can stop.
-fn time_to_free_after_leaving(leave: fn(TcpStream), why: &str, told: &StreamEnd) -> Duration {
+/// The time from the client's leaving until it is logged, the upstream sees `expected`, and the proxy has stopped.
+fn time_to_free_after_leaving(leave: fn(TcpStream), why: &str, expected: &StreamEnd) -> Duration {
     let setup = one_route(r#""latencyMs": 3600000"#);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
     let mut client = proxy.connect();
-    client.write_all(b"a request that nobody waits for").unwrap();
+    client.write_all(b"an abandoned request").unwrap();
     let server = accept(&upstream);
     let began = Instant::now();
     leave(client);
     proxy.logged(&["connection closed", "conn=1 ", &format!("why={why:?}")]);
-    assert_eq!(read_to_end(&server), *told);
+    assert_eq!(read_to_end(&server), *expected);
     assert_eq!(proxy.stop(), 0);
     began.elapsed()
 }
 
-/// The two delays end at the same time, and the one that is first must not pass for a hang-up to the other.
+/// Both delays end at the same time. The direction that closes first must not look like a hang-up to the other.
 #[test]
 fn both_sides_may_close_during_the_delay() {
     let setup = one_route(r#""latencyMs": 50"#);
@@ -191,7 +191,7 @@ fn both_sides_may_close_during_the_delay() {
     assert_eq!((questions, answers), (100, 100));
 }
 
-/// Its FIN stands behind data that the proxy does not take before the delay is over.
+/// The client's FIN is queued after data that the proxy does not read until the delay ends.
 #[test]
 fn notices_client_leaving_with_unread_data() {
     let setup = one_route(r#""latencyMs": 3600000"#);
@@ -205,8 +205,9 @@ fn notices_client_leaving_with_unread_data() {
     assert_eq!(proxy.stop(), 0);
 }
 
-/// In the middle of its close the client is gone for the kernel's table and its RST is still to come: that must not pass
-/// for a client that closed. One in seventy-eight did when this was found, so that 400 leave a chance of 0.6 % to miss it.
+/// While a client closes, its socket is already gone from the kernel's table and its RST has not arrived yet. This must
+/// not look like a close. When the bug was found it happened once in 78 rounds, so 400 rounds miss it with a chance of
+/// 0.6 %.
 #[test]
 fn reset_after_half_close_during_delay_is_a_reset() {
     let setup = one_route(r#""latencyMs": 3600000"#);

@@ -1,4 +1,4 @@
-//! Bytes, ends of stream and resets go through as if nothing were in between.
+//! Forwarding without faults: data, half-closes, resets, and failed dials.
 
 use std::hash::Hasher;
 use std::io::{ErrorKind, Read, Write};
@@ -27,7 +27,7 @@ fn each_port_connects_to_its_own_upstream() {
 #[test]
 fn ipv6_works_on_both_sides() {
     let upstream = TcpListener::bind("[::1]:0").unwrap();
-    // Nobody else gets this port while we hold a listener on it, and the IPv4 side of it is free to be listened on.
+    // The listener reserves this port on IPv6, and the proxy listens on the same port on IPv4.
     let port = upstream.local_addr().unwrap().port();
     let setup = Setup::new();
     let ip = setup.ip();
@@ -39,7 +39,7 @@ fn ipv6_works_on_both_sides() {
     assert!(echoes(&proxy.connect_to(port), b"over"));
 }
 
-/// A stream of bytes that is cheap to make, never repeats, and differs by seed.
+/// A cheap stream of random bytes that depends on the seed.
 struct Noise(fastrand::Rng);
 
 impl Noise {
@@ -120,9 +120,9 @@ fn half_close_of_upstream_keeps_the_request() {
     let server = accept(&upstream);
     server.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_to_end(&client), StreamEnd::Fin(Vec::new()));
-    client.write_all(b"last words").unwrap();
+    client.write_all(b"request").unwrap();
     drop(client);
-    assert_eq!(read_to_end(&server), StreamEnd::Fin(b"last words".to_vec()));
+    assert_eq!(read_to_end(&server), StreamEnd::Fin(b"request".to_vec()));
     proxy.logged(&["connection closed", "why=\"upstream closed\""]);
 }
 
@@ -153,7 +153,7 @@ fn reset_after_half_close_is_forwarded() {
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_to_end(&server), StreamEnd::Fin(Vec::new()));
     reset(client);
-    // The server has nothing to read any more; its next write is answered with the reset that has come.
+    // The server has already read the EOF, so its next write reports the reset.
     assert!(writes_fail(&server));
     proxy.logged(&["connection closed", "conn=1 ", "why=\"client reset\""]);
 
@@ -165,7 +165,7 @@ fn reset_after_half_close_is_forwarded() {
     proxy.logged(&["connection closed", "conn=2 ", "why=\"upstream reset\""]);
 }
 
-/// Neither side reads, so the proxy stands with its hands full in both directions; a reset is noticed all the same.
+/// Neither side reads, so the proxy is blocked on writes in both directions.
 #[test]
 fn reset_is_noticed_while_buffers_are_full() {
     let setup = one_route("");
@@ -183,9 +183,10 @@ fn reset_is_noticed_while_buffers_are_full() {
     }
 }
 
-/// The two pumps race for the news: a write that meets the reset takes it from the other's read, which then sees an end
-/// of stream that is none. The client here runs the same race, so one of its two has to be told; had a FIN come first,
-/// its write would fail with a broken pipe instead (`tcp_reset` in `net/ipv4/tcp_input.c`).
+/// A socket reports a reset once. In the proxy, the write of one direction may consume it, and the read of the other
+/// direction then returns EOF. The client has the same race between its own write and read, so the reset must show in
+/// one of the two. After a FIN, the write would fail with a broken pipe instead (`tcp_reset` in
+/// `net/ipv4/tcp_input.c`).
 #[test]
 fn reset_under_traffic_is_never_a_fin() {
     let setup = one_route("");
@@ -193,19 +194,19 @@ fn reset_under_traffic_is_never_a_fin() {
     let proxy = setup.start();
     for round in 0..300 {
         let (client, server) = (proxy.connect(), accept(&upstream));
-        let (write_met, read_met) = thread::scope(|scope| {
+        let (write_error, end) = thread::scope(|scope| {
             let writer = scope.spawn(|| (0..).find_map(|_| (&client).write_all(&[7; 512]).err()));
             (&server).read_exact(&mut [0; 2048]).unwrap();
             reset(server);
-            let read_met = read_to_end(&client);
-            (writer.join().unwrap().unwrap().kind(), read_met)
+            let end = read_to_end(&client);
+            (writer.join().unwrap().unwrap().kind(), end)
         });
-        let told = write_met == ErrorKind::ConnectionReset || read_met == StreamEnd::Reset;
-        assert!(told, "round {round}: {write_met}, {read_met:?}");
+        let is_reset = write_error == ErrorKind::ConnectionReset || end == StreamEnd::Reset;
+        assert!(is_reset, "round {round}: {write_error}, {end:?}");
     }
 }
 
-/// It has accepted, whatever comes of the socket before the dial looks at it.
+/// The upstream has accepted, even if the socket is reset before the dial checks it.
 #[test]
 fn upstream_that_replies_and_resets_was_reached() {
     let setup = one_route("");
@@ -230,17 +231,17 @@ fn refused_dial_resets_the_client() {
     proxy.logged(&["connection closed", "conn=1 ", "why=\"upstream unreachable\""]);
 }
 
-/// Connects until the backlog takes no more.
+/// Connects until the backlog is full.
 fn fill_backlog(upstream: &TcpListener) -> Vec<TcpStream> {
     rustix::net::listen(upstream, 0).unwrap();
     let addr = upstream.local_addr().unwrap();
     let timeout = Duration::from_millis(100);
     let full: Vec<_> = (0..4).map_while(|_| TcpStream::connect_timeout(&addr, timeout).ok()).collect();
-    assert!(full.len() < 4, "it takes one, or two in a race");
+    assert!(full.len() < 4, "a backlog of 0 holds one connection, or two in a race");
     full
 }
 
-/// An upstream whose backlog is full drops each SYN: it neither accepts nor refuses.
+/// With a full backlog the kernel drops each SYN, so the dial is neither accepted nor refused.
 #[test]
 fn dial_times_out_without_stalling_others() {
     let setup = one_route(r#""connectTimeoutMs": 300"#);
@@ -269,7 +270,7 @@ fn client_reset_ends_the_dial() {
     assert_eq!(proxy.stop(), 0);
 }
 
-/// The dial takes a second here: the first SYN is dropped, and the next one comes when there is room.
+/// The dial takes one second: the first SYN is dropped, and its retransmission finds space in the backlog.
 #[test]
 fn delivers_data_of_closed_client_after_slow_dial() {
     let setup = one_route("");
@@ -286,11 +287,11 @@ fn delivers_data_of_closed_client_after_slow_dial() {
     assert_eq!(read_to_end(&accept(&upstream)), StreamEnd::Fin(b"metric 1\n".to_vec()));
 }
 
-/// Writes until nothing more goes in.
+/// Writes until the socket stays full.
 fn fill(stream: &TcpStream) {
     stream.set_nonblocking(true).unwrap();
     let mut idle_since = std::time::Instant::now();
-    // What the kernels hold is not known from outside: full is when a quarter of a second makes no room.
+    // The size of the kernel buffers is unknown. A socket that is not writable for 250 ms counts as full.
     while idle_since.elapsed() < Duration::from_millis(250) {
         if { stream }.write(&[1; 65_536]).is_ok() {
             idle_since = std::time::Instant::now();
@@ -303,7 +304,7 @@ fn writes_fail(mut stream: &TcpStream) -> bool {
     stream.set_write_timeout(Some(TIMEOUT)).unwrap();
     let deadline = std::time::Instant::now() + TIMEOUT;
     while std::time::Instant::now() < deadline {
-        if stream.write(b"anyone?").is_err() {
+        if stream.write(b"x").is_err() {
             return true;
         }
     }

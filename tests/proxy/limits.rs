@@ -1,4 +1,4 @@
-//! At the limits of the machine connections wait, and none is lost to another's account.
+//! Limits of the system: many connections, the connection cap, and running out of descriptors.
 
 use std::fs;
 use std::io::Write;
@@ -50,14 +50,14 @@ fn connections_over_the_cap_wait_in_the_backlog() {
     assert_eq!(end_of_request(&third, server), StreamEnd::Fin(b"served".to_vec()));
 }
 
-/// Were the kernel's table of descriptors to grow under load, all threads would wait for it.
+/// If the kernel's descriptor table grew under load, all threads would wait for it.
 #[test]
 fn grows_the_descriptor_table_at_start() {
     let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     let proxy = one_route("").args(["--max-connections", "500"]).start();
     let status = fs::read_to_string(format!("/proc/{}/status", proxy.pid())).unwrap();
-    let room: u64 = status.lines().find_map(|line| line.strip_prefix("FDSize:")?.trim().parse().ok()).unwrap();
-    assert!(room >= limit.min(2 * 500), "{room}");
+    let size: u64 = status.lines().find_map(|line| line.strip_prefix("FDSize:")?.trim().parse().ok()).unwrap();
+    assert!(size >= limit.min(2 * 500), "{size}");
 }
 
 fn end_of_request(client: &TcpStream, server: TcpStream) -> StreamEnd {
@@ -67,7 +67,7 @@ fn end_of_request(client: &TcpStream, server: TcpStream) -> StreamEnd {
     read_to_end(client)
 }
 
-/// The limit is lowered under the running process, which worked its cap out for the old one.
+/// Lowers the limit of the running process, which computed its cap from the old limit.
 #[test]
 fn pauses_without_descriptors_and_recovers() {
     let setup = one_route("");
@@ -85,7 +85,7 @@ fn pauses_without_descriptors_and_recovers() {
 
     prlimit(pid, Resource::Nofile, limit).unwrap();
     let served: Vec<bool> = waiting.into_iter().map(|client| echoes(&client, b"after")).collect();
-    // At the edge a connection may have got its first descriptor and not its second: it alone is reset, and told.
+    // A connection may get its first descriptor and not its second. The proxy resets it and logs why.
     let unserved = served.iter().filter(|served| !**served).count();
     assert_eq!(proxy.lines(&["no resources for the connection", "open files"]).len(), unserved);
     assert!(unserved < served.len());
@@ -95,7 +95,7 @@ fn pauses_without_descriptors_and_recovers() {
     assert_eq!(proxy.lines(&["accepting is paused"]).len(), 1);
 }
 
-/// A drain accepts whoever waits in the backlog, and there are fewer descriptors than clients.
+/// A drain accepts all connections in the backlog, and here there are fewer descriptors than connections.
 #[test]
 fn drain_without_descriptors_serves_every_connection() {
     let setup = one_route("");
@@ -111,7 +111,7 @@ fn drain_without_descriptors_serves_every_connection() {
     assert_eq!(proxy.wait(), 0);
 }
 
-/// Each of two clients could take one of two places on its way, and wait for the other's for ever.
+/// Each client needs two permits, one per route. Two clients that hold one each could wait for each other for ever.
 #[test]
 fn chained_routes_at_the_cap_do_not_deadlock() {
     let setup = Setup::new().route(8180, 8181, "").route(8181, 9090, "").args(["--max-connections", "2"]);

@@ -1,10 +1,10 @@
-//! What the log says, in both of its forms, and that it never holds anyone up.
+//! The log: its events, both formats, levels, and that a slow reader never blocks the proxy.
 
 use std::io::Write;
 
 use crate::harness::{StreamEnd, accept, echoes, one_route, read_to_end, serve_echo};
 
-/// The keys and values of a logfmt line, read as its readers do: a quoted value is a JSON string.
+/// Parses a logfmt line into keys and values. A quoted value is a JSON string.
 fn logfmt(line: &str) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     let mut rest = line;
@@ -50,7 +50,7 @@ fn logs_every_event_of_a_connection() {
 
     let lines: Vec<_> = proxy.log_text().lines().map(logfmt).collect();
     let messages: Vec<_> = lines.iter().map(|pairs| value(pairs, "msg")).collect();
-    let story = [
+    let expected = [
         "starting",
         "listening",
         "connection opened",
@@ -60,7 +60,7 @@ fn logs_every_event_of_a_connection() {
         "draining, no new connections",
         "drained",
     ];
-    assert_eq!(messages, story);
+    assert_eq!(messages, expected);
     for pairs in &lines {
         assert!(value(pairs, "time").ends_with('Z'));
     }
@@ -90,7 +90,7 @@ fn json_format_is_valid_json() {
 
 #[test]
 fn level_is_set_by_flag_or_environment() {
-    let story = |flags: &[&str], rust_log: Option<&str>| {
+    let log_of = |flags: &[&str], rust_log: Option<&str>| {
         let mut setup = one_route(r#""dropRate": 1"#).args(flags);
         if let Some(level) = rust_log {
             setup = setup.env("RUST_LOG", level);
@@ -99,17 +99,18 @@ fn level_is_set_by_flag_or_environment() {
         assert_eq!(proxy.stop(), 0);
         proxy.log_text()
     };
-    assert!(story(&[], None).contains("listening"));
-    assert_eq!(story(&["--quiet"], None), "");
-    // A variable that is meant for another program takes nothing away from this one's log.
-    assert!(story(&[], Some("")).contains("listening"));
-    assert!(story(&[], Some("my_app=debug")).contains("listening"));
-    assert_eq!(story(&[], Some("error")), "");
-    assert!(story(&["--verbose"], Some("error")).contains("listening"));
-    assert_eq!(story(&["--quiet", "--verbose"], None), "chaos-proxy: warning: --quiet wins over --verbose");
+    assert!(log_of(&[], None).contains("listening"));
+    assert_eq!(log_of(&["--quiet"], None), "");
+    // A RUST_LOG for another program must not change the level.
+    assert!(log_of(&[], Some("")).contains("listening"));
+    assert!(log_of(&[], Some("my_app=debug")).contains("listening"));
+    assert_eq!(log_of(&[], Some("error")), "");
+    assert!(log_of(&["--verbose"], Some("error")).contains("listening"));
+    assert_eq!(log_of(&["--quiet", "--verbose"], None), "chaos-proxy: warning: --quiet wins over --verbose");
 }
 
-/// The pipe takes 64 KiB and the queue 4,096 lines; 3,000 connections at three lines each are more than both.
+/// The pipe holds 64 KiB and the queue 4,096 lines. 3,000 connections log three lines each, which is more than both
+/// hold.
 #[test]
 fn counts_lines_lost_to_a_stopped_reader() {
     let setup = one_route("").args(["--verbose"]);
@@ -122,8 +123,8 @@ fn counts_lines_lost_to_a_stopped_reader() {
     let line = proxy.logged(&["log lines lost"]);
     let lost: usize = line.split("lost=").nth(1).unwrap().parse().unwrap();
     assert_eq!(proxy.stop(), 0);
-    let told = proxy.lines(&["conn="]).len();
-    assert!(lost > 0 && told > 0 && lost + told >= 9000, "{lost} lost, {told} told");
+    let logged = proxy.lines(&["conn="]).len();
+    assert!(lost > 0 && logged > 0 && lost + logged >= 9000, "{lost} lost, {logged} logged");
 }
 
 #[test]
