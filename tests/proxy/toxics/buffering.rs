@@ -1,4 +1,4 @@
-//! A delay holds no more than it may: what does not fit stays with the sender.
+//! Toxics buffer a bounded amount of data, then apply back-pressure to the sender.
 
 use std::fs;
 use std::io::Write;
@@ -8,16 +8,16 @@ use std::time::Duration;
 use super::{HOUR, Run, STREAMS, run, toxic};
 use crate::harness::TIMEOUT;
 
-/// What the gate's delay line may hold.
+/// The most bytes that the delay queue holds.
 const LINE: usize = 32 << 20;
 
 const SENT: usize = 400 << 20;
 
-/// When nothing is taken for so long, nothing more will be. Where the proxy is only starved, less is taken than could be:
-/// no harm, as it is asked whether that is too much.
+/// A socket that is not writable for this long counts as full. If the proxy is only slow, the test measures too little,
+/// and only too much would fail it.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Writes as long as `more` is wanted and is taken with so much patience, and returns how much was.
+/// Writes while `more` is true and each write succeeds within `timeout`. Returns the number of bytes written.
 fn taken_of(mut from: &TcpStream, timeout: Duration, more: impl Fn() -> bool) -> usize {
     from.set_write_timeout(Some(timeout)).unwrap();
     let (chunk, mut taken) = (vec![1; 65_536], 0);
@@ -30,7 +30,7 @@ fn taken_of(mut from: &TcpStream, timeout: Duration, more: impl Fn() -> bool) ->
     taken
 }
 
-/// The most that kernels hold of a stream between a writer and a reader: tcp(7), `tcp_wmem` and `tcp_rmem`.
+/// The most bytes in kernel buffers between a writer and a reader: `tcp_wmem` and `tcp_rmem` in tcp(7).
 fn most_in_kernel() -> usize {
     let most = |name| {
         let limits = fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).unwrap();
@@ -39,16 +39,16 @@ fn most_in_kernel() -> usize {
     most("tcp_wmem") + most("tcp_rmem")
 }
 
-/// The most memory that it has had.
+/// The peak resident memory of the proxy, in bytes.
 fn peak(run: &Run) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", run.proxy.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
 }
 
-/// Between the sender and the line is one stretch of kernel, and the other is still empty: everything is held for longer
-/// than the test looks. Beside the line there are 8 MiB for stacks, allocators and buffers. That the line is there at all
-/// is told by the memory, since the kernel could hold as much.
+/// The kernel buffers between the sender and the delay queue fill up. Those after the queue stay empty, because the
+/// delay outlasts the test. The bound on memory includes 8 MiB for stacks, allocators and buffers. The lower bound on
+/// memory shows that the queue is used, because the kernel alone could hold as much.
 #[test]
 fn long_delay_applies_back_pressure() {
     for stream in STREAMS {
@@ -64,7 +64,7 @@ fn long_delay_applies_back_pressure() {
     }
 }
 
-/// The delay is over, and the reader reads nothing: two stretches of kernel are full then, and the line.
+/// The delay is over and the reader does not read, so the kernel buffers on both legs and the delay queue fill up.
 #[test]
 fn stopped_reader_applies_back_pressure() {
     for stream in STREAMS {
@@ -78,8 +78,7 @@ fn stopped_reader_applies_back_pressure() {
     }
 }
 
-/// What waits behind a narrow link waits with the sender, as on a real one; the link takes a queue of 50 ms at most, and
-/// 64 KiB at a time.
+/// As on a real link, data waits at the sender. The link queues at most 50 ms of data, and 64 KiB per read.
 #[test]
 fn bandwidth_and_stall_buffer_little() {
     for kind_and_attributes in [("bandwidth", r#""rate": 1"#), ("bandwidth", r#""rate": 0"#), ("stall", "")] {

@@ -1,4 +1,4 @@
-//! Toxics that act on the bytes themselves: corrupt and slicer; and several toxics at once.
+//! Toxics that change bytes or their boundaries, `corrupt` and `slicer`, and chains of several toxics.
 
 use std::io::Read;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use super::{End, STREAMS, assert_on_time, millis, noise, route, run, start, toxi
 
 const BYTES: usize = 30_000;
 
-/// What comes of [`BYTES`] of noise, on the first connection.
+/// Sends [`BYTES`] bytes over the first connection of a run, and returns what arrives.
 fn corrupted(stream: &str, seed: u64, write_size: usize) -> Vec<u8> {
     let run = start(route(&[toxic("corrupt", stream, r#""rate": 0.002"#)]).args(["--seed", &seed.to_string()]));
     let (bytes, end) = transfer(&run.endpoints(stream), &noise(BYTES), write_size);
@@ -15,7 +15,8 @@ fn corrupted(stream: &str, seed: u64, write_size: usize) -> Vec<u8> {
     bytes
 }
 
-/// A mean of 30,000 * 0.002 = 60 hits has a standard deviation of 7.7; six of those are 46, and the seed never changes.
+/// The mean is 30,000 * 0.002 = 60 hits with a standard deviation of 7.7. The bound is six standard deviations, 46. The
+/// seed is fixed.
 #[test]
 fn flips_the_same_bits_for_every_write_size() {
     for stream in STREAMS {
@@ -41,7 +42,7 @@ fn connections_and_directions_are_corrupted_differently() {
     assert!(first != second && second != up && first != up);
 }
 
-/// The sizes of what is read, until the end.
+/// The sizes of all reads until EOF.
 fn reads(mut stream: &std::net::TcpStream) -> Vec<usize> {
     let (mut sizes, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
@@ -52,8 +53,9 @@ fn reads(mut stream: &std::net::TcpStream) -> Vec<usize> {
     }
 }
 
-/// At least 800 / 150 pieces, with a pause after all but the last. A reader that is not let run during a pause reads two
-/// pieces as one, so the best of some runs counts; were they written as one, no run would have the right sizes.
+/// There are at least 800 / 150 pieces, with a pause after each except the last. A reader that is not scheduled during
+/// a pause reads two pieces as one, so the best of five runs counts. If pieces were joined by design, all runs would
+/// fail.
 #[test]
 fn slicer_sends_small_pieces_with_pauses() {
     const SLICER: &str = r#""average_size": 100, "size_variation": 50, "delay": 100000"#;
@@ -69,7 +71,7 @@ fn slicer_sends_small_pieces_with_pauses() {
             });
             assert_eq!(sizes.iter().sum::<usize>(), 800);
             assert_on_time(began, millis(500));
-            // The last piece may be cut short by the end.
+            // The last piece may be shorter.
             sizes[..sizes.len() - 1].iter().all(|size| (50..=150).contains(size))
         };
         assert!((0..5).any(sliced));
@@ -85,7 +87,7 @@ fn slicer_keeps_all_bytes() {
     }
 }
 
-/// The corruption is that of the toxic alone, and the time that of latency and bandwidth together.
+/// The corruption equals that of the toxic alone, and the time is the sum of latency and bandwidth.
 #[test]
 fn chained_toxics_all_take_effect() {
     for stream in STREAMS {

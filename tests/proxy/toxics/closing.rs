@@ -1,5 +1,5 @@
-//! Toxics that end a connection, or delay its end: `limit_time`, `timeout`, `slow_close`, `reset_peer`; and the one that
-//! does nothing. What ends by its bytes is `limits`.
+//! Toxics that end a connection or delay its end: `limit_time`, `timeout`, `slow_close` and `reset_peer`. Also `noop`,
+//! which does nothing. `limit_data` has its own file.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -8,18 +8,18 @@ use std::time::Instant;
 use super::{End, HOUR, Run, STREAMS, assert_on_time, is_silent, millis, read_all, read_exactly, run, toxic};
 use crate::harness::{StreamEnd, accept, echoes, serve_echo};
 
-/// Has a byte echoed on a new connection again and again until that is reset, some time after it lived.
+/// Opens a connection, exchanges single bytes with the echo server, and expects a reset after at least one exchange.
 fn assert_reset_under_traffic(run: &Run) {
     let mut client = run.proxy.connect();
     let mut echo = || client.write_all(b"x").and_then(|()| client.read_exact(&mut [0]));
     echo().unwrap();
     let error = (0..u64::MAX).find_map(|_| echo().err()).unwrap();
-    // What meets the reset may be a write, and a later one then finds a broken pipe; an end would be an unexpected EOF.
+    // A write that consumes the reset makes the next one a broken pipe. A FIN would be an unexpected EOF.
     assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
     run.proxy.logged(&["connection closed", "why=\"reset by a toxic\""]);
 }
 
-/// Starts a route with these toxics to a server that echoes.
+/// Starts a route with these toxics and an echo server as its upstream.
 fn echoing(toxics: &[String]) -> Run {
     let run = run(toxics);
     serve_echo(run.upstream.try_clone().unwrap());
@@ -53,14 +53,14 @@ fn limit_time_resets_a_live_connection() {
     }
 }
 
-/// Both sides see an end, and no byte of what was sent.
+/// Both sides receive a FIN and none of the sent bytes.
 #[test]
 fn timeout_discards_data_then_closes() {
     for stream in STREAMS {
         let run = run(&[toxic("timeout", stream, r#""timeout": 800"#)]);
         let began = Instant::now();
         let (mut from, to) = run.endpoints(stream);
-        from.write_all(b"into the void").unwrap();
+        from.write_all(b"discarded").unwrap();
         assert_eq!(read_all(&to), (Vec::new(), End::Fin));
         assert_on_time(began, millis(800));
         assert_eq!(read_all(&from), (Vec::new(), End::Fin));
@@ -74,7 +74,7 @@ fn timeout_0_discards_data_and_never_closes() {
     for stream in STREAMS {
         let run = run(&[toxic("timeout", stream, r#""timeout": 0"#)]);
         let (mut from, mut to) = run.endpoints(stream);
-        // More than the kernels would hold, were it not taken.
+        // More than the kernel buffers hold, so the proxy must read and discard it.
         from.write_all(&vec![1; 64 << 20]).unwrap();
         from.shutdown(Shutdown::Write).unwrap();
         assert!(is_silent(&to));
@@ -128,7 +128,7 @@ fn resets_a_live_connection() {
     }
 }
 
-/// Neither side reads, and the gate stands with its hands full.
+/// Neither side reads, so the proxy is blocked on a write.
 #[test]
 fn resets_a_connection_with_full_buffers() {
     for stream in STREAMS {
@@ -139,8 +139,7 @@ fn resets_a_connection_with_full_buffers() {
     }
 }
 
-/// One direction is through, its FIN is out, and the other goes on: the connection lives, and its time comes all the
-/// same.
+/// One direction has sent its FIN and the other is open. The toxic ends the connection at its time nevertheless.
 #[test]
 fn ends_a_half_closed_connection() {
     for (ender, attributes, end) in [
@@ -165,7 +164,7 @@ fn ends_a_half_closed_connection() {
 fn noop_does_nothing_and_logs_nothing() {
     let run = echoing(&[toxic("noop", "both", "")]);
     let client = run.proxy.connect();
-    assert!(echoes(&client, b"as if it were not there"));
+    assert!(echoes(&client, b"unchanged"));
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&client), (Vec::new(), End::Fin));
     drop(client);

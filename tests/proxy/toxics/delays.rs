@@ -1,6 +1,6 @@
-//! Toxics that let bytes come later and lose none: latency, bandwidth, packet loss, stall.
+//! Toxics that delay bytes and lose none: latency, bandwidth, packet loss, stall.
 //!
-//! A test's clock starts before it sends, so that what it measures may only be longer than what was asked for.
+//! The clock of a test starts before it sends, so the measured time is never shorter than the delay.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -18,7 +18,7 @@ fn latency(stream: &str, millis: &str) -> String {
     toxic("latency", stream, &format!(r#""latency": {millis}"#))
 }
 
-/// How long a byte takes.
+/// Sends a byte and waits for it. Returns the time before the send.
 fn send_a_byte((from, to): &(TcpStream, TcpStream)) -> Instant {
     let (began, mut from) = (Instant::now(), from);
     from.write_all(b"x").unwrap();
@@ -57,7 +57,7 @@ fn two_latency_toxics_add_up() {
     }
 }
 
-/// No chunk is larger than 64 KiB: one after the other, the 128 and more of them would take 25 s.
+/// Chunks have at most 64 KiB. Without overlap, the delays of 128 or more chunks would take 25 s.
 #[test]
 fn delays_overlap_and_keep_the_order() {
     for stream in STREAMS {
@@ -69,7 +69,7 @@ fn delays_overlap_and_keep_the_order() {
     }
 }
 
-/// Each byte for itself, also those that come while others are held.
+/// Checks each byte, including those that arrive while others are held.
 #[test]
 fn no_byte_is_early() {
     const LATENCY: Duration = Duration::from_millis(150);
@@ -88,7 +88,7 @@ fn no_byte_is_early() {
     }
 }
 
-/// The last byte leaves when all have had their time. Were a rate of kilobits meant, it would take eight times as long.
+/// 150 KB at 100 KB/s take 1.5 s. A rate in kilobits would take eight times as long.
 #[test]
 fn bandwidth_limits_the_rate() {
     for stream in STREAMS {
@@ -104,12 +104,12 @@ fn bandwidth_limits_the_rate() {
 fn burst_is_not_limited() {
     let run = run(&[toxic("bandwidth", "downstream", r#""rate": 1, "burst": 100000"#)]);
     let bytes = noise(100_000);
-    // At the rate alone it would take 100 s.
+    // Without the burst it would take 100 s.
     assert!(transfer(&run.endpoints("downstream"), &bytes, 65_536) == (bytes, End::Fin));
 }
 
-/// A half of the bytes goes through each; alone, it would be through in half of the time. The second connection is opened
-/// when the first has been there for long: what they share is counted by one clock, or the first would be ahead of it.
+/// Each connection carries half of the bytes, which alone would take half of the time. The second connection opens
+/// later, so the shared bucket must not count time from the start of each connection.
 #[test]
 fn shared_bandwidth_limits_all_connections_together() {
     for stream in STREAMS {
@@ -138,7 +138,7 @@ fn bandwidth_0_blocks_data_and_fin() {
     }
 }
 
-/// Of 100 segments ten are lost, give or take three, and the seed never changes.
+/// 100 segments at 0.1 have a mean of ten losses and a standard deviation of three. The seed is fixed.
 #[test]
 fn lost_segments_arrive_late_and_intact() {
     for stream in STREAMS {
@@ -161,7 +161,7 @@ fn loss_rate_1_blocks_all_data() {
     }
 }
 
-/// The stall begins when the connection is opened, which is after the client has begun to connect.
+/// The stall starts when the proxy accepts the connection, which is after the client's clock started.
 #[test]
 fn stall_holds_data_for_its_duration() {
     for stream in STREAMS {
@@ -191,8 +191,8 @@ fn stall_without_duration_never_ends() {
     }
 }
 
-/// 3g is 150 ms ± 50 ms in each direction, 96 KB/s up and 200 KB/s down: a byte and back takes at least 200 ms, 100 KB
-/// at least 500 ms and the way of 100 ms. A lost segment comes 500 ms late, and again as much where that is lost too.
+/// Profile 3g has 150 ms ± 50 ms per direction, 96 KB/s up and 200 KB/s down. A round trip takes at least 200 ms, and
+/// 100 KB down take at least 500 ms plus 100 ms of latency. Each loss of a segment adds 500 ms.
 #[test]
 fn profile_3g_has_its_latency_and_bandwidth() {
     let run = start(one_route(r#""profile": "3g""#).args(["--seed", "7"]));
@@ -211,8 +211,8 @@ fn profile_3g_has_its_latency_and_bandwidth() {
     run.proxy.logged(&["fault injected", "toxic=3g_bandwidth_downstream"]);
 }
 
-/// A proxy that gets no processor for nine seconds makes up for them: 9,100 bytes at 1 KB/s take 9.1 s, and would take 18
-/// if what waited meanwhile counted as having come after that, which is more than a busy machine may make of them.
+/// A proxy that was stopped for 9 s catches up: 9,100 bytes at 1 KB/s take 9.1 s. If the bytes that waited meanwhile
+/// counted as received after the stop, they would take 18 s, which is beyond the tolerance.
 #[test]
 fn bandwidth_catches_up_after_the_proxy_was_stopped() {
     let run = run(&[toxic("bandwidth", "downstream", r#""rate": 1"#)]);

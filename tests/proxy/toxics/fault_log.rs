@@ -1,13 +1,13 @@
-//! What the log says of toxics: each fault with where and how much, those that repeat at the powers of two, and the sums
-//! at the end.
+//! Log lines about toxics: each fault with its offset and amount, repeated faults at powers of two, and the sums in the
+//! closing line.
 
 use std::io::Write;
 use std::net::Shutdown;
 
 use super::{End, HOUR, STREAMS, noise, read_all, read_exactly, run, toxic, transfer};
 
-/// The offsets and amounts of the faults that were told, in their order.
-fn told(run: &super::Run, toxic: &str, parts: &[&str]) -> Vec<String> {
+/// The offsets and amounts of the logged faults, in order.
+fn logged_faults(run: &super::Run, toxic: &str, parts: &[&str]) -> Vec<String> {
     let name = format!("toxic={toxic} ");
     let lines = run.proxy.lines(&[&["fault injected", "conn=1 ", name.as_str()], parts].concat());
     lines.iter().map(|line| line[line.find("offset=").unwrap()..].to_owned()).collect()
@@ -21,7 +21,7 @@ fn logs_repeated_faults_at_powers_of_two() {
         let name = format!("corrupt_{stream}");
         run.proxy.logged(&["connection closed", &format!("toxics=\"{name}=20,20B\"")]);
         let expected = [1, 2, 4, 8, 16].map(|times| format!("offset={} bytes=1 times={times}", times - 1));
-        assert_eq!(told(&run, &name, &["fault=corrupt", &format!("stream={stream}")]), expected);
+        assert_eq!(logged_faults(&run, &name, &["fault=corrupt", &format!("stream={stream}")]), expected);
     }
 }
 
@@ -61,7 +61,7 @@ fn logs_slow_close_with_the_stream_length() {
     }
 }
 
-/// Both directions of a toxic are one sum; one that did nothing is not in it.
+/// The sum of a toxic covers both directions. Toxics without faults are left out.
 #[test]
 fn closing_line_sums_faults_by_toxic() {
     let limit =
@@ -79,7 +79,8 @@ fn closing_line_sums_faults_by_toxic() {
     assert!(closed.ends_with("toxics=\"corrupt_both=13,13B slicer_downstream=3,6B\""), "{closed}");
 }
 
-/// Delays count by segments, however they were written: 3,000 bytes are two of 1448 and a part of the third.
+/// Delays are counted per segment, independent of the write size: 3,000 bytes are two segments of 1,448 bytes and a
+/// part of a third.
 #[test]
 fn closing_line_reports_the_longest_delay() {
     for write_size in [1, 1000, 3000] {

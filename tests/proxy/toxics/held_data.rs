@@ -1,4 +1,4 @@
-//! What becomes of connections with data under way: half-closes, drains and their deadlines, clients that leave.
+//! Connections that close while a toxic holds their data: half-closes, drains, and peers that leave or reset.
 
 use std::fs;
 use std::io::Write;
@@ -18,7 +18,7 @@ fn latency(stream: &str, millis: &str) -> String {
     toxic("latency", stream, &format!(r#""latency": {millis}"#))
 }
 
-/// What holds data for ever, or so long that nobody waits for it.
+/// Toxics that hold data for ever, or for an hour.
 fn holders(stream: &str) -> [String; 4] {
     [
         latency(stream, HOUR),
@@ -51,8 +51,8 @@ fn fin_follows_delayed_data_and_reply_still_arrives() {
 fn both_directions_may_close_while_delayed() {
     let run = run(&[latency("both", "200")]);
     let (client, server) = run.pair();
-    for (mut end, word) in [(&client, b"from the client"), (&server, b"from the server")] {
-        end.write_all(word).unwrap();
+    for (mut end, message) in [(&client, b"from the client"), (&server, b"from the server")] {
+        end.write_all(message).unwrap();
         end.shutdown(Shutdown::Write).unwrap();
     }
     assert_eq!(read_all(&client), (b"from the server".to_vec(), End::Fin));
@@ -79,7 +79,7 @@ fn drain_delivers_delayed_data() {
     }
 }
 
-/// A connection for which a toxic holds something.
+/// Opens a connection and sends data that a toxic holds. Returns the client and the server.
 fn held(run: &Run, stream: &str) -> (TcpStream, TcpStream) {
     let (mut from, to) = run.endpoints(stream);
     from.write_all(b"held").unwrap();
@@ -119,7 +119,7 @@ fn descriptors(run: &Run) -> usize {
     fs::read_dir(format!("/proc/{}/fd", run.proxy.pid())).unwrap().count()
 }
 
-/// Waits until it has no more descriptors than that. They are closed a moment after the connection's last line.
+/// Waits until the proxy has at most this number of descriptors. It closes them just after the closing log line.
 #[track_caller]
 fn wait_for_descriptors(run: &Run, least: usize) {
     let began = Instant::now();
@@ -129,8 +129,8 @@ fn wait_for_descriptors(run: &Run, least: usize) {
     }
 }
 
-/// How long it takes until nothing is left of a connection for which `toxic` holds something, once its client leaves; what
-/// the server and the log are told of that is checked.
+/// The time from the client's leaving until the proxy has freed a connection for which `toxic` holds data. Checks what
+/// the server sees and the log reports.
 fn freeing(toxic: &str, stream: &str, leave: fn(TcpStream), (end, why): (End, &str)) -> Duration {
     let run = run(&[toxic.to_owned()]);
     let before = descriptors(&run);
@@ -143,12 +143,12 @@ fn freeing(toxic: &str, stream: &str, leave: fn(TcpStream), (end, why): (End, &s
     began.elapsed()
 }
 
-/// The bytes that are held for it, or back from the upstream for ever, are nobody's any more.
+/// Data held for the client, or held for ever on its way to the server, can't be delivered any more.
 #[test]
 fn drops_held_data_after_client_leaves() {
     for stream in STREAMS {
         for toxic in holders(stream) {
-            // What the upstream will get, it gets, however late: that is not for ever.
+            // Latency delivers to the upstream eventually, so the connection stays.
             if toxic.contains("latency") && stream == "upstream" {
                 continue;
             }
@@ -168,7 +168,7 @@ fn drops_held_data_after_client_resets() {
     }
 }
 
-/// The server sends on and on and never looks for an end: without a toxic it would meet a reset.
+/// The server keeps sending and never reads. Without a toxic it would see a reset.
 #[test]
 fn sending_server_notices_that_client_left() {
     for toxic in holders("downstream") {
@@ -187,7 +187,7 @@ fn sending_server_notices_that_client_left() {
     }
 }
 
-/// Its hands are full and its FIN stands behind what the proxy does not take.
+/// The client's FIN is queued after data that the proxy does not read.
 #[test]
 fn notices_client_leaving_while_it_sends() {
     for toxic in [toxic("stall", "upstream", ""), toxic("bandwidth", "upstream", r#""rate": 0"#)] {
@@ -214,8 +214,8 @@ fn delivers_data_of_leaving_client() {
     }
 }
 
-/// The news of its leaving must not overtake what it said: that is longer on its way where it is more than the kernels
-/// hold, or delayed itself.
+/// The proxy may notice that the client left before it has forwarded its data: the data is more than the kernel buffers
+/// hold, or is delayed itself.
 #[test]
 fn delivers_data_of_leaving_client_despite_held_reply() {
     let back = latency("downstream", HOUR);
@@ -238,7 +238,7 @@ fn delivers_data_of_leaving_client_despite_held_reply() {
     }
 }
 
-/// It may still want what is held for it.
+/// A half-closed client still reads what is held for it.
 #[test]
 fn half_close_keeps_the_delayed_reply() {
     let run = run(&[latency("downstream", "500")]);
@@ -251,12 +251,12 @@ fn half_close_keeps_the_delayed_reply() {
     assert!(is_silent(&client));
 }
 
-/// What is held for it, and what is held back from the client for ever.
+/// Covers data held on the way to the server, and data held for ever on the way to the client.
 #[test]
 fn drops_held_data_after_server_resets() {
     for stream in STREAMS {
         for toxic in holders(stream) {
-            // What the client will get, it gets, however late.
+            // Latency delivers to the client eventually, so the connection stays.
             if toxic.contains("latency") && stream == "downstream" {
                 continue;
             }
@@ -269,7 +269,7 @@ fn drops_held_data_after_server_resets() {
     }
 }
 
-/// It answers and aborts: nobody asked for the answer to be lost, only for it to be late.
+/// The server replies and resets. These toxics delay data, so the reply must not be lost.
 #[test]
 fn delivers_delayed_data_after_server_resets() {
     let late = [
@@ -293,8 +293,8 @@ fn delivers_delayed_data_after_server_resets() {
     }
 }
 
-/// The client goes on sending to a server that is gone, which only this direction can notice. Behind the answer there is a
-/// reset, which a client that is late may meet while it still sends; what has come by then can be read all the same.
+/// The client keeps sending to a server that is gone, and only this direction notices. A reset follows the reply and
+/// may fail a late send of the client, which can still read what arrived before.
 #[test]
 fn delivers_delayed_data_to_a_client_that_still_sends() {
     for toxics in [vec![latency("downstream", "300")], vec![latency("downstream", "300"), latency("upstream", "20")]] {
@@ -304,7 +304,7 @@ fn delivers_delayed_data_to_a_client_that_still_sends() {
         drop(server);
         run.proxy.logged(&["fault injected", "stream=downstream"]);
         for _ in 0..20 {
-            if client.write_all(b"still talking").is_err() {
+            if client.write_all(b"still sending").is_err() {
                 break;
             }
             thread::sleep(millis(2));
@@ -315,7 +315,7 @@ fn delivers_delayed_data_to_a_client_that_still_sends() {
     }
 }
 
-/// A client that leaves meanwhile is waited for no more.
+/// The proxy stops holding the reply when the client leaves.
 #[test]
 fn drops_delayed_data_after_client_disconnects() {
     let run = run(&[latency("downstream", HOUR)]);

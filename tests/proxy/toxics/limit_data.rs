@@ -1,4 +1,4 @@
-//! `limit_data`: exactly so many bytes, and then the end that was asked for.
+//! `limit_data`: passes the exact number of bytes, then closes or resets.
 
 use std::io::Write;
 use std::thread;
@@ -26,8 +26,8 @@ fn passes_exactly_the_limit_then_closes() {
     }
 }
 
-/// The reader takes 64 KiB, which is what its kernel holds for it, and then nothing for half a second: longer in all than
-/// the proxy lingers for one that takes nothing. A pause is no condition to be awaited; it is what makes a reader slow.
+/// The reader reads 64 KiB, the size of its kernel buffer, then pauses for 500 ms. In total this is longer than the
+/// proxy waits for a reader that makes no progress. The sleep makes the reader slow; it does not wait for a condition.
 #[test]
 fn slow_reader_receives_all_bytes_before_the_close() {
     const BYTES: usize = 1_000_000;
@@ -54,8 +54,8 @@ fn slow_reader_receives_all_bytes_before_the_close() {
     });
 }
 
-/// The proxy has read all that may pass and said so before the reader begins: most of it is still in the proxy's kernel,
-/// which a reset would discard.
+/// The proxy has read and logged all bytes before the reader starts. Most of them are in the proxy's send buffer, which
+/// a reset would discard.
 #[test]
 fn late_reader_receives_all_bytes_before_the_reset() {
     const BYTES: usize = 1_000_000;
@@ -82,7 +82,7 @@ fn close_follows_delayed_data() {
     }
 }
 
-/// As in Toxiproxy.
+/// A limit of 0 behaves as in Toxiproxy: a direction without data is not closed.
 #[test]
 fn limit_0_closes_at_the_first_byte() {
     for stream in STREAMS {

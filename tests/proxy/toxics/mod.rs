@@ -1,5 +1,5 @@
-//! Toxics through real sockets: what each of them does to a stream, as both of its ends see it. How a toxic decides is
-//! tested beside it, in `src/toxic`; here is a route with toxics, and what its tests ask of a stream.
+//! Toxics over real sockets: their effect on a stream as both ends see it. The arithmetic of toxics is tested in
+//! `src/toxic`. This file starts routes with toxics and reads and writes their streams.
 
 mod buffering;
 mod bytes;
@@ -21,36 +21,35 @@ use crate::harness::{Proxy, Setup, TIMEOUT, accept, one_route, with_timeouts};
 
 const STREAMS: [&str; 2] = ["upstream", "downstream"];
 
-/// An hour: what is delayed by so much and still comes, or ends, did not wait for it, since no test waits for more than
-/// [`PATIENCE`].
+/// An hour in milliseconds, far longer than [`TIMEOUT`]. What arrives despite this delay did not wait for it.
 const HOUR: &str = "3600000";
 
-/// What a busy machine may add to a delay. It is no measure of how exact delays are, which is `src/toxic`'s to prove: it
-/// tells a delay from one that is taken for seconds, or is met once for each of many chunks.
+/// What a busy machine may add to a delay. It does not measure precision, which the tests in `src/toxic` do. It is
+/// small enough to detect milliseconds taken for seconds, or a delay applied once per chunk.
 const TOLERANCE: Duration = Duration::from_secs(8);
 
-/// A toxic in the config's words.
+/// A toxic as JSON.
 fn toxic(kind: &str, stream: &str, attributes: &str) -> String {
     toxic_with(kind, stream, attributes, "")
 }
 
-/// One with more keys than those; each begins with a comma.
+/// A toxic as JSON, with further keys. Each begins with a comma.
 fn toxic_with(kind: &str, stream: &str, attributes: &str, keys: &str) -> String {
     format!(r#"{{"type": "{kind}", "stream": "{stream}", "attributes": {{{attributes}}}{keys}}}"#)
 }
 
-/// A route with these toxics, in this order.
+/// A setup with one route and these toxics, in this order.
 fn route(toxics: &[String]) -> Setup {
     one_route(&format!(r#""toxics": [{}]"#, toxics.join(", ")))
 }
 
-/// A proxy and what it leads to.
+/// A running proxy and its upstream.
 struct Run {
     proxy: Proxy,
     upstream: TcpListener,
 }
 
-/// Starts a route with these toxics, and a seed that never changes.
+/// Starts a route with these toxics and a fixed seed.
 fn run(toxics: &[String]) -> Run {
     start(route(toxics).args(["--seed", "7"]))
 }
@@ -61,12 +60,12 @@ fn start(setup: Setup) -> Run {
 }
 
 impl Run {
-    /// The client and the server of a new connection.
+    /// Opens a connection and returns its client and its server.
     fn pair(&self) -> (TcpStream, TcpStream) {
         (with_timeouts(self.proxy.connect()), accept(&self.upstream))
     }
 
-    /// A new connection as a direction of it has it: where its bytes go in, and where they come out.
+    /// Opens a connection and returns the sender and the receiver of one direction.
     fn endpoints(&self, stream: &str) -> (TcpStream, TcpStream) {
         let (client, server) = self.pair();
         client.set_nodelay(true).unwrap();
@@ -82,13 +81,13 @@ enum End {
     Reset,
 }
 
-/// All that comes, and what it ends with.
+/// Reads until the end. Returns the bytes and how the stream ended.
 fn read_all(mut stream: &TcpStream) -> (Vec<u8>, End) {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
         Ok(_) => (bytes, End::Fin),
         Err(error) if error.kind() == ErrorKind::ConnectionReset => (bytes, End::Reset),
-        Err(error) => panic!("neither an end nor a reset after {} bytes: {error}", bytes.len()),
+        Err(error) => panic!("neither a FIN nor a reset after {} bytes: {error}", bytes.len()),
     }
 }
 
@@ -98,7 +97,7 @@ fn read_exactly(mut stream: &TcpStream, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// Sends it all in writes of `at_once` bytes, and a FIN; returns what comes out. A toxic may end the sending early.
+/// Sends `bytes` in writes of `write_size`, then a FIN, and returns what arrives. A toxic may end the sending early.
 fn transfer((from, to): &(TcpStream, TcpStream), bytes: &[u8], write_size: usize) -> (Vec<u8>, End) {
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -111,7 +110,7 @@ fn transfer((from, to): &(TcpStream, TcpStream), bytes: &[u8], write_size: usize
     })
 }
 
-/// Whether nothing comes, an end neither, for so long that it would have come without a toxic.
+/// Whether neither data nor an end arrives for 300 ms, in which it would arrive without a toxic.
 fn is_silent(mut stream: &TcpStream) -> bool {
     stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     let received = stream.read(&mut [0]);
@@ -119,14 +118,15 @@ fn is_silent(mut stream: &TcpStream) -> bool {
     received.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
-/// Bytes that don't repeat.
+/// Random bytes, the same in every call.
 fn noise(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     fastrand::Rng::with_seed(1).fill(&mut bytes);
     bytes
 }
 
-/// Asserts that something that is due `due` after `began` has just happened neither early nor far too late.
+/// Asserts that an event due `due` after `began`, which has just happened, was not early and at most [`TOLERANCE`]
+/// late.
 #[track_caller]
 fn assert_on_time(began: Instant, due: Duration) {
     let took = began.elapsed();

@@ -1,5 +1,5 @@
-//! Which connections toxics act on, and when: by number, by client, by time, by toxicity. Whoever is spared notices
-//! nothing.
+//! Selectors: toxics act on connections by number, client and toxicity, within a time window. Other connections are not
+//! affected.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::harness::{StreamEnd, TIMEOUT, echoes, serve_echo, with_timeouts};
 
-/// Which of the connections 1 to `count` meet a toxic that corrupts every byte.
+/// Opens `count` connections and returns the numbers of those that a toxic corrupts.
 fn corrupted(stream: &str, keys: &str, seed: u64, count: usize) -> Vec<usize> {
     let corrupt = toxic_with("corrupt", stream, r#""rate": 1"#, keys);
     let run = start(route(&[corrupt]).args(["--seed", &seed.to_string()]));
@@ -40,7 +40,8 @@ fn connections_are_numbered_from_1() {
     }
 }
 
-/// 64 at 0.5 have a mean of 32 and a standard deviation of 4; six of those are 24, and the seeds never change.
+/// 64 connections at 0.5 have a mean of 32 and a standard deviation of 4. The bound is six standard deviations, 24. The
+/// seeds are fixed.
 #[test]
 fn toxicity_selects_the_same_connections_in_every_run() {
     for stream in STREAMS {
@@ -78,7 +79,7 @@ fn other_connections_of_the_route_are_unaffected() {
     assert_eq!(run.proxy.lines(&["fault injected"]).len(), 1);
 }
 
-/// A connection to the proxy from an address of this machine's choice.
+/// Connects to the proxy from this client address.
 fn connect_from(client: [u8; 4], proxy: SocketAddr) -> TcpStream {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     bind(&socket, &SocketAddrV4::new(Ipv4Addr::from(client), 0)).unwrap();
@@ -99,7 +100,7 @@ fn selects_clients_by_address() {
     assert!(![[127, 0, 0, 1], [127, 0, 0, 3], [127, 0, 3, 255], [127, 0, 6, 0]].into_iter().any(hit));
 }
 
-/// Until its time everything passes; then ten bytes and the end.
+/// All bytes pass until the toxic starts. Then its limit of ten bytes counts.
 #[test]
 fn toxic_starts_after_its_delay() {
     for stream in STREAMS {
@@ -125,7 +126,7 @@ fn timeout_counts_from_the_start_of_the_window() {
     }
 }
 
-/// The first byte that comes through does not come before the toxic has done; nothing behind it is missing.
+/// The first byte arrives after the window ends, and no byte after it is missing.
 #[test]
 fn toxic_stops_when_its_window_ends() {
     for stream in STREAMS {
@@ -140,8 +141,8 @@ fn toxic_stops_when_its_window_ends() {
         });
         assert!(began.elapsed() >= millis(1000) && first[0] > 0, "byte {} received", first[0]);
         to.set_read_timeout(Some(TIMEOUT)).unwrap();
-        let behind: Vec<u8> = (first[0] + 1..=last.unwrap()).collect();
-        assert_eq!(read_exactly(&to, behind.len()), behind);
+        let remaining: Vec<u8> = (first[0] + 1..=last.unwrap()).collect();
+        assert_eq!(read_exactly(&to, remaining.len()), remaining);
     }
 }
 
@@ -157,7 +158,7 @@ fn stall_releases_data_when_its_window_ends() {
     }
 }
 
-/// An hour's delay that begins in an hour, and one that has ceased: its millisecond is over while nothing is sent.
+/// A delay of an hour whose window starts in an hour, and one whose window of 1 ms is over before data is sent.
 #[test]
 fn toxic_does_nothing_outside_its_window() {
     for stream in STREAMS {

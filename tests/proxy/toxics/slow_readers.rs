@@ -1,4 +1,4 @@
-//! Readers that are slow, that read no more, or that are gone, while something is under way to them.
+//! Receivers that are slow, stop reading, or are gone, while data for them is buffered.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -11,7 +11,8 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 use super::{End, HOUR, STREAMS, millis, noise, read_all, read_exactly, run, toxic};
 use crate::harness::{TIMEOUT, reset};
 
-/// Waits until the peer's kernel has all that was written: `tx_queue` of proc(5), where ports and queues are hexadecimal.
+/// Waits until the peer's kernel has acknowledged all data: `tx_queue` of /proc/net/tcp is 0 (proc(5)). Ports and
+/// queues are hexadecimal.
 fn wait_until_acknowledged(stream: &TcpStream) {
     let (here, there) = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
     let began = Instant::now();
@@ -27,7 +28,7 @@ fn wait_until_acknowledged(stream: &TcpStream) {
     }
 }
 
-/// A toxic ends it with a FIN, which would be held up for ever by what is before it.
+/// A toxic closes the connection with a FIN, which can't be sent before the data that the reader does not take.
 #[test]
 fn gives_up_on_a_stopped_reader() {
     let ended = |stream: &str| {
@@ -39,8 +40,8 @@ fn gives_up_on_a_stopped_reader() {
     thread::scope(|scope| STREAMS.map(|stream| scope.spawn(move || ended(stream))).map(|ended| ended.join().unwrap()));
 }
 
-/// Far more than fits into a socket at once, to a client that begins to read when that is full: 200 ms after the answer
-/// is due, and long before the proxy gives it up.
+/// The reply is larger than the socket buffers, and the client starts reading when they are full: 200 ms after the
+/// reply is due, and long before the proxy gives up on it.
 #[test]
 fn delivers_a_large_reply_before_a_reset() {
     let run = run(&[toxic("latency", "downstream", r#""latency": 300"#)]);
@@ -55,14 +56,14 @@ fn delivers_a_large_reply_before_a_reset() {
     assert!(received == (answer, End::Reset), "{} bytes and {:?}", received.0.len(), received.1);
 }
 
-/// What it said last is on its way to the server for an hour, and so is an answer. The server can't send more than the
-/// proxy and the kernels hold, unless the proxy lets it go.
+/// The client's request and the server's reply are delayed for an hour. The client leaves, so the proxy must discard
+/// the reply but keep the request. If it kept the reply, the server could send no more than the buffers hold.
 #[test]
 fn drops_reply_of_gone_client_while_its_data_is_delayed() {
     const MORE_THAN_BUFFERED: usize = 200 << 20;
     let run = run(&[toxic("latency", "both", &format!(r#""latency": {HOUR}"#))]);
     let (mut client, mut server) = run.pair();
-    client.write_all(b"goodbye").unwrap();
+    client.write_all(b"request").unwrap();
     run.proxy.logged(&["fault injected", "stream=upstream"]);
     drop(client);
     let began = Instant::now();
@@ -78,7 +79,7 @@ fn drops_reply_of_gone_client_while_its_data_is_delayed() {
     assert!(run.proxy.lines(&["connection closed"]).is_empty());
 }
 
-/// The reader's kernel takes 64 KiB, and the proxy's has the rest, which a reset would discard.
+/// The reader's kernel buffers 64 KiB. The rest is in the proxy's send buffer, which a reset would discard.
 #[test]
 fn reset_does_not_wait_for_a_stopped_reader() {
     let reset = |stream: &str| {
@@ -91,8 +92,8 @@ fn reset_does_not_wait_for_a_stopped_reader() {
     thread::scope(|scope| STREAMS.map(|stream| scope.spawn(move || reset(stream))).map(|reset| reset.join().unwrap()));
 }
 
-/// For 12 s it takes 5 KB/s, which its kernel does not tell of before it has room for 128 KiB; the proxy gives up who
-/// stands still for 5 s.
+/// The reader reads 5 KB/s for 12 s. Its kernel opens the receive window only after 128 KiB are free, and the proxy
+/// gives up on a reader without progress for 5 s.
 #[test]
 fn reset_waits_for_a_slow_reader() {
     const BYTES: usize = 4_000_000;
