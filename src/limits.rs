@@ -78,7 +78,7 @@ pub fn connection_cap(requested: Option<NonZeroUsize>, each: Footprint, baseline
     let lowest = lowest_limit(available.limits(each).into_iter().chain(requested));
     let taken = lowest.connections.saturating_mul(each.descriptors);
     grow_descriptor_table(taken + PIPE_DESCRIPTORS + RESERVED_DESCRIPTORS + baseline.listeners as u64);
-    // Overflow is used during the drain only, which may take half of the reserve: nothing else is opened then.
+    // The drain may use half of the reserve for overflow connections: it happens once, and ends with the process.
     let overflow =
         available.descriptors.map_or(MAX_CONNECTIONS, |free| free.saturating_sub(taken) + RESERVED_DESCRIPTORS / 2);
     Cap {
@@ -185,7 +185,7 @@ fn running_threads() -> u64 {
 }
 
 /// What is left of `RLIMIT_NPROC`, which counts all threads of the user and does not apply to root (`getrlimit(2)`).
-/// The number of threads on the system is used instead: it is never lower, and cheaper to read.
+/// The number of threads on the system is used instead: it is never lower.
 fn user_threads() -> Option<u64> {
     let limit = getrlimit(Resource::Nproc).current.filter(|_| !geteuid().is_root())?;
     Some(limit.saturating_sub(running_threads()))

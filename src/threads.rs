@@ -8,8 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
 
-/// Reserved, not resident: a page uses memory once it is touched. The deepest calls format a log line and take two
-/// pages in a release build. A debug build takes more, far below this size.
+/// Reserved, not resident: a page uses memory once it is touched. The deepest calls format a log line, and take two
+/// pages in a release build. The rest is margin for debug builds.
 const STACK_BYTES: usize = 256 * 1024;
 
 /// How long a worker stays parked before it ends. Connections come in bursts, and two fresh threads per connection
