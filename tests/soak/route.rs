@@ -103,7 +103,7 @@ impl TestRoute {
 
     /// Waits until the proxy has dialled the upstream for `client`, the last client that connected, or dropped it.
     #[track_caller]
-    pub fn decision(&self, client: &Peer) -> Outcome<Decision> {
+    pub fn wait_for_decision(&self, client: &Peer) -> Outcome<Decision> {
         let mut fds = [PollFd::new(&self.upstream, PollFlags::IN), PollFd::new(client.stream(), PollFlags::IN)];
         wait(&mut fds)?;
         let (dialled, ended) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());

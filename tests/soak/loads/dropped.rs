@@ -19,8 +19,8 @@ pub fn closed(worker: &mut Worker) -> Outcome {
     worker.step("connecting");
     let mut client = worker.route.connect()?;
     let sent = client.send_some(worker.rng.u64(..MAX_BYTES))?;
-    worker.step("hearing of its fate");
-    match worker.route.decision(&client)? {
+    worker.step("waiting for forward or drop");
+    match worker.route.wait_for_decision(&client)? {
         Decision::Forwarded(upstream) => forwarded(worker, client, upstream, sent),
         Decision::Dropped => {
             client.expect_fin()?;
@@ -34,8 +34,8 @@ pub fn reset(worker: &mut Worker) -> Outcome {
     worker.pause_briefly();
     worker.step("connecting");
     let Some(mut client) = worker.route.connect_to_be_reset()? else { return Ok(()) };
-    worker.step("hearing of its fate");
-    match worker.route.decision(&client)? {
+    worker.step("waiting for forward or drop");
+    match worker.route.wait_for_decision(&client)? {
         Decision::Forwarded(upstream) => forwarded(worker, client, upstream, 0),
         Decision::Dropped => client.expect_reset(),
     }
