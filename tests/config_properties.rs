@@ -37,14 +37,14 @@ proptest! {
 
     /// JSON is valid YAML, so both parsers must give the same result, positions included.
     #[test]
-    fn json_text_gives_the_same_result_as_yaml(tree in tree()) {
-        let [json, yaml] = SYNTAXES.map(|syntax| read(&tree, syntax));
-        check_report(&tree, &json)?;
+    fn json_text_gives_the_same_result_as_yaml(text in route_list_with_any_keys()) {
+        let [json, yaml] = SYNTAXES.map(|syntax| read(&text, syntax));
+        check_report(&text, &json)?;
         prop_assert_eq!(json.map_err(|report| report.to_string()), yaml.map_err(|report| report.to_string()));
     }
 
     #[test]
-    fn json_toxics_give_the_same_result_as_yaml(toxics in vec(nearly_a_toxic(), 0..5), profile in json_leaf()) {
+    fn json_toxics_give_the_same_result_as_yaml(toxics in vec(toxic_with_any_keys(), 0..5), profile in json_leaf()) {
         let text = format!("[{{ {ROUTE}, \"profile\": {profile},\n \"toxics\": [\n {}\n] }}]", toxics.join(",\n "));
         let [json, yaml] = SYNTAXES.map(|syntax| read(&text, syntax));
         check_report(&text, &json)?;
@@ -78,7 +78,7 @@ fn type_list_of_this_test_is_complete() {
 }
 
 fn read(text: &str, syntax: Syntax) -> Result<Plan, Report> {
-    parse("it", text, syntax, Defaults::default())
+    parse("config", text, syntax, Defaults::default())
 }
 
 /// Checks that a report has problems, that their positions are in the text, and that it prints no control characters.
@@ -184,7 +184,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 }
 
 /// JSON text that is nearly a config: known and unknown keys, and values of every kind, some of them valid.
-fn tree() -> impl Strategy<Value = String> {
+fn route_list_with_any_keys() -> impl Strategy<Value = String> {
     let key = select(vec!["localPort", "upstream", "dropRate", "latencyMs", "name", "bind", "dropMode", "seed", "x"]);
     let value = json_leaf().prop_recursive(3, 24, 4, move |inner| {
         let entry = (key.clone(), inner.clone()).prop_map(|(key, value)| format!("{}: {value}", quoted(key)));
@@ -226,7 +226,7 @@ const TYPES: &[&str] = &[
 ];
 
 /// A toxic of an existing type with arbitrary other keys, some of them duplicates.
-fn nearly_a_toxic() -> impl Strategy<Value = String> {
+fn toxic_with_any_keys() -> impl Strategy<Value = String> {
     let key = select(vec!["name", "stream", "toxicity", "connections", "clients", "after", "for", "type", "x"]);
     let attribute = select(vec![
         "latency",
@@ -290,19 +290,19 @@ fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
     )
 }
 
-fn attributes(kind: &str, (one, another, yes): (u32, u32, bool), share: f64) -> Entries {
-    let (less, more) = (one.min(another), one.max(another));
-    let number = one.to_string();
+fn attributes(kind: &str, (first, second, flag): (u32, u32, bool), share: f64) -> Entries {
+    let (low, high) = (first.min(second), first.max(second));
+    let number = first.to_string();
     match kind {
-        "latency" => vec![("latency", more.to_string()), ("jitter", less.to_string())],
+        "latency" => vec![("latency", high.to_string()), ("jitter", low.to_string())],
         "bandwidth" => {
-            vec![("rate", one.max(1).to_string()), ("burst", another.to_string()), ("shared", yes.to_string())]
+            vec![("rate", first.max(1).to_string()), ("burst", second.to_string()), ("shared", flag.to_string())]
         }
         "packet_loss" => vec![("loss_rate", format!("{share:?}")), ("correlation", format!("{share:?}"))],
         "corrupt" => vec![("rate", format!("{share:?}"))],
-        "slicer" => vec![("average_size", more.max(1).to_string()), ("size_variation", (less / 2).to_string())],
-        "limit_data" => vec![("bytes", u64::MAX.to_string()), ("reset", yes.to_string())],
-        "limit_time" => vec![("time", number), ("reset", yes.to_string())],
+        "slicer" => vec![("average_size", high.max(1).to_string()), ("size_variation", (low / 2).to_string())],
+        "limit_data" => vec![("bytes", u64::MAX.to_string()), ("reset", flag.to_string())],
+        "limit_time" => vec![("time", number), ("reset", flag.to_string())],
         "stall" => vec![("duration", number)],
         "slow_close" => vec![("delay", number)],
         "timeout" | "reset_peer" => vec![("timeout", number)],

@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     fn report(text: &str, problem: Problem) -> String {
-        Report::new("it", text, vec![problem]).to_string()
+        Report::new("config", text, vec![problem]).to_string()
     }
 
     fn span(text: &str, word: &str) -> SourceSpan {
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn columns_count_characters_and_lines_count_line_feeds() {
         let text = "a\n\u{1F600}\u{e4} b\n";
-        let report = Report::new("it", text, vec![Problem::at(span(text, "b"), "", "")]);
+        let report = Report::new("config", text, vec![Problem::at(span(text, "b"), "", "")]);
         let positions: Vec<_> = report.problems().map(|(position, _)| position).collect();
         assert_eq!(positions, [Some(Position { line: 2, column: 4 })]);
     }
@@ -183,8 +183,8 @@ mod tests {
         let problem = Problem::at(span(&text, "second"), "what", "do").also(span(&text, "first"), "first used here");
         assert_eq!(
             report(&text, problem),
-            "it:5002:1: error: what\n     |\n5002 | second\n     | ^^^^^^\n     |\n     \
-             = note: first used here: it:1:1\n     = help: do\n\nit: 1 problem"
+            "config:5002:1: error: what\n     |\n5002 | second\n     | ^^^^^^\n     |\n     \
+             = note: first used here: config:1:1\n     = help: do\n\nconfig: 1 problem"
         );
     }
 
@@ -192,7 +192,7 @@ mod tests {
     fn long_line_is_cut_around_the_span() {
         let text = format!("{}here{}", "\u{e4} ".repeat(100_000), " \u{e4}".repeat(100_000));
         let printed = report(&text, Problem::at(span(&text, "here"), "what", "do"));
-        assert!(printed.starts_with("it:1:200001: error: what"), "{printed}");
+        assert!(printed.starts_with("config:1:200001: error: what"), "{printed}");
         assert!(printed.contains(" here ") && printed.len() < 1000, "{printed}");
     }
 

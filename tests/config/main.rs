@@ -91,7 +91,8 @@ fn missing_keys_have_defaults() {
 #[test]
 fn merge_key_fills_in_missing_keys() {
     let plan = load(Path::new("configs/valid/anchors.yaml"), Defaults::default()).unwrap();
-    let values: Vec<_> = plan.routes().iter().map(|it| (it.port.get(), it.drop_rate.get(), it.latency.get())).collect();
+    let values: Vec<_> =
+        plan.routes().iter().map(|route| (route.port.get(), route.drop_rate.get(), route.latency.get())).collect();
     assert_eq!(values, [(8180, 0.1, 250), (8181, 0.0, 250)]);
 }
 
@@ -104,7 +105,7 @@ fn accepts_the_largest_values_and_rejects_larger_ones() {
         )
     };
     for syntax in [Syntax::Json, Syntax::Yaml] {
-        let read = |seed, latency| parse("it", &file(seed, latency), syntax, Defaults::default());
+        let read = |seed, latency| parse("config", &file(seed, latency), syntax, Defaults::default());
         let plan = read("18446744073709551615", "4294967295").unwrap();
         assert_eq!((plan.seed(), plan.routes()[0].latency.get()), (Some(u64::MAX), u32::MAX));
         assert_eq!(read("18446744073709551616", "4294967296").unwrap_err().problems().len(), 2);
@@ -144,7 +145,7 @@ fn syntax_errors_suggest_a_fix() {
 fn byte_order_mark_is_ignored() {
     let text = "\u{feff}[{ \"localPort\": 0, \"upstream\": \"127.0.0.1:9090\" }]";
     let report = json(text, Defaults::default()).unwrap_err();
-    assert!(report.to_string().starts_with("it:1:17: error: port 0 is out of range"), "{report}");
+    assert!(report.to_string().starts_with("config:1:17: error: port 0 is out of range"), "{report}");
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn accepts_16_mib_and_rejects_one_byte_more() {
 fn rejects_deep_nesting_on_a_small_stack() {
     for (syntax, open) in [(Syntax::Json, "["), (Syntax::Json, "{\"a\":"), (Syntax::Yaml, "["), (Syntax::Yaml, "- ")] {
         let text = open.repeat(1_000_000);
-        let deep = move || parse("it", &text, syntax, Defaults::default()).unwrap_err().to_string();
+        let deep = move || parse("config", &text, syntax, Defaults::default()).unwrap_err().to_string();
         let report = thread::Builder::new().stack_size(512 << 10).spawn(deep).unwrap().join().unwrap();
         assert!(report.len() < 2_000, "{}", report.len());
     }
@@ -200,7 +201,7 @@ fn rejects_an_alias_bomb() {
         format!("a{level}: &a{level} [{}]\n", below.join(", "))
     };
     let bomb: String = (0..12).map(level).collect();
-    let report = parse("it", &bomb, Syntax::Yaml, Defaults::default()).unwrap_err().to_string();
+    let report = parse("config", &bomb, Syntax::Yaml, Defaults::default()).unwrap_err().to_string();
     assert!(report.contains("aliases expand to too many values"), "{report}");
 }
 
@@ -225,9 +226,9 @@ fn report_prints_50_problems_and_counts_all() {
     let printed = report.to_string();
     assert_eq!(report.problems().len(), 60);
     assert_eq!(printed.matches("error: ").count(), 50);
-    assert!(printed.ends_with("\nit: 60 problems, of which the first 50 are shown"), "{printed}");
+    assert!(printed.ends_with("\nconfig: 60 problems, of which the first 50 are shown"), "{printed}");
 }
 
 fn json(text: &str, defaults: Defaults) -> Result<Plan, Report> {
-    parse("it", text, Syntax::Json, defaults)
+    parse("config", text, Syntax::Json, defaults)
 }

@@ -22,7 +22,8 @@ fn every_attribute_reaches_the_plan() {
         PacketLoss { loss_rate: probability(0.01), correlation: probability(0.5), retransmit: value(300) };
     let slicer = Slicer::new(NonZeroU32::new(64).unwrap(), 32, value(500)).unwrap();
     let plan = load(Path::new("configs/valid/toxics.json"), Defaults::default()).unwrap();
-    let effects: Vec<&Effect> = plan.routes().iter().flat_map(|it| &it.toxics).map(|toxic| &toxic.effect).collect();
+    let effects: Vec<&Effect> =
+        plan.routes().iter().flat_map(|route| &route.toxics).map(|toxic| &toxic.effect).collect();
     let expected = [
         Effect::Latency(latency),
         Effect::Bandwidth(Bandwidth::new(value(128), 16_000, Sharing::Shared).unwrap()),
@@ -129,8 +130,8 @@ fn explicit_defaults_equal_missing_attributes() {
         ("latency", r#""latency": 5"#, r#""latency": 5, "jitter": 0, "correlation": 0.0, "distribution": "uniform""#),
         ("bandwidth", r#""rate": 0"#, r#""rate": 0, "burst": 0, "shared": false"#),
     ] {
-        let [without, with] =
-            [without, with].map(|it| toxics(&format!(r#"{{ "type": "{kind}", "attributes": {{ {it} }} }}"#)));
+        let [without, with] = [without, with]
+            .map(|attributes| toxics(&format!(r#"{{ "type": "{kind}", "attributes": {{ {attributes} }} }}"#)));
         assert_eq!(without, with);
     }
 }
