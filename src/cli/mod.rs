@@ -274,9 +274,13 @@ fn millis(text: &str) -> Result<Millis, String> {
 
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     // A hundred years, which no clock overflows by adding.
-    const LONGEST: f64 = 3.2e9;
+    const MAX_SECONDS: f64 = 3.2e9;
     let seconds = number(text, "use seconds, such as 30 or 2.5")?;
-    if (0.0..LONGEST).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("use seconds, 0 or more") }
+    if (0.0..MAX_SECONDS).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("use seconds, 0 or more")
+    }
 }
 
 #[cfg(test)]
