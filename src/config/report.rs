@@ -111,16 +111,17 @@ impl Excerpt {
     fn snippet<'t>(&self, text: &'t str, primary_line: usize) -> Snippet<'t, annotate_snippets::Annotation<'t>> {
         let source = &text[self.shown.start..self.shown.end];
         let above = newlines(&text[self.shown.start..self.primary.start]);
-        let place = |span: SourceSpan| {
+        let underlined = |span: SourceSpan| {
             let inside = span.start - self.shown.start..span.end.min(self.shown.end) - self.shown.start;
             // Underline only the first line of a value that spans several.
             let first_line = source[inside.clone()].find('\n').map_or(inside.end, |length| inside.start + length);
             inside.start..first_line
         };
-        let context = self.context.iter().map(|&(span, label)| AnnotationKind::Context.span(place(span)).label(label));
+        let context =
+            self.context.iter().map(|&(span, label)| AnnotationKind::Context.span(underlined(span)).label(label));
         Snippet::source(terminal_safe(source))
             .line_start(primary_line - above)
-            .annotation(AnnotationKind::Primary.span(place(self.primary)))
+            .annotation(AnnotationKind::Primary.span(underlined(self.primary)))
             .annotations(context)
     }
 }
@@ -136,10 +137,10 @@ fn lines(text: &str, span: SourceSpan) -> SourceSpan {
     SourceSpan { start, end }
 }
 
-/// The part of a long `line` near the start of `place`.
-fn near(text: &str, place: SourceSpan, line: SourceSpan) -> SourceSpan {
-    let start = char_start(text, place.start.saturating_sub(Excerpt::CONTEXT_BYTES)).max(line.start);
-    let end = char_start(text, place.start + Excerpt::CONTEXT_BYTES).min(line.end);
+/// The part of a long `line` near the start of `span`.
+fn near(text: &str, span: SourceSpan, line: SourceSpan) -> SourceSpan {
+    let start = char_start(text, span.start.saturating_sub(Excerpt::CONTEXT_BYTES)).max(line.start);
+    let end = char_start(text, span.start + Excerpt::CONTEXT_BYTES).min(line.end);
     SourceSpan { start, end }
 }
 

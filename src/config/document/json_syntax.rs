@@ -6,7 +6,7 @@ use super::{Problem, SourceSpan};
 /// Explains `error`, which occurred in `slice`. `slice` starts at offset `base` of `text`.
 pub(super) fn explain(text: &str, base: usize, slice: &str, error: &serde_json::Error) -> Problem {
     if error.is_eof() {
-        return unfinished(text);
+        return unexpected_end(text);
     }
     let message = without_position(&error.to_string());
     let found = SourceSpan::word(text, base + offset(slice, error.line(), error.column()));
@@ -47,7 +47,7 @@ fn control_character(text: &str, at: usize) -> Problem {
     Problem::at(found, format!("this is not JSON: {what}"), hint)
 }
 
-fn unfinished(text: &str) -> Problem {
+fn unexpected_end(text: &str) -> Problem {
     let end = text.trim_end().len();
     let end = SourceSpan { start: end, end };
     let Some(open) = innermost_open(text) else {

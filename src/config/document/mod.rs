@@ -17,8 +17,8 @@ use super::problem::{Problem, SourceSpan};
 const MAX_DEPTH: usize = 8;
 
 /// A route on every port with every key except toxics has 65,535 * (1 + 2 * 9) = 1,245,165 values, keys included. That
-/// leaves 11 values per route for toxics. At about 100 bytes per value, this bounds the tree of a 16 MiB file to 200
-/// MB.
+/// leaves 11 values per route for toxics. At about 100 bytes per value, the tree of a 16 MiB file takes at most
+/// 200 MB.
 const MAX_VALUES: usize = 2_000_000;
 
 /// A value and its position.

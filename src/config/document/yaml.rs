@@ -110,7 +110,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
 fn explain(text: &str, error: &Error) -> Problem {
     // An error within the expansion of an alias is wrapped.
     let error = if let Error::AliasError { error, .. } = error { error } else { error };
-    let at = place(text, error);
+    let at = error_span(text, error);
     let not_yaml = |what: &str| format!("this is not YAML: {what}");
     match error {
         Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(at),
@@ -139,16 +139,16 @@ fn explain(text: &str, error: &Error) -> Problem {
 }
 
 /// The span of an error. The parser reports byte offsets only for values, so this converts its character offset.
-fn place(text: &str, error: &Error) -> SourceSpan {
+fn error_span(text: &str, error: &Error) -> SourceSpan {
     let Some(location) = error.location() else { return SourceSpan::default() };
     let characters = usize::try_from(location.span().offset()).unwrap_or(usize::MAX);
     let start = text.char_indices().nth(characters).map_or(text.len(), |(start, _)| start);
     SourceSpan::word(text, start)
 }
 
-/// The tab in the indentation of the line at `place` or of the next line: the parser may report either.
-fn indented_by_tab(text: &str, place: SourceSpan) -> Option<SourceSpan> {
-    let mut start = text[..place.start].rfind('\n').map_or(0, |newline| newline + 1);
+/// The tab in the indentation of the line at `span` or of the next line: the parser may report either.
+fn indented_by_tab(text: &str, span: SourceSpan) -> Option<SourceSpan> {
+    let mut start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
     for line in text[start..].split_inclusive('\n').take(2) {
         let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
         if let Some(tab) = line[..indentation].find('\t') {
@@ -159,8 +159,8 @@ fn indented_by_tab(text: &str, place: SourceSpan) -> Option<SourceSpan> {
     None
 }
 
-fn line_of(text: &str, place: SourceSpan) -> &str {
-    let start = text[..place.start].rfind('\n').map_or(0, |newline| newline + 1);
+fn line_of(text: &str, span: SourceSpan) -> &str {
+    let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
     text[start..].lines().next().unwrap_or_default()
 }
 
