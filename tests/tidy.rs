@@ -149,9 +149,8 @@ fn contains_any(path: &[&str], wanted: &[&str]) -> bool {
     path.len() > 1 && wanted.iter().any(|wanted| text.contains(&format!("::{wanted}::")))
 }
 
-/// The module path of a file: `src/proxy/listener.rs` is `proxy::listener`, `src/proxy/mod.rs` is `proxy`, `main.rs`
-/// and
-/// `lib.rs` have an empty path, and tests have none.
+/// The module path of a file: `src/proxy/listener.rs` is `proxy::listener`, `src/proxy/mod.rs` is `proxy`, the roots
+/// `main.rs` and `lib.rs` have an empty path, and tests have none.
 fn module(file: &str) -> Option<Vec<&str>> {
     let name = file.strip_prefix("src/")?.strip_suffix(".rs")?;
     Some(name.split('/').filter(|part| !["main", "lib", "mod"].contains(part)).collect())

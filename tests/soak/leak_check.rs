@@ -16,8 +16,8 @@ const KEPT_DESCRIPTORS: u64 = 32;
 
 /// How much resident memory may grow between two leak checks. A heap does not shrink to what is in use: glibc has up to
 /// 8 arenas per core, and each keeps up to 128 KiB free at its top (`M_TRIM_THRESHOLD`, mallopt(3)) and everything
-/// below a block in use. A leak of 100 bytes per connection exceeds this after 20,000 connections, which take about 20
-/// s. Without a leak, 150,000 connections grew memory by 400 KiB.
+/// below a block in use. A leak of 100 bytes per connection exceeds this after 20,000 connections, which take about
+/// 20 s. Without a leak, 150,000 connections grew memory by 400 KiB.
 const GROWTH_KIB: u64 = 2048;
 
 /// The most that the proxy may hold without connections. For sockets and threads it is what it held before the first
