@@ -62,7 +62,7 @@ fn dropped(proxy: &Proxy, port: u16, count: usize) -> Vec<usize> {
 }
 
 /// Starts the proxy with an upstream that greets each connection with one byte. A connection without it was dropped.
-fn greeted(setup: Setup) -> Proxy {
+fn start_with_greeting(setup: Setup) -> Proxy {
     let upstream = setup.upstream();
     std::thread::spawn(move || {
         for mut stream in upstream.incoming().map_while(Result::ok) {
@@ -76,7 +76,7 @@ fn greeted(setup: Setup) -> Proxy {
 /// 14.5. The bound is five standard deviations, 73. The seed is fixed, so the test passes always or never.
 #[test]
 fn drop_rate_matches_the_configured_rate() {
-    let proxy = greeted(one_route(r#""dropRate": 0.3"#).args(["--seed", "1"]));
+    let proxy = start_with_greeting(one_route(r#""dropRate": 0.3"#).args(["--seed", "1"]));
     let drops = dropped(&proxy, 8180, 1000).len();
     assert!(drops.abs_diff(300) < 73, "{drops}");
 }
@@ -84,12 +84,12 @@ fn drop_rate_matches_the_configured_rate() {
 #[test]
 fn seed_drops_the_same_connections_despite_other_routes() {
     let half = r#""dropRate": 0.5"#;
-    let alone = greeted(one_route(half).args(["--seed", "7"]));
+    let alone = start_with_greeting(one_route(half).args(["--seed", "7"]));
     let among = Setup::new().route(8170, 9090, half).route(8180, 9090, half).route(8190, 9090, half);
-    let among = greeted(among.args(["--seed", "7"]));
+    let among = start_with_greeting(among.args(["--seed", "7"]));
     let elsewhere = Setup::new().route(8170, 9090, r#""dropRate": 0.5, "name": "8180""#);
-    let elsewhere = greeted(elsewhere.args(["--seed", "7"]));
-    let other_seed = greeted(one_route(half).args(["--seed", "8"]));
+    let elsewhere = start_with_greeting(elsewhere.args(["--seed", "7"]));
+    let other_seed = start_with_greeting(one_route(half).args(["--seed", "8"]));
 
     let first = dropped(&alone, 8180, 64);
     // Connections of other routes must not affect this route.
@@ -102,10 +102,10 @@ fn seed_drops_the_same_connections_despite_other_routes() {
 #[test]
 fn logged_seed_reproduces_the_run() {
     let half = r#""dropRate": 0.5"#;
-    let drawn = greeted(one_route(half));
+    let drawn = start_with_greeting(one_route(half));
     let line = drawn.logged(&["msg=starting"]);
     let seed = line.split("seed=").nth(1).unwrap().split(' ').next().unwrap();
-    let given = greeted(one_route(half).args(["--seed", seed]));
+    let given = start_with_greeting(one_route(half).args(["--seed", seed]));
     assert_eq!(dropped(&drawn, 8180, 64), dropped(&given, 8180, 64));
 }
 

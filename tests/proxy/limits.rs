@@ -73,15 +73,15 @@ fn pauses_without_descriptors_and_recovers() {
     let setup = one_route("");
     serve_echo(setup.upstream());
     let proxy = setup.start();
-    let survivor = proxy.connect();
-    assert!(echoes(&survivor, b"before"));
+    let established = proxy.connect();
+    assert!(echoes(&established, b"before"));
 
     let pid = Pid::from_raw(i32::try_from(proxy.pid()).unwrap());
     let limit = getrlimit(Resource::Nofile);
     prlimit(pid, Resource::Nofile, Rlimit { current: Some(8), ..limit }).unwrap();
     let waiting: Vec<_> = (0..10).map(|_| proxy.connect()).collect();
     proxy.logged(&["accepting is paused", "route=8180"]);
-    assert!(echoes(&survivor, b"during"));
+    assert!(echoes(&established, b"during"));
 
     prlimit(pid, Resource::Nofile, limit).unwrap();
     let served: Vec<bool> = waiting.into_iter().map(|client| echoes(&client, b"after")).collect();

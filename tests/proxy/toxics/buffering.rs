@@ -9,29 +9,29 @@ use super::{HOUR, Run, STREAMS, run, toxic};
 use crate::harness::TIMEOUT;
 
 /// The most bytes that the delay queue holds.
-const LINE: usize = 32 << 20;
+const MAX_QUEUED: usize = 32 << 20;
 
-const SENT: usize = 400 << 20;
+const MAX_SENT: usize = 400 << 20;
 
 /// A socket that is not writable for this long counts as full. If the proxy is only slow, the test measures too little,
 /// and only too much would fail it.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Writes while `more` is true and each write succeeds within `timeout`. Returns the number of bytes written.
-fn taken_of(mut from: &TcpStream, timeout: Duration, more: impl Fn() -> bool) -> usize {
+fn write_until_full(mut from: &TcpStream, timeout: Duration, more: impl Fn() -> bool) -> usize {
     from.set_write_timeout(Some(timeout)).unwrap();
-    let (chunk, mut taken) = (vec![1; 65_536], 0);
-    while taken < SENT
+    let (chunk, mut sent) = (vec![1; 65_536], 0);
+    while sent < MAX_SENT
         && more()
         && let Ok(written) = from.write(&chunk)
     {
-        taken += written;
+        sent += written;
     }
-    taken
+    sent
 }
 
 /// The most bytes in kernel buffers between a writer and a reader: `tcp_wmem` and `tcp_rmem` in tcp(7).
-fn most_in_kernel() -> usize {
+fn max_kernel_buffers() -> usize {
     let most = |name| {
         let limits = fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).unwrap();
         limits.split_whitespace().next_back().unwrap().parse::<usize>().unwrap()
@@ -40,7 +40,7 @@ fn most_in_kernel() -> usize {
 }
 
 /// The peak resident memory of the proxy, in bytes.
-fn peak(run: &Run) -> usize {
+fn peak_memory(run: &Run) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", run.proxy.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
@@ -54,13 +54,13 @@ fn long_delay_applies_back_pressure() {
     for stream in STREAMS {
         let run = run(&[toxic("latency", stream, &format!(r#""latency": {HOUR}"#))]);
         let (from, _to) = run.endpoints(stream);
-        let before = peak(&run);
-        let grown = || peak(&run) - before;
-        let taken = taken_of(&from, TIMEOUT, || grown() < LINE / 2);
-        assert!(grown() >= LINE / 2, "{} of {taken}", grown());
-        let taken = taken + taken_of(&from, IDLE, || true);
-        assert!(taken <= LINE + most_in_kernel(), "{taken}");
-        assert!(grown() <= LINE + (8 << 20), "{}", grown());
+        let before = peak_memory(&run);
+        let grown = || peak_memory(&run) - before;
+        let sent = write_until_full(&from, TIMEOUT, || grown() < MAX_QUEUED / 2);
+        assert!(grown() >= MAX_QUEUED / 2, "{} of {sent}", grown());
+        let sent = sent + write_until_full(&from, IDLE, || true);
+        assert!(sent <= MAX_QUEUED + max_kernel_buffers(), "{sent}");
+        assert!(grown() <= MAX_QUEUED + (8 << 20), "{}", grown());
     }
 }
 
@@ -70,11 +70,11 @@ fn stopped_reader_applies_back_pressure() {
     for stream in STREAMS {
         let run = run(&[toxic("latency", stream, r#""latency": 100"#)]);
         let (from, _to) = run.endpoints(stream);
-        let before = peak(&run);
-        let taken = taken_of(&from, IDLE, || true);
-        assert!(taken <= LINE + 2 * most_in_kernel(), "{taken}");
-        let grown = peak(&run) - before;
-        assert!(grown <= LINE + (8 << 20), "{grown}");
+        let before = peak_memory(&run);
+        let sent = write_until_full(&from, IDLE, || true);
+        assert!(sent <= MAX_QUEUED + 2 * max_kernel_buffers(), "{sent}");
+        let grown = peak_memory(&run) - before;
+        assert!(grown <= MAX_QUEUED + (8 << 20), "{grown}");
     }
 }
 
@@ -85,10 +85,10 @@ fn bandwidth_and_stall_buffer_little() {
         for stream in STREAMS {
             let run = run(&[toxic(kind_and_attributes.0, stream, kind_and_attributes.1)]);
             let (from, _to) = run.endpoints(stream);
-            let before = peak(&run);
-            let taken = taken_of(&from, IDLE, || true);
-            assert!(taken <= most_in_kernel() + (1 << 20), "{taken}");
-            let grown = peak(&run) - before;
+            let before = peak_memory(&run);
+            let sent = write_until_full(&from, IDLE, || true);
+            assert!(sent <= max_kernel_buffers() + (1 << 20), "{sent}");
+            let grown = peak_memory(&run) - before;
             assert!(grown <= 8 << 20, "{grown}");
         }
     }

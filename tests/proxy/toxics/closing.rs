@@ -20,7 +20,7 @@ fn assert_reset_under_traffic(run: &Run) {
 }
 
 /// Starts a route with these toxics and an echo server as its upstream.
-fn echoing(toxics: &[String]) -> Run {
+fn run_with_echo(toxics: &[String]) -> Run {
     let run = run(toxics);
     serve_echo(run.upstream.try_clone().unwrap());
     run
@@ -46,7 +46,7 @@ fn limit_time_closes_a_working_connection() {
 #[test]
 fn limit_time_resets_a_live_connection() {
     for stream in STREAMS {
-        let run = echoing(&[toxic("limit_time", stream, r#""time": 1000, "reset": true"#)]);
+        let run = run_with_echo(&[toxic("limit_time", stream, r#""time": 1000, "reset": true"#)]);
         let began = Instant::now();
         assert_reset_under_traffic(&run);
         assert_on_time(began, millis(1000));
@@ -121,7 +121,7 @@ fn resets_both_sides_of_a_silent_connection() {
 #[test]
 fn resets_a_live_connection() {
     for stream in STREAMS {
-        let run = echoing(&[toxic("reset_peer", stream, r#""timeout": 1000"#)]);
+        let run = run_with_echo(&[toxic("reset_peer", stream, r#""timeout": 1000"#)]);
         let began = Instant::now();
         assert_reset_under_traffic(&run);
         assert_on_time(began, millis(1000));
@@ -162,7 +162,7 @@ fn ends_a_half_closed_connection() {
 
 #[test]
 fn noop_does_nothing_and_logs_nothing() {
-    let run = echoing(&[toxic("noop", "both", "")]);
+    let run = run_with_echo(&[toxic("noop", "both", "")]);
     let client = run.proxy.connect();
     assert!(echoes(&client, b"unchanged"));
     client.shutdown(Shutdown::Write).unwrap();

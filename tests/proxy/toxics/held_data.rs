@@ -19,7 +19,7 @@ fn latency(stream: &str, millis: &str) -> String {
 }
 
 /// Toxics that hold data for ever, or for an hour.
-fn holders(stream: &str) -> [String; 4] {
+fn holding_toxics(stream: &str) -> [String; 4] {
     [
         latency(stream, HOUR),
         toxic("stall", stream, ""),
@@ -90,7 +90,7 @@ fn held(run: &Run, stream: &str) -> (TcpStream, TcpStream) {
 #[test]
 fn drain_deadline_cuts_held_data() {
     for stream in STREAMS {
-        for toxic in holders(stream) {
+        for toxic in holding_toxics(stream) {
             let mut run = start(route(&[toxic]).args(["--drain-timeout", "0.2"]));
             let (client, server) = held(&run, stream);
             assert_eq!(run.proxy.stop(), 1);
@@ -103,7 +103,7 @@ fn drain_deadline_cuts_held_data() {
 #[test]
 fn second_signal_cuts_held_data() {
     for stream in STREAMS {
-        for toxic in holders(stream) {
+        for toxic in holding_toxics(stream) {
             let mut run = run(&[toxic]);
             let (client, _server) = held(&run, stream);
             run.proxy.signal(Signal::SIGTERM);
@@ -131,7 +131,7 @@ fn wait_for_descriptors(run: &Run, least: usize) {
 
 /// The time from the client's leaving until the proxy has freed a connection for which `toxic` holds data. Checks what
 /// the server sees and the log reports.
-fn freeing(toxic: &str, stream: &str, leave: fn(TcpStream), (end, why): (End, &str)) -> Duration {
+fn time_to_free(toxic: &str, stream: &str, leave: fn(TcpStream), (end, why): (End, &str)) -> Duration {
     let run = run(&[toxic.to_owned()]);
     let before = descriptors(&run);
     let (client, server) = held(&run, stream);
@@ -147,13 +147,13 @@ fn freeing(toxic: &str, stream: &str, leave: fn(TcpStream), (end, why): (End, &s
 #[test]
 fn drops_held_data_after_client_leaves() {
     for stream in STREAMS {
-        for toxic in holders(stream) {
+        for toxic in holding_toxics(stream) {
             // Latency delivers to the upstream eventually, so the connection stays.
             if toxic.contains("latency") && stream == "upstream" {
                 continue;
             }
-            let freeing = || freeing(&toxic, stream, drop, (End::Fin, "client left"));
-            assert!(is_immediate(freeing), "{toxic}");
+            let time_to_free = || time_to_free(&toxic, stream, drop, (End::Fin, "client left"));
+            assert!(is_immediate(time_to_free), "{toxic}");
         }
     }
 }
@@ -161,9 +161,9 @@ fn drops_held_data_after_client_leaves() {
 #[test]
 fn drops_held_data_after_client_resets() {
     for stream in STREAMS {
-        for toxic in holders(stream) {
-            let freeing = || freeing(&toxic, stream, reset, (End::Reset, "client reset"));
-            assert!(is_immediate(freeing), "{toxic}");
+        for toxic in holding_toxics(stream) {
+            let time_to_free = || time_to_free(&toxic, stream, reset, (End::Reset, "client reset"));
+            assert!(is_immediate(time_to_free), "{toxic}");
         }
     }
 }
@@ -171,7 +171,7 @@ fn drops_held_data_after_client_resets() {
 /// The server keeps sending and never reads. Without a toxic it would see a reset.
 #[test]
 fn sending_server_notices_that_client_left() {
-    for toxic in holders("downstream") {
+    for toxic in holding_toxics("downstream") {
         let run = run(std::slice::from_ref(&toxic));
         let before = descriptors(&run);
         let (client, mut server) = held(&run, "downstream");
@@ -255,7 +255,7 @@ fn half_close_keeps_the_delayed_reply() {
 #[test]
 fn drops_held_data_after_server_resets() {
     for stream in STREAMS {
-        for toxic in holders(stream) {
+        for toxic in holding_toxics(stream) {
             // Latency delivers to the client eventually, so the connection stays.
             if toxic.contains("latency") && stream == "downstream" {
                 continue;

@@ -8,7 +8,7 @@ use super::{HOUR, route, toxic, toxic_with};
 use crate::harness::Proxy;
 
 /// Starts a route with these toxics to the test server.
-fn serving(toxics: &[String]) -> Proxy {
+fn start_with_test_server(toxics: &[String]) -> Proxy {
     route(toxics).args(["--test-server"]).start()
 }
 
@@ -55,7 +55,7 @@ fn curl_exit_code_reflects_the_fault() {
         (vec![toxic("slicer", "both", r#""average_size": 500, "size_variation": 400"#)], 0),
     ];
     for (toxics, code) in cases {
-        let proxy = serving(&toxics);
+        let proxy = start_with_test_server(&toxics);
         let timeout = if code == 28 { "1" } else { "20" };
         let Some((_, ended)) = curl(&proxy, &["--max-time", timeout], &["/bytes/100000"]) else { return };
         assert_eq!(ended, code, "{toxics:?}");
@@ -65,7 +65,7 @@ fn curl_exit_code_reflects_the_fault() {
 /// Request and reply are delayed. Connecting is not, because the proxy accepts at once.
 #[test]
 fn curl_measures_the_latency() {
-    let proxy = serving(&[toxic("latency", "both", r#""latency": 300"#)]);
+    let proxy = start_with_test_server(&[toxic("latency", "both", r#""latency": 300"#)]);
     let Some((times, code)) = curl(&proxy, &["-w", "%{time_connect} %{time_starttransfer}"], &["/"]) else { return };
     let times = String::from_utf8(times).unwrap();
     let (connect, first_byte) = times.split_once(' ').unwrap();
@@ -77,7 +77,7 @@ fn curl_measures_the_latency() {
 /// Several requests on one connection are each delayed.
 #[test]
 fn curl_keep_alive_requests_are_each_delayed() {
-    let proxy = serving(&[toxic("latency", "downstream", r#""latency": 300"#)]);
+    let proxy = start_with_test_server(&[toxic("latency", "downstream", r#""latency": 300"#)]);
     let paths = ["/bytes/1000", "/", "/bytes/100000"];
     let Some((lines, code)) = curl(&proxy, &["-w", "%{num_connects} %{time_total}\n"], &paths) else { return };
     let lines = String::from_utf8(lines).unwrap();
@@ -93,7 +93,7 @@ fn curl_keep_alive_requests_are_each_delayed() {
 #[test]
 fn only_the_selected_connection_breaks() {
     let second = r#", "connections": "2""#;
-    let proxy = serving(&[toxic_with("limit_data", "downstream", r#""bytes": 50000"#, second)]);
+    let proxy = start_with_test_server(&[toxic_with("limit_data", "downstream", r#""bytes": 50000"#, second)]);
     let ended: Option<Vec<i32>> = (0..3).map(|_| curl(&proxy, &[], &["/bytes/100000"]).map(|(_, code)| code)).collect();
     assert!(ended.is_none_or(|codes| codes == [0, 18, 0]));
 }
