@@ -56,9 +56,11 @@ pub fn check(proxy: &Proxy, limits: &Limits) -> Outcome<Usage> {
     let open = proxy.log.open_connections();
     ensure(open.is_empty(), || format!("{} connections have no closing log line:\n{}", open.len(), open.join("\n")))?;
     let (held, most) = (left.held(), limits.max.held());
-    let leaked = || format!("leaked: {held} are left after {} s of quiet, at most {most} may be", TIMEOUT.as_secs());
+    let leaked =
+        || format!("leaked: {held} are left after {} s without load, at most {most} are allowed", TIMEOUT.as_secs());
     ensure(limits.hold_except_memory(&left), leaked)?;
-    let grown = || format!("memory grows: {} KiB are resident, at most {} may be", left.rss_kib, limits.max.rss_kib);
+    let grown =
+        || format!("memory grows: {} KiB are resident, at most {} are allowed", left.rss_kib, limits.max.rss_kib);
     ensure(limits.hold(&left), grown)?;
     proxy.check_log()?;
     Ok(left)
