@@ -12,13 +12,9 @@ use proptest::sample::{Index, select};
 
 const SYNTAXES: [Syntax; 2] = [Syntax::Json, Syntax::Yaml];
 
-/// Failures are not stored in files: a failure that shrinks to a short text becomes a named test in `tests/config`.
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(cases(300))]
+    // Failures are not stored in files: a failure that shrinks to a short text becomes a named test in `tests/config`.
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_gives_a_plan_or_a_valid_report(text in text()) {
