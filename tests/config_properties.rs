@@ -1,88 +1,84 @@
-//! What holds for every text that is given as a config: it is a plan or a report, never a panic; what a report says can
-//! be found and printed; and JSON and YAML are two ways to write the same.
-// Half of the examples are YAML, and so is half of what is compared.
+//! Properties of config parsing: every text gives a plan or a report, never a panic; positions in a report exist and it
+//! prints without control characters; JSON and YAML with the same content give the same result.
+// Half of the examples are YAML.
 #![cfg(feature = "yaml")]
 #![allow(clippy::unwrap_used)]
 
-use chaos_proxy::config::{Defaults, Format, Report, parse};
+use chaos_proxy::config::{Defaults, Report, Syntax, parse};
 use chaos_proxy::plan::Plan;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-const FORMATS: [Format; 2] = [Format::Json, Format::Yaml];
-
-/// No files of found failures: a failure that shrinks to a short text belongs into `tests/config` by name.
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
-}
+const SYNTAXES: [Syntax; 2] = [Syntax::Json, Syntax::Yaml];
 
 proptest! {
-    #![proptest_config(cases(300))]
+    // Failures are not stored in files: a failure that shrinks to a short text becomes a named test in `tests/config`.
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_gives_a_plan_or_a_printable_report(text in text()) {
-        for format in FORMATS {
-            holds(&text, &read(&text, format))?;
+    fn any_text_gives_a_plan_or_a_valid_report(text in text()) {
+        for syntax in SYNTAXES {
+            check_report(&text, &read(&text, syntax))?;
         }
     }
 
     #[test]
-    fn a_damaged_config_gives_a_plan_or_a_printable_report((text, damage) in (select(VALID), vec(damage(), 1..4))) {
-        let text = damage.iter().fold(text.to_owned(), |text, damage| damage.done_to(&text));
-        for format in FORMATS {
-            holds(&text, &read(&text, format))?;
+    fn damaged_config_gives_a_plan_or_a_valid_report((text, damage) in (select(VALID), vec(damage(), 1..4))) {
+        let text = damage.iter().fold(text.to_owned(), |text, damage| damage.apply_to(&text));
+        for syntax in SYNTAXES {
+            check_report(&text, &read(&text, syntax))?;
         }
     }
 
-    /// Every JSON text is YAML and means the same there, down to where each value stands.
+    /// JSON is valid YAML, so both parsers must give the same result, positions included.
     #[test]
-    fn a_tree_is_judged_the_same_in_both_formats(tree in tree()) {
-        let [json, yaml] = FORMATS.map(|format| read(&tree, format));
-        holds(&tree, &json)?;
+    fn json_text_gives_the_same_result_as_yaml(text in route_list_with_any_keys()) {
+        let [json, yaml] = SYNTAXES.map(|syntax| read(&text, syntax));
+        check_report(&text, &json)?;
         prop_assert_eq!(json.map_err(|report| report.to_string()), yaml.map_err(|report| report.to_string()));
     }
 
     #[test]
-    fn toxics_are_judged_the_same_in_both_formats(toxics in vec(nearly_a_toxic(), 0..5), profile in json_leaf()) {
+    fn json_toxics_give_the_same_result_as_yaml(toxics in vec(toxic_with_any_keys(), 0..5), profile in json_leaf()) {
         let text = format!("[{{ {ROUTE}, \"profile\": {profile},\n \"toxics\": [\n {}\n] }}]", toxics.join(",\n "));
-        let [json, yaml] = FORMATS.map(|format| read(&text, format));
-        holds(&text, &json)?;
+        let [json, yaml] = SYNTAXES.map(|syntax| read(&text, syntax));
+        check_report(&text, &json)?;
         prop_assert_eq!(json.map_err(|report| report.to_string()), yaml.map_err(|report| report.to_string()));
     }
 
     #[test]
-    fn toxics_are_the_same_in_json_and_in_yaml(toxics in vec(toxic(), 1..6)) {
+    fn toxics_in_json_equal_toxics_in_yaml(toxics in vec(toxic(), 1..6)) {
         let [json, yaml] = [json_of_toxics(&toxics), yaml_of_toxics(&toxics)];
-        let plan = read(&json, Format::Json);
+        let plan = read(&json, Syntax::Json);
         prop_assert!(plan.is_ok(), "{}", plan.unwrap_err());
         prop_assert_eq!(plan.as_ref().unwrap().routes()[0].toxics.len(), toxics.len());
-        prop_assert_eq!(plan, read(&yaml, Format::Yaml));
+        prop_assert_eq!(plan, read(&yaml, Syntax::Yaml));
     }
 
     #[test]
-    fn routes_are_the_same_in_json_and_in_yaml(routes in btree_map(1_u16.., route(), 1..6), seed in any::<u64>()) {
+    fn routes_in_json_equal_routes_in_yaml(routes in btree_map(1_u16.., route(), 1..6), seed in any::<u64>()) {
         let json = json_of(&routes.iter().map(|(port, route)| route.keys(*port)).collect::<Vec<_>>(), seed);
         let yaml = yaml_of(&routes.iter().map(|(port, route)| route.keys(*port)).collect::<Vec<_>>(), seed);
-        let plan = read(&json, Format::Json);
+        let plan = read(&json, Syntax::Json);
         prop_assert!(plan.is_ok(), "{}", plan.unwrap_err());
-        prop_assert_eq!(plan, read(&yaml, Format::Yaml));
+        prop_assert_eq!(plan, read(&yaml, Syntax::Yaml));
     }
 }
 
 #[test]
-fn every_type_of_toxic_is_tried() {
-    let report = read(&format!("[{{ {ROUTE}, \"toxics\": [{{ \"type\": \"?\" }}] }}]"), Format::Json).unwrap_err();
+fn type_list_of_this_test_is_complete() {
+    let report = read(&format!("[{{ {ROUTE}, \"toxics\": [{{ \"type\": \"?\" }}] }}]"), Syntax::Json).unwrap_err();
     let (_, problem) = report.problems().next().unwrap();
     assert_eq!(problem.hint(), format!("the types of toxics are {}", TYPES.join(", ")));
 }
 
-fn read(text: &str, format: Format) -> Result<Plan, Report> {
-    parse("it", text, format, Defaults::default())
+fn read(text: &str, syntax: Syntax) -> Result<Plan, Report> {
+    parse("config", text, syntax, Defaults::default())
 }
 
-/// A report has problems, each somewhere in the text, and prints without control characters.
-fn holds(text: &str, result: &Result<Plan, Report>) -> Result<(), TestCaseError> {
+/// Checks that a report has problems, that their positions are in the text, and that it prints no control characters.
+fn check_report(text: &str, result: &Result<Plan, Report>) -> Result<(), TestCaseError> {
     let Err(report) = result else { return Ok(()) };
     let lines: Vec<&str> = text.strip_prefix('\u{feff}').unwrap_or(text).split('\n').collect();
     prop_assert!(report.problems().len() > 0);
@@ -94,7 +90,7 @@ fn holds(text: &str, result: &Result<Plan, Report>) -> Result<(), TestCaseError>
     Ok(())
 }
 
-/// Characters of all kinds, with those that mean something to the parsers far more often than by chance.
+/// Text of arbitrary characters and of many tokens that are special to the parsers.
 fn text() -> impl Strategy<Value = String> {
     let pieces = [
         "[",
@@ -158,7 +154,7 @@ const VALID: &[&str] = &[
     include_str!("../configs/valid/profiles.json"),
 ];
 
-/// A stretch of characters that is replaced.
+/// Replaces a range of characters.
 #[derive(Clone, Debug)]
 struct Damage {
     at: Index,
@@ -167,7 +163,7 @@ struct Damage {
 }
 
 impl Damage {
-    fn done_to(&self, text: &str) -> String {
+    fn apply_to(&self, text: &str) -> String {
         let at = self.at.index(text.chars().count() + 1);
         let before = text.chars().take(at);
         before.chain(self.with.chars()).chain(text.chars().skip(at + self.length)).collect()
@@ -183,8 +179,8 @@ fn damage() -> impl Strategy<Value = Damage> {
     (any::<Index>(), 0..4_usize, with).prop_map(|(at, length, with)| Damage { at, length, with })
 }
 
-/// A JSON text that is nearly a config: our keys and others, values of every kind, some of them right.
-fn tree() -> impl Strategy<Value = String> {
+/// JSON text that is nearly a config: known and unknown keys, and values of every kind, some of them valid.
+fn route_list_with_any_keys() -> impl Strategy<Value = String> {
     let key = select(vec!["localPort", "upstream", "dropRate", "latencyMs", "name", "bind", "dropMode", "seed", "x"]);
     let value = json_leaf().prop_recursive(3, 24, 4, move |inner| {
         let entry = (key.clone(), inner.clone()).prop_map(|(key, value)| format!("{}: {value}", quoted(key)));
@@ -225,8 +221,8 @@ const TYPES: &[&str] = &[
     "noop",
 ];
 
-/// A toxic of a type that there is, most of the time, with anything for the rest; keys come twice, too.
-fn nearly_a_toxic() -> impl Strategy<Value = String> {
+/// A toxic of an existing type with arbitrary other keys, some of them duplicates.
+fn toxic_with_any_keys() -> impl Strategy<Value = String> {
     let key = select(vec!["name", "stream", "toxicity", "connections", "clients", "after", "for", "type", "x"]);
     let attribute = select(vec![
         "latency",
@@ -267,7 +263,7 @@ fn entry(
 
 type Entries = Vec<(&'static str, String)>;
 
-/// What a toxic may say, in values that are all right: its keys, and its attributes.
+/// A valid toxic: its keys and its attributes.
 fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
     let stream = proptest::option::of(select(vec!["upstream", "downstream", "both"]).prop_map(quoted));
     let connections = proptest::option::of(select(vec!["1-2,5,10-", "*/3", "7"]).prop_map(quoted));
@@ -276,7 +272,7 @@ fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
     let after = any::<Option<u32>>().prop_map(|after| after.map(|after| after.to_string()));
     (select(TYPES), any::<(u32, u32, bool)>(), 0.0..=1.0_f64, (stream, connections, clients, toxicity, after)).prop_map(
         |(kind, numbers, share, (stream, connections, clients, toxicity, after))| {
-            let said = [
+            let entries = [
                 ("stream", stream),
                 ("connections", connections),
                 ("clients", clients),
@@ -284,25 +280,25 @@ fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
                 ("after", after),
             ];
             let mut keys = vec![("type", quoted(kind))];
-            keys.extend(said.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))));
+            keys.extend(entries.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))));
             (keys, attributes(kind, numbers, share))
         },
     )
 }
 
-fn attributes(kind: &str, (one, another, yes): (u32, u32, bool), share: f64) -> Entries {
-    let (less, more) = (one.min(another), one.max(another));
-    let number = one.to_string();
+fn attributes(kind: &str, (first, second, flag): (u32, u32, bool), share: f64) -> Entries {
+    let (low, high) = (first.min(second), first.max(second));
+    let number = first.to_string();
     match kind {
-        "latency" => vec![("latency", more.to_string()), ("jitter", less.to_string())],
+        "latency" => vec![("latency", high.to_string()), ("jitter", low.to_string())],
         "bandwidth" => {
-            vec![("rate", one.max(1).to_string()), ("burst", another.to_string()), ("shared", yes.to_string())]
+            vec![("rate", first.max(1).to_string()), ("burst", second.to_string()), ("shared", flag.to_string())]
         }
         "packet_loss" => vec![("loss_rate", format!("{share:?}")), ("correlation", format!("{share:?}"))],
         "corrupt" => vec![("rate", format!("{share:?}"))],
-        "slicer" => vec![("average_size", more.max(1).to_string()), ("size_variation", (less / 2).to_string())],
-        "limit_data" => vec![("bytes", u64::MAX.to_string()), ("reset", yes.to_string())],
-        "limit_time" => vec![("time", number), ("reset", yes.to_string())],
+        "slicer" => vec![("average_size", high.max(1).to_string()), ("size_variation", (low / 2).to_string())],
+        "limit_data" => vec![("bytes", u64::MAX.to_string()), ("reset", flag.to_string())],
+        "limit_time" => vec![("time", number), ("reset", flag.to_string())],
         "stall" => vec![("duration", number)],
         "slow_close" => vec![("delay", number)],
         "timeout" | "reset_peer" => vec![("timeout", number)],
@@ -310,7 +306,7 @@ fn attributes(kind: &str, (one, another, yes): (u32, u32, bool), share: f64) -> 
     }
 }
 
-/// Numbered, so that no two have the same name.
+/// Names each toxic by its number, so that names are unique.
 fn json_of_toxics(toxics: &[(Entries, Entries)]) -> String {
     let joined = |entries: &Entries| -> String {
         entries.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect::<Vec<_>>().join(", ")
@@ -321,7 +317,7 @@ fn json_of_toxics(toxics: &[(Entries, Entries)]) -> String {
     format!("[{{ {ROUTE}, \"toxics\": [ {} ] }}]", toxics.collect::<Vec<_>>().join(", "))
 }
 
-/// In block style; a toxic without attributes has no such key.
+/// Writes block style. A toxic without attributes has no `attributes` key.
 fn yaml_of_toxics(toxics: &[(Entries, Entries)]) -> String {
     let lines = |entries: &Entries, indent: &str| -> String {
         entries.iter().flat_map(|(key, value)| [indent, key, ": ", value, "\n"]).collect()
@@ -340,9 +336,9 @@ fn quoted(text: &str) -> String {
     format!("{text:?}")
 }
 
-/// What a route may say, in values that are all right.
+/// The values of a valid route.
 #[derive(Clone, Debug)]
-struct Said {
+struct RouteValues {
     upstream: u16,
     drop_rate: Option<f64>,
     latency: Option<u32>,
@@ -351,11 +347,11 @@ struct Said {
     name: Option<String>,
 }
 
-fn route() -> impl Strategy<Value = Said> {
+fn route() -> impl Strategy<Value = RouteValues> {
     let mode = proptest::option::of(select(vec!["close", "reset", "hang"]));
     let name = proptest::option::of("[a-z \u{e4}\u{1F600}#:'-]{1,9}");
     let numbers = (1_u16.., proptest::option::of(0.0..=1.0_f64), any::<Option<u32>>(), proptest::option::of(1_u32..));
-    (numbers, mode, name).prop_map(|((upstream, drop_rate, latency, timeout), drop_mode, name)| Said {
+    (numbers, mode, name).prop_map(|((upstream, drop_rate, latency, timeout), drop_mode, name)| RouteValues {
         upstream,
         drop_rate,
         latency,
@@ -365,8 +361,8 @@ fn route() -> impl Strategy<Value = Said> {
     })
 }
 
-impl Said {
-    /// Each key and its value, as JSON writes it. The port makes the name unique; no listener is at the upstream's IP.
+impl RouteValues {
+    /// Each key with its value in JSON. The port makes the name unique. No route listens on the upstream's IP.
     fn keys(&self, port: u16) -> Vec<(&'static str, String)> {
         let mut keys =
             vec![("localPort", port.to_string()), ("upstream", quoted(&format!("10.0.0.1:{}", self.upstream)))];
@@ -387,14 +383,14 @@ fn json_of(routes: &[Vec<(&str, String)>], seed: u64) -> String {
     format!("{{ \"routes\": [ {} ], \"seed\": {seed} }}", routes.join(", "))
 }
 
-/// In block style; a `'` is doubled in YAML's single quotes, and no other character of a name means anything there.
+/// Writes block style with single quotes, in which `'` is doubled and no other character of a name is special.
 fn yaml_of(routes: &[Vec<(&str, String)>], seed: u64) -> String {
     let value = |value: &str| match value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(text) => format!("'{}'", text.replace('\'', "''")),
         None => value.to_owned(),
     };
     let entries = |keys: &Vec<(&str, String)>| -> Vec<String> {
-        keys.iter().map(|(key, said)| format!("{key}: {}", value(said))).collect()
+        keys.iter().map(|(key, text)| format!("{key}: {}", value(text))).collect()
     };
     let routes: Vec<String> = routes.iter().map(|keys| format!("- {}\n", entries(keys).join("\n  "))).collect();
     format!("seed: {seed}\nroutes:\n{}", routes.concat())

@@ -1,11 +1,11 @@
-//! A config's text to a [`Plan`], or every [`Problem`] of it at once, each with its place and what to write instead.
+//! Parses a config into a [`Plan`], or reports every [`Problem`] at once, each with its position and a fix.
 //!
 //! ```text
-//! file ──read──► text ──document──► tree with places ──check──► Plan
-//!                                                          └──► Report of Problems
+//! file ──read──► text ──document──► tree with spans ──check──► Plan
+//!                                                         └──► Report of Problems
 //! ```
 //!
-//! Files are only read here; nothing is opened, bound or started.
+//! This module only reads files. It opens no sockets.
 
 mod check;
 mod document;
@@ -16,16 +16,16 @@ mod report;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-pub use document::Format;
-pub use problem::{Problem, Span};
+pub use document::Syntax;
+pub use problem::{Problem, SourceSpan};
 pub use report::{Position, Report};
 
 use crate::plan::Plan;
 
-/// What holds for a route that says nothing else.
+/// Values for keys that a route leaves out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Defaults {
-    /// The address to listen on.
+    /// The listen address.
     pub bind: IpAddr,
 }
 
@@ -35,15 +35,15 @@ impl Default for Defaults {
     }
 }
 
-/// Reads the file at `path`: YAML where it is named `.yaml` or `.yml`, JSON everywhere else.
+/// Loads the file at `path`: YAML if it is named `.yaml` or `.yml`, otherwise JSON.
 ///
 /// # Errors
-/// Every problem of the file, or why it could not be read: at most 16 MiB of UTF-8 are.
+/// Every problem of the file, or the reason why it can't be read. A file has at most 16 MiB and is UTF-8.
 pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
     let name = path.display().to_string();
     let bytes = read::file(path).map_err(|problem| Report::new(&name, "", vec![problem]))?;
     match String::from_utf8(bytes) {
-        Ok(text) => parse(&name, &text, Format::of(path), defaults),
+        Ok(text) => parse(&name, &text, Syntax::of(path), defaults),
         Err(error) => {
             let problem = read::not_utf8(&error);
             Err(Report::new(&name, &String::from_utf8_lossy(error.as_bytes()), vec![problem]))
@@ -51,20 +51,20 @@ pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
     }
 }
 
-/// Parses a text; `name` is what problems call it by.
+/// Parses `text`. Reports refer to it as `name`.
 ///
 /// # Errors
-/// Every problem of the text. Where its syntax is broken that is the only one.
-pub fn parse(name: &str, text: &str, format: Format, defaults: Defaults) -> Result<Plan, Report> {
-    // Editors on Windows put a byte order mark before UTF-8; it is no part of the text.
+/// Every problem of the text. A syntax error is reported alone.
+pub fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Plan, Report> {
+    // Some editors on Windows write a byte order mark before UTF-8 text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    plan(text, format, defaults).map_err(|problems| Report::new(name, text, problems))
+    plan(text, syntax, defaults).map_err(|problems| Report::new(name, text, problems))
 }
 
-fn plan(text: &str, format: Format, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
+fn plan(text: &str, syntax: Syntax, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
     if text.trim().is_empty() {
         return Err(vec![Problem::of_file("the file is empty", check::EXAMPLE)]);
     }
-    let root = format.read(text).map_err(|problem| vec![problem])?;
+    let root = syntax.read(text).map_err(|problem| vec![problem])?;
     check::plan(text, &root, defaults)
 }

@@ -38,7 +38,7 @@
 //! - A file of mistakes in `configs/invalid`; its line in `configs/README.md` is asked for. `BLESS=1 cargo test --test
 //!   config` writes down what is said of them, and of a type that there isn't.
 //! - A test over real sockets, in a file of `tests/proxy/toxics` that its `mod.rs` names, and what the log says of it, in
-//!   `told.rs` there.
+//!   `fault_log.rs` there.
 //!
 //! One rule: what happens to a byte depends on its offset, not on the chunk that it came in. So whatever is drawn is
 //! drawn in the order of the offsets, as with `segment::Segments`. `properties` holds every toxic to it but `bandwidth`: its

@@ -2,7 +2,7 @@
 
 use super::{Check, EXAMPLE};
 use crate::config::document::Node;
-use crate::config::problem::{Problem, Span};
+use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::{Conflict, RouteKey, RouteName};
 
 impl Check<'_> {
@@ -80,7 +80,7 @@ impl Routes<'_> {
     }
 
     /// Where a route says something: its value of `key`, or the route as a whole.
-    fn position(&self, route: usize, key: &str) -> Span {
+    fn position(&self, route: usize, key: &str) -> SourceSpan {
         let node = &self.nodes[route];
         node.get(key).unwrap_or(node).place.used
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Check;
 use super::values::short;
 use crate::config::document::{Node, Value};
-use crate::config::problem::{Problem, Span};
+use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::Rejected;
 
 /// What messages call a map and what is in it.
@@ -61,12 +61,12 @@ pub(super) struct Keys<'c, 't> {
     check: &'c mut Check<'t>,
     map_kind: MapKind,
     /// Where a key that is missing would have to be.
-    whole: Span,
+    whole: SourceSpan,
     /// What has not been asked for yet: each key's name, the key and its value.
     left: BTreeMap<&'t str, &'t (Node, Node)>,
     known: Vec<&'static str>,
     /// Where each value that was asked for was written.
-    positions: BTreeMap<&'static str, Span>,
+    positions: BTreeMap<&'static str, SourceSpan>,
     missing: Vec<(&'static str, &'static str)>,
 }
 
@@ -88,7 +88,7 @@ impl<'c, 't> Keys<'c, 't> {
     }
 
     /// The keys of a map that is not there, but would be at `whole`.
-    pub(super) fn none(check: &'c mut Check<'t>, whole: Span, map_kind: MapKind) -> Self {
+    pub(super) fn none(check: &'c mut Check<'t>, whole: SourceSpan, map_kind: MapKind) -> Self {
         let (left, positions) = (BTreeMap::new(), BTreeMap::new());
         Self { check, map_kind, whole, left, known: Vec::new(), positions, missing: Vec::new() }
     }
@@ -124,7 +124,7 @@ impl<'c, 't> Keys<'c, 't> {
     }
 
     /// Where the value of `key` was written, or the map that has none.
-    pub(super) fn position(&self, key: &str) -> Span {
+    pub(super) fn position(&self, key: &str) -> SourceSpan {
         self.positions.get(key).copied().unwrap_or(self.whole)
     }
 

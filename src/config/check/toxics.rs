@@ -7,7 +7,7 @@ use super::Check;
 use super::attributes::{Read, TYPES};
 use super::keys::{Keys, MapKind};
 use crate::config::document::{Node, Place, Value};
-use crate::config::problem::{Problem, Span};
+use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::{
     Connections, Effect, Millis, Probability, Profile, Selector, Stream, Timeout, Toxic, ToxicName, Window,
 };
@@ -140,7 +140,7 @@ fn due(effect: &Effect) -> Option<(&'static str, Millis)> {
 }
 
 /// Where the value of `key` was written, or the map that has none.
-fn position(map: &Node, key: &str) -> Span {
+fn position(map: &Node, key: &str) -> SourceSpan {
     map.get(key).unwrap_or(map).place.written
 }
 

@@ -1,4 +1,4 @@
-//! The words behind `cargo bench --bench soak --`.
+//! The arguments after `cargo bench --bench soak --`.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use pico_args::Arguments;
 
 const USAGE: &str = "usage: soak [--seconds N] [--seed N]";
 
-/// What is asked for.
-pub struct Wanted {
-    /// How long the load is on, without the pauses in which it is measured.
+/// The parsed arguments.
+pub struct Options {
+    /// The time under load, without the pauses for leak checks.
     pub time: Duration,
     pub seed: u64,
 }
 
-/// Reads them.
+/// Parses the arguments of the process.
 ///
 /// # Errors
-/// What is wrong with them, and how they are written.
-pub fn wanted() -> Result<Wanted, String> {
+/// What is wrong with them, and the usage.
+pub fn parse() -> Result<Options, String> {
     let mut args = Arguments::from_env();
-    // Cargo adds it for every benchmark, to tell the standard harness that it is none of the tests.
+    // Cargo passes `--bench` to every benchmark.
     args.contains("--bench");
     let number = |found: Result<Option<u64>, pico_args::Error>| found.map_err(|error| format!("{error}\n{USAGE}"));
     let seconds = number(args.opt_value_from_str("--seconds"))?.unwrap_or(60);
     let seed = number(args.opt_value_from_str("--seed"))?.unwrap_or_else(|| fastrand::u64(..1_000_000));
     let left = args.finish();
     let known = left.is_empty() && seconds > 0;
-    if known { Ok(Wanted { time: Duration::from_secs(seconds), seed }) } else { Err(format!("{left:?}?\n{USAGE}")) }
+    if known { Ok(Options { time: Duration::from_secs(seconds), seed }) } else { Err(format!("{left:?}?\n{USAGE}")) }
 }

@@ -1,15 +1,15 @@
-//! The bytes that are sent, so that whoever receives them knows what they must be: an endless tape for each direction of
-//! each connection, all cut from one loop of noise at different places.
+//! The bytes that are sent and verified. Each direction of each connection has an endless payload, which reads one
+//! shared loop of random bytes from its own start.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
 
-use crate::wrong::{Outcome, Wrong};
+use crate::failure::{Failure, Outcome};
 
-/// The first prime above 2^20: bytes that are missing, doubled or out of place can't fall on their like again, as they
-/// would if a buffer's size divided the loop.
+/// The first prime above 2^20. No buffer size divides it, so that lost, repeated or reordered buffers can't go
+/// unnoticed by realigning with the loop.
 const LOOP_BYTES: usize = 1_048_583;
 
 static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -20,21 +20,21 @@ static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
 
 static VERIFIED: AtomicU64 = AtomicU64::new(0);
 
-/// How many bytes have arrived and were right, on all connections so far.
+/// The number of bytes verified so far, on all connections.
 pub fn verified_bytes() -> u64 {
     VERIFIED.load(Ordering::Relaxed)
 }
 
-/// One direction's bytes, and how far they have got.
+/// The bytes of one direction and the position in them.
 #[derive(Debug)]
-pub struct Tape {
+pub struct Payload {
     start: usize,
     position: u64,
 }
 
-impl Tape {
-    /// The tape of `key`: another key begins elsewhere, so that the bytes of two connections are not taken for each
-    /// other's, but for one chance in a million.
+impl Payload {
+    /// The payload of `key`. Another key starts elsewhere in the loop, so that bytes of two connections can't be
+    /// confused, except with a chance of one in a million.
     pub fn new(key: u64) -> Self {
         Self { start: Rng::with_seed(key).usize(..LOOP_BYTES), position: 0 }
     }
@@ -44,7 +44,7 @@ impl Tape {
     }
 
     /// The next bytes: at least one and at most `most`.
-    pub fn ahead(&self, most: u64) -> &'static [u8] {
+    pub fn next_bytes(&self, most: u64) -> &'static [u8] {
         let turn = self.position % LOOP_BYTES as u64;
         let rest = &NOISE[(self.start + usize::try_from(turn).unwrap_or(0)) % LOOP_BYTES..];
         &rest[..rest.len().min(usize::try_from(most).unwrap_or(usize::MAX))]
@@ -54,11 +54,11 @@ impl Tape {
         self.position += bytes as u64;
     }
 
-    /// Goes on by `bytes`, which must be the next ones.
+    /// Advances by `bytes`, and fails if they are not the next bytes.
     pub fn verify(&mut self, mut bytes: &[u8]) -> Outcome {
         VERIFIED.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         while !bytes.is_empty() {
-            let due = self.ahead(bytes.len() as u64);
+            let due = self.next_bytes(bytes.len() as u64);
             let (now, later) = bytes.split_at(due.len());
             if now != due {
                 return Err(self.difference(now, due));
@@ -69,9 +69,9 @@ impl Tape {
         Ok(())
     }
 
-    fn difference(&self, came: &[u8], due: &[u8]) -> Wrong {
-        let at = came.iter().zip(due).take_while(|(came, due)| came == due).count();
+    fn difference(&self, received: &[u8], due: &[u8]) -> Failure {
+        let at = received.iter().zip(due).take_while(|(received, due)| received == due).count();
         let byte = self.position + at as u64;
-        Wrong::new(format!("byte {byte} came as {:#04x} and was sent as {:#04x}", came[at], due[at]))
+        Failure::new(format!("byte {byte} arrived as {:#04x}, but was sent as {:#04x}", received[at], due[at]))
     }
 }

@@ -1,4 +1,4 @@
-//! `limit_data`: exactly so many bytes, and then the end that was asked for.
+//! `limit_data`: passes the exact number of bytes, then closes or resets.
 
 use std::io::Write;
 use std::thread;
@@ -6,19 +6,19 @@ use std::time::Instant;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
-use super::{End, STREAMS, all_of, assert_on_time, exactly, is_silent, millis, noise, pass, run, toxic};
+use super::{End, STREAMS, assert_on_time, is_silent, millis, noise, read_all, read_exactly, run, toxic, transfer};
 
 #[test]
-fn exactly_so_many_bytes_pass_and_then_the_end() {
+fn passes_exactly_the_limit_then_closes() {
     for (reset, end) in [("false", End::Fin), ("true", End::Reset)] {
         for stream in STREAMS {
-            for (bytes, at_once) in [(1, 1), (1000, 1), (1000, 1460), (1000, 1000), (100_000, 65_536)] {
+            for (bytes, write_size) in [(1, 1), (1000, 1), (1000, 1460), (1000, 1000), (100_000, 65_536)] {
                 let run = run(&[toxic("limit_data", stream, &format!(r#""bytes": {bytes}, "reset": {reset}"#))]);
-                let (sent, ends) = (noise(300_000), run.ends(stream));
-                let (came, how) = pass(&ends, &sent, at_once);
-                assert!(came == sent[..bytes], "{} of {bytes}", came.len());
+                let (sent, endpoints) = (noise(300_000), run.endpoints(stream));
+                let (received, how) = transfer(&endpoints, &sent, write_size);
+                assert!(received == sent[..bytes], "{} of {bytes}", received.len());
                 assert_eq!(how, end);
-                drop(ends);
+                drop(endpoints);
                 let (up, down) = if stream == "upstream" { (bytes, 0) } else { (0, bytes) };
                 run.proxy.logged(&["connection closed", &format!("bytes_up={up} bytes_down={down}"), "by a toxic"]);
             }
@@ -26,24 +26,24 @@ fn exactly_so_many_bytes_pass_and_then_the_end() {
     }
 }
 
-/// The reader takes 64 KiB, which is what its kernel holds for it, and then nothing for half a second: longer in all than
-/// the proxy lingers for one that takes nothing. A pause is no condition to be awaited; it is what makes a reader slow.
+/// The reader reads 64 KiB, the size of its kernel buffer, then pauses for 500 ms. In total this is longer than the
+/// proxy waits for a reader that makes no progress. The sleep makes the reader slow; it does not wait for a condition.
 #[test]
-fn what_may_pass_arrives_before_the_end_also_where_the_reader_is_slow() {
+fn slow_reader_receives_all_bytes_before_the_close() {
     const BYTES: usize = 1_000_000;
     let slow = |stream: &str, (reset, end): (&str, End)| {
         let run = run(&[toxic("limit_data", stream, &format!(r#""bytes": {BYTES}, "reset": {reset}"#))]);
-        let ((mut from, to), sent) = (run.ends(stream), noise(BYTES));
+        let ((mut from, to), sent) = (run.endpoints(stream), noise(BYTES));
         set_socket_recv_buffer_size(&to, 65_536).unwrap();
         from.write_all(&sent).unwrap();
-        let mut came = Vec::new();
-        while came.len() + 65_536 < BYTES {
-            came.extend(exactly(&to, 65_536));
+        let mut received = Vec::new();
+        while received.len() + 65_536 < BYTES {
+            received.extend(read_exactly(&to, 65_536));
             thread::sleep(millis(500));
         }
-        let (rest, how) = all_of(&to);
-        came.extend(rest);
-        assert!(came == sent && how == end, "{} and {how:?} instead of {end:?}", came.len());
+        let (rest, how) = read_all(&to);
+        received.extend(rest);
+        assert!(received == sent && how == end, "{} and {how:?} instead of {end:?}", received.len());
     };
     thread::scope(|scope| {
         for stream in STREAMS {
@@ -54,55 +54,55 @@ fn what_may_pass_arrives_before_the_end_also_where_the_reader_is_slow() {
     });
 }
 
-/// The proxy has read all that may pass and said so before the reader begins: most of it is still in the proxy's kernel,
-/// which a reset would discard.
+/// The proxy has read and logged all bytes before the reader starts. Most of them are in the proxy's send buffer, which
+/// a reset would discard.
 #[test]
-fn what_may_pass_arrives_before_the_reset_also_where_the_reader_is_late() {
+fn late_reader_receives_all_bytes_before_the_reset() {
     const BYTES: usize = 1_000_000;
     for stream in STREAMS {
         let run = run(&[toxic("limit_data", stream, &format!(r#""bytes": {BYTES}, "reset": true"#))]);
-        let ((mut from, to), sent) = (run.ends(stream), noise(BYTES));
+        let ((mut from, to), sent) = (run.endpoints(stream), noise(BYTES));
         from.write_all(&sent).unwrap();
         run.proxy.logged(&["fault injected", "fault=limit_data", &format!("bytes={BYTES}")]);
-        assert!(all_of(&to) == (sent, End::Reset));
-        assert_eq!(all_of(&from), (Vec::new(), End::Reset));
+        assert!(read_all(&to) == (sent, End::Reset));
+        assert_eq!(read_all(&from), (Vec::new(), End::Reset));
     }
 }
 
 #[test]
-fn the_end_waits_behind_what_is_delayed() {
+fn close_follows_delayed_data() {
     for stream in STREAMS {
         let latency = toxic("latency", stream, r#""latency": 400"#);
         let run = run(&[toxic("limit_data", stream, r#""bytes": 10, "reset": true"#), latency]);
-        let (mut from, to) = run.ends(stream);
+        let (mut from, to) = run.endpoints(stream);
         let began = Instant::now();
         from.write_all(&noise(20)).unwrap();
-        assert!(all_of(&to) == (noise(10), End::Reset));
+        assert!(read_all(&to) == (noise(10), End::Reset));
         assert_on_time(began, millis(400));
     }
 }
 
-/// As in Toxiproxy.
+/// A limit of 0 behaves as in Toxiproxy: a direction without data is not closed.
 #[test]
-fn a_limit_of_0_lets_those_alone_who_send_nothing() {
+fn limit_0_closes_at_the_first_byte() {
     for stream in STREAMS {
         let run = run(&[toxic("limit_data", stream, r#""bytes": 0"#)]);
-        let (mut from, mut to) = run.ends(stream);
+        let (mut from, mut to) = run.endpoints(stream);
         to.write_all(b"the other way").unwrap();
-        exactly(&from, 13);
+        read_exactly(&from, 13);
         assert!(is_silent(&to));
         from.write_all(b"x").unwrap();
-        assert_eq!(all_of(&to), (Vec::new(), End::Fin));
+        assert_eq!(read_all(&to), (Vec::new(), End::Fin));
     }
 }
 
 #[test]
-fn below_its_limit_a_connection_is_as_any_other() {
+fn connection_below_the_limit_is_unaffected() {
     for stream in STREAMS {
         let run = run(&[toxic("limit_data", stream, r#""bytes": 1001, "reset": true"#)]);
-        let (ends, sent) = (run.ends(stream), noise(1000));
-        assert!(pass(&ends, &sent, 1460) == (sent, End::Fin));
-        drop(ends);
+        let (endpoints, sent) = (run.endpoints(stream), noise(1000));
+        assert!(transfer(&endpoints, &sent, 1460) == (sent, End::Fin));
+        drop(endpoints);
         let closed = run.proxy.logged(&["connection closed"]);
         assert!(!closed.contains("toxic"), "{closed}");
     }

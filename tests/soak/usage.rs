@@ -1,42 +1,42 @@
-//! What the proxy's process holds, as the kernel counts it.
+//! The resource usage of the proxy's process, from /proc.
 
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::wrong::{Outcome, Wrong};
+use crate::failure::{Failure, Outcome};
 
-/// One look at a process.
+/// The resources of a process at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gauge {
+pub struct Usage {
     pub rss_kib: u64,
     pub threads: u64,
     pub sockets: u64,
-    /// Descriptors of anything else: pipes above all.
+    /// Descriptors other than sockets, mostly pipes.
     pub others: u64,
 }
 
-impl Gauge {
+impl Usage {
     /// # Errors
-    /// There is no such process any more.
+    /// The process has ended.
     pub fn read(pid: u32) -> Outcome<Self> {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let number = |field: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(field));
             let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-            number.ok_or_else(|| Wrong::new(format!("the proxy has ended: no {field} in its status")))
+            number.ok_or_else(|| Failure::new(format!("the proxy has ended: no {field} in its status")))
         };
         let (sockets, others) = descriptors(pid)?;
         Ok(Self { rss_kib: number("VmRSS:")?, threads: number("Threads:")?, sockets, others })
     }
 
-    /// All but the memory.
+    /// Everything except memory, as text.
     pub fn held(&self) -> String {
         format!("{} threads, {} sockets, {} other fds", self.threads, self.sockets, self.others)
     }
 }
 
-/// How many sockets and how many others. One that is closed while they are counted is neither.
+/// The number of sockets and of other descriptors. Skips descriptors that are closed while they are counted.
 fn descriptors(pid: u32) -> Outcome<(u64, u64)> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd"))?;
     let targets = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
@@ -45,7 +45,7 @@ fn descriptors(pid: u32) -> Outcome<(u64, u64)> {
     Ok((sockets.len() as u64, others.len() as u64))
 }
 
-impl fmt::Display for Gauge {
+impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rss {} KiB, {}", self.rss_kib, self.held())
     }

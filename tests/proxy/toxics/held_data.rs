@@ -1,4 +1,4 @@
-//! What becomes of connections with data under way: half-closes, drains and their deadlines, clients that leave.
+//! Connections that close while a toxic holds their data: half-closes, drains, and peers that leave or reset.
 
 use std::fs;
 use std::io::Write;
@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::{End, HOUR, Run, STREAMS, all_of, assert_on_time, exactly, is_silent, millis, noise, pass, route, run};
+use super::{
+    End, HOUR, Run, STREAMS, assert_on_time, is_silent, millis, noise, read_all, read_exactly, route, run, transfer,
+};
 use super::{start, toxic};
-use crate::harness::{PATIENCE, is_at_once, reset};
+use crate::harness::{TIMEOUT, is_immediate, reset};
 
 fn latency(stream: &str, millis: &str) -> String {
     toxic("latency", stream, &format!(r#""latency": {millis}"#))
 }
 
-/// What holds data for ever, or so long that nobody waits for it.
-fn holders(stream: &str) -> [String; 4] {
+/// Toxics that hold data for ever, or for an hour.
+fn holding_toxics(stream: &str) -> [String; 4] {
     [
         latency(stream, HOUR),
         toxic("stall", stream, ""),
@@ -27,18 +29,18 @@ fn holders(stream: &str) -> [String; 4] {
 }
 
 #[test]
-fn an_end_waits_behind_the_delayed_data_and_the_other_direction_runs_on() {
+fn fin_follows_delayed_data_and_reply_still_arrives() {
     for stream in STREAMS {
         let run = run(&[latency(stream, "400")]);
-        let (mut from, mut to) = run.ends(stream);
+        let (mut from, mut to) = run.endpoints(stream);
         let began = Instant::now();
         from.write_all(b"question").unwrap();
         from.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(all_of(&to), (b"question".to_vec(), End::Fin));
+        assert_eq!(read_all(&to), (b"question".to_vec(), End::Fin));
         assert_on_time(began, millis(400));
         to.write_all(b"answer").unwrap();
         drop(to);
-        assert_eq!(all_of(&from), (b"answer".to_vec(), End::Fin));
+        assert_eq!(read_all(&from), (b"answer".to_vec(), End::Fin));
         drop(from);
         run.proxy
             .logged(&["connection closed", if stream == "upstream" { "client closed" } else { "upstream closed" }]);
@@ -46,69 +48,69 @@ fn an_end_waits_behind_the_delayed_data_and_the_other_direction_runs_on() {
 }
 
 #[test]
-fn both_directions_may_end_while_both_are_delayed() {
+fn both_directions_may_close_while_delayed() {
     let run = run(&[latency("both", "200")]);
     let (client, server) = run.pair();
-    for (mut end, word) in [(&client, b"from the client"), (&server, b"from the server")] {
-        end.write_all(word).unwrap();
+    for (mut end, message) in [(&client, b"from the client"), (&server, b"from the server")] {
+        end.write_all(message).unwrap();
         end.shutdown(Shutdown::Write).unwrap();
     }
-    assert_eq!(all_of(&client), (b"from the server".to_vec(), End::Fin));
-    assert_eq!(all_of(&server), (b"from the client".to_vec(), End::Fin));
+    assert_eq!(read_all(&client), (b"from the server".to_vec(), End::Fin));
+    assert_eq!(read_all(&server), (b"from the client".to_vec(), End::Fin));
 }
 
 #[test]
-fn a_drain_lets_delayed_data_arrive() {
+fn drain_delivers_delayed_data() {
     for stream in STREAMS {
         let mut run = run(&[latency(stream, "500")]);
-        let ends = run.ends(stream);
+        let endpoints = run.endpoints(stream);
         let bytes = noise(1 << 20);
         let sent = bytes.clone();
-        let came = thread::scope(|scope| {
-            let passing = scope.spawn(|| pass(&ends, &sent, 65_536));
+        let received = thread::scope(|scope| {
+            let passing = scope.spawn(|| transfer(&endpoints, &sent, 65_536));
             run.proxy.logged(&["fault injected"]);
             run.proxy.signal(Signal::SIGTERM);
             run.proxy.logged(&["draining", "left=1"]);
             passing.join().unwrap()
         });
-        assert!(came == (bytes, End::Fin));
-        drop(ends);
+        assert!(received == (bytes, End::Fin));
+        drop(endpoints);
         assert_eq!(run.proxy.wait(), 0);
     }
 }
 
-/// A connection for which a toxic holds something.
+/// Opens a connection and sends data that a toxic holds. Returns the client and the server.
 fn held(run: &Run, stream: &str) -> (TcpStream, TcpStream) {
-    let (mut from, to) = run.ends(stream);
+    let (mut from, to) = run.endpoints(stream);
     from.write_all(b"held").unwrap();
     run.proxy.logged(&["fault injected"]);
     if stream == "upstream" { (from, to) } else { (to, from) }
 }
 
 #[test]
-fn the_drains_deadline_cuts_what_is_held() {
+fn drain_deadline_cuts_held_data() {
     for stream in STREAMS {
-        for toxic in holders(stream) {
+        for toxic in holding_toxics(stream) {
             let mut run = start(route(&[toxic]).args(["--drain-timeout", "0.2"]));
             let (client, server) = held(&run, stream);
             assert_eq!(run.proxy.stop(), 1);
             run.proxy.logged(&["connection closed", "why=cut"]);
-            assert_eq!((all_of(&client).1, all_of(&server).1), (End::Reset, End::Reset));
+            assert_eq!((read_all(&client).1, read_all(&server).1), (End::Reset, End::Reset));
         }
     }
 }
 
 #[test]
-fn a_second_signal_cuts_what_is_held() {
+fn second_signal_cuts_held_data() {
     for stream in STREAMS {
-        for toxic in holders(stream) {
+        for toxic in holding_toxics(stream) {
             let mut run = run(&[toxic]);
             let (client, _server) = held(&run, stream);
             run.proxy.signal(Signal::SIGTERM);
             run.proxy.logged(&["draining"]);
             run.proxy.signal(Signal::SIGTERM);
             assert_eq!(run.proxy.wait(), 143);
-            assert_eq!(all_of(&client).1, End::Reset);
+            assert_eq!(read_all(&client).1, End::Reset);
         }
     }
 }
@@ -117,59 +119,59 @@ fn descriptors(run: &Run) -> usize {
     fs::read_dir(format!("/proc/{}/fd", run.proxy.pid())).unwrap().count()
 }
 
-/// Waits until it has no more descriptors than that. They are closed a moment after the connection's last line.
+/// Waits until the proxy has at most this number of descriptors. It closes them just after the closing log line.
 #[track_caller]
-fn await_descriptors(run: &Run, least: usize) {
+fn wait_for_descriptors(run: &Run, least: usize) {
     let began = Instant::now();
     while descriptors(run) > least {
-        assert!(began.elapsed() < PATIENCE, "{} descriptors, and {least} before", descriptors(run));
+        assert!(began.elapsed() < TIMEOUT, "{} descriptors, and {least} before", descriptors(run));
         thread::yield_now();
     }
 }
 
-/// How long it takes until nothing is left of a connection for which `toxic` holds something, once its client leaves; what
-/// the server and the log are told of that is checked.
-fn freeing(toxic: &str, stream: &str, leave: fn(TcpStream), (end, why): (End, &str)) -> Duration {
+/// The time from the client's leaving until the proxy has freed a connection for which `toxic` holds data. Checks what
+/// the server sees and the log reports.
+fn time_to_free(toxic: &str, stream: &str, leave: fn(TcpStream), (end, why): (End, &str)) -> Duration {
     let run = run(&[toxic.to_owned()]);
     let before = descriptors(&run);
     let (client, server) = held(&run, stream);
     let began = Instant::now();
     leave(client);
-    assert_eq!(all_of(&server).1, end, "{toxic}");
+    assert_eq!(read_all(&server).1, end, "{toxic}");
     run.proxy.logged(&["connection closed", "conn=1 ", &format!("why={why:?}")]);
-    await_descriptors(&run, before);
+    wait_for_descriptors(&run, before);
     began.elapsed()
 }
 
-/// The bytes that are held for it, or back from the upstream for ever, are nobody's any more.
+/// Data held for the client, or held for ever on its way to the server, can't be delivered any more.
 #[test]
-fn a_client_that_leaves_frees_everything_at_once() {
+fn drops_held_data_after_client_leaves() {
     for stream in STREAMS {
-        for toxic in holders(stream) {
-            // What the upstream will get, it gets, however late: that is not for ever.
+        for toxic in holding_toxics(stream) {
+            // Latency delivers to the upstream eventually, so the connection stays.
             if toxic.contains("latency") && stream == "upstream" {
                 continue;
             }
-            let freeing = || freeing(&toxic, stream, drop, (End::Fin, "client left"));
-            assert!(is_at_once(freeing), "{toxic}");
+            let time_to_free = || time_to_free(&toxic, stream, drop, (End::Fin, "client left"));
+            assert!(is_immediate(time_to_free), "{toxic}");
         }
     }
 }
 
 #[test]
-fn a_client_that_resets_frees_everything_at_once() {
+fn drops_held_data_after_client_resets() {
     for stream in STREAMS {
-        for toxic in holders(stream) {
-            let freeing = || freeing(&toxic, stream, reset, (End::Reset, "client reset"));
-            assert!(is_at_once(freeing), "{toxic}");
+        for toxic in holding_toxics(stream) {
+            let time_to_free = || time_to_free(&toxic, stream, reset, (End::Reset, "client reset"));
+            assert!(is_immediate(time_to_free), "{toxic}");
         }
     }
 }
 
-/// The server sends on and on and never looks for an end: without a toxic it would meet a reset.
+/// The server keeps sending and never reads. Without a toxic it would see a reset.
 #[test]
-fn a_server_that_only_sends_is_told_that_its_client_has_left() {
-    for toxic in holders("downstream") {
+fn sending_server_notices_that_client_left() {
+    for toxic in holding_toxics("downstream") {
         let run = run(std::slice::from_ref(&toxic));
         let before = descriptors(&run);
         let (client, mut server) = held(&run, "downstream");
@@ -177,17 +179,17 @@ fn a_server_that_only_sends_is_told_that_its_client_has_left() {
         drop(client);
         let began = Instant::now();
         while run.proxy.lines(&["connection closed"]).is_empty() {
-            assert!(began.elapsed() < PATIENCE, "{toxic}");
+            assert!(began.elapsed() < TIMEOUT, "{toxic}");
             let _ = server.write(&[1; 1024]);
         }
         drop(server);
-        await_descriptors(&run, before);
+        wait_for_descriptors(&run, before);
     }
 }
 
-/// Its hands are full and its FIN stands behind what the proxy does not take.
+/// The client's FIN is queued after data that the proxy does not read.
 #[test]
-fn a_client_that_leaves_in_the_middle_of_sending_is_noticed_too() {
+fn notices_client_leaving_while_it_sends() {
     for toxic in [toxic("stall", "upstream", ""), toxic("bandwidth", "upstream", r#""rate": 0"#)] {
         let run = run(&[toxic]);
         let (client, _server) = run.pair();
@@ -199,7 +201,7 @@ fn a_client_that_leaves_in_the_middle_of_sending_is_noticed_too() {
 }
 
 #[test]
-fn what_a_client_sends_before_it_leaves_is_delivered() {
+fn delivers_data_of_leaving_client() {
     let toxics = [latency("upstream", "400"), toxic("stall", "upstream", r#""duration": 400"#)];
     for toxic in toxics {
         let run = run(&[toxic]);
@@ -207,15 +209,15 @@ fn what_a_client_sends_before_it_leaves_is_delivered() {
         let (mut client, server) = run.pair();
         client.write_all(b"metric 1\n").unwrap();
         drop(client);
-        assert_eq!(all_of(&server), (b"metric 1\n".to_vec(), End::Fin));
+        assert_eq!(read_all(&server), (b"metric 1\n".to_vec(), End::Fin));
         assert_on_time(began, millis(400));
     }
 }
 
-/// The news of its leaving must not overtake what it said: that is longer on its way where it is more than the kernels
-/// hold, or delayed itself.
+/// The proxy may notice that the client left before it has forwarded its data: the data is more than the kernel buffers
+/// hold, or is delayed itself.
 #[test]
-fn what_a_client_sends_before_it_leaves_is_delivered_also_while_something_is_held_for_it() {
+fn delivers_data_of_leaving_client_despite_held_reply() {
     let back = latency("downstream", HOUR);
     for toxics in [vec![back.clone()], vec![back, latency("upstream", "100")]] {
         let run = run(&toxics);
@@ -225,47 +227,51 @@ fn what_a_client_sends_before_it_leaves_is_delivered_also_while_something_is_hel
             let bytes = noise(length);
             thread::scope(|scope| {
                 scope.spawn(|| (client.write_all(&bytes).unwrap(), drop(client)));
-                let (came, end) = all_of(&server);
-                assert!(came == bytes && end == End::Fin, "{} of {length} and {end:?} with {toxics:?}", came.len());
+                let (received, end) = read_all(&server);
+                assert!(
+                    received == bytes && end == End::Fin,
+                    "{} of {length} and {end:?} with {toxics:?}",
+                    received.len()
+                );
             });
         }
     }
 }
 
-/// It may still want what is held for it.
+/// A half-closed client still reads what is held for it.
 #[test]
-fn a_client_that_only_half_closes_has_not_left() {
+fn half_close_keeps_the_delayed_reply() {
     let run = run(&[latency("downstream", "500")]);
     let (mut client, mut server) = run.pair();
     client.write_all(b"question").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(all_of(&server), (b"question".to_vec(), End::Fin));
+    assert_eq!(read_all(&server), (b"question".to_vec(), End::Fin));
     server.write_all(b"answer").unwrap();
-    assert_eq!(exactly(&client, 6), b"answer");
+    assert_eq!(read_exactly(&client, 6), b"answer");
     assert!(is_silent(&client));
 }
 
-/// What is held for it, and what is held back from the client for ever.
+/// Covers data held on the way to the server, and data held for ever on the way to the client.
 #[test]
-fn a_server_that_resets_ends_what_is_held() {
+fn drops_held_data_after_server_resets() {
     for stream in STREAMS {
-        for toxic in holders(stream) {
-            // What the client will get, it gets, however late.
+        for toxic in holding_toxics(stream) {
+            // Latency delivers to the client eventually, so the connection stays.
             if toxic.contains("latency") && stream == "downstream" {
                 continue;
             }
             let run = run(&[toxic]);
             let (client, server) = held(&run, stream);
             reset(server);
-            assert_eq!(all_of(&client).1, End::Reset);
+            assert_eq!(read_all(&client).1, End::Reset);
             run.proxy.logged(&["connection closed", "why=\"upstream reset\""]);
         }
     }
 }
 
-/// It answers and aborts: nobody asked for the answer to be lost, only for it to be late.
+/// The server replies and resets. These toxics delay data, so the reply must not be lost.
 #[test]
-fn what_a_server_says_before_it_resets_is_delivered() {
+fn delivers_delayed_data_after_server_resets() {
     let late = [
         vec![latency("downstream", "300")],
         vec![latency("both", "300")],
@@ -280,17 +286,17 @@ fn what_a_server_says_before_it_resets_is_delivered() {
             let answer = noise(length);
             server.write_all(&answer).unwrap();
             reset(server);
-            assert_eq!(all_of(&client), (answer, End::Reset), "{toxics:?}");
+            assert_eq!(read_all(&client), (answer, End::Reset), "{toxics:?}");
             assert_on_time(began, millis(300));
             run.proxy.logged(&["connection closed", "why=\"upstream reset\""]);
         }
     }
 }
 
-/// The client goes on sending to a server that is gone, which only this direction can notice. Behind the answer there is a
-/// reset, which a client that is late may meet while it still sends; what has come by then can be read all the same.
+/// The client keeps sending to a server that is gone, and only this direction notices. A reset follows the reply and
+/// may fail a late send of the client, which can still read what arrived before.
 #[test]
-fn what_a_server_says_before_it_closes_is_delivered_also_to_a_client_that_still_sends() {
+fn delivers_delayed_data_to_a_client_that_still_sends() {
     for toxics in [vec![latency("downstream", "300")], vec![latency("downstream", "300"), latency("upstream", "20")]] {
         let run = run(&toxics);
         let (mut client, mut server) = run.pair();
@@ -298,20 +304,20 @@ fn what_a_server_says_before_it_closes_is_delivered_also_to_a_client_that_still_
         drop(server);
         run.proxy.logged(&["fault injected", "stream=downstream"]);
         for _ in 0..20 {
-            if client.write_all(b"still talking").is_err() {
+            if client.write_all(b"still sending").is_err() {
                 break;
             }
             thread::sleep(millis(2));
         }
-        assert_eq!(exactly(&client, 6), b"answer", "{toxics:?}");
-        all_of(&client);
+        assert_eq!(read_exactly(&client, 6), b"answer", "{toxics:?}");
+        read_all(&client);
         run.proxy.logged(&["connection closed"]);
     }
 }
 
-/// A client that leaves meanwhile is waited for no more.
+/// The proxy stops holding the reply when the client leaves.
 #[test]
-fn an_answer_that_is_held_after_a_reset_goes_with_its_client() {
+fn drops_delayed_data_after_client_disconnects() {
     let run = run(&[latency("downstream", HOUR)]);
     let before = descriptors(&run);
     let (client, server) = held(&run, "downstream");
@@ -319,5 +325,5 @@ fn an_answer_that_is_held_after_a_reset_goes_with_its_client() {
     assert!(is_silent(&client));
     drop(client);
     run.proxy.logged(&["connection closed"]);
-    await_descriptors(&run, before);
+    wait_for_descriptors(&run, before);
 }

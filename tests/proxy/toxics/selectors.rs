@@ -1,5 +1,5 @@
-//! Which connections toxics act on, and when: by number, by client, by time, by toxicity. Whoever is spared notices
-//! nothing.
+//! Selectors: toxics act on connections by number, client and toxicity, within a time window. Other connections are not
+//! affected.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
@@ -7,27 +7,29 @@ use std::time::Instant;
 
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
-use super::{End, HOUR, Run, STREAMS, aimed, all_of, assert_on_time, exactly, is_silent, millis, route, run, start};
-use crate::harness::{Ending, PATIENCE, echoes, impatient, serve_echo};
+use super::{
+    End, HOUR, Run, STREAMS, assert_on_time, is_silent, millis, read_all, read_exactly, route, run, start, toxic_with,
+};
+use crate::harness::{StreamEnd, TIMEOUT, echoes, serve_echo, with_timeouts};
 
-/// Which of the connections 1 to `count` meet a toxic that corrupts every byte.
+/// Opens `count` connections and returns the numbers of those that a toxic corrupts.
 fn corrupted(stream: &str, keys: &str, seed: u64, count: usize) -> Vec<usize> {
-    let corrupt = aimed("corrupt", stream, r#""rate": 1"#, keys);
+    let corrupt = toxic_with("corrupt", stream, r#""rate": 1"#, keys);
     let run = start(route(&[corrupt]).args(["--seed", &seed.to_string()]));
     (1..=count).filter(|_| is_corrupted(&run, stream)).collect()
 }
 
 fn is_corrupted(run: &Run, stream: &str) -> bool {
-    let (mut from, to) = run.ends(stream);
+    let (mut from, to) = run.endpoints(stream);
     from.write_all(&[0; 100]).unwrap();
-    let came = exactly(&to, 100);
-    let changed = came.iter().filter(|byte| **byte != 0).count();
+    let received = read_exactly(&to, 100);
+    let changed = received.iter().filter(|byte| **byte != 0).count();
     assert!(changed == 0 || changed == 100, "{changed}");
     changed > 0
 }
 
 #[test]
-fn connections_are_counted_from_1() {
+fn connections_are_numbered_from_1() {
     for stream in STREAMS {
         for (connections, hit) in
             [("2", vec![2]), ("*/2", vec![2, 4, 6]), ("1-2,5", vec![1, 2, 5]), ("3-", vec![3, 4, 5, 6])]
@@ -38,9 +40,10 @@ fn connections_are_counted_from_1() {
     }
 }
 
-/// 64 at 0.5 have a mean of 32 and a standard deviation of 4; six of those are 24, and the seeds never change.
+/// 64 connections at 0.5 have a mean of 32 and a standard deviation of 4. The bound is six standard deviations, 24. The
+/// seeds are fixed.
 #[test]
-fn toxicity_hits_the_same_connections_in_every_run() {
+fn toxicity_selects_the_same_connections_in_every_run() {
     for stream in STREAMS {
         let hit = |seed| corrupted(stream, r#", "toxicity": 0.5"#, seed, 64);
         let first = hit(7);
@@ -52,12 +55,12 @@ fn toxicity_hits_the_same_connections_in_every_run() {
 
 #[test]
 fn toxicity_is_drawn_once_for_both_directions() {
-    let run = run(&[aimed("corrupt", "both", r#""rate": 1"#, r#", "toxicity": 0.5"#)]);
+    let run = run(&[toxic_with("corrupt", "both", r#""rate": 1"#, r#", "toxicity": 0.5"#)]);
     let hits = (0..64).filter(|_| {
         let (mut client, mut server) = run.pair();
         client.write_all(&[0]).unwrap();
         server.write_all(&[0]).unwrap();
-        let (up, down) = (exactly(&server, 1), exactly(&client, 1));
+        let (up, down) = (read_exactly(&server, 1), read_exactly(&client, 1));
         assert_eq!(up == [0], down == [0]);
         up != [0]
     });
@@ -65,45 +68,45 @@ fn toxicity_is_drawn_once_for_both_directions() {
 }
 
 #[test]
-fn other_connections_of_the_route_live_on() {
-    let run = run(&[aimed("reset_peer", "both", r#""timeout": 0"#, r#", "connections": "2""#)]);
+fn other_connections_of_the_route_are_unaffected() {
+    let run = run(&[toxic_with("reset_peer", "both", r#""timeout": 0"#, r#", "connections": "2""#)]);
     serve_echo(run.upstream.try_clone().unwrap());
     let first = run.proxy.connect();
     assert!(echoes(&first, b"before"));
-    assert_eq!(run.proxy.ending_of_a_silent_client(), Ending::Reset);
+    assert_eq!(run.proxy.end_of_silent_client(), StreamEnd::Reset);
     assert!(echoes(&first, b"after") && echoes(&run.proxy.connect(), b"the third"));
     run.proxy.logged(&["connection closed", "conn=2 "]);
     assert_eq!(run.proxy.lines(&["fault injected"]).len(), 1);
 }
 
-/// A connection to the proxy from an address of this machine's choice.
+/// Connects to the proxy from this client address.
 fn connect_from(client: [u8; 4], proxy: SocketAddr) -> TcpStream {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     bind(&socket, &SocketAddrV4::new(Ipv4Addr::from(client), 0)).unwrap();
     connect(&socket, &proxy).unwrap();
-    impatient(socket.into())
+    with_timeouts(socket.into())
 }
 
 #[test]
-fn clients_are_told_apart_by_their_addresses() {
+fn selects_clients_by_address() {
     let clients = r#", "clients": ["127.0.0.2", "127.0.4.0/23"]"#;
-    let run = run(&[aimed("corrupt", "downstream", r#""rate": 1"#, clients)]);
+    let run = run(&[toxic_with("corrupt", "downstream", r#""rate": 1"#, clients)]);
     let hit = |client: [u8; 4]| {
         let client = connect_from(client, run.proxy.addr(8180));
         crate::harness::accept(&run.upstream).write_all(&[0]).unwrap();
-        exactly(&client, 1) != [0]
+        read_exactly(&client, 1) != [0]
     };
     assert!([[127, 0, 0, 2], [127, 0, 4, 0], [127, 0, 5, 255]].into_iter().all(hit));
     assert!(![[127, 0, 0, 1], [127, 0, 0, 3], [127, 0, 3, 255], [127, 0, 6, 0]].into_iter().any(hit));
 }
 
-/// Until its time everything passes; then ten bytes and the end.
+/// All bytes pass until the toxic starts. Then its limit of ten bytes counts.
 #[test]
-fn a_toxic_begins_to_act_at_its_time() {
+fn toxic_starts_after_its_delay() {
     for stream in STREAMS {
-        let run = run(&[aimed("limit_data", stream, r#""bytes": 10"#, r#", "after": 400"#)]);
+        let run = run(&[toxic_with("limit_data", stream, r#""bytes": 10"#, r#", "after": 400"#)]);
         let began = Instant::now();
-        let (mut from, mut to) = run.ends(stream);
+        let (mut from, mut to) = run.endpoints(stream);
         let mut passed = 0;
         while from.write_all(b"x").is_ok() && to.read(&mut [0]).unwrap() == 1 {
             passed += 1;
@@ -114,57 +117,57 @@ fn a_toxic_begins_to_act_at_its_time() {
 }
 
 #[test]
-fn what_acts_later_is_counted_from_then() {
+fn timeout_counts_from_the_start_of_the_window() {
     for stream in STREAMS {
-        let run = run(&[aimed("reset_peer", stream, r#""timeout": 200"#, r#", "after": 300"#)]);
+        let run = run(&[toxic_with("reset_peer", stream, r#""timeout": 200"#, r#", "after": 300"#)]);
         let (began, pair) = (Instant::now(), run.pair());
-        assert_eq!(all_of(&pair.0), (Vec::new(), End::Reset));
+        assert_eq!(read_all(&pair.0), (Vec::new(), End::Reset));
         assert_on_time(began, millis(500));
     }
 }
 
-/// The first byte that comes through does not come before the toxic has done; nothing behind it is missing.
+/// The first byte arrives after the window ends, and no byte after it is missing.
 #[test]
-fn a_toxic_ceases_to_act_at_its_time() {
+fn toxic_stops_when_its_window_ends() {
     for stream in STREAMS {
-        let run = run(&[aimed("timeout", stream, "", r#", "for": 1000"#)]);
+        let run = run(&[toxic_with("timeout", stream, "", r#", "for": 1000"#)]);
         let began = Instant::now();
-        let (mut from, mut to) = run.ends(stream);
+        let (mut from, mut to) = run.endpoints(stream);
         to.set_read_timeout(Some(millis(10))).unwrap();
         let mut first = [0];
         let last = (0..=u8::MAX).find(|number| {
             from.write_all(&[*number]).unwrap();
             to.read(&mut first).is_ok()
         });
-        assert!(began.elapsed() >= millis(1000) && first[0] > 0, "byte {} came", first[0]);
-        to.set_read_timeout(Some(PATIENCE)).unwrap();
-        let behind: Vec<u8> = (first[0] + 1..=last.unwrap()).collect();
-        assert_eq!(exactly(&to, behind.len()), behind);
+        assert!(began.elapsed() >= millis(1000) && first[0] > 0, "byte {} received", first[0]);
+        to.set_read_timeout(Some(TIMEOUT)).unwrap();
+        let remaining: Vec<u8> = (first[0] + 1..=last.unwrap()).collect();
+        assert_eq!(read_exactly(&to, remaining.len()), remaining);
     }
 }
 
 #[test]
-fn what_is_held_is_let_go_when_a_stall_ceases() {
+fn stall_releases_data_when_its_window_ends() {
     for stream in STREAMS {
-        let run = run(&[aimed("stall", stream, "", r#", "for": 400"#)]);
+        let run = run(&[toxic_with("stall", stream, "", r#", "for": 400"#)]);
         let began = Instant::now();
-        let (mut from, to) = run.ends(stream);
+        let (mut from, to) = run.endpoints(stream);
         from.write_all(b"patience").unwrap();
-        assert_eq!(exactly(&to, 8), b"patience");
+        assert_eq!(read_exactly(&to, 8), b"patience");
         assert_on_time(began, millis(400));
     }
 }
 
-/// An hour's delay that begins in an hour, and one that has ceased: its millisecond is over while nothing is sent.
+/// A delay of an hour whose window starts in an hour, and one whose window of 1 ms is over before data is sent.
 #[test]
-fn outside_of_its_time_a_toxic_does_nothing() {
+fn toxic_does_nothing_outside_its_window() {
     for stream in STREAMS {
         for window in [format!(r#", "after": {HOUR}"#), r#", "for": 1"#.to_owned()] {
-            let run = run(&[aimed("latency", stream, &format!(r#""latency": {HOUR}"#), &window)]);
-            let (mut from, to) = run.ends(stream);
+            let run = run(&[toxic_with("latency", stream, &format!(r#""latency": {HOUR}"#), &window)]);
+            let (mut from, to) = run.endpoints(stream);
             assert!(is_silent(&to));
             from.write_all(b"now").unwrap();
-            assert_eq!(exactly(&to, 3), b"now");
+            assert_eq!(read_exactly(&to, 3), b"now");
             assert!(run.proxy.lines(&["fault injected"]).is_empty());
         }
     }

@@ -1,5 +1,5 @@
-//! From words to flags and their raw values: the three ways to write a flag, and what to say of words that are none.
-//! What a value means is for `cli` itself.
+//! Splits arguments into flags and raw values: the three spellings of a flag, and errors for unknown arguments. `cli`
+//! itself parses the values.
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
@@ -8,9 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use pico_args::Arguments;
 
-use super::{Parsed, UsageError, wrong};
+use super::{Parsed, UsageError, usage_error};
 
-/// Every flag, for telling which one was meant.
+/// Every flag, for suggestions.
 pub(super) const FLAGS: [&str; 18] = [
     "--config",
     "--listen",
@@ -32,19 +32,19 @@ pub(super) const FLAGS: [&str; 18] = [
     "-V",
 ];
 
-/// Those that stand alone.
+/// The flags without a value.
 pub(super) const SWITCHES: [&str; 6] = ["--check", "--test-server", "--verbose", "--quiet", "--help", "--version"];
 
-/// pico-args knows no `--`; what stands behind it is never a flag.
-pub(super) fn split_at_dashes(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
+/// Splits at `--`, which pico-args does not support. Arguments after it are never flags.
+pub(super) fn split_at_double_dash(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
     let mut flags: Vec<OsString> = args.into_iter().collect();
     let operands = flags.iter().position(|arg| arg == "--").map(|at| flags.split_off(at).split_off(1));
     (flags, operands.unwrap_or_default())
 }
 
-/// One spelling for all: `-config=x` and `--config=x` become `--config x`.
-pub(super) fn spelled_out(arg: OsString) -> Vec<OsString> {
-    let arg = double_dashed(arg);
+/// Rewrites `-config=x` and `--config=x` as `--config x`.
+pub(super) fn normalized(arg: OsString) -> Vec<OsString> {
+    let arg = with_two_dashes(arg);
     let bytes = arg.as_bytes();
     let equals = bytes.iter().position(|&byte| byte == b'=').filter(|_| bytes.starts_with(b"--"));
     match equals.map(|at| (OsStr::from_bytes(&bytes[..at]), OsStr::from_bytes(&bytes[at + 1..]))) {
@@ -53,8 +53,8 @@ pub(super) fn spelled_out(arg: OsString) -> Vec<OsString> {
     }
 }
 
-/// `-config` is how Go's flag package writes `--config`; a lone letter, a number or a dash stays what it is.
-fn double_dashed(arg: OsString) -> OsString {
+/// Rewrites `-config`, the spelling of Go's flag package, as `--config`. Leaves `-h`, `-5` and `-` alone.
+fn with_two_dashes(arg: OsString) -> OsString {
     match arg.as_bytes() {
         [b'-', first, second, ..] if first.is_ascii_alphabetic() && *second != b'=' => {
             let mut long = OsString::from("-");
@@ -71,42 +71,42 @@ pub(super) fn value<T, E: Display>(
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Parsed<Option<T>> {
     let Some(raw) = raw_value(args, flag)? else { return Ok(None) };
-    let Some(text) = raw.to_str() else { return wrong(format!("the value of {flag} is not UTF-8")) };
+    let Some(text) = raw.to_str() else { return usage_error(format!("the value of {flag} is not UTF-8")) };
     parse(text).map(Some).map_err(|error| UsageError(format!("{flag} {text}: {error}")))
 }
 
-/// pico-args takes whatever follows for the value, a flag too.
+/// The argument after `flag`. Rejects one that starts with `--`, which pico-args would take as the value.
 pub(super) fn raw_value(args: &mut Arguments, flag: &'static str) -> Parsed<Option<OsString>> {
     let raw = args.opt_value_from_os_str(flag, |raw| Ok::<_, Infallible>(raw.to_owned()));
     match raw {
         Ok(Some(next)) if next.as_bytes().starts_with(b"--") => {
-            wrong(format!("{flag} needs a value, but {} follows it", next.display()))
+            usage_error(format!("{flag} needs a value, but {} follows it", next.display()))
         }
-        Ok(Some(empty)) if empty.is_empty() => wrong(format!("{flag} needs a value")),
+        Ok(Some(empty)) if empty.is_empty() => usage_error(format!("{flag} needs a value")),
         Ok(raw) => Ok(raw),
-        Err(_) => wrong(format!("{flag} needs a value")),
+        Err(_) => usage_error(format!("{flag} needs a value")),
     }
 }
 
-/// Whatever pico-args did not take.
-pub(super) fn refuse_leftovers<'a>(left: impl Iterator<Item = &'a OsString>) -> Parsed<()> {
+/// Reports the first argument that pico-args did not consume.
+pub(super) fn reject_leftovers<'a>(left: impl Iterator<Item = &'a OsString>) -> Parsed<()> {
     let Some(first) = left.map(|arg| arg.to_string_lossy()).next() else { return Ok(()) };
     let flag = first.split_once('=').map_or(&*first, |(flag, _)| flag);
     if !first.starts_with('-') {
-        return wrong(format!("unexpected argument `{first}`; a file of routes goes behind --config"));
+        return usage_error(format!("unexpected argument `{first}`; pass a config file with --config"));
     }
     if !FLAGS.contains(&flag) {
-        return wrong(format!("unknown flag {flag}{}", meant(flag)));
+        return usage_error(format!("unknown flag {flag}{}", suggestion(flag)));
     }
     if SWITCHES.contains(&flag) && first.contains('=') {
-        return wrong(format!("{flag} takes no value"));
+        return usage_error(format!("{flag} takes no value"));
     }
-    wrong(format!("{flag} is given twice"))
+    usage_error(format!("{flag} is given twice"))
 }
 
-fn meant(flag: &str) -> String {
+fn suggestion(flag: &str) -> String {
     let nearest = FLAGS.into_iter().map(|known| (strsim::damerau_levenshtein(known, flag), known)).min();
-    // Three edits at most, and fewer than half of what was written.
+    // At most three edits, and fewer than half of the letters: `-x` is not close to any flag.
     let near = nearest.filter(|&(edits, _)| edits <= 3 && edits * 2 < flag.len());
     near.map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"))
 }

@@ -1,4 +1,4 @@
-//! Readers that are slow, that read no more, or that are gone, while something is under way to them.
+//! Receivers that are slow, stop reading, or are gone, while data for them is buffered.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
-use super::{End, HOUR, STREAMS, all_of, exactly, millis, noise, run, toxic};
-use crate::harness::{PATIENCE, reset};
+use super::{End, HOUR, STREAMS, millis, noise, read_all, read_exactly, run, toxic};
+use crate::harness::{TIMEOUT, reset};
 
-/// Waits until the peer's kernel has all that was written: `tx_queue` of proc(5), where ports and queues are hexadecimal.
-fn await_acknowledgement(stream: &TcpStream) {
+/// Waits until the peer's kernel has acknowledged all data: `tx_queue` of /proc/net/tcp is 0 (proc(5)). Ports and
+/// queues are hexadecimal.
+fn wait_until_acknowledged(stream: &TcpStream) {
     let (here, there) = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
     let began = Instant::now();
     loop {
@@ -23,52 +24,52 @@ fn await_acknowledgement(stream: &TcpStream) {
         if rows.find(is_ours).unwrap()[4].starts_with("00000000:") {
             return;
         }
-        assert!(began.elapsed() < PATIENCE);
+        assert!(began.elapsed() < TIMEOUT);
     }
 }
 
-/// A toxic ends it with a FIN, which would be held up for ever by what is before it.
+/// A toxic closes the connection with a FIN, which can't be sent before the data that the reader does not take.
 #[test]
-fn who_reads_no_more_is_given_up_in_the_end() {
+fn gives_up_on_a_stopped_reader() {
     let ended = |stream: &str| {
         let run = run(&[toxic("limit_time", stream, r#""time": 300"#)]);
-        let (mut from, _to) = run.ends(stream);
+        let (mut from, _to) = run.endpoints(stream);
         while from.write_all(&[1; 65_536]).is_ok() {}
         run.proxy.logged(&["connection closed", "why=\"closed by a toxic\""]);
     };
     thread::scope(|scope| STREAMS.map(|stream| scope.spawn(move || ended(stream))).map(|ended| ended.join().unwrap()));
 }
 
-/// Far more than fits into a socket at once, to a client that begins to read when that is full: 200 ms after the answer
-/// is due, and long before the proxy gives it up.
+/// The reply is larger than the socket buffers, and the client starts reading when they are full: 200 ms after the
+/// reply is due, and long before the proxy gives up on it.
 #[test]
-fn a_large_answer_before_a_reset_is_delivered() {
+fn delivers_a_large_reply_before_a_reset() {
     let run = run(&[toxic("latency", "downstream", r#""latency": 300"#)]);
     let (client, mut server) = run.pair();
     set_socket_recv_buffer_size(&client, 65_536).unwrap();
     let answer = noise(20 << 20);
     server.write_all(&answer).unwrap();
-    await_acknowledgement(&server);
+    wait_until_acknowledged(&server);
     reset(server);
     thread::sleep(millis(500));
-    let came = all_of(&client);
-    assert!(came == (answer, End::Reset), "{} bytes and {:?}", came.0.len(), came.1);
+    let received = read_all(&client);
+    assert!(received == (answer, End::Reset), "{} bytes and {:?}", received.0.len(), received.1);
 }
 
-/// What it said last is on its way to the server for an hour, and so is an answer. The server can't send more than the
-/// proxy and the kernels hold, unless the proxy lets it go.
+/// The client's request and the server's reply are delayed for an hour. The client leaves, so the proxy must discard
+/// the reply but keep the request. If it kept the reply, the server could send no more than the buffers hold.
 #[test]
-fn what_is_late_for_a_client_that_is_gone_is_let_go_although_it_is_heard_still() {
-    const MORE_THAN_IS_HELD: usize = 200 << 20;
+fn drops_reply_of_gone_client_while_its_data_is_delayed() {
+    const MORE_THAN_BUFFERED: usize = 200 << 20;
     let run = run(&[toxic("latency", "both", &format!(r#""latency": {HOUR}"#))]);
     let (mut client, mut server) = run.pair();
-    client.write_all(b"goodbye").unwrap();
+    client.write_all(b"request").unwrap();
     run.proxy.logged(&["fault injected", "stream=upstream"]);
     drop(client);
     let began = Instant::now();
-    server.set_write_timeout(Some(PATIENCE)).unwrap();
+    server.set_write_timeout(Some(TIMEOUT)).unwrap();
     let mut taken = 0;
-    while taken < MORE_THAN_IS_HELD {
+    while taken < MORE_THAN_BUFFERED {
         taken += match server.write(&[1; 65_536]) {
             Ok(written) => written,
             Err(error) if error.kind() == ErrorKind::Interrupted => 0,
@@ -78,12 +79,12 @@ fn what_is_late_for_a_client_that_is_gone_is_let_go_although_it_is_heard_still()
     assert!(run.proxy.lines(&["connection closed"]).is_empty());
 }
 
-/// The reader's kernel takes 64 KiB, and the proxy's has the rest, which a reset would discard.
+/// The reader's kernel buffers 64 KiB. The rest is in the proxy's send buffer, which a reset would discard.
 #[test]
-fn a_reset_does_not_wait_for_who_reads_no_more() {
+fn reset_does_not_wait_for_a_stopped_reader() {
     let reset = |stream: &str| {
         let run = run(&[toxic("limit_data", stream, r#""bytes": 1000000, "reset": true"#)]);
-        let (mut from, to) = run.ends(stream);
+        let (mut from, to) = run.endpoints(stream);
         set_socket_recv_buffer_size(&to, 65_536).unwrap();
         while from.write_all(&[1; 65_536]).is_ok() {}
         run.proxy.logged(&["connection closed", "why=\"reset by a toxic\""]);
@@ -91,23 +92,23 @@ fn a_reset_does_not_wait_for_who_reads_no_more() {
     thread::scope(|scope| STREAMS.map(|stream| scope.spawn(move || reset(stream))).map(|reset| reset.join().unwrap()));
 }
 
-/// For 12 s it takes 5 KB/s, which its kernel does not tell of before it has room for 128 KiB; the proxy gives up who
-/// stands still for 5 s.
+/// The reader reads 5 KB/s for 12 s. Its kernel opens the receive window only after 128 KiB are free, and the proxy
+/// gives up on a reader without progress for 5 s.
 #[test]
-fn a_reset_waits_for_who_reads_slowly() {
+fn reset_waits_for_a_slow_reader() {
     const BYTES: usize = 4_000_000;
     let read = |stream: &str| {
         let run = run(&[toxic("limit_data", stream, &format!(r#""bytes": {BYTES}, "reset": true"#))]);
-        let ((mut from, to), sent) = (run.ends(stream), noise(BYTES));
+        let ((mut from, to), sent) = (run.endpoints(stream), noise(BYTES));
         from.write_all(&sent).unwrap();
-        let mut came = Vec::new();
+        let mut received = Vec::new();
         for _ in 0..60 {
-            came.extend(exactly(&to, 1000));
+            received.extend(read_exactly(&to, 1000));
             thread::sleep(millis(200));
         }
-        let (rest, end) = all_of(&to);
-        came.extend(rest);
-        assert!(came == sent && end == End::Reset, "{} bytes and {end:?}", came.len());
+        let (rest, end) = read_all(&to);
+        received.extend(rest);
+        assert!(received == sent && end == End::Reset, "{} bytes and {end:?}", received.len());
     };
     thread::scope(|scope| STREAMS.map(|stream| scope.spawn(move || read(stream))).map(|read| read.join().unwrap()));
 }
