@@ -162,6 +162,10 @@ fn drops_held_data_after_client_leaves() {
 fn drops_held_data_after_client_resets() {
     for stream in STREAMS {
         for toxic in holding_toxics(stream) {
+            // Latency delivers to the upstream eventually, and the reset after it.
+            if toxic.contains("latency") && stream == "upstream" {
+                continue;
+            }
             let time_to_free = || time_to_free(&toxic, stream, reset, (End::Reset, "client reset"));
             assert!(is_immediate(time_to_free), "{toxic}");
         }

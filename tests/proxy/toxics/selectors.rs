@@ -9,8 +9,9 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 use super::{
     End, HOUR, Run, STREAMS, assert_on_time, is_silent, millis, read_all, read_exactly, route, run, start, toxic_with,
+    transfer,
 };
-use crate::harness::{StreamEnd, TIMEOUT, echoes, serve_echo, with_timeouts};
+use crate::harness::{StreamEnd, echoes, serve_echo, with_timeouts};
 
 /// Opens `count` connections and returns the numbers of those that a toxic corrupts.
 fn corrupted(stream: &str, keys: &str, seed: u64, count: usize) -> Vec<usize> {
@@ -126,23 +127,30 @@ fn timeout_counts_from_the_start_of_the_window() {
     }
 }
 
-/// The first byte arrives after the window ends, and no byte after it is missing.
+/// A stream does not go on after a hole.
 #[test]
-fn toxic_stops_when_its_window_ends() {
+fn timeout_closes_a_connection_that_has_lost_data_when_its_window_ends() {
     for stream in STREAMS {
-        let run = run(&[toxic_with("timeout", stream, "", r#", "for": 1000"#)]);
+        let run = run(&[toxic_with("timeout", stream, "", r#", "for": 500"#)]);
         let began = Instant::now();
-        let (mut from, mut to) = run.endpoints(stream);
-        to.set_read_timeout(Some(millis(10))).unwrap();
-        let mut first = [0];
-        let last = (0..=u8::MAX).find(|number| {
-            from.write_all(&[*number]).unwrap();
-            to.read(&mut first).is_ok()
-        });
-        assert!(began.elapsed() >= millis(1000) && first[0] > 0, "byte {} received", first[0]);
-        to.set_read_timeout(Some(TIMEOUT)).unwrap();
-        let remaining: Vec<u8> = (first[0] + 1..=last.unwrap()).collect();
-        assert_eq!(read_exactly(&to, remaining.len()), remaining);
+        let (mut from, to) = run.endpoints(stream);
+        from.write_all(b"lost").unwrap();
+        assert_eq!(read_all(&to), (Vec::new(), End::Fin));
+        assert_on_time(began, millis(500));
+        run.proxy.logged(&["connection closed", "why=\"closed by a toxic\""]);
+    }
+}
+
+#[test]
+fn timeout_leaves_a_connection_that_has_lost_nothing_when_its_window_ends() {
+    for stream in STREAMS {
+        let run = run(&[toxic_with("timeout", stream, "", r#", "for": 200"#)]);
+        let began = Instant::now();
+        let endpoints = run.endpoints(stream);
+        while began.elapsed() < millis(200) {
+            assert!(is_silent(&endpoints.1));
+        }
+        assert_eq!(transfer(&endpoints, b"late enough", 4), (b"late enough".to_vec(), End::Fin));
     }
 }
 
