@@ -196,7 +196,7 @@ fn both_sides_may_close_during_the_delay() {
     assert_eq!((questions, answers), (100, 100));
 }
 
-/// As a PostgreSQL client does that cancels a query: it does not wait for an answer.
+/// As a `PostgreSQL` client does that cancels a query: it does not wait for an answer.
 #[test]
 fn delivers_data_of_a_client_that_leaves_during_the_delay() {
     let setup = one_route(r#""latencyMs": 400"#);
