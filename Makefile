@@ -1,16 +1,16 @@
-# What there is to do with this project. Everything is cargo's work; `make run` and `make test` need nothing but cargo.
+# Targets for building and testing. Cargo does the work; `make run` and `make test` need only cargo.
 
 PREFIX ?= /usr/local
 CARGO ?= cargo
 
-# Other proxies for `make bench`, one a line: name=command with {listen} and {upstream}.
+# Other proxies for `make bench`, one per line: name=command with {listen} and {upstream}.
 export PEERS
 
 .DEFAULT_GOAL := help
 
 .PHONY: run
-run: ## start three routes with test upstreams on ports 8180 to 8182; Ctrl-C ends them
-# A debug build: it is there in half the time, and a first try moves no gigabytes.
+run: ## start three routes with test upstreams on ports 8180 to 8182; Ctrl-C stops them
+# A debug build takes half the time to compile, and is fast enough for a first try.
 	$(CARGO) run --locked -- --config configs/valid/multiple_routes.json --test-server --verbose
 
 .PHONY: test
@@ -24,13 +24,12 @@ check: ## formatting, lints and documentation, with warnings denied
 	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --no-deps
 
-# The target has to be named, or the flag would apply to procedural macros too, which can't be static. It goes into the
-# environment because flags of a cargo config are silently ignored where RUSTFLAGS is set; CARGO_ENCODED_RUSTFLAGS would
-# win over both.
+# The explicit target keeps the flag away from procedural macros, which can't be static. The flag is in the environment
+# because cargo ignores the flags of its config if RUSTFLAGS is set. CARGO_ENCODED_RUSTFLAGS would override both.
 .PHONY: static
 static: TARGET = $(shell rustc -vV | sed -n 's/^host: //p')
 static: BINARY = $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release/chaos-proxy
-static: ## build one static binary for Linux, and prove that it needs no other file
+static: ## build one static binary for Linux, and check that it needs no other file
 	@case '$(TARGET)' in *-linux-*) ;; *) echo 'make static: only Linux has static binaries, this is $(TARGET)' >&2; exit 1 ;; esac
 	unset CARGO_ENCODED_RUSTFLAGS; \
 	RUSTFLAGS="$$RUSTFLAGS -Ctarget-feature=+crt-static" $(CARGO) build --locked --release --target $(TARGET)
@@ -38,12 +37,13 @@ static: ## build one static binary for Linux, and prove that it needs no other f
 	@$(assert_runs_in_an_empty_chroot)
 	@echo "$$(wc -c < $(BINARY)) bytes, static: $(BINARY)"
 
-# What ldd does (ld.so(8)): the dynamic loader lists libraries where the program would run. No loader, no list.
+# As ldd does (ld.so(8)): with this variable the dynamic loader lists libraries instead of running the program. A static
+# binary has no loader, so it runs and prints its version.
 define assert_static
-said=$$(LD_TRACE_LOADED_OBJECTS=1 $(BINARY) --version); \
-case "$$said" in \
+output=$$(LD_TRACE_LOADED_OBJECTS=1 $(BINARY) --version); \
+case "$$output" in \
   'chaos-proxy '*) ;; \
-  *) printf 'make static: %s is not static, it loads\n%s\n' $(BINARY) "$$said" >&2; exit 1 ;; \
+  *) printf 'make static: %s is not static, it loads\n%s\n' $(BINARY) "$$output" >&2; exit 1 ;; \
 esac
 endef
 
@@ -57,19 +57,19 @@ $$as_root chroot "$$root" /chaos-proxy --check --listen 8180 --upstream 127.0.0.
 endef
 
 .PHONY: bench
-bench: ## measure beside no proxy and PEERS [ARGS=--quick]; ARGS=--help tells more
+bench: ## compare with no proxy and with PEERS [ARGS=--quick]; see ARGS=--help
 	$(CARGO) bench --locked --bench bench -- $(ARGS)
 
 .PHONY: soak
-soak: ## put a mixed load on one proxy, and find what it loses or leaks [ARGS='--seconds 60']
+soak: ## run a mixed load, and fail on wrong bytes or leaks [ARGS='--seconds 60']
 	$(CARGO) bench --locked --bench soak -- $(ARGS)
 
 .PHONY: install
-install: ## install an optimised build as PREFIX/bin/chaos-proxy [PREFIX=/usr/local]; DESTDIR goes before it
+install: ## install an optimised build as PREFIX/bin/chaos-proxy [PREFIX=/usr/local], below DESTDIR if set
 	$(CARGO) install --locked --path . --no-track --force --root '$(DESTDIR)$(PREFIX)'
 
 .PHONY: clean
-clean: ## remove what was built
+clean: ## remove all build output
 	$(CARGO) clean
 
 .PHONY: help

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::{error, info, warn};
 
@@ -56,6 +56,8 @@ pub enum Event<'a> {
     AcceptResumed(&'a Route, Duration),
     /// All places are taken: from here on connections wait in the backlog.
     Full(&'a Route, usize),
+    /// Toxics hold as many bytes as they may: from here on senders wait.
+    BuffersFull(usize),
     /// A signal has come, or the run ends otherwise; so many connections are in flight.
     Draining(usize),
     /// So many are still in flight.
@@ -88,14 +90,6 @@ pub struct Report {
     pub end: CloseReason,
     /// What each toxic that acted came to.
     pub toxics: Vec<ToxicSummary>,
-}
-
-impl Report {
-    /// Of a connection that nothing was forwarded for.
-    #[must_use]
-    pub fn unserved(opened_at: Instant, end: CloseReason) -> Self {
-        Self { bytes_up: 0, bytes_down: 0, lasted: opened_at.elapsed(), end, toxics: Vec::new() }
-    }
 }
 
 /// Why a connection ended.
@@ -195,6 +189,9 @@ pub fn emit(event: &Event<'_>) {
             route = route.name.as_str(), max_connections = capacity;
             "as many connections as can be, further ones wait in the backlog"
         ),
+        Event::BuffersFull(limit) => {
+            warn!(max_buffered = limit; "toxics hold as many bytes as they may, senders wait");
+        }
         Event::Draining(left) => info!(left; "draining, no new connections"),
         Event::StillDraining(left) => info!(left; "still draining"),
         Event::Drained(0) => info!("drained"),

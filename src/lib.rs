@@ -20,7 +20,8 @@
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`cli`] | the command line, as words and as options |
 //! | [`config`] | a file's text to a plan, or every problem of it at once |
-//! | [`test_server`] | the HTTP upstreams of `--test-server` |
+//! | [`test_server`] | the HTTP upstreams of `--test-server`, on [`http`] |
+//! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
 //! | [`proxy`] | the only rooms that touch the sockets of clients and upstreams |
 //! | [`event`] | what happened, and how it is worded |
 //! | [`plan`] | what was asked for, in values that can't be wrong |
@@ -30,6 +31,7 @@
 //! | [`logging`] | how a log line looks, and how it gets out without making anyone wait |
 //! | [`signals`], [`stop`] | what asks for the end, and what waits for it |
 //! | [`limits`] | how many connections this machine can carry |
+//! | [`memory`] | how many bytes toxics may hold |
 //! | [`threads`] | the only place that builds a thread |
 //!
 //! Imports go down this table only; `tests/tidy.rs` holds them to it, floor by floor.
@@ -47,8 +49,10 @@ pub mod cli;
 pub mod config;
 pub mod dice;
 pub mod event;
+pub mod http;
 pub mod limits;
 pub mod logging;
+pub mod memory;
 pub mod plan;
 pub mod proxy;
 pub mod run;

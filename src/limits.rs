@@ -1,7 +1,7 @@
-//! How many connections this machine can carry. Running out of descriptors would cost connections; running out of memory
-//! maps in the middle of starting a thread would cost the process, which Rust aborts (rust-lang/rust#78497). So the cap
-//! is worked out at the start, and past it connections wait in the kernel's backlog. Up to it, no connection waits for the
-//! kernel to make room for another descriptor: that is done here as well.
+//! The number of connections that the system's limits allow. A process out of descriptors loses connections. A process
+//! out of memory maps while it spawns a thread is aborted by Rust (rust-lang/rust#78497). So the connection cap is
+//! computed at start, and connections over it wait in the kernel's backlog. This module also grows the descriptor table
+//! up front, so that no connection waits for the kernel to do it.
 
 use std::fs;
 use std::io::stdin;
@@ -15,15 +15,15 @@ use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 /// The cap on simultaneous connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cap {
-    /// So many are served at once.
+    /// The number of connections served at once.
     pub connections: NonZeroUsize,
-    /// What it is that allows no more.
+    /// The limit that sets this number, as named in the log.
     pub limited_by: &'static str,
-    /// So many more descriptors there are, each good for a connection that is accepted and not yet served.
+    /// The number of connections that may be accepted over the cap and wait for a permit. Each takes one descriptor.
     pub overflow: NonZeroUsize,
 }
 
-/// What one connection takes.
+/// The resources that one connection takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
     /// Open files.
@@ -33,78 +33,80 @@ pub struct Footprint {
 }
 
 impl Footprint {
-    /// Two sockets; a thread for each direction.
+    /// Two sockets, and a thread per direction.
     pub const PROXIED: Self = Self { descriptors: 2, threads: 2 };
-    /// The same with the upstream's end of it in this very process.
+    /// The same, plus the upstream's end in this process, for `--test-server`.
     pub const PROXIED_AND_SERVED: Self = Self { descriptors: 3, threads: 3 };
 }
 
-/// What the process opens besides connections.
+/// What the process needs before it has any connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fixtures {
-    /// Sockets that listen, each with a thread of its own.
+pub struct Baseline {
+    /// Listening sockets, each with its own thread.
     pub listeners: usize,
 }
 
-/// A thread of std is four maps: a stack and its guard page, an alternate signal stack and its guard page.
+/// A std thread takes four maps: its stack, its alternate signal stack, and a guard page for each.
 const MAPS_PER_THREAD: u64 = 4;
 
-/// Left free for what comes and goes: the log and the signals have threads, files are read in passing.
+/// Reserve for everything that is not a connection: the threads of the log and the signals, and files read from /proc.
 const RESERVED_DESCRIPTORS: u64 = 32;
 const RESERVED_THREADS: u64 = 32;
 
-/// The relay borrows pipes (`proxy::pipe`), 48 of two descriptors at the most. Where there are few descriptors it gets
-/// no more than an eighth of them set aside, and copies when it can't have one.
+/// The plain path borrows up to 48 pipes of two descriptors each (`proxy::forward::pipe_pool`). At most an eighth of
+/// the descriptors is reserved for them; without a pipe the plain path copies.
 const PIPE_DESCRIPTORS: u64 = 96;
 
-/// The heap's own maps: glibc has up to eight arenas a core, of two maps each (mallopt(3), `M_ARENA_MAX`).
+/// Maps of the heap: glibc has up to eight arenas per core with two maps each (mallopt(3), `M_ARENA_MAX`).
 const MAPS_PER_CORE: u64 = 16;
 const RESERVED_MAPS: u64 = 64;
 
-/// Beyond these the kernel's table, of 8 bytes each, grows as it is filled.
-const DESCRIPTORS_WITH_ROOM: u64 = 1 << 16;
+/// Bounds the memory that is spent up front: the kernel's table takes 8 bytes per descriptor.
+const MAX_PREALLOCATED_DESCRIPTORS: u64 = 1 << 16;
 
-/// Where the system names no limit, so that the places are a number that can be counted out.
-const OUR_OWN_LIMIT: u64 = 1 << 20;
+/// The cap on a system without limits.
+const MAX_CONNECTIONS: u64 = 1 << 20;
 
-/// Raises the soft limit of descriptors to the hard one, then works out how many connections there is room for, and has
-/// the kernel make room for their descriptors, which is quick as long as there is one thread. `asked` lowers the cap, but
-/// can't lift it.
+/// Raises the soft descriptor limit to the hard limit, computes the connection cap from what is left of each resource,
+/// and grows the descriptor table to the size that the cap needs. Call it while the process has one thread, when the
+/// kernel grows the table without waiting. `requested` can lower the cap but not raise it.
 #[must_use]
-pub fn connection_cap(asked: Option<NonZeroUsize>, each: Footprint, fixtures: Fixtures) -> Cap {
-    let machine = Machine::measure(fixtures);
-    let asked = asked.map(|asked| Room { limited_by: "--max-connections", connections: asked.get() as u64 });
-    let least = tightest(machine.rooms(each).into_iter().chain(asked));
-    let taken = least.connections.saturating_mul(each.descriptors);
-    make_room(taken + PIPE_DESCRIPTORS + RESERVED_DESCRIPTORS + fixtures.listeners as u64);
-    // Half of what is reserved may be stood on: the drain comes once, and its end gives everything back.
-    let spare = machine.descriptors.map_or(OUR_OWN_LIMIT, |free| free.saturating_sub(taken) + RESERVED_DESCRIPTORS / 2);
+pub fn connection_cap(requested: Option<NonZeroUsize>, each: Footprint, baseline: Baseline) -> Cap {
+    let available = Available::measure(baseline);
+    let requested =
+        requested.map(|requested| Limit { limited_by: "--max-connections", connections: requested.get() as u64 });
+    let lowest = lowest_limit(available.limits(each).into_iter().chain(requested));
+    let taken = lowest.connections.saturating_mul(each.descriptors);
+    grow_descriptor_table(taken + PIPE_DESCRIPTORS + RESERVED_DESCRIPTORS + baseline.listeners as u64);
+    // The drain may use half of the reserve for overflow connections: it happens once, and ends with the process.
+    let overflow =
+        available.descriptors.map_or(MAX_CONNECTIONS, |free| free.saturating_sub(taken) + RESERVED_DESCRIPTORS / 2);
     Cap {
-        connections: at_least_one(least.connections),
-        limited_by: least.limited_by,
-        overflow: at_least_one(spare.min(OUR_OWN_LIMIT)),
+        connections: at_least_one(lowest.connections),
+        limited_by: lowest.limited_by,
+        overflow: at_least_one(overflow.min(MAX_CONNECTIONS)),
     }
 }
 
-/// How many connections one limit allows.
+/// The number of connections that one system limit allows.
 #[derive(Clone, Copy, Debug)]
-struct Room {
+struct Limit {
     limited_by: &'static str,
     connections: u64,
 }
 
-fn tightest(rooms: impl Iterator<Item = Room>) -> Room {
-    let start = Room { limited_by: "chaos-proxy itself", connections: OUR_OWN_LIMIT };
-    rooms.fold(start, |least, room| if room.connections < least.connections { room } else { least })
+fn lowest_limit(limits: impl Iterator<Item = Limit>) -> Limit {
+    let start = Limit { limited_by: "chaos-proxy itself", connections: MAX_CONNECTIONS };
+    limits.fold(start, |lowest, limit| if limit.connections < lowest.connections { limit } else { lowest })
 }
 
 fn at_least_one(number: u64) -> NonZeroUsize {
     usize::try_from(number).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// What this machine has left of each resource; absent where it has no such limit.
+/// What is left of each resource after the process's own needs. `None` means that there is no limit.
 #[derive(Clone, Copy, Debug, Default)]
-struct Machine {
+struct Available {
     descriptors: Option<u64>,
     maps: Option<u64>,
     threads_max: Option<u64>,
@@ -113,9 +115,9 @@ struct Machine {
     cgroup_threads: Option<u64>,
 }
 
-impl Machine {
-    fn measure(fixtures: Fixtures) -> Self {
-        let listeners = fixtures.listeners as u64;
+impl Available {
+    fn measure(baseline: Baseline) -> Self {
+        let listeners = baseline.listeners as u64;
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
         let descriptors = raise_descriptors();
         let pipes = descriptors.map_or(PIPE_DESCRIPTORS, |limit| PIPE_DESCRIPTORS.min(limit / 8));
@@ -132,15 +134,16 @@ impl Machine {
         }
     }
 
-    fn rooms(&self, each: Footprint) -> Vec<Room> {
-        let room = |limited_by, left: Option<u64>, each| left.map(|left| Room { limited_by, connections: left / each });
+    fn limits(&self, each: Footprint) -> Vec<Limit> {
+        let limit =
+            |limited_by, left: Option<u64>, each| left.map(|left| Limit { limited_by, connections: left / each });
         [
-            room("the open files limit (ulimit -n)", self.descriptors, each.descriptors),
-            room("vm.max_map_count", self.maps, each.threads * MAPS_PER_THREAD),
-            room("kernel.threads-max", self.threads_max, each.threads),
-            room("kernel.pid_max", self.pid_max, each.threads),
-            room("the user's process limit (ulimit -u)", self.user_threads, each.threads),
-            room("the cgroup's pids.max", self.cgroup_threads, each.threads),
+            limit("the open files limit (ulimit -n)", self.descriptors, each.descriptors),
+            limit("vm.max_map_count", self.maps, each.threads * MAPS_PER_THREAD),
+            limit("kernel.threads-max", self.threads_max, each.threads),
+            limit("kernel.pid_max", self.pid_max, each.threads),
+            limit("the user's process limit (ulimit -u)", self.user_threads, each.threads),
+            limit("the cgroup's pids.max", self.cgroup_threads, each.threads),
         ]
         .into_iter()
         .flatten()
@@ -148,46 +151,47 @@ impl Machine {
     }
 }
 
-/// Linux has this limit also where /proc is not there to be read, in a bare chroot, say. The default is that of
-/// `include/linux/mm.h`, `DEFAULT_MAX_MAP_COUNT`.
+/// Linux enforces this limit even if /proc is not mounted, for example in a bare chroot. The default is
+/// `DEFAULT_MAX_MAP_COUNT` in `include/linux/mm.h`.
 fn max_map_count() -> Option<u64> {
     let default = cfg!(target_os = "linux").then_some(65_530);
     number("/proc/sys/vm/max_map_count").or(default)
 }
 
-/// The soft limit that is in force after trying to raise it; none if there is none.
+/// Raises the soft limit to the hard limit and returns the one in force. `None` means unlimited.
 fn raise_descriptors() -> Option<u64> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // macOS refuses what is above its own kern.maxfilesperproc; the old limit stands then.
+    // macOS rejects a limit above kern.maxfilesperproc and keeps the old one.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     getrlimit(Resource::Nofile).current
 }
 
-/// Opens and closes a descriptor with a high number. The kernel's table of them doubles when it is full, and in a process
-/// with several threads each doubling waits for an RCU grace period (`expand_fdtable` in `fs/file.c`): whoever accepts or
-/// connects then stands still, for 3 to 15 ms as measured at the 64th, 128th, 256th, … descriptor.
-fn make_room(descriptors: u64) {
+/// Opens and closes a descriptor with a high number, which grows the kernel's table to that size. Otherwise the table
+/// doubles whenever it is full, and in a process with several threads each doubling waits for an RCU grace period
+/// (`expand_fdtable` in `fs/file.c`). That blocks accept and connect for 3 to 15 ms, measured at descriptors 64, 128,
+/// 256, …
+fn grow_descriptor_table(descriptors: u64) {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let last = descriptors.min(DESCRIPTORS_WITH_ROOM).min(limit).saturating_sub(1);
-    // Refused, the table grows as it is filled.
+    let last = descriptors.min(MAX_PREALLOCATED_DESCRIPTORS).min(limit).saturating_sub(1);
+    // On failure the table grows on demand.
     let _ = fcntl_dupfd_cloexec(stdin(), i32::try_from(last).unwrap_or(i32::MAX));
 }
 
-/// The fourth field of /proc/loadavg is `running/all`, in threads, of the whole machine (proc(5)).
+/// The number of threads on the system: the fourth field of /proc/loadavg is `runnable/all` (proc(5)).
 fn running_threads() -> u64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let all = text.split_whitespace().nth(3).and_then(|field| field.split_once('/')).map(|(_, all)| all);
     all.and_then(|all| all.parse().ok()).unwrap_or(0)
 }
 
-/// What `RLIMIT_NPROC` leaves; it does not bind root (`getrlimit(2)`). It counts the threads of the user over all
-/// processes, which are at most those of the machine.
+/// What is left of `RLIMIT_NPROC`, which counts all threads of the user and does not apply to root (`getrlimit(2)`).
+/// The number of threads on the system is used instead: it is never lower.
 fn user_threads() -> Option<u64> {
     let limit = getrlimit(Resource::Nproc).current.filter(|_| !geteuid().is_root())?;
     Some(limit.saturating_sub(running_threads()))
 }
 
-/// What the tightest of the cgroups (version 2) leaves that this process is in, from its own up to the root.
+/// What is left of the lowest `pids.max` among the process's cgroup (version 2) and its ancestors.
 fn cgroup_threads() -> Option<u64> {
     let own = fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
@@ -213,34 +217,36 @@ fn entries(path: &str) -> u64 {
 mod tests {
     use super::*;
 
-    fn room(limited_by: &'static str, connections: u64) -> Room {
-        Room { limited_by, connections }
+    fn limit(limited_by: &'static str, connections: u64) -> Limit {
+        Limit { limited_by, connections }
     }
 
     #[test]
-    fn the_tightest_limit_counts_and_is_named() {
-        let machine = Machine { descriptors: Some(1000), maps: Some(640), pid_max: Some(180), ..Machine::default() };
-        let least = tightest(machine.rooms(Footprint::PROXIED).into_iter());
-        assert_eq!((least.connections, least.limited_by), (80, "vm.max_map_count"));
-        let with_servers = tightest(machine.rooms(Footprint::PROXIED_AND_SERVED).into_iter());
+    fn lowest_limit_sets_the_cap_and_is_named() {
+        let available =
+            Available { descriptors: Some(1000), maps: Some(640), pid_max: Some(180), ..Available::default() };
+        let lowest = lowest_limit(available.limits(Footprint::PROXIED).into_iter());
+        assert_eq!((lowest.connections, lowest.limited_by), (80, "vm.max_map_count"));
+        let with_servers = lowest_limit(available.limits(Footprint::PROXIED_AND_SERVED).into_iter());
         assert_eq!(with_servers.connections, 53);
     }
 
     #[test]
-    fn whoever_asks_gets_less_but_never_more() {
-        let asked = |connections| tightest([room("files", 500), room("--max-connections", connections)].into_iter());
-        assert_eq!((asked(3).connections, asked(3).limited_by), (3, "--max-connections"));
-        assert_eq!((asked(501).connections, asked(501).limited_by), (500, "files"));
+    fn requested_cap_lowers_but_never_raises() {
+        let requested =
+            |connections| lowest_limit([limit("files", 500), limit("--max-connections", connections)].into_iter());
+        assert_eq!((requested(3).connections, requested(3).limited_by), (3, "--max-connections"));
+        assert_eq!((requested(501).connections, requested(501).limited_by), (500, "files"));
     }
 
     #[test]
-    fn there_is_always_room_for_one() {
+    fn cap_is_at_least_one() {
         assert_eq!(at_least_one(0).get(), 1);
     }
 
     #[test]
-    fn a_machine_without_limits_has_ours() {
-        let least = tightest(Machine::default().rooms(Footprint::PROXIED).into_iter());
-        assert_eq!((least.connections, least.limited_by), (OUR_OWN_LIMIT, "chaos-proxy itself"));
+    fn system_without_limits_gets_the_default_cap() {
+        let lowest = lowest_limit(Available::default().limits(Footprint::PROXIED).into_iter());
+        assert_eq!((lowest.connections, lowest.limited_by), (MAX_CONNECTIONS, "chaos-proxy itself"));
     }
 }

@@ -1,5 +1,5 @@
-//! How a log line looks (key=value or JSON) and how it gets to stderr: through a bounded queue and a thread of its own, so
-//! that a reader that stops reading costs lines, which are counted, and never time. What the lines say is `event`.
+//! Formats log lines (logfmt or JSON) and writes them to stderr. Lines pass through a bounded queue to a writer thread,
+//! so logging never blocks: if the reader of stderr stops, lines are dropped and counted. The texts live in `event`.
 
 use std::env;
 use std::fmt;
@@ -20,27 +20,27 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::threads;
 
-/// Lines that wait for a slow reader: about 1 MiB of them.
+/// The number of lines queued for a slow reader: about 1 MiB.
 const QUEUE_LINES: usize = 4096;
 
-/// Between a line and its writing. While the writer is awake, whoever logs need not wake it, and many lines are written
-/// with one call. It took the cost of the log from 23 to 6 % of the connection rate.
-const NAP: Duration = Duration::from_millis(5);
+/// The pause in which the writer thread collects lines into one write(2). A thread that logs meanwhile need not wake
+/// the writer. The pause cut the cost of the log from 23 to 6 % of the connection rate.
+const BATCH_DELAY: Duration = Duration::from_millis(5);
 
-/// How long the end of the run waits for the last lines to be read.
+/// How long the end of the run waits for the last lines to be written.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How a line is written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// `key=value`, values quoted where they need it.
+pub enum LogFormat {
+    /// `key=value` pairs, with values quoted where needed.
     #[default]
     Logfmt,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-impl FromStr for Format {
+impl FromStr for LogFormat {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -52,39 +52,39 @@ impl FromStr for Format {
     }
 }
 
-/// The running log. Flushes when it is dropped.
+/// The running log. Dropping it flushes the queue.
 #[derive(Debug)]
 pub struct Log {
     queue: Sender<Entry>,
 }
 
-/// Sets the process's logger up. Without a `level` the environment's `RUST_LOG` decides, and info where it is silent.
+/// Installs the process's logger. Without a `level`, `RUST_LOG` sets the level; the default is info.
 ///
 /// # Errors
-/// There is no thread for the writer, or a logger is set already.
-pub fn start(level: Option<LevelFilter>, format: Format) -> io::Result<Log> {
+/// The writer thread can't be spawned, or a logger is already installed.
+pub fn start(level: Option<LevelFilter>, format: LogFormat) -> io::Result<Log> {
     let (queue, entries) = crossbeam_channel::bounded(QUEUE_LINES);
     let lost = Arc::new(AtomicU64::new(0));
-    let front = Front { queue: queue.clone(), lost: Arc::clone(&lost) };
+    let writer = QueueWriter { queue: queue.clone(), lost: Arc::clone(&lost) };
     let mut builder = Builder::new();
     builder.filter_level(level.unwrap_or(LevelFilter::Info));
-    // Set to nothing, or for some other program's modules only, it leaves our level as it is.
+    // An empty RUST_LOG, or one that names modules of other programs only, keeps the default level.
     if let (None, Ok(filters)) = (level, env::var("RUST_LOG")) {
         builder.parse_filters(&filters);
     }
-    builder.target(Target::Pipe(Box::new(front))).format(match format {
-        Format::Logfmt => write_logfmt,
-        Format::Json => write_json,
+    builder.target(Target::Pipe(Box::new(writer))).format(match format {
+        LogFormat::Logfmt => write_logfmt,
+        LogFormat::Json => write_json,
     });
     builder.try_init().map_err(io::Error::other)?;
-    threads::spawn("log", move || Back { lost, reported: 0 }.run(&entries))?;
+    threads::spawn("log", move || StderrWriter { lost, reported: 0 }.run(&entries))?;
     Ok(Log { queue })
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
         let (done, flushed) = crossbeam_channel::bounded(1);
-        // Whoever reads the log may have stopped: what is not read by then is lost with the process.
+        // The reader of stderr may have stopped. Lines not written by the timeout are lost with the process.
         if self.queue.send_timeout(Entry::Flush(done), FLUSH_TIMEOUT).is_ok() {
             let _ = flushed.recv_timeout(FLUSH_TIMEOUT);
         }
@@ -97,13 +97,13 @@ enum Entry {
     Flush(Sender<()>),
 }
 
-/// Where `env_logger` writes: it hands over a whole line each time, and never waits.
-struct Front {
+/// Queues what `env_logger` writes, which is one whole line per call. Never blocks.
+struct QueueWriter {
     queue: Sender<Entry>,
     lost: Arc<AtomicU64>,
 }
 
-impl Write for Front {
+impl Write for QueueWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.queue.try_send(Entry::Line(line.to_vec())).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -116,59 +116,60 @@ impl Write for Front {
     }
 }
 
-/// The thread that waits for the reader.
-struct Back {
+/// The writer thread, the only one that blocks on stderr.
+struct StderrWriter {
     lost: Arc<AtomicU64>,
     reported: u64,
 }
 
-impl Back {
+impl StderrWriter {
     fn run(mut self, entries: &Receiver<Entry>) {
         while let Ok(first) = entries.recv() {
-            thread::sleep(NAP);
-            let asked_to_flush = write_batch(iter::once(first).chain(entries.try_iter()));
+            thread::sleep(BATCH_DELAY);
+            let flush_request = write_batch(iter::once(first).chain(entries.try_iter()));
             self.report_losses();
-            if let Some(done) = asked_to_flush {
+            if let Some(done) = flush_request {
                 write_batch(entries.try_iter());
                 let _ = done.try_send(());
             }
         }
     }
 
-    /// The count is of the whole run, so that it is not lost when this line is. An error, so that --quiet does not hide it.
+    /// Logs the total of the run, so that a lost report is made up for by the next one. The level is error, so that
+    /// `--quiet` does not hide it.
     fn report_losses(&mut self) {
         let lost = self.lost.load(Ordering::Relaxed);
         if lost != self.reported {
             self.reported = lost;
-            error!(lost; "log lines lost, whoever reads them is too slow");
+            error!(lost; "log lines lost, the reader of stderr is too slow");
         }
     }
 }
 
-/// Writes the lines that there are with one call, and returns who waits for it.
+/// Writes all queued lines with one call. Returns the sender of a flush request among them.
 fn write_batch(entries: impl Iterator<Item = Entry>) -> Option<Sender<()>> {
-    let (mut lines, mut asked_to_flush) = (Vec::new(), None);
+    let (mut lines, mut flush_request) = (Vec::new(), None);
     for entry in entries.take(QUEUE_LINES) {
         match entry {
             Entry::Line(line) => lines.extend(line),
-            Entry::Flush(done) => asked_to_flush = Some(done),
+            Entry::Flush(done) => flush_request = Some(done),
         }
     }
-    write_out(&lines);
-    asked_to_flush
+    write_to_stderr(&lines);
+    flush_request
 }
 
-/// Waits for the reader, also where somebody has set the pipe to refuse instead.
-fn write_out(mut line: &[u8]) {
-    while !line.is_empty() {
-        match io::stderr().write(line) {
-            Ok(written) => line = &line[written..],
+/// Blocks until all bytes are written, even if another process has made the pipe non-blocking.
+fn write_to_stderr(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match io::stderr().write(bytes) {
+            Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // Were it to fail, the next write would tell.
+                // If poll(2) fails, the next write reports the error.
                 let _ = poll(&mut [PollFd::new(&io::stderr(), PollFlags::OUT)], None);
             }
-            // Nobody is left to tell that stderr is closed.
+            // stderr is closed, so there is nowhere to report the error.
             Err(_) => return,
         }
     }
@@ -176,7 +177,7 @@ fn write_out(mut line: &[u8]) {
 
 fn write_logfmt(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     let (time, level) = (out.timestamp_millis(), lower_case(record.level()));
-    write!(out, "time={time} level={level} msg={}", Word(&record.args().to_string()))?;
+    write!(out, "time={time} level={level} msg={}", LogfmtValue(&record.args().to_string()))?;
     record.key_values().visit(&mut Logfmt(out)).map_err(io::Error::other)?;
     writeln!(out)
 }
@@ -192,7 +193,7 @@ struct Logfmt<'a>(&'a mut Formatter);
 
 impl<'kvs> VisitSource<'kvs> for Logfmt<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        Ok(write!(self.0, " {key}={}", Word(&value.to_string()))?)
+        Ok(write!(self.0, " {key}={}", LogfmtValue(&value.to_string()))?)
     }
 }
 
@@ -207,10 +208,10 @@ impl<'kvs> VisitSource<'kvs> for Json<'_> {
     }
 }
 
-/// A logfmt value: quoted and escaped as JSON has it (which Go's `%q` readers take as well) unless it is a plain word.
-struct Word<'a>(&'a str);
+/// A logfmt value. Quoted and escaped as in JSON, which readers of Go's `%q` accept too, unless it needs no quotes.
+struct LogfmtValue<'a>(&'a str);
 
-impl fmt::Display for Word<'_> {
+impl fmt::Display for LogfmtValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_special = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '=' | '\\');
         if self.0.is_empty() || self.0.contains(is_special) {

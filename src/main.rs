@@ -1,4 +1,4 @@
-//! Parse, run, exit code. Nothing else.
+//! The binary: parses the arguments, runs, and returns the exit code. Everything else lives in the library.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! One run, from what the command line asked for to an exit code: the order in which things are opened and closed.
+//! One run, from the parsed command line to the exit code: the order in which things are opened and closed.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -6,27 +6,28 @@ use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 
-use crate::cli::{Command, HELP, Options, Routes, Running, Upstreams, UsageError};
+use crate::cli::{Command, HELP, Options, Routes, Settings, Upstreams, UsageError};
 use crate::config;
 use crate::dice;
 use crate::event::{Event, emit};
-use crate::limits::{self, Cap, Fixtures, Footprint};
+use crate::limits::{self, Baseline, Cap, Footprint};
 use crate::logging;
+use crate::memory;
 use crate::plan::Plan;
 use crate::proxy::{ApplyError, Supervisor};
 use crate::stop::{Signal, Stop};
 use crate::{signals, test_server, threads};
 
-/// How a run ended, as the process tells it.
+/// How a run ended. Converts into the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: done, and every connection ended by itself.
+    /// 0: success, no connection was cut.
     Done,
-    /// 1: it could not run, or connections had to be cut at the drain's deadline.
+    /// 1: the run could not start, or connections were cut at the drain deadline.
     Failed,
-    /// 2: the command line or the config is wrong.
+    /// 2: the command line or the config is invalid.
     Usage,
-    /// 130 or 143, as a shell has it for a process that died of the signal: a second one cut the drain short.
+    /// 130 or 143: a second signal cut the drain short. Shells use the same codes for a process killed by the signal.
     CutBy(Signal),
 }
 
@@ -42,7 +43,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Does what the command line asks for.
+/// Executes the parsed command line.
 #[must_use]
 pub fn run(command: Result<Command, UsageError>) -> Exit {
     match command {
@@ -77,36 +78,36 @@ fn proxy(options: Options) -> Exit {
         report(&format!("warning: {warning}"), Exit::Done);
     }
     match load(options.routes) {
-        Ok(plan) => prepare(&plan, &options.running).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed)),
+        Ok(plan) => prepare(&plan, &options.settings).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed)),
         Err(exit) => exit,
     }
 }
 
-/// Opens what every run needs before its first route.
-fn prepare(plan: &Plan, running: &Running) -> io::Result<Exit> {
+/// Sets up what every run needs before its first route.
+fn prepare(plan: &Plan, settings: &Settings) -> io::Result<Exit> {
     threads::wake_on_time();
-    let (footprint, fixtures) = needs(plan, running.upstreams);
-    // Before there is a second thread.
-    let cap = limits::connection_cap(running.max_connections, footprint, fixtures);
+    let (footprint, baseline) = needs(plan, settings.upstreams);
+    // Must run before the first thread is spawned.
+    let cap = limits::connection_cap(settings.max_connections, footprint, baseline);
     let stop = Arc::new(Stop::new()?);
     signals::install(&stop)?;
-    let _flushed_at_the_end = logging::start(running.log_level, running.log_format)?;
-    Ok(serve(plan, running, cap, &stop))
+    let _flushed_at_the_end = logging::start(settings.log_level, settings.log_format)?;
+    Ok(serve(plan, settings, cap, &stop))
 }
 
-fn serve(plan: &Plan, running: &Running, cap: Cap, stop: &Arc<Stop>) -> Exit {
-    let seed = running.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
+fn serve(plan: &Plan, settings: &Settings, cap: Cap, stop: &Arc<Stop>) -> Exit {
+    let seed = settings.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
     emit(&Event::Starting(plan, seed, &cap));
-    let supervisor = Supervisor::new(cap, Arc::clone(stop));
-    if let Err(exit) = open(&supervisor, plan, seed, running.upstreams) {
+    let supervisor = Supervisor::new(cap, memory::default_buffers(), seed, Arc::clone(stop));
+    if let Err(exit) = open(&supervisor, plan, settings.upstreams) {
         return exit;
     }
     if let Err(error) = announce(plan) {
         return report_event(&Event::StartFailed(&error));
     }
-    // Nothing is ever sent: it disconnects at the first signal.
+    // Nothing is ever sent. The channel disconnects at the first signal.
     let _ = stop.draining().channel().recv();
-    let cut = supervisor.drain(running.drain_timeout);
+    let cut = supervisor.drain(settings.drain_timeout);
     emit(&Event::Drained(cut));
     match (stop.cut_by(), cut) {
         (_, 0) => Exit::Done,
@@ -115,36 +116,36 @@ fn serve(plan: &Plan, running: &Running, cap: Cap, stop: &Arc<Stop>) -> Exit {
     }
 }
 
-/// The upstreams first: whoever is let in by a listener finds them there.
-fn open(supervisor: &Supervisor, plan: &Plan, seed: u64, upstreams: Upstreams) -> Result<(), Exit> {
+/// Opens the test server before the listeners, so that the first connection finds its upstream.
+fn open(supervisor: &Supervisor, plan: &Plan, upstreams: Upstreams) -> Result<(), Exit> {
     if upstreams == Upstreams::TestServer {
         let served = test_server::start(plan.outer_upstreams());
         served.map_err(|error| report_event(&Event::StartFailed(&error)))?;
     }
-    supervisor.apply(plan, seed).map_err(|error| match error {
+    supervisor.apply(plan).map_err(|error| match error {
         ApplyError::Bind(failed) => {
             for (route, error) in &failed {
                 emit(&Event::BindFailed(route, error));
             }
             Exit::Failed
         }
-        ApplyError::Thread(error) => report_event(&Event::StartFailed(&error)),
+        ApplyError::Starved(error) => report_event(&Event::StartFailed(&error)),
     })
 }
 
-fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, Fixtures) {
+fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, Baseline) {
     let routes = plan.routes().len();
     match upstreams {
-        Upstreams::Theirs => (Footprint::PROXIED, Fixtures { listeners: routes }),
+        Upstreams::External => (Footprint::PROXIED, Baseline { listeners: routes }),
         Upstreams::TestServer => {
             let served: HashSet<SocketAddr> = plan.outer_upstreams().collect();
-            (Footprint::PROXIED_AND_SERVED, Fixtures { listeners: routes + served.len() })
+            (Footprint::PROXIED_AND_SERVED, Baseline { listeners: routes + served.len() })
         }
     }
 }
 
-/// The one line of stdout: a script that waits for it can connect to every port that it names. From a thread of its own,
-/// since a full pipe that nobody reads would keep us from hearing any signal.
+/// Prints the ready line, the only line of stdout. A script that waits for it can connect to every port named in it. A
+/// separate thread prints it, because a write to a full pipe would block the thread that waits for signals.
 fn announce(plan: &Plan) -> io::Result<()> {
     let ports: Vec<String> = plan.routes().iter().map(|route| route.port.to_string()).collect();
     let line = format!("ready pid={} ports={}\n", process::id(), ports.join(","));
@@ -160,19 +161,19 @@ fn report_event(event: &Event<'_>) -> Exit {
 
 fn print(text: &str) -> Exit {
     let mut out = io::stdout().lock();
-    // A reader that is gone wants nothing more; `chaos-proxy --help | head -1` is no failure.
+    // A closed stdout is not an error: `chaos-proxy --help | head -1` closes it early.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Exit::Done
 }
 
-/// For what goes wrong before there is a log.
+/// Reports an error from before the log is started.
 fn report(what: &str, exit: Exit) -> Exit {
     print_error(&format!("chaos-proxy: {what}"), exit)
 }
 
-/// Without our name in front: editors jump to a line that begins with `file:line:column`.
+/// Prints without the program's name, because editors jump to lines that begin with `file:line:column`.
 fn print_error(what: &str, exit: Exit) -> Exit {
-    // Without a stderr the exit code has to do.
+    // If stderr is closed, the exit code is the only report.
     let _ = writeln!(io::stderr(), "{what}");
     exit
 }

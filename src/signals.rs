@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM become requests to [`Stop`]. SIGHUP keeps its default: the terminal is gone, and so is the process.
+//! Turns SIGINT and SIGTERM into stop requests to [`Stop`]. SIGHUP keeps its default action, which ends the process
+//! with its terminal.
 
 use std::io;
 use std::sync::Arc;
@@ -8,11 +9,11 @@ use nix::sys::signal::{SigSet, Signal as Unix};
 use crate::stop::{Signal, Stop};
 use crate::threads;
 
-/// Takes both signals from here on. To be called before any other thread is there: a thread inherits the mask that keeps
-/// SIGTERM pending for the one that waits for it, and one without the mask would die of it.
+/// Installs the handlers of both signals. Call it before any other thread starts: threads inherit the signal mask, and
+/// SIGTERM would end the process if one thread had it unblocked (signal(7)).
 ///
 /// # Errors
-/// A handler can't be set or no thread can be had.
+/// A handler can't be set, or a thread can't be spawned.
 pub fn install(stop: &Arc<Stop>) -> io::Result<()> {
     let terminate = SigSet::from(Unix::SIGTERM);
     terminate.thread_block()?;
@@ -20,10 +21,11 @@ pub fn install(stop: &Arc<Stop>) -> io::Result<()> {
     threads::spawn("sigterm", move || {
         // sigwait(3) fails for an invalid set only, and this one is fixed.
         while terminate.wait().is_ok() {
-            stop_by_term.ask(Signal::Terminate);
+            stop_by_term.request(Signal::Terminate);
         }
     })?;
-    // ctrlc with its `termination` feature takes SIGTERM too, but does not tell which one came, and the exit code must.
+    // ctrlc handles SIGTERM too with its `termination` feature, but does not report which signal arrived, and the exit
+    // code depends on it.
     let stop_by_int = Arc::clone(stop);
-    ctrlc::set_handler(move || stop_by_int.ask(Signal::Interrupt)).map_err(io::Error::other)
+    ctrlc::set_handler(move || stop_by_int.request(Signal::Interrupt)).map_err(io::Error::other)
 }

@@ -1,5 +1,5 @@
-//! How a run ends: the first request to stop begins the drain, the second cuts what is left. Here is the state and what
-//! waits for it; where the requests come from is `signals`.
+//! How a run ends: the first stop request starts the drain, the second cuts the remaining connections. This module
+//! holds the state and what can wait for it. `signals` turns Unix signals into stop requests.
 
 use std::convert::Infallible;
 use std::io::{self, PipeReader, PipeWriter};
@@ -9,7 +9,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender};
 
-/// A signal that asks the process to end.
+/// A signal that requests the end of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// SIGINT, Ctrl-C.
@@ -18,7 +18,7 @@ pub enum Signal {
     Terminate,
 }
 
-/// The two moments that end a run.
+/// The stop state of a run: one latch for the drain and one for the cut.
 #[derive(Debug)]
 pub struct Stop {
     draining: Latch,
@@ -33,23 +33,23 @@ impl Stop {
         Ok(Self { draining: Latch::new()?, cut: Latch::new()?, cut_by: OnceLock::new() })
     }
 
-    /// Takes one more request to stop.
-    pub fn ask(&self, signal: Signal) {
+    /// Records a stop request: the first starts the drain, the second triggers the cut.
+    pub fn request(&self, signal: Signal) {
         if self.draining.trigger() == Trigger::First {
             return;
         }
-        // A third request finds the first of the two that mattered already there.
+        // A third request leaves the signal of the second in place.
         let _ = self.cut_by.set(signal);
         self.cut.trigger();
     }
 
-    /// Rings when no new connection is to be taken.
+    /// Triggered when listeners must stop accepting.
     #[must_use]
     pub fn draining(&self) -> &Latch {
         &self.draining
     }
 
-    /// Rings when live connections are to end at once.
+    /// Triggered when live connections must end at once.
     #[must_use]
     pub fn cut(&self) -> &Latch {
         &self.cut
@@ -62,62 +62,57 @@ impl Stop {
     }
 }
 
-/// Whether a ring was the one that mattered.
+/// Whether a call of [`Latch::trigger`] changed the latch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
-    /// It was silent until now.
+    /// The latch was not triggered before.
     First,
-    /// It has rung before.
+    /// The latch was already triggered.
     Again,
 }
 
-/// Something that happens once, and wakes whoever waits for it: in `poll(2)`, where its descriptor hangs up; in a
-/// `select!`, where its channel disconnects. Nothing is ever sent: the one end is dropped, and all who hold the other see it.
+/// An event that happens once and wakes every waiter. `poll(2)` sees a hang-up on its descriptor, `select!` sees its
+/// channel disconnect. Nothing is ever sent: a hang-up and a disconnect reach all waiters, a message would reach one.
 #[derive(Debug)]
 pub struct Latch {
     triggered: AtomicBool,
-    writers: Mutex<Option<(PipeWriter, Sender<Infallible>)>>,
-    hangs_up: PipeReader,
-    disconnects: Receiver<Infallible>,
+    senders: Mutex<Option<(PipeWriter, Sender<Infallible>)>>,
+    pipe: PipeReader,
+    channel: Receiver<Infallible>,
 }
 
 impl Latch {
     /// # Errors
     /// No descriptors are left.
     pub fn new() -> io::Result<Self> {
-        let (hangs_up, writer) = io::pipe()?;
-        let (sender, disconnects) = crossbeam_channel::bounded(0);
-        Ok(Self {
-            triggered: AtomicBool::new(false),
-            writers: Mutex::new(Some((writer, sender))),
-            hangs_up,
-            disconnects,
-        })
+        let (pipe, writer) = io::pipe()?;
+        let (sender, channel) = crossbeam_channel::bounded(0);
+        Ok(Self { triggered: AtomicBool::new(false), senders: Mutex::new(Some((writer, sender))), pipe, channel })
     }
 
-    /// Wakes everyone.
+    /// Wakes all waiters, present and future.
     pub fn trigger(&self) -> Trigger {
-        let again = self.triggered.swap(true, Ordering::SeqCst);
-        drop(self.writers.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if again { Trigger::Again } else { Trigger::First }
+        let was_triggered = self.triggered.swap(true, Ordering::SeqCst);
+        drop(self.senders.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if was_triggered { Trigger::Again } else { Trigger::First }
     }
 
-    /// Whether it has rung.
+    /// Whether the latch has been triggered.
     #[must_use]
     pub fn is_triggered(&self) -> bool {
         self.triggered.load(Ordering::SeqCst)
     }
 
-    /// The channel that disconnects when it rings.
+    /// The channel that disconnects when the latch is triggered.
     #[must_use]
     pub fn channel(&self) -> &Receiver<Infallible> {
-        &self.disconnects
+        &self.channel
     }
 }
 
 impl AsFd for Latch {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.hangs_up.as_fd()
+        self.pipe.as_fd()
     }
 }
 
@@ -126,19 +121,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_request_drains_and_the_second_cuts() {
+    fn first_request_drains_and_second_cuts() {
         let stop = Stop::new().expect("descriptors");
-        stop.ask(Signal::Interrupt);
+        stop.request(Signal::Interrupt);
         assert!(stop.draining().is_triggered() && !stop.cut().is_triggered());
         assert_eq!(stop.cut_by(), None);
-        stop.ask(Signal::Terminate);
-        stop.ask(Signal::Interrupt);
+        stop.request(Signal::Terminate);
+        stop.request(Signal::Interrupt);
         assert!(stop.cut().is_triggered());
         assert_eq!(stop.cut_by(), Some(Signal::Terminate));
     }
 
     #[test]
-    fn ringing_wakes_a_channel_and_a_poll() {
+    fn trigger_wakes_channel_and_poll() {
         use rustix::event::{PollFd, PollFlags, poll};
         let latch = Latch::new().expect("descriptors");
         std::thread::scope(|scope| {

@@ -1,5 +1,5 @@
-//! The only place that builds a thread: its name, its stack, an error where std would panic, and a crew of parked
-//! threads that are used again.
+//! Spawns every thread of the process: with a name, a stack size and an error where std would panic. The thread pool
+//! keeps idle workers parked for reuse.
 
 use std::io;
 #[cfg(target_os = "linux")]
@@ -8,56 +8,55 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
 
-/// Reserved, not resident: a page counts once it is touched. The deepest calls are those that format a log line, which
-/// take two pages in a release build; a debug build has room for many times that.
+/// Reserved, not resident: a page uses memory once it is touched. The deepest calls format a log line, and take two
+/// pages in a release build. The rest is margin for debug builds.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// How long a thread without work stays. Connections come in bursts, and two fresh threads for each would halve their
-/// rate: starting and joining one costs 51 to 64 us of CPU.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a worker stays parked before it ends. Connections come in bursts, and two fresh threads per connection
+/// would halve the connection rate: spawning and joining a thread costs 51 to 64 us of CPU.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Starts a thread. Its `name` shows in `top -H` and in panics; Linux cuts it after 15 bytes (`prctl(2)`).
+/// Spawns a thread. Its `name` appears in `top -H` and in panic messages; Linux truncates it to 15 bytes (`prctl(2)`).
 ///
 /// # Errors
-/// The machine has no thread or no memory left; `work` was not begun and has been dropped.
+/// The system is out of threads or memory. `work` is dropped without being run.
 pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(work).map(drop)
 }
 
-/// Has this thread, and those that it starts from here on, woken from a timed wait when its time has come, and not up to
-/// 50 us later so that the kernel can serve several at once (`PR_SET_TIMERSLACK` in prctl(2)).
+/// Makes timed waits of this thread, and of threads it spawns later, end on time. By default the kernel delays a
+/// wake-up by up to 50 us to combine it with others (`PR_SET_TIMERSLACK` in prctl(2)).
 pub fn wake_on_time() {
     #[cfg(target_os = "linux")]
-    // Refused, delays are a little longer.
+    // If the kernel refuses, delays are up to 50 us longer.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
 }
 
-/// Threads that go from one piece of work to the next. As many as are needed at once; those that find nothing to do for
-/// a few seconds end.
+/// A thread pool without an upper limit: work never waits for a worker. A worker that is idle for a few seconds ends.
 #[derive(Debug, Default)]
 pub struct ThreadPool {
-    /// The one that parked last is called first: its stack is still in the cache, and the others grow old.
+    /// The worker parked last is reused first: its stack is still in the cache, and the others reach their timeout.
     parked: Mutex<Vec<Arc<ParkedWorker>>>,
 }
 
-/// Where a parked thread waits.
+/// The slot through which a parked worker receives its next work.
 #[derive(Default)]
 struct ParkedWorker {
     work: Mutex<Option<Work>>,
-    called: Condvar,
+    assigned: Condvar,
 }
 
 type Work = Box<dyn FnOnce() + Send>;
 
 impl ThreadPool {
-    /// Has `work` done by a thread of the crew, at once.
+    /// Runs `work` at once on a parked worker, or on a new one if none is parked.
     ///
     /// # Errors
-    /// None is parked, and the machine has no thread or no memory left; `work` was not begun and has been dropped.
+    /// No worker is parked, and the system is out of threads or memory. `work` is dropped without being run.
     pub fn run(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let called = self.parked().pop();
-        match called {
-            Some(worker) => worker.call(Box::new(work)),
+        let parked = self.parked().pop();
+        match parked {
+            Some(worker) => worker.assign(Box::new(work)),
             None => self.spawn_worker(Box::new(work))?,
         }
         Ok(())
@@ -75,23 +74,23 @@ impl ThreadPool {
         })
     }
 
-    /// Waits for the next work; none comes to a thread that has grown old.
+    /// Waits for the next work. Returns none after [`IDLE_TIMEOUT`].
     fn park(&self, worker: &Arc<ParkedWorker>) -> Option<Work> {
         self.parked().push(Arc::clone(worker));
-        worker.wait(PATIENCE).or_else(|| {
+        worker.wait(IDLE_TIMEOUT).or_else(|| {
             if self.remove_parked(worker) {
                 return None;
             }
-            // It was called in this very moment: the work is there, or about to be.
+            // `run` has already taken this worker off the list, so work is assigned or about to be.
             worker.wait(Duration::MAX)
         })
     }
 
-    /// Takes a thread off the list, unless it is not there any more.
+    /// Takes a worker off the list. Returns whether it was still there.
     fn remove_parked(&self, worker: &Arc<ParkedWorker>) -> bool {
         let mut parked = self.parked();
-        let place = parked.iter().position(|other| Arc::ptr_eq(other, worker));
-        place.map(|place| parked.remove(place)).is_some()
+        let index = parked.iter().position(|other| Arc::ptr_eq(other, worker));
+        index.map(|index| parked.remove(index)).is_some()
     }
 
     fn parked(&self) -> MutexGuard<'_, Vec<Arc<ParkedWorker>>> {
@@ -100,21 +99,21 @@ impl ThreadPool {
 }
 
 impl ParkedWorker {
-    fn call(&self, work: Work) {
+    fn assign(&self, work: Work) {
         *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(work);
-        self.called.notify_one();
+        self.assigned.notify_one();
     }
 
-    fn wait(&self, patience: Duration) -> Option<Work> {
+    fn wait(&self, timeout: Duration) -> Option<Work> {
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.called.wait_timeout_while(work, patience, |work| work.is_none());
+        let waited = self.assigned.wait_timeout_while(work, timeout, |work| work.is_none());
         waited.unwrap_or_else(PoisonError::into_inner).0.take()
     }
 }
 
 impl std::fmt::Debug for ParkedWorker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Berth")
+        f.write_str("ParkedWorker")
     }
 }
 
@@ -126,9 +125,9 @@ mod tests {
     use super::*;
 
     fn thread_of(pool: &Arc<ThreadPool>) -> thread::ThreadId {
-        let (tell, told) = mpsc::channel();
-        pool.run(move || tell.send(thread::current().id()).expect("the test waits")).expect("a thread");
-        told.recv().expect("the work was done")
+        let (sender, receiver) = mpsc::channel();
+        pool.run(move || sender.send(thread::current().id()).expect("the test waits")).expect("a thread");
+        receiver.recv().expect("the work was done")
     }
 
     fn wait_until(pool: &ThreadPool, parked: usize) {
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parked_thread_is_used_again() {
+    fn reuses_parked_worker() {
         let pool = Arc::new(ThreadPool::default());
         let first = thread_of(&pool);
         wait_until(&pool, 1);
@@ -146,20 +145,20 @@ mod tests {
     }
 
     #[test]
-    fn work_at_the_same_time_gets_threads_of_its_own() {
+    fn concurrent_work_runs_on_separate_threads() {
         let pool = Arc::new(ThreadPool::default());
-        let (arrive, arrived) = mpsc::sync_channel(0);
+        let (sender, receiver) = mpsc::sync_channel(0);
         for _ in 0..8 {
-            let arrive = arrive.clone();
-            pool.run(move || arrive.send(thread::current().id()).expect("the test waits")).expect("a thread");
+            let sender = sender.clone();
+            pool.run(move || sender.send(thread::current().id()).expect("the test waits")).expect("a thread");
         }
-        let threads: std::collections::HashSet<_> = (0..8).map(|_| arrived.recv().expect("eight")).collect();
+        let threads: std::collections::HashSet<_> = (0..8).map(|_| receiver.recv().expect("eight")).collect();
         assert_eq!(threads.len(), 8);
         wait_until(&pool, 8);
     }
 
     #[test]
-    fn a_thread_without_work_ends() {
+    fn idle_worker_ends() {
         let pool = Arc::new(ThreadPool::default());
         thread_of(&pool);
         wait_until(&pool, 1);
@@ -170,17 +169,17 @@ mod tests {
         }
     }
 
-    /// Calls that come just when patience ends must neither be lost nor done twice.
+    /// Work that is assigned just as a worker times out must run exactly once.
     #[test]
-    fn no_work_is_lost_however_it_comes() {
+    fn every_work_item_runs_exactly_once() {
         let pool = Arc::new(ThreadPool::default());
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         for number in 0..20_000 {
-            let tell = tell.clone();
-            pool.run(move || tell.send(number).expect("the test waits")).expect("a thread");
+            let sender = sender.clone();
+            pool.run(move || sender.send(number).expect("the test waits")).expect("a thread");
         }
-        drop(tell);
-        let mut done: Vec<u32> = told.iter().collect();
+        drop(sender);
+        let mut done: Vec<u32> = receiver.iter().collect();
         done.sort_unstable();
         assert!(done.into_iter().eq(0..20_000));
     }

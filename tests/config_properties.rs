@@ -1,11 +1,11 @@
-//! What holds for every text that is given as a config: it is a plan or a report, never a panic; what a report says can
-//! be found and printed; JSON and YAML are two ways to write the same; and what is written from a plan is parsed to an
-//! equal one.
-// Half of the examples are YAML, and so is half of what is compared.
+//! Properties of config parsing: every text gives a plan or a report, never a panic; positions in a report exist and it
+//! prints without control characters; JSON and YAML with the same content give the same result; what is written from a
+//! plan is parsed to an equal plan.
+// Half of the examples are YAML.
 #![cfg(feature = "yaml")]
 #![allow(clippy::unwrap_used)]
 
-use chaos_proxy::config::{Defaults, Format, Report, parse, parse_route, parse_toxic};
+use chaos_proxy::config::{Defaults, Report, Syntax, parse, parse_route, parse_toxic};
 use chaos_proxy::plan::Plan;
 use chaos_proxy::toxic::keys::{AFTER, FOR, STREAM, TOXIC, TOXICITY};
 use chaos_proxy::toxic::{TYPES, ToxicType};
@@ -15,91 +15,87 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-const FORMATS: [Format; 2] = [Format::Json, Format::Yaml];
-
-/// No files of found failures: a failure that shrinks to a short text belongs into `tests/config` by name.
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
-}
+const SYNTAXES: [Syntax; 2] = [Syntax::Json, Syntax::Yaml];
 
 proptest! {
-    #![proptest_config(cases(300))]
+    // Failures are not stored in files: a failure that shrinks to a short text becomes a named test in `tests/config`.
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_gives_a_plan_or_a_printable_report(text in text()) {
-        for format in FORMATS {
-            holds(&text, &read(&text, format))?;
+    fn any_text_gives_a_plan_or_a_valid_report(text in text()) {
+        for syntax in SYNTAXES {
+            check_report(&text, &read(&text, syntax))?;
         }
     }
 
     #[test]
-    fn a_damaged_config_gives_a_plan_or_a_printable_report((text, damage) in (select(VALID), vec(damage(), 1..4))) {
-        let text = damage.iter().fold(text.to_owned(), |text, damage| damage.done_to(&text));
-        for format in FORMATS {
-            holds(&text, &read(&text, format))?;
+    fn damaged_config_gives_a_plan_or_a_valid_report((text, damage) in (select(VALID), vec(damage(), 1..4))) {
+        let text = damage.iter().fold(text.to_owned(), |text, damage| damage.apply_to(&text));
+        for syntax in SYNTAXES {
+            check_report(&text, &read(&text, syntax))?;
         }
     }
 
-    /// Every JSON text is YAML and means the same there, down to where each value stands.
+    /// JSON is valid YAML, so both parsers must give the same result, positions included.
     #[test]
-    fn a_tree_is_judged_the_same_in_both_formats(tree in tree()) {
-        let [json, yaml] = FORMATS.map(|format| read(&tree, format));
-        holds(&tree, &json)?;
+    fn json_text_gives_the_same_result_as_yaml(text in route_list_with_any_keys()) {
+        let [json, yaml] = SYNTAXES.map(|syntax| read(&text, syntax));
+        check_report(&text, &json)?;
         prop_assert_eq!(json.map_err(|report| report.to_string()), yaml.map_err(|report| report.to_string()));
     }
 
     #[test]
-    fn toxics_are_judged_the_same_in_both_formats(toxics in vec(nearly_a_toxic(), 0..5), profile in json_leaf()) {
+    fn json_toxics_give_the_same_result_as_yaml(toxics in vec(toxic_with_any_keys(), 0..5), profile in json_leaf()) {
         let text = format!("[{{ {ROUTE}, \"profile\": {profile},\n \"toxics\": [\n {}\n] }}]", toxics.join(",\n "));
-        let [json, yaml] = FORMATS.map(|format| read(&text, format));
-        holds(&text, &json)?;
+        let [json, yaml] = SYNTAXES.map(|syntax| read(&text, syntax));
+        check_report(&text, &json)?;
         prop_assert_eq!(json.map_err(|report| report.to_string()), yaml.map_err(|report| report.to_string()));
     }
 
     #[test]
-    fn toxics_are_the_same_in_json_and_in_yaml(toxics in vec(toxic(), 1..6)) {
+    fn toxics_in_json_equal_toxics_in_yaml(toxics in vec(toxic(), 1..6)) {
         let [json, yaml] = [json_of_toxics(&toxics), yaml_of_toxics(&toxics)];
-        let plan = read(&json, Format::Json);
+        let plan = read(&json, Syntax::Json);
         prop_assert!(plan.is_ok(), "{}", plan.unwrap_err());
         prop_assert_eq!(plan.as_ref().unwrap().routes()[0].toxics.len(), toxics.len());
-        prop_assert_eq!(&plan, &read(&yaml, Format::Yaml));
+        prop_assert_eq!(&plan, &read(&yaml, Syntax::Yaml));
         is_written_as_it_is_read(&plan.unwrap())?;
     }
 
     #[test]
-    fn routes_are_the_same_in_json_and_in_yaml(routes in btree_map(1_u16.., route(), 1..6), seed in any::<u64>()) {
+    fn routes_in_json_equal_routes_in_yaml(routes in btree_map(1_u16.., route(), 1..6), seed in any::<u64>()) {
         let json = json_of(&routes.iter().map(|(port, route)| route.keys(*port)).collect::<Vec<_>>(), seed);
         let yaml = yaml_of(&routes.iter().map(|(port, route)| route.keys(*port)).collect::<Vec<_>>(), seed);
-        let plan = read(&json, Format::Json);
+        let plan = read(&json, Syntax::Json);
         prop_assert!(plan.is_ok(), "{}", plan.unwrap_err());
-        prop_assert_eq!(&plan, &read(&yaml, Format::Yaml));
+        prop_assert_eq!(&plan, &read(&yaml, Syntax::Yaml));
         is_written_as_it_is_read(&plan.unwrap())?;
     }
 }
 
-fn read(text: &str, format: Format) -> Result<Plan, Report> {
-    parse("it", text, format, Defaults::default())
+fn read(text: &str, syntax: Syntax) -> Result<Plan, Report> {
+    parse("config", text, syntax, Defaults::default())
 }
 
 /// What is written from a plan, a route or a toxic is parsed to the same, in both formats.
 fn is_written_as_it_is_read(plan: &Plan) -> Result<(), TestCaseError> {
-    for format in FORMATS {
+    for syntax in SYNTAXES {
         let text = serde_json::to_string_pretty(plan).unwrap();
-        prop_assert_eq!(&read(&text, format).map_err(|report| report.to_string()), &Ok(plan.clone()));
+        prop_assert_eq!(&read(&text, syntax).map_err(|report| report.to_string()), &Ok(plan.clone()));
         for route in plan.routes() {
             let text = serde_json::to_string(route).unwrap();
-            prop_assert_eq!(&parse_route("it", &text, format, Defaults::default()), &Ok(route.clone()));
+            prop_assert_eq!(&parse_route("it", &text, syntax, Defaults::default()), &Ok(route.clone()));
             for toxic in &route.toxics {
                 let text = serde_json::to_string(toxic).unwrap();
-                prop_assert_eq!(&parse_toxic("it", &text, format), &Ok(toxic.clone()));
+                prop_assert_eq!(&parse_toxic("it", &text, syntax), &Ok(toxic.clone()));
             }
         }
     }
     Ok(())
 }
 
-/// A report has problems, each somewhere in the text, and prints without control characters.
-fn holds(text: &str, result: &Result<Plan, Report>) -> Result<(), TestCaseError> {
+/// Checks that a report has problems, that their positions are in the text, and that it prints no control characters.
+fn check_report(text: &str, result: &Result<Plan, Report>) -> Result<(), TestCaseError> {
     let Err(report) = result else { return Ok(()) };
     let lines: Vec<&str> = text.strip_prefix('\u{feff}').unwrap_or(text).split('\n').collect();
     prop_assert!(report.problems().len() > 0);
@@ -111,7 +107,7 @@ fn holds(text: &str, result: &Result<Plan, Report>) -> Result<(), TestCaseError>
     Ok(())
 }
 
-/// Characters of all kinds, with those that mean something to the parsers far more often than by chance.
+/// Text of arbitrary characters and of many tokens that are special to the parsers.
 fn text() -> impl Strategy<Value = String> {
     let pieces = [
         "[",
@@ -175,7 +171,7 @@ const VALID: &[&str] = &[
     include_str!("../configs/valid/profiles.json"),
 ];
 
-/// A stretch of characters that is replaced.
+/// Replaces a range of characters.
 #[derive(Clone, Debug)]
 struct Damage {
     at: Index,
@@ -184,7 +180,7 @@ struct Damage {
 }
 
 impl Damage {
-    fn done_to(&self, text: &str) -> String {
+    fn apply_to(&self, text: &str) -> String {
         let at = self.at.index(text.chars().count() + 1);
         let before = text.chars().take(at);
         before.chain(self.with.chars()).chain(text.chars().skip(at + self.length)).collect()
@@ -200,8 +196,8 @@ fn damage() -> impl Strategy<Value = Damage> {
     (any::<Index>(), 0..4_usize, with).prop_map(|(at, length, with)| Damage { at, length, with })
 }
 
-/// A JSON text that is nearly a config: our keys and others, values of every kind, some of them right.
-fn tree() -> impl Strategy<Value = String> {
+/// JSON text that is nearly a config: known and unknown keys, and values of every kind, some of them valid.
+fn route_list_with_any_keys() -> impl Strategy<Value = String> {
     let key = select(vec!["localPort", "upstream", "dropRate", "latencyMs", "name", "bind", "dropMode", "seed", "x"]);
     let value = json_leaf().prop_recursive(3, 24, 4, move |inner| {
         let entry = (key.clone(), inner.clone()).prop_map(|(key, value)| format!("{}: {value}", quoted(key)));
@@ -227,8 +223,8 @@ fn json_leaf() -> impl Strategy<Value = String> {
 
 const ROUTE: &str = r#""localPort": 8180, "upstream": "10.0.0.1:9090""#;
 
-/// A toxic of a type that there is, most of the time, with anything for the rest; keys come twice, too.
-fn nearly_a_toxic() -> impl Strategy<Value = String> {
+/// A toxic of an existing type with arbitrary other keys, some of them duplicates.
+fn toxic_with_any_keys() -> impl Strategy<Value = String> {
     let key = select(TOXIC.iter().map(|key| key.name).chain(["x"]).collect::<Vec<_>>());
     let attribute = select(TYPES.iter().flat_map(|kind| kind.attributes).map(|key| key.name).collect::<Vec<_>>());
     let value =
@@ -251,7 +247,7 @@ fn entry(
 
 type Entries = Vec<(&'static str, String)>;
 
-/// What a toxic may say, in values that are all right: its keys, and its attributes.
+/// A valid toxic: its keys and its attributes.
 fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
     let connections = option::of(select(vec!["1-2,5,10-", "*/3", "7"]).prop_map(quoted));
     let clients = option::of(select(vec!["10.0.0.0/8", "::1", "::ffff:10.0.0.0/104"]).prop_map(quoted));
@@ -266,7 +262,7 @@ fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
             (keys, attributes)
         })
         .prop_filter("attributes that don't fit each other", |(keys, attributes)| {
-            parse_toxic("it", &json_of_toxic(keys, attributes), Format::Json).is_ok()
+            parse_toxic("it", &json_of_toxic(keys, attributes), Syntax::Json).is_ok()
         })
 }
 
@@ -329,7 +325,7 @@ fn quoted(text: &str) -> String {
     format!("{text:?}")
 }
 
-/// What a route may say, in values that are all right.
+/// The keys of a valid route.
 #[derive(Clone, Debug)]
 struct Said {
     upstream: u16,

@@ -1,18 +1,18 @@
-//! The test server over real sockets, byte by byte, and under curl where it is installed. What a head or a body means
-//! is tested beside the code that reads it.
+//! The test server over real sockets, with bytes as they are and with curl where it is installed. How heads and bodies are
+//! parsed is tested in `http`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+mod http_client;
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use chaos_proxy::test_server::{self, TestServer};
+use http_client::{Answer, Client, HANGS};
 use proptest::prelude::*;
-
-/// Longer than anything here takes: who waits for so long hangs.
-const HANGS: Duration = Duration::from_secs(30);
 
 fn serve() -> SocketAddr {
     let server = TestServer::bind("127.0.2.4:0".parse().unwrap()).unwrap();
@@ -21,63 +21,8 @@ fn serve() -> SocketAddr {
     addr
 }
 
-struct Client(BufReader<TcpStream>);
-
-#[derive(Debug, PartialEq)]
-struct Answer {
-    status: u16,
-    headers: Vec<String>,
-    body: Vec<u8>,
-}
-
-impl Client {
-    fn connect(addr: SocketAddr) -> Self {
-        let stream = TcpStream::connect(addr).unwrap();
-        stream.set_read_timeout(Some(HANGS)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self(BufReader::new(stream))
-    }
-
-    fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        self.0.get_mut().write_all(bytes.as_ref()).unwrap();
-        self
-    }
-
-    fn answer(&mut self) -> Answer {
-        let mut answer = self.head();
-        let length = answer.header("Content-Length").unwrap().parse().unwrap();
-        answer.body.resize(length, 0);
-        self.0.read_exact(&mut answer.body).unwrap();
-        answer
-    }
-
-    fn head(&mut self) -> Answer {
-        let lines: Vec<String> = self.0.by_ref().lines().map(Result::unwrap).take_while(|it| !it.is_empty()).collect();
-        let (status, headers) = lines.split_first().expect("a status line");
-        let status = status.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap();
-        Answer { status, headers: headers.to_vec(), body: Vec::new() }
-    }
-
-    #[track_caller]
-    fn assert_end(&mut self) {
-        let mut rest = Vec::new();
-        self.0.read_to_end(&mut rest).expect("the end of stream, and no reset");
-        assert_eq!(String::from_utf8_lossy(&rest), "");
-    }
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-    }
-
-    fn text(&self) -> &str {
-        str::from_utf8(&self.body).unwrap()
-    }
-}
-
 #[test]
-fn every_address_is_served_and_named() {
+fn serves_every_address_and_answers_with_it() {
     let addrs = ["127.0.2.5:0", "127.0.2.6:0"].map(|it| TestServer::bind(it.parse().unwrap()).unwrap().local_addr());
     test_server::start(addrs).unwrap();
     for addr in addrs {
@@ -87,7 +32,7 @@ fn every_address_is_served_and_named() {
 }
 
 #[test]
-fn bytes_are_as_many_as_asked_for_and_in_their_pattern() {
+fn bytes_has_the_length_and_the_pattern() {
     let mut client = Client::connect(serve());
     for length in [0, 1, 64_256, 1_000_000] {
         let answer = client.send(format!("GET /bytes/{length} HTTP/1.1\r\nHost: a\r\n\r\n")).answer();
@@ -97,7 +42,7 @@ fn bytes_are_as_many_as_asked_for_and_in_their_pattern() {
 }
 
 #[test]
-fn bytes_without_end_are_streamed() {
+fn streams_the_largest_length() {
     let mut client = Client::connect(serve());
     let answer = client.send(format!("GET /bytes/{} HTTP/1.1\r\nHost: a\r\n\r\n", u64::MAX)).head();
     assert_eq!(answer.header("Content-Length"), Some("18446744073709551615"));
@@ -106,7 +51,7 @@ fn bytes_without_end_are_streamed() {
 }
 
 #[test]
-fn ten_mebibytes_are_echoed_to_a_client_that_sends_them_all_before_it_reads() {
+fn echoes_ten_mebibytes_to_a_client_that_sends_before_it_reads() {
     let body: Vec<u8> = (0_u32..10 << 18).flat_map(u32::to_le_bytes).collect();
     let mut client = Client::connect(serve());
     client.send(format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len())).send(&body);
@@ -116,7 +61,7 @@ fn ten_mebibytes_are_echoed_to_a_client_that_sends_them_all_before_it_reads() {
 }
 
 #[test]
-fn an_echo_keeps_its_content_type() {
+fn an_echo_keeps_the_content_type() {
     let request = "PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Type: text/x; q=\"\u{e9}\"\r\nContent-Length: 2\r\n\r\nhi";
     let answer = Client::connect(serve()).send(request).answer();
     assert_eq!(answer.header("Content-Type"), Some("text/x; q=\"\u{e9}\""));
@@ -124,7 +69,7 @@ fn an_echo_keeps_its_content_type() {
 }
 
 #[test]
-fn chunked_requests_one_byte_at_a_time_keep_the_connection() {
+fn reads_chunked_requests_one_byte_at_a_time() {
     let request = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
                    5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: z\r\n\r\n";
     let mut client = Client::connect(serve());
@@ -137,7 +82,7 @@ fn chunked_requests_one_byte_at_a_time_keep_the_connection() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_turn() {
+fn answers_pipelined_requests_in_order() {
     let mut client = Client::connect(serve());
     client.send(
         "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none\
@@ -154,7 +99,7 @@ fn pipelined_requests_are_answered_in_turn() {
 }
 
 #[test]
-fn head_is_get_without_the_content() {
+fn head_is_get_without_content() {
     let mut client = Client::connect(serve());
     for path in ["/", "/bytes/700", "/echo", "/none"] {
         let get = client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).answer();
@@ -164,7 +109,7 @@ fn head_is_get_without_the_content() {
 }
 
 #[test]
-fn http_1_0_closes_unless_it_asks_not_to() {
+fn http_1_0_closes_unless_it_asks_for_keep_alive() {
     let mut client = Client::connect(serve());
     let kept = client.send("GET /bytes/1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").answer();
     assert_eq!(kept.header("Connection"), Some("keep-alive"));
@@ -174,7 +119,7 @@ fn http_1_0_closes_unless_it_asks_not_to() {
 }
 
 #[test]
-fn a_client_that_waits_for_leave_to_send_gets_it() {
+fn sends_100_continue_to_a_client_that_waits_for_it() {
     let mut client = Client::connect(serve());
     client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
     assert_eq!(client.head(), Answer { status: 100, headers: Vec::new(), body: Vec::new() });
@@ -182,7 +127,7 @@ fn a_client_that_waits_for_leave_to_send_gets_it() {
 }
 
 #[test]
-fn a_method_that_a_path_does_not_take_gets_those_that_it_does() {
+fn lists_the_allowed_methods_for_another_method() {
     let mut client = Client::connect(serve());
     for (request, allow) in [("BREW /", "GET, HEAD"), ("DELETE /echo", "GET, HEAD, POST, PUT, PATCH")] {
         let answer = client.send(format!("{request} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")).answer();
@@ -191,18 +136,21 @@ fn a_method_that_a_path_does_not_take_gets_those_that_it_does() {
 }
 
 #[test]
-fn a_refusal_arrives_whole_and_then_the_connection_ends() {
+fn a_refusal_arrives_before_the_connection_closes() {
     let addr = serve();
     let refused: &[(u16, &[u8])] = &[
         (400, b"GET / HTTP/1.1\r\n\r\n"),
         (400, b"\x16\x03\x01\x02\x00\x01\x00\x01"),
         (400, b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"),
+        (400, b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx"),
         (400, b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
         (400, b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"),
         (413, b"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 67108865\r\n\r\n"),
+        (400, b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (400, b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n"),
         (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     ];
-    // More than socket buffers hold (6 + 4 MiB by default, tcp_rmem and tcp_wmem): a hasty close resets the upload.
+    // More than socket buffers hold (6 + 4 MiB by default, tcp_rmem and tcp_wmem): an immediate close resets the upload.
     let more = vec![b'x'; 24 << 20];
     for (status, request) in refused {
         let mut client = Client::connect(addr);
@@ -215,7 +163,7 @@ fn a_refusal_arrives_whole_and_then_the_connection_ends() {
 }
 
 #[test]
-fn a_chunked_body_that_grows_over_64_mib_is_refused() {
+fn refuses_a_chunked_body_over_64_mib() {
     let mut client = Client::connect(serve());
     client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     let mebibyte = [b"100000\r\n".to_vec(), vec![b'x'; 1 << 20], b"\r\n".to_vec()].concat();
@@ -227,7 +175,7 @@ fn a_chunked_body_that_grows_over_64_mib_is_refused() {
 }
 
 #[test]
-fn half_a_request_is_answered_to_a_client_that_still_listens() {
+fn answers_half_a_request_after_a_half_close() {
     let addr = serve();
     for half in ["GET / HT", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"] {
         let mut client = Client::connect(addr);
@@ -238,7 +186,7 @@ fn half_a_request_is_answered_to_a_client_that_still_listens() {
 }
 
 #[test]
-fn a_connection_without_a_next_request_is_closed_after_5_s() {
+fn closes_an_idle_connection_after_5_s() {
     let mut client = Client::connect(serve());
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").answer();
     let idle = Instant::now();
@@ -247,7 +195,7 @@ fn a_connection_without_a_next_request_is_closed_after_5_s() {
 }
 
 #[test]
-fn a_head_that_takes_over_10_s_is_given_up_however_steadily_it_trickles() {
+fn gives_up_a_head_after_10_s_although_bytes_keep_arriving() {
     let mut client = Client::connect(serve());
     let begun = Instant::now();
     let mut trickle = client.send("GET / HTTP/1.1\r\n").0.get_ref().try_clone().unwrap();
@@ -264,7 +212,7 @@ fn a_head_that_takes_over_10_s_is_given_up_however_steadily_it_trickles() {
 }
 
 #[test]
-fn a_silent_new_connection_is_left_open_as_latency_may_lie_before_it() {
+fn keeps_a_new_connection_open_for_latency_before_the_first_request() {
     let mut silent = Client::connect(serve());
     silent.0.get_mut().set_read_timeout(Some(Duration::from_secs(7))).unwrap();
     let error = silent.0.read(&mut [0]).expect_err("neither a byte nor an end");
@@ -274,7 +222,7 @@ fn a_silent_new_connection_is_left_open_as_latency_may_lie_before_it() {
 }
 
 #[test]
-fn any_bytes_get_an_answer_and_an_end() {
+fn answers_any_bytes_and_closes() {
     let addr = serve();
     proptest!(ProptestConfig::with_cases(500), |(bytes in any_bytes())| {
         let answered = converse(addr, &bytes).expect("an end in time, and no reset");
@@ -313,7 +261,7 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(prop_oneof![1 => noise, 6 => piece], 0..12).prop_map(|parts| parts.concat())
 }
 
-/// What curl printed, or `None` where it is not installed.
+/// The output of curl, or `None` where it is not installed.
 fn curl(args: &[&str], input: &[u8]) -> Option<Output> {
     let mut command = Command::new("curl");
     command.args(["--silent", "--show-error", "--max-time", "30"]).args(args);
@@ -327,7 +275,7 @@ fn curl(args: &[&str], input: &[u8]) -> Option<Output> {
 }
 
 #[test]
-fn curl_uses_one_connection_again() {
+fn curl_reuses_its_connection() {
     let url = format!("http://{}/bytes/9", serve());
     let Some(output) = curl(&["-o", "/dev/null", "-w", "%{num_connects} ", &url, "-o", "/dev/null", &url], b"") else {
         return;
@@ -336,17 +284,17 @@ fn curl_uses_one_connection_again() {
 }
 
 #[test]
-fn curl_gets_the_head_alone() {
+fn curl_gets_a_head() {
     let Some(output) = curl(&["--head", &format!("http://{}/bytes/1000000", serve())], b"") else { return };
     assert!(String::from_utf8_lossy(&output.stdout).contains("Content-Length: 1000000\r\n"));
 }
 
 #[test]
-fn curl_uploads_in_chunks_and_waits_for_leave() {
+fn curl_uploads_in_chunks_after_100_continue() {
     let sent: Vec<u8> = (0_u32..1 << 18).flat_map(u32::to_le_bytes).collect();
     let url = format!("http://{}/echo", serve());
     let Some(output) = curl(&["-v", "-T", "-", "-H", "Expect: 100-continue", &url], &sent) else { return };
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.stdout == sent, "{said}");
-    assert!(said.contains("> Transfer-Encoding: chunked") && said.contains("< HTTP/1.1 100 Continue"), "{said}");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.stdout == sent, "{log}");
+    assert!(log.contains("> Transfer-Encoding: chunked") && log.contains("< HTTP/1.1 100 Continue"), "{log}");
 }

@@ -1,5 +1,5 @@
-//! Holds the shape of the project: which module may name which, where threads come from, what lies at the top level.
-//! It reads the sources as text, so that a breach is told by file and line before a reviewer has to see it.
+//! Checks the structure of the project: which module may import which, that only `threads.rs` spawns threads, and what
+//! the top level contains. It reads the sources as text and reports violations by file and line.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
@@ -7,22 +7,23 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Imports go down only: a module may name those of lower layers, as `crate::…` or `super::…`, and none of its own layer or
-/// above. `main.rs` and `lib.rs` are above all of them.
+/// Imports go down only: a module may import modules of lower layers, as `crate::…` or `super::…`, but none of its own
+/// layer or above. `main.rs` and `lib.rs` are above all layers.
 const LAYERS: &[&[&str]] = &[
     &["run"],
     &["cli"],
-    &["config", "proxy", "test_server"],
+    &["test_server"],
+    &["config", "http", "proxy"],
     &["event"],
     &["plan"],
     &["toxic"],
     &["dice"],
     &["value"],
     &["logging", "signals"],
-    &["limits", "stop", "threads"],
+    &["limits", "memory", "stop", "threads"],
 ];
 
-/// The same for the modules inside `proxy`.
+/// The layers inside `proxy`.
 const PROXY_LAYERS: &[&[&str]] = &[
     &["supervisor"],
     &["listener"],
@@ -31,78 +32,79 @@ const PROXY_LAYERS: &[&[&str]] = &[
     &["shared"],
     &["registry"],
     &["state"],
-    &["admission", "socket"],
+    &["live_route"],
+    &["admission", "budget", "socket"],
 ];
 
-/// Modules that get time, randomness and bytes handed in, so that their tests need neither a socket nor a sleep.
+/// Modules that receive time, randomness and bytes as arguments, so that their tests need neither a socket nor a sleep.
 const PURE: &[&str] = &["dice", "plan", "toxic", "value"];
 const IMPURE: &[&str] = &["TcpStream", "TcpListener", "std::thread", "Instant::now", "log"];
 
-/// `threads.rs` gives every thread a name and a stack size, and hands back the error where these would panic.
-const BUILDS_THREADS: &[&str] = &["thread::Builder", "thread::spawn", "thread::scope"];
+/// Only `threads.rs` may use these: it sets a name and a stack size, and returns an error where std would panic.
+const THREAD_SPAWNERS: &[&str] = &["thread::Builder", "thread::spawn", "thread::scope"];
 
-/// A file that is read in one sitting; the largest file is about eight screens.
-const LONGEST_FILE: usize = 400;
+/// The most lines of a file: about eight screens.
+const MAX_LINES: usize = 400;
 
-/// Names for things that found no place, which then collect more of them.
+/// Names that do not describe a module and so attract unrelated code.
 const VAGUE_NAMES: &[&str] = &["util", "utils", "common", "helpers"];
 
 const TOP_LEVEL: &[&str] = &["Cargo.toml", "Cargo.lock", "src", "tests", "configs", "README.md", "Makefile", "LICENSE"];
 
-/// The crates of the design card: their reason is there.
+/// The crates of the design card, which gives their reasons.
 const DESIGN_CARD: &[&str] =
     &["serde", "serde_json", "pico-args", "log", "env_logger", "fastrand", "ctrlc", "crossbeam-channel"];
 
 #[test]
-fn the_sources_keep_to_the_layers() {
+fn imports_follow_the_layers() {
     let files = rust_files("src").into_iter().chain(rust_files("tests"));
-    assert_none(&files.flat_map(|file| breaches(&file, &read(&file))).collect::<Vec<_>>());
+    assert_none(&files.flat_map(|file| violations(&file, &read(&file))).collect::<Vec<_>>());
 }
 
 #[test]
-fn the_top_level_holds_what_the_design_card_names() {
+fn top_level_has_no_other_entries() {
     let known = |name: &str| name.starts_with('.') || TOP_LEVEL.contains(&name);
     let stray: BTreeSet<String> = top_level().into_iter().filter(|name| !known(name)).collect();
-    assert!(stray.is_empty(), "{stray:?}: the top level holds {TOP_LEVEL:?} and dot files");
+    assert!(stray.is_empty(), "{stray:?}: the top level contains {TOP_LEVEL:?} and dot files only");
 }
 
 #[test]
-fn each_further_dependency_has_its_reason() {
+fn additional_dependencies_have_a_reason() {
     assert_none(&unexplained_dependencies(&read("Cargo.toml")));
 }
 
 #[track_caller]
-fn assert_none(breaches: &[String]) {
-    assert!(breaches.is_empty(), "\n{}\n", breaches.join("\n"));
+fn assert_none(violations: &[String]) {
+    assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
 }
 
-/// Every rule that `source`, the text of `file`, breaks.
-fn breaches(file: &str, source: &str) -> Vec<String> {
-    let mut found = breaches_of_shape(file, source);
+/// All violations in `source`, the text of `file`.
+fn violations(file: &str, source: &str) -> Vec<String> {
+    let mut found = file_violations(file, source);
     if let Some(module) = module(file) {
         found.extend(missing_layer(&module).map(|rule| format!("{file}:1: {rule}")));
         for (line, path) in paths(&code(source)) {
-            found.extend(breach_of_path(&module, &path).map(|rule| format!("{file}:{line}: {rule}")));
+            found.extend(path_violation(&module, &path).map(|rule| format!("{file}:{line}: {rule}")));
         }
     }
     found
 }
 
-fn breaches_of_shape(file: &str, source: &str) -> Vec<String> {
+fn file_violations(file: &str, source: &str) -> Vec<String> {
     let mut found = Vec::new();
     if !source.starts_with("//!") {
         found.push(format!("{file}:1: begin with `//!`: what lives here and what does not"));
     }
-    if file.starts_with("src/") && source.lines().count() > LONGEST_FILE {
-        found.push(format!("{file}:{}: over {LONGEST_FILE} lines: make two files of it", LONGEST_FILE + 1));
+    if file.starts_with("src/") && source.lines().count() > MAX_LINES {
+        found.push(format!("{file}:{}: over {MAX_LINES} lines: split the file", MAX_LINES + 1));
     }
     if let Some(name) = file.split(['/', '.']).find(|part| VAGUE_NAMES.contains(part)) {
-        found.push(format!("{file}:1: `{name}` says nothing of what is in it"));
+        found.push(format!("{file}:1: `{name}` does not describe its contents"));
     }
     found
 }
 
-/// A module that is in no layer would be held to nothing.
+/// Reports a module without a layer, which no rule would check.
 fn missing_layer(module: &[&str]) -> Option<String> {
     let (layers, name) = match module {
         ["proxy", inner, ..] => ("PROXY_LAYERS", (layer(PROXY_LAYERS, inner).is_none()).then_some(inner)),
@@ -112,22 +114,22 @@ fn missing_layer(module: &[&str]) -> Option<String> {
     name.map(|name| format!("`{name}` is in no layer yet: add it to {layers} in tests/tidy.rs"))
 }
 
-fn breach_of_path(module: &[&str], path: &[&str]) -> Option<String> {
+fn path_violation(module: &[&str], path: &[&str]) -> Option<String> {
     let top = module.first().copied().unwrap_or_default();
     if path.contains(&"unsafe") {
         return Some("no unsafe code".to_owned());
     }
-    if top != "threads" && holds_any(path, BUILDS_THREADS) {
-        return Some("only threads.rs builds threads: use crate::threads::spawn".to_owned());
+    if top != "threads" && contains_any(path, THREAD_SPAWNERS) {
+        return Some("only threads.rs spawns threads: use crate::threads::spawn".to_owned());
     }
-    if PURE.contains(&top) && holds_any(path, IMPURE) {
-        return Some(format!("`{top}` does no I/O, sleeps not, logs not and reads no clock: `{}`", path.join("::")));
+    if PURE.contains(&top) && contains_any(path, IMPURE) {
+        return Some(format!("`{top}` must not do I/O, sleep, log or read a clock: `{}`", path.join("::")));
     }
-    breach_of_layers(module, &absolute(module, path)?)
+    layer_violation(module, &absolute(module, path)?)
 }
 
-/// Where the way from the root to `from` and the way to `to` part, the one must lie in a higher layer than the other.
-fn breach_of_layers(from: &[&str], to: &[&str]) -> Option<String> {
+/// Compares the layers of two modules at the first level where their paths differ.
+fn layer_violation(from: &[&str], to: &[&str]) -> Option<String> {
     let (layers, from, to) = match (from, to) {
         (["proxy", from, ..], ["proxy", to, ..]) => (PROXY_LAYERS, from, to),
         ([from, ..], [to, ..]) => (LAYERS, from, to),
@@ -136,27 +138,28 @@ fn breach_of_layers(from: &[&str], to: &[&str]) -> Option<String> {
     let is_below = layer(layers, from)? < layer(layers, to).unwrap_or_default();
     let stays_pure = !PURE.contains(from) || PURE.contains(to);
     (from != to && !(is_below && stays_pure))
-        .then(|| format!("`{from}` may not name `{to}`: imports go down only, see tests/tidy.rs"))
+        .then(|| format!("`{from}` must not import `{to}`: imports go down only, see tests/tidy.rs"))
 }
 
-/// How far down a module is.
+/// The layer of a module, from 0 at the top.
 fn layer(layers: &[&[&str]], module: &str) -> Option<usize> {
     layers.iter().position(|layer| layer.contains(&module))
 }
 
-/// Whether one of `wanted` stands in `path`. A word alone is no path: it may be any variable or method.
-fn holds_any(path: &[&str], wanted: &[&str]) -> bool {
+/// Whether `path` contains one of `wanted`. A single word is not a path, because it may be any variable or method.
+fn contains_any(path: &[&str], wanted: &[&str]) -> bool {
     let text = format!("::{}::", path.join("::"));
     path.len() > 1 && wanted.iter().any(|wanted| text.contains(&format!("::{wanted}::")))
 }
 
-/// `src/proxy/listener.rs` is `proxy::listener`, `src/proxy/mod.rs` is `proxy`, the roots have no name; tests are no modules.
+/// The module path of a file: `src/proxy/listener.rs` is `proxy::listener`, `src/proxy/mod.rs` is `proxy`, the roots
+/// `main.rs` and `lib.rs` have an empty path, and tests have none.
 fn module(file: &str) -> Option<Vec<&str>> {
     let name = file.strip_prefix("src/")?.strip_suffix(".rs")?;
     Some(name.split('/').filter(|part| !["main", "lib", "mod"].contains(part)).collect())
 }
 
-/// A path of this crate as it would be written at its root.
+/// Resolves a path of this crate to one from its root.
 fn absolute<'a>(module: &[&'a str], path: &[&'a str]) -> Option<Vec<&'a str>> {
     let ups = path.iter().take_while(|part| **part == "super").count();
     match path.first()? {
@@ -167,16 +170,16 @@ fn absolute<'a>(module: &[&'a str], path: &[&'a str]) -> Option<Vec<&'a str>> {
     }
 }
 
-/// The source without comments and without its unit tests; lines keep their numbers.
+/// The source without comments and unit tests. Line numbers stay the same.
 fn code(source: &str) -> String {
     let tested = source.split("\n#[cfg(test)]\nmod ").next().unwrap();
     tested.lines().map(|line| line.split("//").next().unwrap().to_owned() + "\n").collect()
 }
 
-/// Every path in `code` and the line that it ends on, groups multiplied out: `a::{b, c::d}` is `a::b` and `a::c::d`.
+/// Every path in `code` with the line that it ends on. Groups are expanded: `a::{b, c::d}` gives `a::b` and `a::c::d`.
 fn paths(code: &str) -> Vec<(usize, Vec<&str>)> {
     let mut found = Vec::new();
-    // What each open brace stands behind; the path so far; whether it goes on.
+    // The prefix of each open brace; the path so far; whether the last token was `::`.
     let (mut groups, mut path, mut joined) = (Vec::new(), Vec::new(), false);
     for (line, token) in tokens(code) {
         if token == "{" {
@@ -200,7 +203,7 @@ fn paths(code: &str) -> Vec<(usize, Vec<&str>)> {
     found
 }
 
-/// Words, `::`, and every other character for itself, each with its line.
+/// Words, `::`, and other characters as single tokens, each with its line.
 fn tokens(code: &str) -> impl Iterator<Item = (usize, &str)> {
     code.lines().zip(1..).flat_map(|(text, line)| tokens_of(text).into_iter().map(move |token| (line, token)))
 }
@@ -234,7 +237,7 @@ fn unexplained_dependencies(manifest: &str) -> Vec<String> {
         let name = line.split(['=', '.', ' ']).next().unwrap();
         let is_dependency = among_dependencies && line.starts_with(is_word);
         if is_dependency && !above.starts_with('#') && !DESIGN_CARD.contains(&name) {
-            found.push(format!("Cargo.toml:{number}: `{name}` needs a comment above it: what earns its place"));
+            found.push(format!("Cargo.toml:{number}: `{name}` needs a comment above it with its reason"));
         }
         above = line;
     }
@@ -253,7 +256,7 @@ fn names_in(folder: &str) -> Vec<String> {
     fs::read_dir(at(folder)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Every Rust file below `folder`, as a path from the top level.
+/// All Rust files below `folder`, as paths from the top level.
 fn rust_files(folder: &str) -> Vec<String> {
     let paths = names_in(folder).into_iter().map(|name| format!("{folder}/{name}"));
     let (folders, files): (Vec<_>, Vec<_>) = paths.partition(|path| at(path).is_dir());
@@ -261,7 +264,7 @@ fn rust_files(folder: &str) -> Vec<String> {
     files.chain(folders.iter().flat_map(|folder| rust_files(folder))).collect()
 }
 
-/// What is checked in; in an unpacked archive, what is there but for the build.
+/// The top-level entries tracked by git. Outside of a git repository, all entries except the build directory.
 fn top_level() -> Vec<String> {
     let git = Command::new("git").arg("ls-files").current_dir(at("")).output();
     let listed = git.map(|output| String::from_utf8(output.stdout).unwrap()).unwrap_or_default();
@@ -271,68 +274,72 @@ fn top_level() -> Vec<String> {
     listed.lines().map(|path| path.split('/').next().unwrap().to_owned()).collect()
 }
 
-/// The checker itself: each rule finds its breach in a made-up source, and nothing in one that keeps to them.
+/// Tests of the checker: each rule reports a violation in a sample source, and none reports a valid one.
 mod checker {
     use super::*;
 
     #[track_caller]
-    fn assert_breach(file: &str, source: &str, expected: &str) {
-        let found = breaches(file, &format!("//! A file.\n{source}\n"));
+    fn assert_violation(file: &str, source: &str, expected: &str) {
+        let found = violations(file, &format!("//! A file.\n{source}\n"));
         assert!(matches!(found.as_slice(), [one] if one.contains(expected)), "{source}\n{found:#?}");
     }
 
     #[test]
-    fn imports_that_go_up_are_found() {
-        let up = "src/config/check.rs:2: `config` may not name `proxy`";
-        assert_breach("src/config/check.rs", "use crate::proxy::Supervisor;", up);
-        assert_breach("src/config/check.rs", "fn f() -> super::super::proxy::Supervisor {}", up);
-        assert_breach("src/config/check.rs", "use crate::{plan::{self, Port}, proxy};", up);
-        assert_breach(
+    fn finds_upward_imports() {
+        let up = "src/config/check.rs:2: `config` must not import `proxy`";
+        assert_violation("src/config/check.rs", "use crate::proxy::Supervisor;", up);
+        assert_violation("src/config/check.rs", "fn f() -> super::super::proxy::Supervisor {}", up);
+        assert_violation("src/config/check.rs", "use crate::{plan::{self, Port}, proxy};", up);
+        assert_violation(
             "src/plan/mod.rs",
             "\nuse crate::{\n    stop,\n};",
-            "src/plan/mod.rs:4: `plan` may not name `stop`",
+            "src/plan/mod.rs:4: `plan` must not import `stop`",
         );
-        assert_breach("src/threads.rs", "use super::stop::Stop;", "`threads` may not name `stop`");
-        assert_breach("src/event.rs", "use crate::Exit;", "`event` may not name `Exit`");
-        assert_breach("src/proxy/forward/side.rs", "use crate::proxy::listener;", "`forward` may not name `listener`");
-        assert_breach("src/proxy/state.rs", "use crate::proxy::Route;", "`state` may not name `Route`");
+        assert_violation("src/threads.rs", "use super::stop::Stop;", "`threads` must not import `stop`");
+        assert_violation("src/event.rs", "use crate::Exit;", "`event` must not import `Exit`");
+        assert_violation(
+            "src/proxy/forward/side.rs",
+            "use crate::proxy::listener;",
+            "`forward` must not import `listener`",
+        );
+        assert_violation("src/proxy/state.rs", "use crate::proxy::Route;", "`state` must not import `Route`");
     }
 
     #[test]
-    fn a_module_without_a_layer_is_found() {
-        assert_breach("src/attic.rs", "", "src/attic.rs:1: `attic` is in no layer yet");
-        assert_breach("src/proxy/attic.rs", "", "`attic` is in no layer yet");
+    fn finds_modules_without_a_layer() {
+        assert_violation("src/unknown.rs", "", "src/unknown.rs:1: `unknown` is in no layer yet");
+        assert_violation("src/proxy/unknown.rs", "", "`unknown` is in no layer yet");
     }
 
     #[test]
-    fn impure_arithmetic_is_found() {
+    fn finds_impure_code_in_pure_modules() {
         for impure in
             ["use std::net::TcpStream;", "use std::{thread, fmt};", "let now = Instant::now();", "log::info!();"]
         {
-            assert_breach("src/dice.rs", impure, "src/dice.rs:2: `dice` does no I/O");
+            assert_violation("src/dice.rs", impure, "src/dice.rs:2: `dice` must not do I/O");
         }
     }
 
     #[test]
-    fn threads_that_are_built_elsewhere_are_found() {
+    fn finds_threads_spawned_elsewhere() {
         for built in ["thread::spawn(work);", "use std::thread::{self, Builder};", "std::thread::scope(|_| ());"] {
-            assert_breach("src/stop.rs", built, "src/stop.rs:2: only threads.rs builds threads");
+            assert_violation("src/stop.rs", built, "src/stop.rs:2: only threads.rs spawns threads");
         }
     }
 
     #[test]
-    fn bad_shapes_are_found() {
-        assert_breach("src/stop.rs", "unsafe { f() }", "src/stop.rs:2: no unsafe code");
-        assert_breach("src/stop.rs", &"\n".repeat(LONGEST_FILE), "src/stop.rs:401: over 400 lines");
-        assert_breach("tests/common/mod.rs", "", "`common` says nothing");
+    fn finds_bad_files() {
+        assert_violation("src/stop.rs", "unsafe { f() }", "src/stop.rs:2: no unsafe code");
+        assert_violation("src/stop.rs", &"\n".repeat(MAX_LINES), "src/stop.rs:401: over 400 lines");
+        assert_violation("tests/common/mod.rs", "", "`common` does not describe");
         assert_eq!(
-            breaches("tests/a.rs", "use b;"),
+            violations("tests/a.rs", "use b;"),
             ["tests/a.rs:1: begin with `//!`: what lives here and what does not"]
         );
     }
 
     #[test]
-    fn what_keeps_to_the_rules_is_left_alone() {
+    fn accepts_valid_sources() {
         for (file, source) in [
             ("src/main.rs", "fn main() { chaos_proxy::run(chaos_proxy::cli::Args) }"),
             ("src/lib.rs", "pub mod plan; use crate::proxy::Supervisor;"),
@@ -346,14 +353,14 @@ mod checker {
             ("src/threads.rs", "use std::thread::{Builder, JoinHandle};"),
             ("src/proxy/mod.rs", "mod forward; pub use supervisor::Supervisor; use crate::threads;"),
             ("src/proxy/forward/mod.rs", "use super::{state::ConnectionState, socket}; use crate::stop;"),
-            ("src/test_server/body.rs", "use super::response::{Refusal, Status}; use crate::threads;"),
+            ("src/test_server/resource.rs", "use super::pattern::Pattern; use crate::http;"),
         ] {
-            assert_eq!(breaches(file, &format!("//! A file.\n{source}\n")), [""; 0], "{source}");
+            assert_eq!(violations(file, &format!("//! A file.\n{source}\n")), [""; 0], "{source}");
         }
     }
 
     #[test]
-    fn a_dependency_without_a_reason_is_found() {
+    fn finds_dependencies_without_a_reason() {
         let manifest = "[package]\nname = \"x\"\n[dependencies]\nserde = \"1\"\n# Why.\na = \"1\"\nb.version = \"1\"\n\
                         [dev-dependencies]\nc = \"1\"\n[lints.rust]\nd = \"warn\"";
         let found = unexplained_dependencies(manifest);

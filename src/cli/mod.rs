@@ -1,7 +1,7 @@
-//! The command line: what may be written, and what it asks for. No I/O: what is asked for is done in `run`.
+//! The command line: its flags, the help text, and the [`Command`] they parse into. No I/O: `run` executes the command.
 
+mod flags;
 mod number;
-mod spelling;
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -14,50 +14,50 @@ use log::LevelFilter;
 use pico_args::Arguments;
 
 use crate::config::Defaults;
-use crate::logging::Format;
+use crate::logging::LogFormat;
 use crate::plan::{Bind, DropMode, Plan, Route, Upstream};
 use crate::value::{Millis, Port, Probability, RouteName, Timeout};
+use flags::{normalized, raw_value, reject_leftovers, split_at_double_dash, value};
 use number::{millis, number, port, probability, seconds};
-use spelling::{raw_value, refuse_leftovers, spelled_out, split_at_dashes, value};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
-chaos-proxy: forwards TCP connections by local port, with the faults you ask for
+chaos-proxy: forwards TCP connections by local port and injects faults into them
 
 Usage:
   chaos-proxy --config FILE [options]
   chaos-proxy --listen PORT --upstream IP:PORT [options]
 
 Routes:
-  --config FILE            routes from a JSON file, or YAML (.yaml, .yml)
-  --listen PORT            one route without a file: its local port,
-  --upstream IP:PORT       where its connections go,
-  --drop-rate P            the share of them to drop, 0.0 to 1.0 [0.0],
-  --latency-ms N           the delay before forwarding begins, in ms [0]
-  --bind IP                listen here where a route names no IP [127.0.0.1]
+  --config FILE            read routes from FILE: JSON, or YAML (.yaml, .yml)
+  --listen PORT            without a file: local port of the only route
+  --upstream IP:PORT       without a file: forward its connections here
+  --drop-rate P            without a file: share to drop, 0.0 to 1.0 [0.0]
+  --latency-ms N           without a file: delay before forwarding, in ms [0]
+  --bind IP                listen address of routes that set none [127.0.0.1]
 
 Running:
-  --check                  only validate the routes: nothing is opened
+  --check                  validate the routes and exit, without opening a port
   --schema                 print a JSON Schema of config files, for editors
   --test-server            serve HTTP on every upstream: /, /bytes/N, /echo
-  --seed N                 repeat the faults of an earlier run [a new one]
-  --max-connections N      let further ones wait [what the machine carries]
-  --drain-timeout SECONDS  after SIGINT or SIGTERM, cut what is left then [never]
+  --seed N                 repeat the faults of an earlier run [random]
+  --max-connections N      serve at most N at once, others wait [system limits]
+  --drain-timeout SECONDS  time after SIGINT/SIGTERM to cut connections [never]
 
 Log, on stderr:
-  --verbose                debug lines too
-  --quiet                  errors only
+  --verbose                log debug lines too
+  --quiet                  log errors only
   --log-format FORMAT      logfmt or json [logfmt]
 
-  -h, --help               print this
+  -h, --help               print this help
   -V, --version            print the version
 
-Every long flag works with one dash too, and as --flag=value. RUST_LOG sets the
-log level where no flag does. Exit codes: 0 done; 1 could not run, or connections
+Long flags also work with one dash, and as --flag=value. RUST_LOG sets the log
+level unless a flag does. Exit codes: 0 success; 1 could not run, or connections
 were cut; 2 usage or config error; 130 or 143 cut short by a second signal.
 ";
 
-/// What the command line asks for.
+/// What the command line requests.
 #[derive(Debug)]
 pub enum Command {
     /// Print [`HELP`].
@@ -66,76 +66,76 @@ pub enum Command {
     Version,
     /// Print the JSON Schema of config files.
     Schema,
-    /// Validate the routes.
+    /// Validate the routes and exit.
     Check(Routes),
-    /// Run them.
+    /// Run the proxy.
     Run(Box<Options>),
 }
 
-/// Where the routes come from.
+/// The source of the routes.
 #[derive(Debug)]
 pub enum Routes {
-    /// A file.
+    /// A config file.
     File {
         /// Its path.
         path: PathBuf,
-        /// What holds where it says nothing.
+        /// Values for keys that the file leaves out.
         defaults: Defaults,
     },
-    /// The flags themselves.
+    /// The flags `--listen`, `--upstream` and so on, which define one route.
     Flags(Plan),
 }
 
-/// A run.
+/// The options of a run.
 #[derive(Debug)]
 pub struct Options {
-    /// What to make live.
+    /// The routes to open.
     pub routes: Routes,
-    /// All the rest.
-    pub running: Running,
-    /// What was odd about the command line, but can be done.
+    /// Everything else.
+    pub settings: Settings,
+    /// Problems of the command line that do not prevent the run.
     pub warnings: Vec<&'static str>,
 }
 
-/// How to run, whatever the routes are.
+/// Settings of a run that do not depend on its routes.
 #[derive(Debug)]
-pub struct Running {
-    /// Wins over the seed that the routes' file names.
+pub struct Settings {
+    /// Overrides the seed in the config file.
     pub seed: Option<u64>,
-    /// What serves the upstream addresses.
+    /// What listens on the upstream addresses.
     pub upstreams: Upstreams,
-    /// Lowers the cap that the machine's limits give.
+    /// Lowers the connection cap derived from the system's limits.
     pub max_connections: Option<NonZeroUsize>,
-    /// None waits for ever.
+    /// The time from the first signal until live connections are cut. `None` waits until they end.
     pub drain_timeout: Option<Duration>,
-    /// None leaves it to `RUST_LOG`.
+    /// `None` leaves the level to `RUST_LOG`.
     pub log_level: Option<LevelFilter>,
-    /// How log lines are written.
-    pub log_format: Format,
+    /// The format of log lines.
+    pub log_format: LogFormat,
 }
 
-/// Who answers at the upstream addresses.
+/// What listens on the upstream addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upstreams {
-    /// Somebody else.
-    Theirs,
+    /// Servers outside this process.
+    External,
     /// The test server in this process.
     TestServer,
 }
 
-/// What is wrong with the command line, and what to write instead.
+/// An invalid command line: what is wrong, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageError(pub String);
 
 type Parsed<T> = Result<T, UsageError>;
 
-/// Reads the arguments, without the program's name.
+/// Parses the arguments, without the program's name.
 ///
 /// # Errors
-/// The first thing that is wrong with them.
+/// The first error found.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
-    let (flags, operands) = split_at_dashes(args);
-    let mut args = Arguments::from_vec(flags.into_iter().flat_map(spelled_out).collect());
+    let (flags, operands) = split_at_double_dash(args);
+    let mut args = Arguments::from_vec(flags.into_iter().flat_map(normalized).collect());
     if args.contains(["-h", "--help"]) {
         return Ok(Command::Help);
     }
@@ -145,14 +145,14 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
     if args.contains("--schema") {
         return Ok(Command::Schema);
     }
-    let written = Written::take_from(&mut args)?;
-    refuse_leftovers(args.finish().iter().chain(&operands))?;
-    written.into_command()
+    let flags = ParsedFlags::take_from(&mut args)?;
+    reject_leftovers(args.finish().iter().chain(&operands))?;
+    flags.into_command()
 }
 
-/// The flags as they were written: each valid in itself, not yet fitted together.
+/// The flags as given: each is valid on its own, their combination is not checked yet.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that was given or not")]
-struct Written {
+struct ParsedFlags {
     config: Option<PathBuf>,
     bind: Option<Bind>,
     listen: Option<Port>,
@@ -162,14 +162,14 @@ struct Written {
     seed: Option<u64>,
     max_connections: Option<NonZeroUsize>,
     drain_timeout: Option<Duration>,
-    log_format: Option<Format>,
+    log_format: Option<LogFormat>,
     verbose: bool,
     quiet: bool,
     check: bool,
     test_server: bool,
 }
 
-impl Written {
+impl ParsedFlags {
     fn take_from(args: &mut Arguments) -> Parsed<Self> {
         Ok(Self {
             config: raw_value(args, "--config")?.map(PathBuf::from),
@@ -181,8 +181,8 @@ impl Written {
             seed: value(args, "--seed", |text| number(text, "use a whole number, 0 to 18446744073709551615"))?,
             max_connections: value(args, "--max-connections", |text| number(text, "use a whole number, 1 or more"))?,
             drain_timeout: value(args, "--drain-timeout", seconds)?,
-            log_format: value(args, "--log-format", Format::from_str)?,
-            // Last: taken earlier, a flag that stands where a value should be would not be seen there.
+            log_format: value(args, "--log-format", LogFormat::from_str)?,
+            // Switches come last, so that `--config --verbose` is reported as a missing value.
             verbose: args.contains("--verbose"),
             quiet: args.contains("--quiet"),
             check: args.contains("--check"),
@@ -196,15 +196,15 @@ impl Written {
             return Ok(Command::Check(routes));
         }
         let warnings = if self.verbose && self.quiet { vec!["--quiet wins over --verbose"] } else { Vec::new() };
-        let running = Running {
+        let settings = Settings {
             seed: self.seed,
-            upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::Theirs },
+            upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::External },
             max_connections: self.max_connections,
             drain_timeout: self.drain_timeout,
             log_level: self.log_level(),
             log_format: self.log_format.unwrap_or_default(),
         };
-        Ok(Command::Run(Box::new(Options { routes, running, warnings })))
+        Ok(Command::Run(Box::new(Options { routes, settings, warnings })))
     }
 
     fn log_level(&self) -> Option<LevelFilter> {
@@ -217,19 +217,19 @@ impl Written {
 
     fn routes(&self) -> Parsed<Routes> {
         let bind = self.bind.map_or(Defaults::default().bind, Bind::ip);
-        match (&self.config, self.listen, self.upstream, self.flag_of_a_route()) {
+        match (&self.config, self.listen, self.upstream, self.route_flag()) {
             (Some(path), _, _, None) => Ok(Routes::File { path: path.clone(), defaults: Defaults { bind } }),
             (Some(_), _, _, Some(flag)) => {
-                wrong(format!("--config and {flag} exclude each other: the file's routes are all there are"))
+                usage_error(format!("--config and {flag} exclude each other: define every route in the file"))
             }
             (None, Some(port), Some(upstream), _) => self.route(bind, port, upstream),
-            (None, Some(_), None, _) => wrong("--listen needs --upstream IP:PORT beside it"),
-            (None, None, _, Some(flag)) => wrong(format!("{flag} needs --listen PORT beside it")),
-            (None, None, _, None) => wrong("no routes: give --config FILE, or --listen PORT --upstream IP:PORT"),
+            (None, Some(_), None, _) => usage_error("--listen needs --upstream IP:PORT"),
+            (None, None, _, Some(flag)) => usage_error(format!("{flag} needs --listen PORT")),
+            (None, None, _, None) => usage_error("no routes: give --config FILE, or --listen PORT --upstream IP:PORT"),
         }
     }
 
-    fn flag_of_a_route(&self) -> Option<&'static str> {
+    fn route_flag(&self) -> Option<&'static str> {
         let given = [
             ("--listen", self.listen.is_some()),
             ("--upstream", self.upstream.is_some()),
@@ -251,20 +251,20 @@ impl Written {
             connect_timeout: Timeout::CONNECT,
             toxics: Vec::new(),
         };
-        // A single route can only be in conflict with itself.
-        let circle =
-            |_| UsageError(format!("--upstream {upstream} is the listener itself: connections would go in circles"));
-        Plan::new(None, vec![route]).map(Routes::Flags).map_err(circle)
+        // A single route can only conflict with itself, when its upstream is its own listener.
+        let loop_error =
+            |_| UsageError(format!("--upstream {upstream} is the listener itself: connections would loop"));
+        Plan::new(None, vec![route]).map(Routes::Flags).map_err(loop_error)
     }
 }
 
-fn wrong<T>(what: impl Into<String>) -> Parsed<T> {
+fn usage_error<T>(what: impl Into<String>) -> Parsed<T> {
     Err(UsageError(what.into()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::spelling::FLAGS;
+    use super::flags::FLAGS;
     use super::*;
 
     fn parsed(line: &str) -> Parsed<Command> {
@@ -290,14 +290,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_may_be_written_in_three_ways() {
+    fn accepts_one_dash_two_dashes_and_equals() {
         for line in ["--config a.json", "-config a.json", "--config=a.json", "-config=a.json"] {
             assert_eq!(config_path(line), PathBuf::from("a.json"), "{line}");
         }
     }
 
     #[test]
-    fn a_route_without_a_file() {
+    fn flags_define_a_route() {
         let options = options("-listen 8180 --upstream 127.0.0.1:5432 --latency-ms 50 --drop-rate 0.1 --bind ::1");
         let Routes::Flags(plan) = options.routes else { panic!("a file") };
         let route = &plan.routes()[0];
@@ -307,14 +307,14 @@ mod tests {
     }
 
     #[test]
-    fn quiet_wins_over_verbose_and_says_so() {
+    fn quiet_overrides_verbose_with_a_warning() {
         let options = options("--verbose --quiet --config a");
-        assert_eq!(options.running.log_level, Some(LevelFilter::Error));
+        assert_eq!(options.settings.log_level, Some(LevelFilter::Error));
         assert_eq!(options.warnings, ["--quiet wins over --verbose"]);
     }
 
     #[test]
-    fn every_mistake_is_told_with_its_remedy() {
+    fn errors_suggest_a_fix() {
         for (line, expected) in [
             ("", "no routes: give --config FILE, or --listen PORT --upstream IP:PORT"),
             ("--confg a.json", "unknown flag --confg; did you mean --config?"),
@@ -326,19 +326,16 @@ mod tests {
             ("--config a --config b", "--config is given twice"),
             ("--config a --verbose -verbose", "--verbose is given twice"),
             ("--config a --verbose=yes", "--verbose takes no value"),
-            ("a.json", "unexpected argument `a.json`; a file of routes goes behind --config"),
-            ("--config a -- b", "unexpected argument `b`; a file of routes goes behind --config"),
+            ("a.json", "unexpected argument `a.json`; pass a config file with --config"),
+            ("--config a -- b", "unexpected argument `b`; pass a config file with --config"),
             (
                 "--config a --listen 1 --upstream 127.0.0.1:2",
-                "--config and --listen exclude each other: the file's routes are all there are",
+                "--config and --listen exclude each other: define every route in the file",
             ),
-            (
-                "--config a --drop-rate 0",
-                "--config and --drop-rate exclude each other: the file's routes are all there are",
-            ),
-            ("--listen 1", "--listen needs --upstream IP:PORT beside it"),
-            ("--upstream 127.0.0.1:1", "--upstream needs --listen PORT beside it"),
-            ("--latency-ms 5", "--latency-ms needs --listen PORT beside it"),
+            ("--config a --drop-rate 0", "--config and --drop-rate exclude each other: define every route in the file"),
+            ("--listen 1", "--listen needs --upstream IP:PORT"),
+            ("--upstream 127.0.0.1:1", "--upstream needs --listen PORT"),
+            ("--latency-ms 5", "--latency-ms needs --listen PORT"),
             ("--listen 0 --upstream 127.0.0.1:1", "--listen 0: port 0 is out of range; use 1 to 65535"),
             (
                 "--listen 127.0.0.1:80 --upstream 127.0.0.1:1",
@@ -358,7 +355,7 @@ mod tests {
             ),
             (
                 "--listen 5 --upstream 127.0.0.1:5",
-                "--upstream 127.0.0.1:5 is the listener itself: connections would go in circles",
+                "--upstream 127.0.0.1:5 is the listener itself: connections would loop",
             ),
             ("--config a --seed -1", "--seed -1: use a whole number, 0 to 18446744073709551615"),
             ("--config a --max-connections 0", "--max-connections 0: use a whole number, 1 or more"),
@@ -372,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_fits_a_screen_and_names_every_flag() {
+    fn help_fits_a_screen_and_names_every_flag() {
         assert!(HELP.lines().count() <= 40 && HELP.lines().all(|line| line.len() <= 81));
         for flag in FLAGS {
             assert!(HELP.contains(flag), "{flag}");

@@ -25,8 +25,12 @@ pub(super) fn millis(text: &str) -> Result<Millis, String> {
 }
 
 pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
-    // A hundred years: no clock overflows by adding them.
-    const LONGEST: f64 = 3.2e9;
+    // A hundred years, which no clock overflows by adding.
+    const MAX_SECONDS: f64 = 3.2e9;
     let seconds = number(text, "use seconds, such as 30 or 2.5")?;
-    if (0.0..LONGEST).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("use seconds, 0 or more") }
+    if (0.0..MAX_SECONDS).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("use seconds, 0 or more")
+    }
 }

@@ -1,11 +1,11 @@
-//! A config's text to a [`Plan`], or every [`Problem`] of it at once, each with its place and what to write instead.
+//! Parses a config into a [`Plan`], or reports every [`Problem`] at once, each with its position and a fix.
 //!
 //! ```text
-//! file ──read──► text ──document──► tree with places ──check──► Plan
-//!                                                          └──► Report of Problems
+//! file ──read──► text ──document──► tree with spans ──check──► Plan
+//!                                                         └──► Report of Problems
 //! ```
 //!
-//! Files are only read here; nothing is opened, bound or started.
+//! This module only reads files. It opens no sockets.
 
 mod check;
 mod document;
@@ -17,8 +17,8 @@ mod schema;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-pub use document::Format;
-pub use problem::{Problem, Span};
+pub use document::Syntax;
+pub use problem::{Problem, SourceSpan};
 pub use report::{Position, Report};
 pub use schema::schema;
 
@@ -26,10 +26,10 @@ use crate::plan::{Plan, Route};
 use crate::toxic::Toxic;
 use document::Node;
 
-/// What holds for a route that says nothing else.
+/// Values for keys that a route leaves out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Defaults {
-    /// The address to listen on.
+    /// The listen address.
     pub bind: IpAddr,
 }
 
@@ -39,15 +39,15 @@ impl Default for Defaults {
     }
 }
 
-/// Reads the file at `path`: YAML where it is named `.yaml` or `.yml`, JSON everywhere else.
+/// Loads the file at `path`: YAML if it is named `.yaml` or `.yml`, otherwise JSON.
 ///
 /// # Errors
-/// Every problem of the file, or why it could not be read: at most 16 MiB of UTF-8 are.
+/// Every problem of the file, or the reason why it can't be read. A file has at most 16 MiB and is UTF-8.
 pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
     let name = path.display().to_string();
     let bytes = read::file(path).map_err(|problem| Report::new(&name, "", vec![problem]))?;
     match String::from_utf8(bytes) {
-        Ok(text) => parse(&name, &text, Format::of(path), defaults),
+        Ok(text) => parse(&name, &text, Syntax::of(path), defaults),
         Err(error) => {
             let problem = read::not_utf8(&error);
             Err(Report::new(&name, &String::from_utf8_lossy(error.as_bytes()), vec![problem]))
@@ -55,42 +55,42 @@ pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
     }
 }
 
-/// Parses the text of a file; `name` is what problems call it by.
+/// Parses the text of a file. Reports refer to it as `name`.
 ///
 /// # Errors
-/// Every problem of the text. Where its syntax is broken that is the only one.
-pub fn parse(name: &str, text: &str, format: Format, defaults: Defaults) -> Result<Plan, Report> {
-    read(name, text, format, |text, root| check::plan(text, root, defaults))
+/// Every problem of the text. A syntax error is reported alone.
+pub fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Plan, Report> {
+    read(name, text, syntax, |text, root| check::plan(text, root, defaults))
 }
 
-/// Parses the text of one route; `name` is what problems call it by.
+/// Parses the text of one route. Reports refer to it as `name`.
 ///
 /// # Errors
 /// Every problem of the text, and that the route is its own upstream.
-pub fn parse_route(name: &str, text: &str, format: Format, defaults: Defaults) -> Result<Route, Report> {
-    read(name, text, format, |text, root| check::route(text, root, defaults))
+pub fn parse_route(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Route, Report> {
+    read(name, text, syntax, |text, root| check::route(text, root, defaults))
 }
 
-/// Parses the text of one toxic; `name` is what problems call it by.
+/// Parses the text of one toxic. Reports refer to it as `name`.
 ///
 /// # Errors
 /// Every problem of the text.
-pub fn parse_toxic(name: &str, text: &str, format: Format) -> Result<Toxic, Report> {
-    read(name, text, format, check::toxic)
+pub fn parse_toxic(name: &str, text: &str, syntax: Syntax) -> Result<Toxic, Report> {
+    read(name, text, syntax, check::toxic)
 }
 
 fn read<T>(
     name: &str,
     text: &str,
-    format: Format,
+    syntax: Syntax,
     bind: impl FnOnce(&str, &Node) -> Result<T, Vec<Problem>>,
 ) -> Result<T, Report> {
-    // Editors on Windows put a byte order mark before UTF-8; it is no part of the text.
+    // Some editors on Windows write a byte order mark before UTF-8 text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let bound = if text.trim().is_empty() {
         Err(vec![Problem::of_file("the file is empty", check::EXAMPLE)])
     } else {
-        format.read(text).map_err(|problem| vec![problem]).and_then(|root| bind(text, &root))
+        syntax.read(text).map_err(|problem| vec![problem]).and_then(|root| bind(text, &root))
     };
     bound.map_err(|problems| Report::new(name, text, problems))
 }

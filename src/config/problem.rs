@@ -1,18 +1,19 @@
-//! A problem of a config: what is wrong, where, and what to write instead. How it is printed lives in `report`.
+//! A problem of a config: what is wrong, where, and how to fix it. `report` prints it.
 
 use crate::value::Rejected;
 
-/// A stretch of the config's text, in bytes.
+/// A range of the config's text, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span {
-    /// The offset of its first byte.
+pub struct SourceSpan {
+    /// The offset of the first byte.
     pub start: usize,
-    /// The offset behind its last byte.
+    /// The offset after the last byte.
     pub end: usize,
 }
 
-impl Span {
-    /// The word around `offset`, or the one character there, or nothing where `text` ends.
+impl SourceSpan {
+    /// The word at `offset`, or the single character there if it is not part of a word, or an empty span at the end of
+    /// `text`.
     pub(super) fn word(text: &str, offset: usize) -> Self {
         let (before, after) = text.split_at(char_start(text, offset));
         match after.find(|c: char| !c.is_alphanumeric()).unwrap_or(after.len()) {
@@ -25,22 +26,22 @@ impl Span {
     }
 }
 
-/// The beginning of the character that the byte at `offset` belongs to, or the end of `text`.
+/// The start of the character that contains the byte at `offset`, or the end of `text`.
 pub(super) fn char_start(text: &str, offset: usize) -> usize {
     (0..=offset.min(text.len())).rev().find(|&start| text.is_char_boundary(start)).unwrap_or(0)
 }
 
-/// One thing to correct in a config.
+/// One error in a config.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// Where; a file that could not be read has no such place.
-    pub(super) at: Option<Span>,
-    /// What is wrong, with the offending value in it.
+    /// Where it is. `None` for a problem of the file as a whole.
+    pub(super) at: Option<SourceSpan>,
+    /// What is wrong, including the invalid value.
     pub(super) what: String,
-    /// What to do about it.
+    /// How to fix it.
     pub(super) hint: String,
-    /// Other places that the reader has to see, and what is there.
-    pub(super) also: Vec<(Span, &'static str)>,
+    /// Other spans to show, each with a label.
+    pub(super) also: Vec<(SourceSpan, &'static str)>,
 }
 
 impl Problem {
@@ -49,18 +50,18 @@ impl Problem {
         Self { at: None, what: what.into(), hint: hint.into(), also: Vec::new() }
     }
 
-    /// A problem of the text at `span`.
-    pub(super) fn at(span: Span, what: impl Into<String>, hint: impl Into<String>) -> Self {
+    /// A problem at `span`.
+    pub(super) fn at(span: SourceSpan, what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { at: Some(span), ..Self::of_file(what, hint) }
     }
 
-    /// A value that a plan can't hold.
-    pub(super) fn rejected(span: Span, reason: Rejected) -> Self {
+    /// A value that the plan rejects.
+    pub(super) fn rejected(span: SourceSpan, reason: Rejected) -> Self {
         Self::at(span, reason.what, reason.hint)
     }
 
-    /// Shows `span` as well, with `label` under it.
-    pub(super) fn also(mut self, span: Span, label: &'static str) -> Self {
+    /// Adds another span to show, with `label` under it.
+    pub(super) fn also(mut self, span: SourceSpan, label: &'static str) -> Self {
         self.also.push((span, label));
         self
     }
@@ -71,7 +72,7 @@ impl Problem {
         &self.what
     }
 
-    /// What to do about it.
+    /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> &str {
         &self.hint
@@ -83,10 +84,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_found_from_anywhere_in_it() {
+    fn finds_the_word_from_any_offset_in_it() {
         let text = "ab \u{e4}c,";
         let word = |offset| {
-            let span = Span::word(text, offset);
+            let span = SourceSpan::word(text, offset);
             &text[span.start..span.end]
         };
         assert_eq!(

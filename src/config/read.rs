@@ -1,22 +1,22 @@
-//! The bytes of a config file, a bounded number of them, and why there are none.
+//! Reads the bytes of a config file, up to a limit, and explains read errors. Parsing lives in `document`.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::string::FromUtf8Error;
 
-use super::problem::{Problem, Span};
+use super::problem::{Problem, SourceSpan};
 
-/// A config of every port that there is, with every key but toxics, has some 14 MiB.
-const LONGEST: u64 = 16 << 20;
+/// A config with a route on every port and every key except toxics has about 14 MiB.
+const MAX_BYTES: u64 = 16 << 20;
 
-/// Reads a file, a pipe or a device; of one that never ends, no more than is needed to know that it is too large.
+/// Reads a file, a pipe or a device. Stops one byte past the limit, so that an endless device is rejected too.
 pub(super) fn file(path: &Path) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     match read {
         Err(error) => Err(unreadable(&error)),
-        Ok(length) if length as u64 > LONGEST => {
+        Ok(length) if length as u64 > MAX_BYTES => {
             Err(Problem::of_file("the file is larger than 16 MiB", "split it up, or check that this is a config"))
         }
         Ok(_) => Ok(bytes),
@@ -34,7 +34,8 @@ fn unreadable(error: &io::Error) -> Problem {
     }
 }
 
-/// The place of the first byte that is no UTF-8, which is the same in the text with replacement characters.
+/// Reports the first byte that is not UTF-8. Its offset is the same in the lossy text, where a replacement character
+/// stands for it.
 pub(super) fn not_utf8(error: &FromUtf8Error) -> Problem {
     let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
     let what = format!("byte 0x{:02X} at offset {at} is not UTF-8", bytes[at]);
@@ -42,5 +43,5 @@ pub(super) fn not_utf8(error: &FromUtf8Error) -> Problem {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "this is UTF-16, as some Windows editors write it; save it as UTF-8",
         _ => "save the file as UTF-8",
     };
-    Problem::at(Span { start: at, end: at + char::REPLACEMENT_CHARACTER.len_utf8() }, what, hint)
+    Problem::at(SourceSpan { start: at, end: at + char::REPLACEMENT_CHARACTER.len_utf8() }, what, hint)
 }

@@ -1,12 +1,12 @@
-//! Every problem of one config, and how they are printed: `file:line:column`, the source line with carets, the hint.
+//! All problems of one config, and their printed form: `file:line:column`, the source line with carets, and the hint.
 
 use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
 
-use super::problem::{Problem, Span, char_start};
+use super::problem::{Problem, SourceSpan, char_start};
 
-/// Why a config gives no plan. `Display` prints the first 50 problems in full and then how many there are.
+/// The problems of an invalid config. `Display` prints the first 50 in full, then the number of problems.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     name: String,
@@ -14,7 +14,7 @@ pub struct Report {
     problems: Vec<Problem>,
 }
 
-/// Where something stands in a text, as editors count: both from 1, columns in characters.
+/// A position in a text as editors count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The line, from 1.
@@ -24,23 +24,23 @@ pub struct Position {
 }
 
 impl Report {
-    const MOST_PRINTED: usize = 50;
+    const MAX_PRINTED: usize = 50;
 
-    /// Sorts `problems` by where they are; one that was met twice, through a YAML alias, is told once.
+    /// Sorts `problems` by position. A problem found twice, through a YAML alias, is reported once.
     pub(super) fn new(name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
         problems.sort();
         problems.dedup();
         Self { name: printable(name), text: text.to_owned(), problems }
     }
 
-    /// Every problem by position; one of the file as a whole has none. To find a position takes time in proportion to
-    /// the length of the text before it.
+    /// All problems in the order of their positions. A problem of the file as a whole has no position. Each position
+    /// takes time proportional to the length of the text before it.
     #[must_use]
     pub fn problems(&self) -> impl ExactSizeIterator<Item = (Option<Position>, &Problem)> {
         self.problems.iter().map(|problem| (problem.at.map(|span| self.position_of(span)), problem))
     }
 
-    fn position_of(&self, span: Span) -> Position {
+    fn position_of(&self, span: SourceSpan) -> Position {
         let before = &self.text[..span.start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Position { line: 1 + newlines(before), column: 1 + before[line_start..].chars().count() }
@@ -49,14 +49,14 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in self.problems.iter().take(Self::MOST_PRINTED) {
+        for problem in self.problems.iter().take(Self::MAX_PRINTED) {
             writeln!(f, "{}\n", self.render(problem))?;
         }
         let (name, count) = (&self.name, self.problems.len());
         match count {
             1 => write!(f, "{name}: 1 problem"),
-            0..=Self::MOST_PRINTED => write!(f, "{name}: {count} problems"),
-            _ => write!(f, "{name}: {count} problems, of which the first {} are shown", Self::MOST_PRINTED),
+            0..=Self::MAX_PRINTED => write!(f, "{name}: {count} problems"),
+            _ => write!(f, "{name}: {count} problems, of which the first {} are shown", Self::MAX_PRINTED),
         }
     }
 }
@@ -81,45 +81,47 @@ impl Report {
     }
 }
 
-/// The part of the text that is shown for one problem.
+/// The part of the text shown for one problem.
 struct Excerpt {
-    shown: Span,
-    primary: Span,
-    context: Vec<(Span, &'static str)>,
-    left_out: Vec<(Span, &'static str)>,
+    shown: SourceSpan,
+    primary: SourceSpan,
+    context: Vec<(SourceSpan, &'static str)>,
+    left_out: Vec<(SourceSpan, &'static str)>,
 }
 
 impl Excerpt {
-    /// An excerpt is at most so long, in bytes, so that a file of one 16 MiB line is not printed.
-    const LONGEST: usize = 4096;
-    /// What is left of a longer line on each side of the place; the renderer cuts it to its 140 columns and says so.
-    const AROUND: usize = 400;
+    /// The largest excerpt in bytes, so that a 16 MiB file of one line is not printed.
+    const MAX_BYTES: usize = 4096;
+    /// The part of a longer line that is kept on each side of the span, in bytes. The renderer trims it to 140 columns
+    /// and marks the cut.
+    const CONTEXT_BYTES: usize = 400;
 
-    /// The lines from the first place to the last, or the primary place's line alone where they are far apart.
-    fn of(text: &str, primary: Span, also: &[(Span, &'static str)]) -> Self {
+    /// The lines from the first span to the last, or only the line of the primary span if they are far apart.
+    fn of(text: &str, primary: SourceSpan, also: &[(SourceSpan, &'static str)]) -> Self {
         let first = also.iter().map(|&(span, _)| span.start).fold(primary.start, usize::min);
         let last = also.iter().map(|&(span, _)| span.end).fold(primary.end, usize::max);
-        let together = lines(text, Span { start: first, end: last });
-        if together.end - together.start <= Self::LONGEST {
-            return Self { shown: together, primary, context: also.to_vec(), left_out: Vec::new() };
+        let all_lines = lines(text, SourceSpan { start: first, end: last });
+        if all_lines.end - all_lines.start <= Self::MAX_BYTES {
+            return Self { shown: all_lines, primary, context: also.to_vec(), left_out: Vec::new() };
         }
-        let alone = lines(text, Span { end: primary.start, ..primary });
-        Self { shown: around(text, primary, alone), primary, context: Vec::new(), left_out: also.to_vec() }
+        let own_line = lines(text, SourceSpan { end: primary.start, ..primary });
+        Self { shown: near(text, primary, own_line), primary, context: Vec::new(), left_out: also.to_vec() }
     }
 
     fn snippet<'t>(&self, text: &'t str, primary_line: usize) -> Snippet<'t, annotate_snippets::Annotation<'t>> {
         let source = &text[self.shown.start..self.shown.end];
         let above = newlines(&text[self.shown.start..self.primary.start]);
-        let place = |span: Span| {
+        let underlined = |span: SourceSpan| {
             let inside = span.start - self.shown.start..span.end.min(self.shown.end) - self.shown.start;
-            // A value of many lines is pointed at by its first.
+            // Underline only the first line of a value that spans several.
             let first_line = source[inside.clone()].find('\n').map_or(inside.end, |length| inside.start + length);
             inside.start..first_line
         };
-        let context = self.context.iter().map(|&(span, label)| AnnotationKind::Context.span(place(span)).label(label));
+        let context =
+            self.context.iter().map(|&(span, label)| AnnotationKind::Context.span(underlined(span)).label(label));
         Snippet::source(terminal_safe(source))
             .line_start(primary_line - above)
-            .annotation(AnnotationKind::Primary.span(place(self.primary)))
+            .annotation(AnnotationKind::Primary.span(underlined(self.primary)))
             .annotations(context)
     }
 }
@@ -128,28 +130,28 @@ fn newlines(text: &str) -> usize {
     text.bytes().filter(|&byte| byte == b'\n').count()
 }
 
-/// The whole lines that `span` touches, without the last one's end.
-fn lines(text: &str, span: Span) -> Span {
+/// Extends `span` to whole lines, without the last line's terminator.
+fn lines(text: &str, span: SourceSpan) -> SourceSpan {
     let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
     let end = span.end + text[span.end..].lines().next().map_or(0, str::len);
-    Span { start, end }
+    SourceSpan { start, end }
 }
 
-/// What of a long `line` is near the beginning of `place`.
-fn around(text: &str, place: Span, line: Span) -> Span {
-    let start = char_start(text, place.start.saturating_sub(Excerpt::AROUND)).max(line.start);
-    let end = char_start(text, place.start + Excerpt::AROUND).min(line.end);
-    Span { start, end }
+/// The part of a long `line` near the start of `span`.
+fn near(text: &str, span: SourceSpan, line: SourceSpan) -> SourceSpan {
+    let start = char_start(text, span.start.saturating_sub(Excerpt::CONTEXT_BYTES)).max(line.start);
+    let end = char_start(text, span.start + Excerpt::CONTEXT_BYTES).min(line.end);
+    SourceSpan { start, end }
 }
 
-/// The renderer shows the ASCII controls and those of text direction as pictures, but not the C1 controls, some of
-/// which terminals obey. Each takes two bytes, and so does what stands for it: the spans stay true.
+/// Replaces the C1 control characters, which some terminals execute. The renderer itself replaces the ASCII control
+/// characters and those for text direction. Both a C1 character and its replacement have two bytes, so the spans stay
+/// valid.
 fn terminal_safe(source: &str) -> String {
     source.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{b7}")
 }
 
-/// A text that may come from the file, for a line of a message: neither control characters nor those that turn the
-/// direction of text reach the terminal.
+/// Escapes control characters and those for text direction in text that may come from the file.
 fn printable(text: &str) -> String {
     let escaped = text.chars().map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() });
     normalize_untrusted_str(&escaped.collect::<String>())
@@ -160,43 +162,43 @@ mod tests {
     use super::*;
 
     fn report(text: &str, problem: Problem) -> String {
-        Report::new("it", text, vec![problem]).to_string()
+        Report::new("config", text, vec![problem]).to_string()
     }
 
-    fn span(text: &str, word: &str) -> Span {
+    fn span(text: &str, word: &str) -> SourceSpan {
         let start = text.find(word).unwrap_or_default();
-        Span { start, end: start + word.len() }
+        SourceSpan { start, end: start + word.len() }
     }
 
     #[test]
-    fn a_column_counts_characters_and_a_line_feeds() {
+    fn columns_count_characters_and_lines_count_line_feeds() {
         let text = "a\n\u{1F600}\u{e4} b\n";
-        let report = Report::new("it", text, vec![Problem::at(span(text, "b"), "", "")]);
+        let report = Report::new("config", text, vec![Problem::at(span(text, "b"), "", "")]);
         let positions: Vec<_> = report.problems().map(|(position, _)| position).collect();
         assert_eq!(positions, [Some(Position { line: 2, column: 4 })]);
     }
 
     #[test]
-    fn a_second_place_that_is_far_away_is_named_instead_of_shown() {
+    fn distant_second_span_becomes_a_note() {
         let text = format!("first\n{}second\n", "\n".repeat(5000));
         let problem = Problem::at(span(&text, "second"), "what", "do").also(span(&text, "first"), "first used here");
         assert_eq!(
             report(&text, problem),
-            "it:5002:1: error: what\n     |\n5002 | second\n     | ^^^^^^\n     |\n     \
-             = note: first used here: it:1:1\n     = help: do\n\nit: 1 problem"
+            "config:5002:1: error: what\n     |\n5002 | second\n     | ^^^^^^\n     |\n     \
+             = note: first used here: config:1:1\n     = help: do\n\nconfig: 1 problem"
         );
     }
 
     #[test]
-    fn of_a_long_line_what_is_near_the_place_is_shown() {
+    fn long_line_is_cut_around_the_span() {
         let text = format!("{}here{}", "\u{e4} ".repeat(100_000), " \u{e4}".repeat(100_000));
         let printed = report(&text, Problem::at(span(&text, "here"), "what", "do"));
-        assert!(printed.starts_with("it:1:200001: error: what"), "{printed}");
+        assert!(printed.starts_with("config:1:200001: error: what"), "{printed}");
         assert!(printed.contains(" here ") && printed.len() < 1000, "{printed}");
     }
 
     #[test]
-    fn the_line_ends_of_windows_are_not_shown() {
+    fn carriage_returns_are_not_printed() {
         let text = "one\r\ntwo\r\nthree\r\n";
         let problem = Problem::at(span(text, "two"), "what", "do").also(span(text, "one"), "first");
         let shown = "1 | one\n  | --- first\n2 | two\n  | ^^^\n";
@@ -204,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_many_lines_is_pointed_at_by_its_first() {
+    fn multi_line_value_is_underlined_on_its_first_line() {
         let text = "a: |\n  one\n  two\n";
         let printed = report(text, Problem::at(span(text, "one\n  two\n"), "what", "do"));
         assert!(printed.contains("2 |   one\n  |   ^^^\n"), "{printed}");
     }
 
     #[test]
-    fn no_control_character_reaches_the_terminal() {
+    fn control_characters_are_not_printed() {
         let text = "\u{1b}[31m\u{9b}31m\u{202e}";
         let problem = Problem::at(span(text, "[31m"), text, text);
         let printed = Report::new(text, text, vec![problem]).to_string();

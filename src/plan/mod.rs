@@ -5,6 +5,7 @@
 
 mod bind;
 mod conflict;
+mod diff;
 pub mod keys;
 mod profile;
 mod serial;
@@ -14,6 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 
 pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey};
+pub use diff::{Change, diff};
 pub use profile::Profile;
 pub use upstream::Upstream;
 

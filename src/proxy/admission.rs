@@ -1,5 +1,5 @@
 //! How many connections may be served at once: past the machine's limits a connection waits in the kernel's backlog, where
-//! it costs nothing. Who they are is `registry`.
+//! it costs nothing. Which ones there are is `registry`.
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, select};
 
-/// A semaphore over all routes: a connection is given its threads only with a place.
+/// A semaphore over all routes: a connection is given its threads only with a permit.
 #[derive(Debug)]
 pub struct ConnectionLimit {
     capacity: NonZeroUsize,
@@ -16,7 +16,7 @@ pub struct ConnectionLimit {
     were_short: AtomicBool,
 }
 
-/// A place, given back when it is dropped.
+/// Given back when it is dropped.
 #[derive(Debug)]
 pub struct Permit {
     give_back: Sender<()>,
@@ -25,7 +25,7 @@ pub struct Permit {
 impl ConnectionLimit {
     pub fn new(capacity: NonZeroUsize) -> Self {
         let (give_back, free) = crossbeam_channel::bounded(capacity.get());
-        // Both ends are here and the channel holds as many as there are places: it is never full and never disconnected.
+        // Both ends are here and the channel holds as many as there are permits: it is never full and never disconnected.
         for _ in 0..capacity.get() {
             let _ = give_back.try_send(());
         }
@@ -36,18 +36,18 @@ impl ConnectionLimit {
         self.capacity.get()
     }
 
-    /// Whether nobody was told so far that places are short. At the limit they come and go with each connection, so
-    /// that telling it each time would be a log line a connection.
+    /// Whether this is the first time that permits are short. At the limit that changes with each connection, and would be
+    /// a log line for each.
     pub fn first_shortage(&self) -> bool {
         !self.were_short.swap(true, Ordering::Relaxed)
     }
 
-    /// A place, if one is free at this moment.
+    /// A permit, if one is free at this moment.
     pub fn try_take(&self) -> Option<Permit> {
         self.free.try_recv().ok().map(|()| self.permit())
     }
 
-    /// Waits for a place, unless `no_more` disconnects first.
+    /// Waits for a permit, unless `no_more` disconnects first.
     pub fn take(&self, no_more: &Receiver<Infallible>) -> Option<Permit> {
         select! {
             recv(self.free) -> _ => Some(self.permit()),

@@ -1,12 +1,14 @@
-//! Who is connected, so that they can be counted and cut from outside. How many may be is `connection_limit`.
+//! The live connections, by an id of the run. From here they are counted, drained and cut. How many there may be is
+//! `admission`.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::state::ConnectionState;
 use crate::event::CloseReason;
-use crate::proxy::state::Client;
 
-/// Every client that has been accepted and not yet closed.
+/// Every connection that has been accepted and not yet closed.
 #[derive(Debug, Default)]
 pub struct Registry {
     entries: Mutex<Entries>,
@@ -15,56 +17,57 @@ pub struct Registry {
 #[derive(Debug, Default)]
 struct Entries {
     next: u64,
-    clients: HashMap<u64, Arc<Client>>,
-    /// How many have left because they were cut.
+    connections: HashMap<u64, Arc<ConnectionState>>,
+    /// How many have ended because they were cut.
     cut: usize,
-    /// Whoever comes from now on is cut too.
+    /// Connections that come from now on are cut too.
     closed: bool,
 }
 
-/// A client that is on the roster until this is dropped.
+/// A connection that is registered until this is dropped.
 #[derive(Debug)]
 pub struct Registration {
     id: u64,
-    client: Arc<Client>,
+    state: Arc<ConnectionState>,
     registry: Arc<Registry>,
 }
 
 impl Registry {
-    pub fn register(self: &Arc<Self>, client: Client) -> Registration {
-        let client = Arc::new(client);
+    pub fn register(self: &Arc<Self>, state: ConnectionState) -> Registration {
+        let state = Arc::new(state);
         let mut entries = self.entries();
         let id = entries.next;
         entries.next += 1;
-        entries.clients.insert(id, Arc::clone(&client));
-        if entries.closed {
-            client.abort(CloseReason::Cut);
-        }
+        entries.connections.insert(id, Arc::clone(&state));
+        let closed = entries.closed;
         drop(entries);
-        Registration { id, client, registry: Arc::clone(self) }
+        if closed {
+            state.abort(CloseReason::Cut);
+        }
+        Registration { id, state, registry: Arc::clone(self) }
     }
 
     pub fn len(&self) -> usize {
-        self.entries().clients.len()
+        self.entries().connections.len()
     }
 
-    /// Resets everyone who is here, and who comes later.
+    /// Resets every connection that is here, or comes later.
     pub fn cut(&self) {
-        for client in self.close() {
-            client.abort(CloseReason::Cut);
+        for state in self.close() {
+            state.abort(CloseReason::Cut);
         }
     }
 
-    /// How many were cut: those that have left for it, and those that still have to.
+    /// How many were cut: those that have ended, and those that are about to.
     pub fn cut_count(&self) -> usize {
         let entries = self.entries();
-        entries.cut + entries.clients.values().filter(|client| client.aborted() == Some(CloseReason::Cut)).count()
+        entries.cut + entries.connections.values().filter(|state| state.aborted() == Some(CloseReason::Cut)).count()
     }
 
-    fn close(&self) -> Vec<Arc<Client>> {
+    fn close(&self) -> Vec<Arc<ConnectionState>> {
         let mut entries = self.entries();
         entries.closed = true;
-        entries.clients.values().cloned().collect()
+        entries.connections.values().cloned().collect()
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -72,16 +75,18 @@ impl Registry {
     }
 }
 
-impl Registration {
-    pub fn client(&self) -> &Arc<Client> {
-        &self.client
+impl Deref for Registration {
+    type Target = Arc<ConnectionState>;
+
+    fn deref(&self) -> &Arc<ConnectionState> {
+        &self.state
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut entries = self.registry.entries();
-        entries.clients.remove(&self.id);
-        entries.cut += usize::from(self.client.aborted() == Some(CloseReason::Cut));
+        entries.connections.remove(&self.id);
+        entries.cut += usize::from(self.state.aborted() == Some(CloseReason::Cut));
     }
 }

@@ -3,35 +3,46 @@
 //! | path       | answer                                                                                        |
 //! |------------|-----------------------------------------------------------------------------------------------|
 //! | `/`        | the address that was connected to, as a line of text                                          |
-//! | `/bytes/N` | N bytes, N up to 2^64 - 1; the one at offset i is i mod 251, so that a client can check each   |
-//! | `/echo`    | the request's body, up to 64 MiB, under its own Content-Type; in full before the answer begins |
+//! | `/bytes/N` | N bytes, up to 2^64 - 1; the byte at offset i is i mod 251, so that a client can check each    |
+//! | `/echo`    | the request's body, up to 64 MiB, with its Content-Type, once all of it has arrived            |
 //!
-//! HTTP/1.1 and 1.0 (RFC 9110, RFC 9112): keep-alive, pipelining, HEAD, chunked requests, `Expect: 100-continue`. No
-//! `Date`, so that the same request gets the same bytes each time. It is for tests on one's own machine: no TLS, and
-//! as many threads as there are connections.
-//!
-//! This file binds and accepts. From there down: `connection` holds one client and the clock, `resource` knows what to
-//! answer, `body` and `head` read a request, `response` writes.
+//! It is for tests on one's own machine. Here are its addresses, its limits and its resources; the protocol is `http`.
 
-mod body;
-mod connection;
-mod head;
+mod pattern;
 mod resource;
-mod response;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::thread;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::threads;
+use crate::http::{Limits, Server};
 
-/// Serves on each of `addrs` until the process ends. None is served before all are bound.
+/// Generous, since slow transfers are what a proxy with faults is for.
+const LIMITS: Limits = Limits {
+    // The proxy limits the connections to it.
+    connections: NonZeroUsize::MAX,
+    replaceable_after: Duration::MAX,
+    // nginx takes 8 KiB for one line, Apache for one header.
+    head_bytes: 16 * 1024,
+    // Browsers send about 20; Apache takes 100.
+    header_lines: 100,
+    body_bytes: 64 * 1024 * 1024,
+    // A proxy in front connects at once and sends after its latency: this bounds the latency that can be tested.
+    first_request: Duration::from_secs(60),
+    // A proxy that drains waits for its connections to end, and clients with a pool keep them open.
+    next_request: Duration::from_secs(5),
+    head: Duration::from_secs(10),
+    stall: Duration::from_secs(60),
+    linger: Duration::from_secs(5),
+};
+
+/// Serves on each of `addrs` until the process ends. Binds all of them before it serves any.
 ///
 /// # Errors
-/// The first address that can't be listened on.
+/// An address can't be bound, or no thread is left.
 pub fn start(addrs: impl IntoIterator<Item = SocketAddr>) -> Result<(), BindError> {
     let distinct: BTreeSet<SocketAddr> = addrs.into_iter().collect();
     let servers: Vec<TestServer> = distinct.into_iter().map(TestServer::bind).collect::<Result<_, _>>()?;
@@ -40,26 +51,21 @@ pub fn start(addrs: impl IntoIterator<Item = SocketAddr>) -> Result<(), BindErro
 
 /// One address, bound: connections to it wait in the kernel's backlog until it serves.
 #[derive(Debug)]
-pub struct TestServer {
-    listener: TcpListener,
-    addr: SocketAddr,
-}
+pub struct TestServer(Server);
 
 impl TestServer {
     /// Listens on `addr`; port 0 takes any free one.
     ///
     /// # Errors
-    /// The address is in use, not this machine's, or not for this user.
+    /// The address is in use, not this machine's, or not permitted to this user.
     pub fn bind(addr: SocketAddr) -> Result<Self, BindError> {
-        let bound = TcpListener::bind(addr).and_then(|listener| Ok((listener.local_addr()?, listener)));
-        let (addr, listener) = bound.map_err(|source| BindError { addr, source })?;
-        Ok(Self { listener, addr })
+        Server::bind(addr).map(Self).map_err(|source| BindError { addr, source })
     }
 
-    /// Where it listens, with the port that was taken.
+    /// The address that it listens on, with the port that was taken.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.addr
+        self.0.local_addr()
     }
 
     /// Serves until the process ends, on threads of its own.
@@ -67,9 +73,8 @@ impl TestServer {
     /// # Errors
     /// No thread is left to accept on.
     pub fn serve(self) -> Result<(), BindError> {
-        let Self { listener, addr } = self;
-        let accepting = threads::spawn("test-accept", move || accept_forever(&listener));
-        accepting.map(drop).map_err(|source| BindError { addr, source })
+        let addr = self.local_addr();
+        self.0.serve(LIMITS, None, resource::answer).map_err(|source| BindError { addr, source })
     }
 }
 
@@ -78,13 +83,13 @@ impl TestServer {
 pub struct BindError {
     /// The address that was to be served.
     pub addr: SocketAddr,
-    /// What the system said.
+    /// The error of the system.
     pub source: io::Error,
 }
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let remedy = match self.source.kind() {
+        let hint = match self.source.kind() {
             io::ErrorKind::AddrInUse => {
                 "stop what listens there, or leave --test-server out if it is the real upstream"
             }
@@ -92,54 +97,24 @@ impl fmt::Display for BindError {
             io::ErrorKind::PermissionDenied => "use a port above 1023, or leave --test-server out",
             _ => "leave --test-server out, or use another upstream address",
         };
-        write!(f, "the test server can't serve {}: {}; {remedy}", self.addr, self.source)
+        write!(f, "the test server can't serve {}: {}; {hint}", self.addr, self.source)
     }
 }
 
-// Without `source()`: what the system said stands in the text already, and a printed chain would say it twice.
+// Without `source()`: the text contains it already, and a printed chain would repeat it.
 impl std::error::Error for BindError {}
-
-/// Between two tries to accept when descriptors or memory ran out: short to a person, and 20 a second cost no CPU,
-/// whereas accept(2) at EMFILE returns at once, 355,000 times a second.
-const BACK_OFF: Duration = Duration::from_millis(50);
-
-fn accept_forever(listener: &TcpListener) {
-    loop {
-        match listener.accept() {
-            Ok((stream, _)) => serve_apart(stream),
-            // One client that left too early says nothing about the next.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                log::debug!("test server: accept: {error}");
-                thread::sleep(BACK_OFF);
-            }
-        }
-    }
-}
-
-/// Without a thread for it, the connection is closed: the stream goes with the closure that could not begin.
-fn serve_apart(stream: TcpStream) {
-    let serving = threads::spawn("test-client", move || {
-        if let Err(error) = connection::serve(&stream) {
-            log::debug!("test server: {error}");
-        }
-    });
-    if let Err(error) = serving {
-        log::debug!("test server: a connection was closed for want of a thread: {error}");
-    }
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A free port of 127.0.2.`host`. One address per test: a port that was let go is not taken by another.
+    /// A free port of 127.0.2.`host`. One address per test, so that no other test takes a port that was closed.
     fn any_port(host: u8) -> TestServer {
         TestServer::bind(SocketAddr::from(([127, 0, 2, host], 0))).expect("a free port")
     }
 
     #[test]
-    fn an_address_in_use_is_named_with_a_remedy() {
+    fn reports_an_address_in_use_with_a_hint() {
         let first = any_port(1);
         let error = TestServer::bind(first.local_addr()).expect_err("it is taken").to_string();
         assert!(error.contains(&first.local_addr().to_string()), "{error}");
@@ -147,22 +122,22 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_another_machine_is_named_with_a_remedy() {
-        // TEST-NET-1 is nobody's (RFC 5737).
-        let error = start([SocketAddr::from(([192, 0, 2, 1], 80))]).expect_err("not ours").to_string();
+    fn reports_an_address_of_another_machine_with_a_hint() {
+        // TEST-NET-1 belongs to no machine (RFC 5737).
+        let error = start([SocketAddr::from(([192, 0, 2, 1], 80))]).expect_err("it is not ours").to_string();
         assert!(error.contains("192.0.2.1:80") && error.contains("not this machine's"), "{error}");
     }
 
     #[test]
-    fn one_address_named_twice_is_bound_once() {
+    fn binds_a_repeated_address_once() {
         let addr = any_port(2).local_addr();
-        start([addr, addr]).expect("the port was free a moment ago");
+        start([addr, addr]).expect("the port was free before");
     }
 
     #[test]
-    fn nothing_is_served_unless_everything_is_bound() {
+    fn serves_no_address_unless_all_are_bound() {
         let (free, taken) = (any_port(3).local_addr(), any_port(3));
         start([free, taken.local_addr()]).expect_err("one is taken");
-        TestServer::bind(free).expect("the other was let go");
+        TestServer::bind(free).expect("the other was closed");
     }
 }

@@ -1,9 +1,7 @@
 //! What is served: the paths, the methods that they take, the answers. No I/O.
 
-use std::net::SocketAddr;
-
-use super::head::Head;
-use super::response::{Content, Response, Status};
+use super::pattern::Pattern;
+use crate::http::{Request, Response, Status};
 
 /// What a path stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,33 +11,33 @@ enum Resource {
     Echo,
 }
 
-/// The answer to a request with this `head` and `body` that came to the address `here`.
-pub(super) fn answer(head: &Head, body: Vec<u8>, here: SocketAddr) -> Response {
-    let response = answer_in_full(head, body, here);
-    if head.method == "HEAD" { response.without_content() } else { response }
-}
-
-fn answer_in_full(head: &Head, body: Vec<u8>, here: SocketAddr) -> Response {
-    let Some(resource) = Resource::at(&head.path) else {
+pub(super) fn answer(request: Request) -> Response {
+    let Some(resource) = Resource::at(&request.target.path()) else {
         return Response::text(Status::NotFound, "try /, /bytes/N or /echo");
     };
     let methods = resource.methods();
-    if !methods.split(", ").any(|method| method == head.method) {
-        return Response { allow: Some(methods), ..Response::text(Status::MethodNotAllowed, methods) };
+    if !methods.split(", ").any(|method| method == request.method) {
+        return Response::text(Status::MethodNotAllowed, methods).with_header("Allow", methods);
     }
     match resource {
-        Resource::Address => Response::text(Status::Ok, &here.to_string()),
-        Resource::Bytes(length) => ok(None, Content::Pattern(length)),
-        Resource::Echo => ok(head.content_type.clone(), Content::Bytes(body)),
+        Resource::Address => Response::text(Status::Ok, &request.server.to_string()),
+        Resource::Bytes(length) => Response::new(Status::Ok, BINARY, Pattern(length)),
+        Resource::Echo => {
+            let media_type = request.headers.get("Content-Type").cloned();
+            Response::new(Status::Ok, media_type.unwrap_or_else(|| BINARY.into()), request.body)
+        }
     }
 }
 
+const BINARY: &str = "application/octet-stream";
+
 impl Resource {
-    fn at(path: &str) -> Option<Self> {
+    fn at(path: &[&str]) -> Option<Self> {
         match path {
-            "/" => Some(Self::Address),
-            "/echo" => Some(Self::Echo),
-            _ => path.strip_prefix("/bytes/").and_then(number).map(Self::Bytes),
+            [""] => Some(Self::Address),
+            ["bytes", length] => number(length).map(Self::Bytes),
+            ["echo"] => Some(Self::Echo),
+            _ => None,
         }
     }
 
@@ -57,32 +55,27 @@ fn number(text: &str) -> Option<u64> {
     text.starts_with(|first: char| first.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-fn ok(content_type: Option<Vec<u8>>, content: Content) -> Response {
-    let content_type = content_type.unwrap_or_else(|| b"application/octet-stream".to_vec());
-    Response { status: Status::Ok, content_type, content, allow: None }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_told_apart() {
+    fn recognizes_paths() {
         for (path, resource) in [
-            ("/", Some(Resource::Address)),
-            ("/echo", Some(Resource::Echo)),
-            ("/bytes/0", Some(Resource::Bytes(0))),
-            ("/bytes/18446744073709551615", Some(Resource::Bytes(u64::MAX))),
-            ("/bytes/18446744073709551616", None),
-            ("/bytes/+1", None),
-            ("/bytes/", None),
-            ("/bytes", None),
-            ("/bytes/1/", None),
-            ("/echo/", None),
-            ("", None),
-            ("*", None),
+            (&[""][..], Some(Resource::Address)),
+            (&["echo"], Some(Resource::Echo)),
+            (&["bytes", "0"], Some(Resource::Bytes(0))),
+            (&["bytes", "18446744073709551615"], Some(Resource::Bytes(u64::MAX))),
+            (&["bytes", "18446744073709551616"], None),
+            (&["bytes", "+1"], None),
+            (&["bytes", ""], None),
+            (&["bytes"], None),
+            (&["bytes", "1", ""], None),
+            (&["echo", ""], None),
+            (&["", "echo"], None),
+            (&[], None),
         ] {
-            assert_eq!(Resource::at(path), resource, "{path}");
+            assert_eq!(Resource::at(path), resource, "{path:?}");
         }
     }
 }

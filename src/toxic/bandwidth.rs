@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::behaviour::{Behaviour, Misfit, Place};
-use super::chain::{Out, TAKEN_AT_ONCE};
+use super::chain::TAKEN_AT_ONCE;
 use super::declaration::declare;
+use super::link::Out;
 use super::stats::ToxicStats;
-use super::{Moment, NEVER, Span, Stage, until};
-use crate::value::{Bytes, Rate, Window, flag};
+use super::{ActiveTime, End, Moment, NEVER, Span, Stage, until};
+use crate::value::{Bytes, Rate, flag};
 
 declare! {
     /// A paced token bucket, 1 KB = 1000 bytes. 0 lets nothing pass. `shared`: one bucket for all connections of the route,
@@ -41,12 +42,12 @@ impl Behaviour for Bandwidth {
         vec![Misfit::new("burst", what, "use 0, or a rate of 1 KB/s or more")]
     }
 
-    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
-        let bucket = match self.shared {
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        let buckets = match self.shared {
             Sharing::Own => Arc::default(),
             Sharing::Shared => Arc::clone(place.shared),
         };
-        Some(Box::new(BandwidthStage::new(*self, place.window, place.opened, bucket)))
+        Box::new(BandwidthStage::new(*self, place.active, place.opened, buckets))
     }
 }
 
@@ -70,16 +71,24 @@ const STEPS_TAKEN: u64 = 5;
 
 pub(super) struct BandwidthStage {
     bandwidth: Bandwidth,
-    window: Window,
+    active: ActiveTime,
     /// When the connection was opened, by the clock of the connections that share the bucket.
     opened: Moment,
-    bucket: Arc<Mutex<Bucket>>,
+    buckets: Arc<Buckets>,
+}
+
+/// A queue is at its toxic's place in the chain. What is on its way there counts already for how much is taken from the
+/// sender: else a delay before a slow link would fill up before the sender felt it.
+#[derive(Debug, Default)]
+pub(super) struct Buckets {
+    entrance: Mutex<Bucket>,
+    exit: Mutex<Bucket>,
 }
 
 /// The queue before a link of a fixed rate, as two numbers: the time since which it has not been empty, and the bytes
 /// since then.
 #[derive(Debug, Default)]
-pub(super) struct Bucket {
+struct Bucket {
     since: Moment,
     bytes: u64,
 }
@@ -87,11 +96,11 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Adds `bytes` at a moment; returns when the last of them leaves at `rate` bytes a second, where `burst` bytes may
     /// leave before that.
-    fn put(&mut self, bytes: usize, at: Moment, rate: u64, burst: u32) -> Moment {
+    fn put(&mut self, bytes: u64, at: Moment, rate: u64, burst: u32) -> Moment {
         if at > self.since.saturating_add(lasting(self.bytes, rate)) {
             *self = Self { since: at, bytes: 0 };
         }
-        self.bytes += bytes as u64;
+        self.bytes += bytes;
         let ahead = self.bytes.saturating_sub(burst.into());
         self.since.saturating_add(lasting(ahead, rate)).max(at)
     }
@@ -105,51 +114,53 @@ fn lasting(bytes: u64, rate: u64) -> Duration {
 }
 
 impl BandwidthStage {
-    pub(super) fn new(bandwidth: Bandwidth, window: Window, opened: Moment, bucket: Arc<Mutex<Bucket>>) -> Self {
-        Self { bandwidth, window, opened, bucket }
+    pub(super) fn new(bandwidth: Bandwidth, active: ActiveTime, opened: Moment, buckets: Arc<Buckets>) -> Self {
+        Self { bandwidth, active, opened, buckets }
     }
 
     /// The number of bytes that leave together.
-    fn step(&self) -> usize {
+    fn step(&self) -> u64 {
         let bytes = u128::from(self.bandwidth.rate.bytes_per_second()) * STEP.as_nanos() / 1_000_000_000;
-        usize::try_from(bytes).unwrap_or(TAKEN_AT_ONCE).clamp(1, TAKEN_AT_ONCE)
+        u64::try_from(bytes).unwrap_or(u64::MAX).clamp(1, TAKEN_AT_ONCE as u64)
     }
 
-    fn leaves(&self, bytes: usize, at: Moment) -> Moment {
+    /// When the last of `bytes` leaves that are put into a bucket at a moment.
+    fn leaves(&self, bucket: &Mutex<Bucket>, bytes: u64, at: Moment) -> Moment {
         let due = match self.bandwidth.rate.bytes_per_second() {
             0 => NEVER,
             rate => {
-                // No code panics while it holds this lock.
-                let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
                 let due = bucket.put(bytes, self.opened.saturating_add(at), rate, self.bandwidth.burst.get());
                 until(due, self.opened)
             }
         };
-        due.min(self.window.ends())
+        due.min(self.active.ends)
     }
 }
 
 impl Stage for BandwidthStage {
-    fn pass(&mut self, mut span: Span, mut offset: u64, _: &mut [u8], out: &mut Out<'_>) {
+    fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
         while !span.range.is_empty() {
             let mut part = span.take(self.step());
-            let due = self.leaves(part.length(), part.at);
-            out.stats().record_delay(offset, part.length(), until(due, part.at));
-            offset += part.length() as u64;
+            let due = self.leaves(&self.buckets.exit, part.length(), part.at);
+            out.stats().record_delay(&part, until(due, part.at));
             part.at = due;
             out.pass(part);
         }
     }
 
     /// A link that passes no bytes passes no end of stream.
-    fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {
+    fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
         let passes = self.bandwidth.rate.bytes_per_second() > 0;
-        stats.hold_the_end(offset, at, if passes { at } else { self.window.ends() })
+        stats.hold_the_end(end, if passes { end.at } else { self.active.ends })
     }
 
-    fn pace(&self) -> Option<usize> {
-        let taken = (self.step() as u64 * STEPS_TAKEN).max(self.bandwidth.burst.get().into());
-        Some(usize::try_from(taken).unwrap_or(TAKEN_AT_ONCE).min(TAKEN_AT_ONCE))
+    fn pace(&self) -> Option<u64> {
+        Some((self.step() * STEPS_TAKEN).max(self.bandwidth.burst.get().into()))
+    }
+
+    fn admit(&mut self, bytes: u64, now: Moment) -> Moment {
+        self.leaves(&self.buckets.entrance, bytes, now)
     }
 }
 
@@ -157,10 +168,9 @@ impl Stage for BandwidthStage {
 mod tests {
     use super::*;
     use crate::toxic::trial::{
-        CLIENT, bandwidth, chain, chain_of, chunks, loss, ms, route, send, stream, toxic, within,
+        bandwidth, chain, chain_of, chunks, finish, loss, ms, route, send, stream, target, toxic, within,
     };
-    use crate::toxic::{Amount, Chain};
-    use crate::toxic::{Sharing, Toxic};
+    use crate::toxic::{Amount, Chain, Sharing, Toxic};
     use crate::value::Direction;
 
     /// From 1 KB/s to 200 MB/s.
@@ -220,8 +230,8 @@ mod tests {
         let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
         assert_eq!(outcome.leaves, [NEVER; 9]);
         assert_eq!(outcome.acts[0], ("bandwidth_0".to_owned(), 1, 0, Amount::Delay(NEVER)));
-        assert_eq!((chain.finish(ms(9)), chain.resumes()), (NEVER, NEVER));
-        assert_eq!(chain_of([bandwidth(0, 0, Sharing::Own)]).finish(ms(9)), NEVER);
+        assert_eq!((finish(&mut chain, ms(9)), chain.resumes()), (NEVER, NEVER));
+        assert_eq!(finish(&mut chain_of([bandwidth(0, 0, Sharing::Own)]), ms(9)), NEVER);
     }
 
     #[test]
@@ -238,7 +248,7 @@ mod tests {
     fn connections_share_a_bucket_in_each_direction() {
         let route = route(&[toxic(0, bandwidth(10, 0, Sharing::Shared))]);
         let last = |connection, direction| {
-            let mut chain = route.chain(connection, CLIENT, ms(0), direction).expect("it acts");
+            let mut chain = route.chain(&target(connection, ms(0)), direction, 0).expect("it acts");
             send(&mut chain, &stream(1000), [(1000, ms(0))]).leaves.last().copied()
         };
         assert_eq!(last(1, Direction::Downstream), Some(ms(100)));
@@ -250,8 +260,9 @@ mod tests {
     #[test]
     fn connections_of_any_age_share_a_bucket() {
         let route = route(&[toxic(0, bandwidth(10, 0, Sharing::Shared))]);
-        let chain =
-            |connection, opened| route.chain(connection, CLIENT, ms(opened), Direction::Downstream).expect("it acts");
+        let chain = |connection, opened| {
+            route.chain(&target(connection, ms(opened)), Direction::Downstream, 0).expect("it acts")
+        };
         let last = |chain: &mut Chain, at| send(chain, &stream(1000), [(1000, ms(at))]).leaves.last().copied();
         let (mut old, mut young) = (chain(1, 0), chain(2, 60_000));
         assert_eq!(last(&mut young, 0), Some(ms(100)));
@@ -266,7 +277,7 @@ mod tests {
         lossy.selector.connections = "1".parse().expect("a connection");
         let route = route(&[lossy, toxic(1, bandwidth(10, 0, Sharing::Shared))]);
         let last = |connection| {
-            let mut chain = route.chain(connection, CLIENT, ms(0), Direction::Downstream).expect("it acts");
+            let mut chain = route.chain(&target(connection, ms(0)), Direction::Downstream, 0).expect("it acts");
             send(&mut chain, &stream(1000), [(1000, ms(0))]).leaves.last().copied()
         };
         assert_eq!((last(1), last(2)), (Some(NEVER), Some(ms(100))));
@@ -282,7 +293,7 @@ mod tests {
             for _ in 0..500 {
                 let (now, most) = (chain.resumes(), chain.takes(ms(0)));
                 assert!(now == ms(0) || now < last, "{rate}: dry at {now:?}, {last:?}");
-                last = chain.pass(now, &mut vec![0; most]).last().expect("a span").at;
+                last = send(&mut chain, &stream(most), [(most, now)]).leaves[most - 1];
                 assert!(until(last, now) <= ms(75), "{rate}: {now:?} {last:?}");
             }
         }

@@ -1,12 +1,12 @@
 //! What a toxic does, apart from what it declares: which of its attributes fit each other, when it ends the connection,
 //! and the stage that acts on a stream.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use super::bandwidth::Bucket;
-use super::{Moment, Stage};
+use super::bandwidth::Buckets;
+use super::{ActiveTime, Moment, Stage};
 use crate::dice::ToxicRng;
-use crate::value::{Direction, Millis, Rejected, Stream, Window};
+use crate::value::{Direction, Millis, Rejected, Stream};
 
 /// What every type of toxic implements.
 pub(super) trait Behaviour {
@@ -20,8 +20,13 @@ pub(super) trait Behaviour {
         None
     }
 
-    /// What acts on one direction of one connection, if anything does.
-    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>>;
+    /// Whether it has something to do there.
+    fn acts_on(&self, _: Side) -> bool {
+        true
+    }
+
+    /// What acts there.
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage>;
 }
 
 /// An attribute whose value does not fit the others, and why.
@@ -39,24 +44,32 @@ impl Misfit {
     }
 }
 
-/// Where a stage acts: in one direction of one connection of a route.
-pub(super) struct Place<'a> {
+/// A direction that a toxic acts in.
+#[derive(Clone, Copy)]
+pub(super) struct Side {
     pub direction: Direction,
     /// The streams that the toxic acts on.
     pub stream: Stream,
+}
+
+impl Side {
+    /// Whether a toxic that ends the connection does so from here: it ends both directions, but only once.
+    pub(super) fn ends_the_connection(self) -> bool {
+        self.stream != Stream::Both || self.direction == Direction::Downstream
+    }
+}
+
+/// Where a stage acts: in one direction of one connection of a route.
+pub(super) struct Place<'a> {
+    pub side: Side,
     /// When it acts.
-    pub window: Window,
+    pub active: ActiveTime,
     /// What it draws from there.
     pub rng: ToxicRng,
     /// When the connection was opened, by the clock of the route.
     pub opened: Moment,
+    /// The first byte of the stream that it acts on.
+    pub offset: u64,
     /// What the route's connections share in this direction.
-    pub shared: &'a Arc<Mutex<Bucket>>,
-}
-
-impl Place<'_> {
-    /// Whether a toxic that ends the connection does so from here: it ends both directions, but only once.
-    pub(super) fn ends_the_connection(&self) -> bool {
-        self.stream != Stream::Both || self.direction == Direction::Downstream
-    }
+    pub shared: &'a Arc<Buckets>,
 }

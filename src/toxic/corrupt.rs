@@ -3,8 +3,8 @@
 use fastrand::Rng;
 
 use super::behaviour::{Behaviour, Place};
-use super::chain::Out;
 use super::declaration::declare;
+use super::link::Out;
 use super::stats::Amount;
 use super::{Span, Stage};
 use crate::dice::ToxicRng;
@@ -23,8 +23,8 @@ declare! {
 }
 
 impl Behaviour for Corrupt {
-    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
-        Some(Box::new(CorruptStage::new(*self, place.rng)))
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(CorruptStage::new(*self, place.rng))
     }
 }
 
@@ -61,20 +61,20 @@ impl CorruptStage {
 }
 
 impl Stage for CorruptStage {
-    fn pass(&mut self, mut span: Span, mut offset: u64, bytes: &mut [u8], out: &mut Out<'_>) {
+    fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
         while !span.range.is_empty() {
+            let offset = span.range.start;
             self.go_to(offset);
-            let part = span.take(usize::try_from(BLOCK - offset % BLOCK).unwrap_or(usize::MAX));
-            let end = offset + part.length() as u64;
+            let part = span.take(BLOCK - offset % BLOCK);
+            let end = part.range.end;
             while self.hit.offset < end {
-                // Hits before this span fell while the toxic did not act: those bytes have left unchanged.
-                if let Some(place) = self.hit.offset.checked_sub(offset).and_then(|into| usize::try_from(into).ok()) {
-                    bytes[part.range.start + place] ^= self.hit.mask;
+                // What came while the toxic did not act has passed, and stays as it was.
+                if self.hit.offset >= offset {
+                    out.flip(self.hit.offset, self.hit.mask);
                     out.stats().record(self.hit.offset, Amount::Bytes(1));
                 }
                 self.hit = draw(self.corrupt, &mut self.rng, self.hit.offset + 1);
             }
-            offset = end;
             out.pass(part);
         }
     }

@@ -8,9 +8,8 @@ pub(super) struct DeadlineStage(Option<(Moment, CloseMode)>);
 
 impl DeadlineStage {
     /// Ends the connection a time after the toxic begins to act, if it still acts then.
-    pub(super) fn boxed(after: Millis, close_mode: CloseMode, place: &Place<'_>) -> Option<Box<dyn Stage>> {
-        let due = place.window.moment(after).map(|at| (at, close_mode));
-        if place.ends_the_connection() { Some(Box::new(Self(due))) } else { None }
+    pub(super) fn new(after: Millis, close_mode: CloseMode, place: &Place<'_>) -> Self {
+        Self(place.active.moment(after).map(|at| (at, close_mode)))
     }
 }
 
@@ -23,7 +22,7 @@ impl Stage for DeadlineStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toxic::trial::{CLIENT, chain, millis, ms, route, send, stream, toxic, within};
+    use crate::toxic::trial::{chain, finish, millis, ms, route, send, stream, target, toxic, within};
     use crate::toxic::{Effect, LimitTime, ResetPeer, Toxic};
     use crate::value::Direction;
 
@@ -58,8 +57,8 @@ mod tests {
     fn ends_the_connection_once() {
         for toxic in [limit_time(5, CloseMode::Close), reset_peer(5)] {
             let route = route(&[toxic]);
-            assert!(route.chain(1, CLIENT, ms(0), Direction::Downstream).is_some());
-            assert!(route.chain(1, CLIENT, ms(0), Direction::Upstream).is_none());
+            assert!(route.chain(&target(1, ms(0)), Direction::Downstream, 0).is_some());
+            assert!(route.chain(&target(1, ms(0)), Direction::Upstream, 0).is_none());
         }
     }
 
@@ -70,7 +69,7 @@ mod tests {
             let mut chain = chain(&[toxic]);
             let outcome = send(&mut chain, &stream(9), [(9, ms(49))]);
             assert_eq!((outcome.bytes, outcome.leaves), (stream(9), vec![ms(49); 9]));
-            assert_eq!((outcome.ended, chain.finish(ms(49))), (None, ms(49)));
+            assert_eq!((outcome.ended, finish(&mut chain, ms(49))), (None, ms(49)));
         }
     }
 }

@@ -33,7 +33,7 @@ pub enum Treatment {
 /// What decides how a toxic treats a byte, apart from the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
-    /// Its offset in the stream.
+    /// Its offset in the stream, and the segment that it is in.
     Offset,
     /// Also when it comes.
     Arrival,

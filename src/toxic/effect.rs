@@ -1,7 +1,7 @@
 //! The types of toxics: the one list of them. What each declares and does is in its file.
 
 use super::Stage;
-use super::behaviour::{Behaviour, Place};
+use super::behaviour::{Behaviour, Place, Side};
 use super::declaration::{Declared, Source, ToxicType};
 use crate::value::{Millis, Scalar};
 
@@ -88,7 +88,11 @@ impl Effect {
         self.behaviour().due()
     }
 
-    pub(super) fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
+    pub(super) fn acts_on(&self, side: Side) -> bool {
+        self.behaviour().acts_on(side)
+    }
+
+    pub(super) fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
         self.behaviour().stage(place)
     }
 }

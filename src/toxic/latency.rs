@@ -10,15 +10,16 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::behaviour::{Behaviour, Misfit, Place};
-use super::chain::Out;
 use super::declaration::declare;
-use super::segment::{self, Segments};
-use super::{Span, Stage};
+use super::link::Out;
+use super::stats::ToxicStats;
+use super::{End, Moment, Span, Stage};
+use crate::dice::ToxicRng;
 use crate::value::{Millis, Probability, Written, words};
 
 declare! {
-    /// Each byte leaves that much later, never out of order. Delays overlap: throughput is as without, some 27 MiB under
-    /// way.
+    /// Each byte leaves that much later, and the end of the stream too, never out of order. Delays overlap: throughput is
+    /// as without, some 27 MiB under way.
     pub struct Latency("latency", Keeps, Offset) {
         /// The delay.
         latency: Millis, such as Millis::literal(100);
@@ -62,8 +63,8 @@ impl Behaviour for Latency {
         misfits
     }
 
-    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
-        Some(Box::new(LatencyStage::new(*self, place.rng.in_order())))
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(LatencyStage::new(*self, place.rng))
     }
 }
 
@@ -82,36 +83,47 @@ words! {
 
 pub(super) struct LatencyStage {
     latency: Latency,
-    rng: Rng,
-    delays: Segments<Duration>,
+    rng: ToxicRng,
+    /// The segment that was drawn for last, and its delay.
+    last: Option<(u64, Duration)>,
 }
 
 impl LatencyStage {
-    pub(super) fn new(latency: Latency, mut rng: Rng) -> Self {
-        let first = draw(&latency, &mut rng);
-        Self { latency, rng, delays: Segments::new(first) }
+    pub(super) fn new(latency: Latency, rng: ToxicRng) -> Self {
+        Self { latency, rng, last: None }
+    }
+
+    fn delay_of(&mut self, segment: u64) -> Duration {
+        let drawn = self.last.filter(|(last, _)| *last == segment).map(|(_, delay)| delay);
+        let delay = drawn.unwrap_or_else(|| next(&self.latency, &mut self.rng.of_block(segment), self.last));
+        self.last = Some((segment, delay));
+        delay
     }
 }
 
 impl Stage for LatencyStage {
-    fn pass(&mut self, mut span: Span, mut offset: u64, _: &mut [u8], out: &mut Out<'_>) {
+    fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
         while !span.range.is_empty() {
-            let mut part = segment::take(&mut span, offset);
-            let Self { latency, rng, .. } = self;
-            let delay = *self.delays.of(offset, |last| next(latency, rng, *last));
-            out.stats().record_delay(offset, part.length(), delay);
-            offset += part.length() as u64;
+            let (segment, mut part) = span.take_segment();
+            let delay = self.delay_of(segment);
+            out.stats().record_delay(&part, delay);
             part.at = part.at.saturating_add(delay);
             out.pass(part);
         }
     }
+
+    /// A FIN travels with the data.
+    fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
+        let delay = self.delay_of(end.segment);
+        stats.record_segment_delay(end.segment, end.offset, delay);
+        end.at.saturating_add(delay)
+    }
 }
 
-fn next(latency: &Latency, rng: &mut Rng, last: Duration) -> Duration {
+fn next(latency: &Latency, rng: &mut Rng, last: Option<(u64, Duration)>) -> Duration {
     let kept = rng.f64() < latency.correlation.get();
-    // Drawn in any case, so that one segment does not shift the draws of all later ones.
     let fresh = draw(latency, rng);
-    if kept { last } else { fresh }
+    last.filter(|_| kept).map_or(fresh, |(_, delay)| delay)
 }
 
 fn draw(latency: &Latency, rng: &mut Rng) -> Duration {
@@ -136,19 +148,17 @@ fn deviation(distribution: Distribution, u: f64, v: f64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
 mod tests {
     use super::*;
-    use crate::toxic::Effect;
-    use crate::toxic::trial::{chain_of, millis, ms, send, share, stream};
-    use crate::toxic::until;
+    use crate::toxic::trial::{self, chain_of, millis, ms, send, share, stream};
+    use crate::toxic::{Effect, until};
 
     fn latency(correlation: f64, distribution: Distribution) -> Latency {
         Latency { latency: millis(100), jitter: millis(60), correlation: share(correlation), distribution }
     }
 
-    fn delays(latency: &Latency, count: usize) -> Vec<f64> {
-        let mut rng = Rng::with_seed(7);
-        let first = draw(latency, &mut rng);
-        let all = std::iter::successors(Some(first), |last| Some(next(latency, &mut rng, *last)));
-        all.take(count).map(|delay| delay.as_secs_f64() * 1e3).collect()
+    /// The delays of segments that follow each other.
+    fn delays(latency: &Latency, count: u64) -> Vec<f64> {
+        let mut stage = LatencyStage::new(*latency, trial::rng("latency"));
+        (0..count).map(|index| stage.delay_of(index * 1448).as_secs_f64() * 1e3).collect()
     }
 
     /// The largest distance between the shares of `samples` below some value and the share that there should be.
@@ -194,9 +204,9 @@ mod tests {
     #[test]
     fn a_seed_always_gives_the_same_delays() {
         for (correlation, distribution, expected) in [
-            (0.0, Distribution::Uniform, [40615, 42228, 89668, 153_698, 159_752, 142_582]),
-            (0.1, Distribution::Normal, [97510, 88961, 64340, 8147, 0, 12653]),
-            (0.0, Distribution::Pareto, [80068, 80250, 87797, 146_817, 354_224, 116_113]),
+            (0.0, Distribution::Uniform, [45274, 140_233, 92249, 109_463, 123_725, 143_290]),
+            (0.1, Distribution::Normal, [102_352, 11604, 50563, 50563, 117_495, 128_967]),
+            (0.0, Distribution::Pareto, [80603, 112_970, 88396, 93364, 99600, 117_173]),
         ] {
             let delays = six(Effect::Latency(latency(correlation, distribution)));
             assert_eq!(delays, expected, "{distribution:?}");

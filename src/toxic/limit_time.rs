@@ -1,7 +1,7 @@
 //! `limit_time`: the connection ends after a time.
 
 use super::Stage;
-use super::behaviour::{Behaviour, Place};
+use super::behaviour::{Behaviour, Place, Side};
 use super::deadline::DeadlineStage;
 use super::declaration::declare;
 use crate::value::{CloseMode, Millis};
@@ -21,7 +21,11 @@ impl Behaviour for LimitTime {
         Some(("time", self.time))
     }
 
-    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
-        DeadlineStage::boxed(self.time, self.reset, place)
+    fn acts_on(&self, side: Side) -> bool {
+        side.ends_the_connection()
+    }
+
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(DeadlineStage::new(self.time, self.reset, place))
     }
 }

@@ -1,86 +1,94 @@
-//! The toxics of an open route: which of them act on a connection, and what connections share.
+//! The toxics of one route while it is live: which connection meets which. They are an immutable value: another set of
+//! toxics is another value, in which those that stay the same live on.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use super::bandwidth::Bucket;
-use super::behaviour::Place;
+use super::Moment;
 use super::chain::Chain;
-use super::{Moment, Stage, Toxic};
+use super::route_toxic::RouteToxic;
 use crate::dice::Dice;
+use crate::toxic::Toxic;
 use crate::value::Direction;
 
 /// What a route's connections meet.
 #[derive(Debug)]
 pub struct Toxics {
     dice: Dice,
-    toxics: Vec<RouteToxic>,
+    toxics: Vec<Arc<RouteToxic>>,
 }
 
-/// A toxic, and what the connections that it acts on have in common.
-#[derive(Debug)]
-struct RouteToxic {
-    toxic: Arc<Toxic>,
-    upstream: Arc<Mutex<Bucket>>,
-    downstream: Arc<Mutex<Bucket>>,
+/// A connection that toxics may act on.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its number on the route.
+    pub number: u64,
+    /// Where its client is.
+    pub client: IpAddr,
+    /// When it was accepted, by the route's clock, which all of its connections have in common.
+    pub opened: Moment,
 }
 
 impl Toxics {
     /// Of a route that has these dice.
     #[must_use]
     pub fn new(toxics: &[Toxic], dice: Dice) -> Self {
-        let route_toxic = |toxic: &Toxic| RouteToxic {
-            toxic: Arc::new(toxic.clone()),
-            upstream: Arc::default(),
-            downstream: Arc::default(),
-        };
-        Self { dice, toxics: toxics.iter().map(route_toxic).collect() }
+        Self { dice, toxics: toxics.iter().map(|toxic| Arc::new(RouteToxic::new(toxic, Moment::ZERO))).collect() }
     }
 
-    /// What the bytes of a connection go through in one direction: none, if every toxic spares them. When it was `opened`
-    /// is told by one clock for all of the route's connections, for what they share.
+    /// These toxics instead, from `now` on, by the route's clock. One that was there already stays as it is.
     #[must_use]
-    pub fn chain(&self, connection: u64, client: IpAddr, opened: Moment, direction: Direction) -> Option<Chain> {
-        let acts = |route_toxic: &&RouteToxic| {
-            route_toxic.toxic.stream.covers(direction) && self.hits(&route_toxic.toxic, connection, client)
-        };
-        let toxics: Vec<&RouteToxic> = self.toxics.iter().filter(acts).collect();
-        if toxics.is_empty() { None } else { self.compose(&toxics, connection, opened, direction) }
+    pub fn replaced_by(&self, toxics: &[Toxic], now: Moment) -> Self {
+        let stays = |toxic: &Toxic| self.toxics.iter().find(|old| *old.toxic == *toxic).cloned();
+        let toxics = toxics.iter().map(|toxic| stays(toxic).unwrap_or_else(|| Arc::new(RouteToxic::new(toxic, now))));
+        Self { dice: self.dice.clone(), toxics: toxics.collect() }
     }
 
-    /// Never inlined: a connection that is spared, as most are, needs no stack for it.
-    #[inline(never)]
-    fn compose(&self, toxics: &[&RouteToxic], connection: u64, opened: Moment, direction: Direction) -> Option<Chain> {
-        let stage = |route_toxic: &&RouteToxic| {
-            Some((Arc::clone(&route_toxic.toxic), self.stage(route_toxic, connection, opened, direction)?))
-        };
-        let stages: Vec<_> = toxics.iter().filter_map(stage).collect();
-        if stages.is_empty() { None } else { Some(Chain::new(stages, direction)) }
-    }
-
-    fn hits(&self, toxic: &Toxic, connection: u64, client: IpAddr) -> bool {
-        toxic.selector.takes(connection, client) && self.dice.selects(connection, &toxic.name, toxic.toxicity)
-    }
-
-    fn stage(
+    /// The same for a stream whose last bytes `unsent` have been received without toxics and wait to be sent.
+    #[must_use]
+    pub fn chain_after(
         &self,
-        route_toxic: &RouteToxic,
-        connection: u64,
-        opened: Moment,
+        target: &Target,
         direction: Direction,
-    ) -> Option<Box<dyn Stage>> {
-        let Toxic { name, selector, effect, stream, .. } = &*route_toxic.toxic;
-        effect.stage(&Place {
-            direction,
-            stream: *stream,
-            window: selector.window,
-            rng: self.dice.of_toxic(connection, name, direction),
-            opened,
-            shared: match direction {
-                Direction::Upstream => &route_toxic.upstream,
-                Direction::Downstream => &route_toxic.downstream,
-            },
-        })
+        received: u64,
+        unsent: &[u8],
+        now: Moment,
+    ) -> Chain {
+        let mut chain = Chain::new(direction, received - unsent.len() as u64);
+        chain.preload(unsent);
+        self.rebuild(&mut chain, target, now);
+        chain
+    }
+
+    /// What the bytes of a connection go through in one direction, of which `received` have passed already: none, if no
+    /// toxic acts on it.
+    #[must_use]
+    pub fn chain(&self, target: &Target, direction: Direction, received: u64) -> Option<Chain> {
+        let is_hit = |toxic: &Arc<RouteToxic>| toxic.covers(direction) && self.selects(toxic, target);
+        if self.toxics.iter().any(is_hit) { Some(self.compose(target, direction, received)) } else { None }
+    }
+
+    /// Never inlined: a connection that no toxic selects, as is most often the case, needs no stack for it.
+    #[inline(never)]
+    fn compose(&self, target: &Target, direction: Direction, received: u64) -> Chain {
+        let mut chain = Chain::new(direction, received);
+        self.rebuild(&mut chain, target, Moment::ZERO);
+        chain
+    }
+
+    /// Has a chain of that connection go on with these toxics.
+    pub fn rebuild(&self, chain: &mut Chain, target: &Target, now: Moment) {
+        let direction = chain.direction();
+        let acts = |toxic: &&Arc<RouteToxic>| toxic.covers(direction) && self.selects(toxic, target);
+        let acting = self.toxics.iter().filter(acts).cloned().collect();
+        chain.exchange(acting, target.opened, now, |toxic, direction, received| {
+            toxic.stage(&self.dice, target, direction, received)
+        });
+    }
+
+    fn selects(&self, RouteToxic { toxic, .. }: &RouteToxic, target: &Target) -> bool {
+        toxic.selector.takes(target.number, target.client)
+            && self.dice.selects(target.number, &toxic.name, toxic.toxicity)
     }
 }
 
@@ -90,14 +98,14 @@ mod tests {
 
     use super::*;
     use crate::toxic::trial::{
-        CLIENT, Outcome, bandwidth, corrupt, latency, loss, ms, route, send, share, slicer, steady, stream, toxic,
+        Outcome, bandwidth, corrupt, latency, loss, ms, route, send, share, slicer, steady, stream, target, toxic,
     };
     use crate::toxic::{Distribution, Effect, Noop, Sharing};
     use crate::value::Stream;
 
-    /// As in the proxy: each direction of each connection has its own thread.
+    /// As it goes in earnest: each direction of each connection on a thread of its own.
     #[test]
-    fn two_hundred_threads_draw_the_same_as_one() {
+    fn two_hundred_threads_see_what_one_sees() {
         let effects =
             [latency(100, 50, 0.3, Distribution::Normal), loss(0.1, 0.2), corrupt(0.01), slicer(300, 200, 50)];
         let toxics: Vec<Toxic> = (0..).zip(effects).map(|(place, effect)| toxic(place, effect)).collect();
@@ -105,7 +113,7 @@ mod tests {
         let ways = [Direction::Upstream, Direction::Downstream];
         let all: Vec<_> = (1..=100).flat_map(|connection| ways.map(|direction| (connection, direction))).collect();
         let pass = |&(connection, direction): &(u64, Direction)| -> Outcome {
-            let mut chain = route.chain(connection, CLIENT, ms(0), direction).expect("it acts");
+            let mut chain = route.chain(&target(connection, ms(0)), direction, 0).expect("it acts");
             send(&mut chain, &stream(20_000), [(20_000, ms(0))])
         };
         let by_one: Vec<Outcome> = all.iter().map(pass).collect();
@@ -114,7 +122,7 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
         assert!(by_one == by_many);
-        // And no two are equal.
+        // And no two see the same.
         assert!(by_one.iter().enumerate().all(|(place, outcome)| !by_one[..place].contains(outcome)));
     }
 
@@ -122,28 +130,28 @@ mod tests {
     #[test]
     fn toxicity_is_the_share_of_connections_for_both_directions_at_once() {
         let route = route(&[Toxic { toxicity: share(0.3), ..toxic(0, steady(5)) }]);
-        let hits = |connection, direction| route.chain(connection, CLIENT, ms(0), direction).is_some();
+        let hits = |connection, direction| route.chain(&target(connection, ms(0)), direction, 0).is_some();
         let hit = (1..=40_000).filter(|&connection| hits(connection, Direction::Upstream)).count();
         assert!(hit.abs_diff(12_000) < 550, "{hit}");
         assert!((1..=1000).all(|it| hits(it, Direction::Upstream) == hits(it, Direction::Downstream)));
     }
 
-    /// A seed must give the same draws in every release.
+    /// What a seed gives is a promise.
     #[test]
-    fn a_seed_always_selects_the_same_connections() {
+    fn a_seed_strikes_the_same_connections_for_ever() {
         let route = route(&[Toxic { toxicity: share(0.3), ..toxic(0, steady(5)) }]);
         let hit =
-            (1..=30).filter(|&connection| route.chain(connection, CLIENT, ms(0), Direction::Downstream).is_some());
+            (1..=30).filter(|&connection| route.chain(&target(connection, ms(0)), Direction::Downstream, 0).is_some());
         assert_eq!(hit.collect::<Vec<u64>>(), [3, 5, 6, 18, 20, 22, 29, 30]);
     }
 
-    /// Draws depend on the name of a toxic, not on its place: other toxics before it change nothing.
+    /// A toxic is known by its name, not by its place: others that come and go ahead of it change nothing for it.
     #[test]
-    fn draws_do_not_depend_on_other_toxics() {
+    fn the_luck_of_a_toxic_is_its_own() {
         let (here, there) = (toxic(0, corrupt(0.1)), toxic(1, corrupt(0.1)));
         let sent = stream(1000);
         let flips = |toxics: &[Toxic]| {
-            let mut chain = route(toxics).chain(1, CLIENT, ms(0), Direction::Downstream).expect("it acts");
+            let mut chain = route(toxics).chain(&target(1, ms(0)), Direction::Downstream, 0).expect("it acts");
             let bytes = send(&mut chain, &sent, [(1000, ms(0))]).bytes;
             bytes.iter().zip(&sent).map(|(one, other)| one ^ other).collect::<Vec<u8>>()
         };
@@ -156,8 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_without_toxics_has_no_chain() {
-        let spared = |toxic| route(&[toxic]).chain(3, CLIENT, ms(0), Direction::Upstream).is_none();
+    fn a_connection_that_all_toxics_spare_has_no_chain() {
+        let spared = |toxic| route(&[toxic]).chain(&target(3, ms(0)), Direction::Upstream, 0).is_none();
         let mut elsewhere = toxic(0, steady(5));
         assert!(!spared(elsewhere.clone()));
         elsewhere.selector.clients = vec!["10.0.0.0/8".parse().expect("a network")];

@@ -9,7 +9,7 @@
 //!                  each link gets the spans of the one before, in order
 //! ```
 //!
-//! A chunk is what one read has returned. A [`Span`] is a part of it and the [`Moment`] at which it reaches that place of
+//! A chunk is what one read has returned. A `Span` is a part of it and the [`Moment`] at which it reaches that place of
 //! the chain. A link passes it on, later, or cut in two, or not at all. No link needs to know the others, and no byte
 //! overtakes another: [`Chain`] sees to that.
 //!
@@ -26,12 +26,12 @@
 //! The rest follows from the declaration: the config check with its hints, the serialised form, the schema, and the
 //! property tests, which try the toxic in chains with all others.
 //!
-//! One rule: what happens to a byte depends on its offset, not on the chunk that it came in. So draws are made in the
-//! order of the offsets, as with `segment::Segments`. `properties` holds every toxic to it, unless it declares
-//! `Basis::Load`.
+//! One rule: what happens to a byte depends on its offset, not on the chunk that it came in. So each draw belongs to a
+//! segment (`Span::take_segment`) or to an offset. `properties` holds every toxic to it, unless it declares `Basis::Load`.
 
 mod bandwidth;
 mod behaviour;
+mod buffer;
 mod chain;
 mod corrupt;
 mod deadline;
@@ -42,13 +42,16 @@ pub mod keys;
 mod latency;
 mod limit_data;
 mod limit_time;
+mod link;
 mod live;
 mod noop;
 mod packet_loss;
 mod reset_peer;
+mod route_toxic;
 mod segment;
 mod slicer;
 mod slow_close;
+mod span;
 mod stall;
 mod stats;
 mod timeout;
@@ -58,7 +61,6 @@ mod properties;
 #[cfg(test)]
 mod trial;
 
-use std::ops::Range;
 use std::time::Duration;
 
 pub use bandwidth::Sharing;
@@ -69,11 +71,14 @@ pub use declaration::{Basis, Source, ToxicType, Treatment};
 pub use effect::*;
 pub use entry::Toxic;
 pub use latency::Distribution;
-pub use live::Toxics;
-pub use stats::{Amount, ToxicEvent, ToxicSummary};
+pub use live::{Target, Toxics};
+pub use segment::Boundary;
+pub use span::{End, EndKind};
+pub use stats::{Amount, RunningSum, ToxicEvent, ToxicSummary};
 
-use crate::value::CloseMode;
-use chain::Out;
+use crate::value::{CloseMode, Millis, Window};
+use link::Out;
+use span::Span;
 use stats::ToxicStats;
 
 /// A time, counted from the accept of the connection.
@@ -82,82 +87,74 @@ pub type Moment = Duration;
 /// Later than every moment that comes.
 pub const NEVER: Moment = Moment::MAX;
 
-/// The duration until a moment; `NEVER` if it never comes.
+/// How long it is until a moment: for ever, if that never comes.
 fn until(to: Moment, from: Moment) -> Duration {
     if from < to && to == NEVER { NEVER } else { to.saturating_sub(from) }
 }
 
-/// A part of a chunk that is at one place of the chain at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// Its place in the chunk.
-    pub range: Range<usize>,
-    /// The moment at which it is there.
-    pub at: Moment,
-    /// What follows it.
-    pub edge: Edge,
-}
-
-/// Whether a span and the next one may be written together.
+/// When a toxic acts on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Edge {
-    /// They may.
-    Joined,
-    /// They may not.
-    Cut,
+struct ActiveTime {
+    begins: Moment,
+    ends: Moment,
 }
 
-impl Span {
-    /// The number of bytes.
-    fn length(&self) -> usize {
-        self.range.len()
+impl ActiveTime {
+    /// The window of a toxic that is there `since` a moment.
+    fn of(window: Window, since: Moment) -> Self {
+        Self { begins: since.saturating_add(window.begins()), ends: since.saturating_add(window.ends()) }
     }
 
-    /// Takes at most `length` bytes off its front. The edge stays where it is, at the end.
-    fn take(&mut self, length: usize) -> Self {
-        if length >= self.length() {
-            let all = self.clone();
-            self.range.start = self.range.end;
-            return all;
-        }
-        let middle = self.range.start + length;
-        let front = Self { range: self.range.start..middle, at: self.at, edge: Edge::Joined };
-        self.range.start = middle;
-        front
+    fn contains(self, moment: Moment) -> bool {
+        (self.begins..self.ends).contains(&moment)
+    }
+
+    /// That long after its begin, if it has not ended by then.
+    fn moment(self, after: Millis) -> Option<Moment> {
+        Some(self.begins.saturating_add(after.duration())).filter(|&moment| self.contains(moment))
     }
 }
 
 /// One toxic at work in one direction of one connection. What is not overridden does nothing.
 trait Stage: Send {
-    /// What becomes of `span`, whose first byte is the stream's byte `offset` at this stage. Only called while the toxic
-    /// acts, so that offsets may jump.
-    fn pass(&mut self, span: Span, _offset: u64, _bytes: &mut [u8], out: &mut Out<'_>) {
+    /// Lets `span` go, later, or cut up, or not at all. Only called while the toxic acts, so that offsets may jump.
+    fn pass(&mut self, span: Span, out: &mut Out<'_>) {
         out.pass(span);
     }
 
-    /// When an end of stream goes on that comes `at` then.
-    fn finish(&mut self, at: Moment, _offset: u64, _ledger: &mut ToxicStats) -> Moment {
-        at
+    /// When the end of the stream goes on.
+    fn finish(&mut self, end: End, _stats: &mut ToxicStats) -> Moment {
+        end.at
     }
 
-    /// When it ends the connection, whatever has come until then.
+    /// When it ends the connection, no matter what has come until then.
     fn deadline(&self) -> Option<(Moment, CloseMode)> {
         None
     }
 
-    /// For a stage that ends the stream: how many bytes come through before that.
+    /// For a toxic that ends the stream: the number of bytes that come through before that.
     fn left(&self) -> Option<u64> {
         None
     }
 
-    /// Whether it discards what comes then.
+    /// Whether it discards what comes at that moment.
     fn discards(&self, _now: Moment) -> bool {
         false
     }
 
-    /// For a stage that makes bytes queue: how many of them are worth taking from the sender at a time. The others stay
-    /// with the sender, as it would be on a narrow link.
-    fn pace(&self) -> Option<usize> {
+    /// Whether it has discarded bytes of the middle of the stream, so that no byte may follow.
+    fn has_torn(&self) -> bool {
+        false
+    }
+
+    /// For a toxic that makes bytes queue: the most bytes to take from the sender at a time. The others stay with the
+    /// sender, as they would on a narrow link.
+    fn pace(&self) -> Option<u64> {
         None
+    }
+
+    /// For such a toxic: until when its queue lasts, once these bytes have come to it that the sender has sent `now`.
+    fn admit(&mut self, _bytes: u64, now: Moment) -> Moment {
+        now
     }
 }

@@ -1,7 +1,7 @@
 //! `noop`: a toxic that does nothing, as a place for one that will.
 
 use super::Stage;
-use super::behaviour::{Behaviour, Place};
+use super::behaviour::{Behaviour, Place, Side};
 use super::declaration::declare;
 
 declare! {
@@ -10,7 +10,13 @@ declare! {
 }
 
 impl Behaviour for Noop {
-    fn stage(&self, _: &Place<'_>) -> Option<Box<dyn Stage>> {
-        None
+    fn acts_on(&self, _: Side) -> bool {
+        false
+    }
+
+    fn stage(&self, _: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(*self)
     }
 }
+
+impl Stage for Noop {}

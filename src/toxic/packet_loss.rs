@@ -6,12 +6,12 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::behaviour::{Behaviour, Place};
-use super::chain::Out;
 use super::declaration::declare;
-use super::segment::{self, Segments};
-use super::stats::Amount;
-use super::{Moment, NEVER, Span, Stage, until};
-use crate::value::{Probability, Timeout, Window};
+use super::link::Out;
+use super::stats::ToxicStats;
+use super::{ActiveTime, End, Moment, NEVER, Span, Stage, until};
+use crate::dice::ToxicRng;
+use crate::value::{Probability, Timeout};
 
 /// A segment arrives with the last of these, where Linux would close the connection (`tcp_retries2` in tcp(7)): a loss
 /// delays bytes, and ends nothing.
@@ -38,56 +38,73 @@ declare! {
 }
 
 impl Behaviour for PacketLoss {
-    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
-        Some(Box::new(PacketLossStage::new(*self, place.window, place.rng.in_order())))
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(PacketLossStage::new(*self, place.active, place.rng))
     }
 }
 
 pub(super) struct PacketLossStage {
     loss: PacketLoss,
-    window: Window,
-    rng: Rng,
-    segments: Segments<Way>,
+    active: ActiveTime,
+    rng: ToxicRng,
+    last: Option<Way>,
 }
 
 /// The delay of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Way {
+    segment: u64,
     late: Duration,
     /// When it arrives. Set when its first byte comes: later bytes of the segment are not lost again.
-    there: Option<Moment>,
+    there: Moment,
 }
 
 impl PacketLossStage {
-    pub(super) fn new(loss: PacketLoss, window: Window, mut rng: Rng) -> Self {
-        let first = draw(&loss, &mut rng, None);
-        Self { loss, window, rng, segments: Segments::new(first) }
+    pub(super) fn new(loss: PacketLoss, active: ActiveTime, rng: ToxicRng) -> Self {
+        Self { loss, active, rng, last: None }
+    }
+
+    /// The way of a segment whose next byte comes `at` that moment.
+    fn way_of(&mut self, segment: u64, at: Moment) -> Way {
+        if let Some(way) = self.last.filter(|last| last.segment == segment) {
+            return way;
+        }
+        let drawn = draw(&self.loss, &mut self.rng.of_block(segment), self.last);
+        let late = match drawn {
+            Duration::ZERO => Duration::ZERO,
+            late => first_from(&self.loss, late.min(until(self.active.ends, at))),
+        };
+        let way = Way { segment, late, there: at.saturating_add(late) };
+        self.last = Some(way);
+        way
     }
 }
 
 impl Stage for PacketLossStage {
-    fn pass(&mut self, mut span: Span, mut offset: u64, _: &mut [u8], out: &mut Out<'_>) {
+    fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
         while !span.range.is_empty() {
-            let mut part = segment::take(&mut span, offset);
-            let Self { loss, window, rng, segments } = self;
-            let way = segments.of(offset, |last| draw(loss, rng, Some(last)));
-            if way.there.is_none() && !way.late.is_zero() {
-                way.late = first_from(loss, way.late.min(until(window.ends(), part.at)));
-                out.stats().record(offset, Amount::Delay(way.late));
-            }
-            let there = *way.there.get_or_insert(part.at.saturating_add(way.late));
-            offset += part.length() as u64;
-            part.at = part.at.max(there);
+            let (segment, mut part) = span.take_segment();
+            let way = self.way_of(segment, part.at);
+            out.stats().record_segment_delay(segment, part.range.start, way.late);
+            part.at = part.at.max(way.there);
             out.pass(part);
         }
     }
+
+    /// A FIN may be lost like any segment.
+    fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
+        let way = self.way_of(end.segment, end.at);
+        stats.record_segment_delay(end.segment, end.offset, way.late);
+        end.at.max(way.there)
+    }
 }
 
-fn draw(loss: &PacketLoss, rng: &mut Rng, last: Option<&Way>) -> Way {
+/// By how much a segment is late.
+fn draw(loss: &PacketLoss, rng: &mut Rng, last: Option<Way>) -> Duration {
     let like_the_last = rng.f64() < loss.correlation.get();
     let fresh = rng.f64() < loss.loss_rate.get();
     let is_lost = last.filter(|_| like_the_last).map_or(fresh, |last| !last.late.is_zero());
-    Way { late: if is_lost { retransmission(loss, rng) } else { Duration::ZERO }, there: None }
+    if is_lost { retransmission(loss, rng) } else { Duration::ZERO }
 }
 
 /// Each retransmission may be lost as well, and the next one then takes twice as long.
@@ -123,18 +140,18 @@ fn retransmissions(loss: &PacketLoss) -> impl Iterator<Item = Duration> + use<> 
 #[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
 mod tests {
     use super::*;
-    use crate::toxic::trial::{self, chain, chain_of, ms, send, stream, toxic, within};
+    use crate::toxic::Amount;
+    use crate::toxic::trial::{self, ALWAYS, chain, chain_of, ms, send, stream, toxic, within};
 
     fn loss(rate: f64, correlation: f64) -> PacketLoss {
         let share = |number: f64| number.try_into().expect("a share");
         PacketLoss { loss_rate: share(rate), correlation: share(correlation), retransmit: SHORTEST_RETRANSMISSION }
     }
 
-    fn ways(loss: &PacketLoss, count: usize) -> Vec<Duration> {
-        let mut rng = Rng::with_seed(7);
-        let first = draw(loss, &mut rng, None);
-        let all = std::iter::successors(Some(first), |last| Some(draw(loss, &mut rng, Some(last))));
-        all.take(count).map(|way| way.late).collect()
+    /// How late segments are that follow each other.
+    fn ways(loss: &PacketLoss, count: u64) -> Vec<Duration> {
+        let mut stage = PacketLossStage::new(*loss, ALWAYS, trial::rng("packet_loss"));
+        (0..count).map(|index| stage.way_of(index * 1448, ms(0)).late).collect()
     }
 
     fn lost(ways: &[Duration]) -> usize {
@@ -216,7 +233,20 @@ mod tests {
     /// A seed must give the same draws in every release.
     #[test]
     fn a_seed_always_loses_the_same_segments() {
-        let golden = [(1, 600), (7, 200), (10, 600), (13, 200), (14, 600), (15, 200), (33, 200), (37, 200)];
+        let golden = [
+            (0, 200),
+            (3, 600),
+            (4, 3000),
+            (6, 200),
+            (7, 200),
+            (14, 200),
+            (15, 200),
+            (26, 200),
+            (27, 200),
+            (28, 600),
+            (29, 200),
+            (33, 200),
+        ];
         assert_eq!(lost_of_40(), golden);
     }
 

@@ -1,7 +1,7 @@
 //! `reset_peer`: the connection is reset after a time.
 
 use super::Stage;
-use super::behaviour::{Behaviour, Place};
+use super::behaviour::{Behaviour, Place, Side};
 use super::deadline::DeadlineStage;
 use super::declaration::declare;
 use crate::value::{CloseMode, Millis};
@@ -19,7 +19,11 @@ impl Behaviour for ResetPeer {
         Some(("timeout", self.timeout))
     }
 
-    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
-        DeadlineStage::boxed(self.timeout, CloseMode::Reset, place)
+    fn acts_on(&self, side: Side) -> bool {
+        side.ends_the_connection()
+    }
+
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(DeadlineStage::new(self.timeout, CloseMode::Reset, place))
     }
 }

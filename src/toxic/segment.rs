@@ -1,49 +1,91 @@
-//! The segments of a stream: what a network loses or delays as one. Ours are counted from the stream's beginning, so that
-//! the same bytes are in the same segments however they are written.
-
-use std::ops::Range;
-
-use super::Span;
+//! The segments of a stream: what a network delays or loses as one. A segment ends after 1,448 bytes, where the
+//! conversation turns, and after a pause. The bytes are counted anew where the conversation turns, so that each small
+//! request and reply is a segment of its own, in every run the same one. A pause ends a segment and leaves the counting
+//! as it is: a sender that is held up by a busy machine changes one segment of a bulk stream, not all that follow.
 
 /// What fits into an Ethernet frame of 1,500 bytes beside the headers of IPv4 and TCP, with TCP's timestamps:
 /// 1500 - 20 - 20 - 12.
 pub(super) const BYTES: u64 = 1448;
 
-/// Something drawn for each segment, in their order.
-pub(super) struct Segments<D> {
-    /// Of which segment `drawn` is.
-    index: u64,
-    drawn: D,
+/// What lies between a chunk and the one before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Boundary {
+    /// Nothing that a network would see.
+    #[default]
+    None,
+    /// A time without bytes in this direction.
+    Pause,
+    /// Bytes in the other direction.
+    Turn,
 }
 
-impl<D> Segments<D> {
-    /// Begins with the first segment's.
-    pub(super) fn new(first: D) -> Self {
-        Self { index: 0, drawn: first }
-    }
+/// How the bytes of a chunk are cut into segments. Offsets are those of the stream as its sender sent it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Segments {
+    /// Where the conversation last turned.
+    counted_from: u64,
+    /// Where bytes last came after a pause.
+    resumed_at: u64,
+}
 
-    /// What is drawn for the segment of byte `offset`. Segments that are skipped are drawn for as well.
-    pub(super) fn of(&mut self, offset: u64, mut draw: impl FnMut(&D) -> D) -> &mut D {
-        while self.index < offset / BYTES {
-            self.drawn = draw(&self.drawn);
-            self.index += 1;
+impl Segments {
+    /// The segments from byte `offset` on.
+    pub(super) fn after(self, boundary: Boundary, offset: u64) -> Self {
+        match boundary {
+            Boundary::None => self,
+            Boundary::Pause => Self { resumed_at: offset, ..self },
+            Boundary::Turn => Self { counted_from: offset, resumed_at: offset },
         }
-        &mut self.drawn
+    }
+
+    /// Where the segment of byte `offset` begins. This is what segments are known by.
+    pub(super) fn start(self, offset: u64) -> u64 {
+        (self.end(offset) - BYTES).max(self.resumed_at)
+    }
+
+    /// Where the segment of byte `offset` ends, at the latest.
+    pub(super) fn end(self, offset: u64) -> u64 {
+        self.counted_from + ((offset - self.counted_from) / BYTES + 1) * BYTES
+    }
+
+    /// The segment of an end of stream at `offset`: that of the last byte, unless something lies between the two.
+    pub(super) fn of_end(self, boundary: Boundary, offset: u64) -> u64 {
+        match boundary {
+            Boundary::None => self.start(offset.saturating_sub(1).max(self.counted_from)),
+            Boundary::Pause | Boundary::Turn => offset,
+        }
     }
 }
 
-/// Takes what is in one segment off the front of `span`, which begins at byte `offset` of the stream.
-pub(super) fn take(span: &mut Span, offset: u64) -> Span {
-    span.take(usize::try_from(end(offset) - offset).unwrap_or(usize::MAX))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Where the segment of byte `offset` ends.
-pub(super) fn end(offset: u64) -> u64 {
-    (offset / BYTES + 1) * BYTES
-}
+    #[test]
+    fn bulk_is_cut_every_1448_bytes() {
+        let segments = Segments::default();
+        assert_eq!([0, 1447, 1448, 2896].map(|offset| segments.start(offset)), [0, 0, 1448, 2896]);
+        assert_eq!([0, 1447, 1448].map(|offset| segments.end(offset)), [1448, 1448, 2896]);
+    }
 
-/// A stretch of the stream, segment by segment.
-pub(super) fn parts(stretch: Range<u64>) -> impl Iterator<Item = Range<u64>> {
-    let part = move |start| (start < stretch.end).then(|| start..end(start).min(stretch.end));
-    std::iter::successors(part(stretch.start), move |last| part(last.end))
+    #[test]
+    fn a_turn_starts_the_counting_anew() {
+        let segments = Segments::default().after(Boundary::Turn, 20);
+        assert_eq!([20, 1467, 1468].map(|offset| segments.start(offset)), [20, 20, 1468]);
+    }
+
+    #[test]
+    fn a_pause_ends_one_segment_and_moves_no_other() {
+        let segments = Segments::default().after(Boundary::Pause, 20);
+        assert_eq!([20, 1447, 1448, 2896].map(|offset| segments.start(offset)), [20, 20, 1448, 2896]);
+    }
+
+    #[test]
+    fn an_end_belongs_to_the_bytes_right_before_it() {
+        let segments = Segments::default().after(Boundary::Turn, 20);
+        assert_eq!(segments.of_end(Boundary::None, 20 + BYTES), 20);
+        assert_eq!(segments.of_end(Boundary::None, 20), 20);
+        assert_eq!(segments.of_end(Boundary::Turn, 40), 40);
+        assert_eq!(Segments::default().of_end(Boundary::None, 0), 0);
+    }
 }

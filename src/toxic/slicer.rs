@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 use fastrand::Rng;
 
 use super::behaviour::{Behaviour, Misfit, Place};
-use super::chain::{Out, TAKEN_AT_ONCE};
 use super::declaration::declare;
+use super::link::Out;
+use super::span::Edge;
 use super::stats::Amount;
-use super::{Edge, Moment, Span, Stage};
+use super::{Moment, Span, Stage};
 use crate::value::{Bytes, Micros, Size};
 
 declare! {
@@ -42,8 +43,8 @@ impl Behaviour for Slicer {
         vec![Misfit::new("size_variation", what, format!("use 0 to {}", size - 1))]
     }
 
-    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
-        Some(Box::new(SlicerStage::new(*self, place.rng.in_order())))
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(SlicerStage::new(*self, place.rng.in_order(), place.offset))
     }
 }
 
@@ -61,23 +62,23 @@ pub(super) struct SlicerStage {
 }
 
 impl SlicerStage {
-    pub(super) fn new(slicer: Slicer, mut rng: Rng) -> Self {
+    pub(super) fn new(slicer: Slicer, mut rng: Rng, offset: u64) -> Self {
         let size = rng.u64(slicer.sizes());
-        Self { slicer, rng, cut: size, size, begins: Moment::ZERO }
+        Self { slicer, rng, cut: offset + size, size, begins: Moment::ZERO }
     }
 }
 
 impl Stage for SlicerStage {
-    fn pass(&mut self, mut span: Span, mut offset: u64, _: &mut [u8], out: &mut Out<'_>) {
+    fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
         while !span.range.is_empty() {
+            let offset = span.range.start;
             while self.cut <= offset {
                 self.size = self.rng.u64(self.slicer.sizes());
                 self.cut += self.size;
             }
-            let mut part = span.take(usize::try_from(self.cut - offset).unwrap_or(usize::MAX));
+            let mut part = span.take(self.cut - offset);
             part.at = part.at.max(self.begins);
-            offset += part.length() as u64;
-            if offset == self.cut {
+            if part.range.end == self.cut {
                 part.edge = Edge::Cut;
                 self.begins = part.at.saturating_add(self.slicer.delay.duration());
                 out.stats().record(self.cut - self.size, Amount::Bytes(self.size));
@@ -88,9 +89,8 @@ impl Stage for SlicerStage {
 
     /// Pauses make a queue, and bytes that would wait in it for long should stay with the sender. Also, the smaller the
     /// pieces, the more memory their spans take.
-    fn pace(&self) -> Option<usize> {
-        let bytes = PIECES_AT_ONCE.saturating_mul(*self.slicer.sizes().end());
-        Some(usize::try_from(bytes).unwrap_or(TAKEN_AT_ONCE).min(TAKEN_AT_ONCE))
+    fn pace(&self) -> Option<u64> {
+        Some(PIECES_AT_ONCE.saturating_mul(*self.slicer.sizes().end()))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::behaviour::{Behaviour, Place};
 use super::declaration::declare;
 use super::stats::{Amount, ToxicStats};
-use super::{Moment, Stage};
+use super::{End, EndKind, Moment, Stage};
 use crate::value::Millis;
 
 declare! {
@@ -15,18 +15,21 @@ declare! {
 }
 
 impl Behaviour for SlowClose {
-    fn stage(&self, _: &Place<'_>) -> Option<Box<dyn Stage>> {
-        Some(Box::new(SlowCloseStage(*self)))
+    fn stage(&self, _: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(SlowCloseStage(*self))
     }
 }
 
 struct SlowCloseStage(SlowClose);
 
 impl Stage for SlowCloseStage {
-    fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {
+    fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
+        if end.kind == EndKind::Reset {
+            return end.at;
+        }
         let delay = self.0.delay.duration();
-        stats.record(offset, Amount::Delay(delay));
-        at.saturating_add(delay)
+        stats.record(end.offset, Amount::Delay(delay));
+        end.at.saturating_add(delay)
     }
 }
 
@@ -34,7 +37,7 @@ impl Stage for SlowCloseStage {
 mod tests {
     use super::*;
     use crate::toxic::Effect;
-    use crate::toxic::trial::{chain, millis, ms, send, steady, stream, toxic, within};
+    use crate::toxic::trial::{chain, finish, millis, ms, send, steady, stream, toxic, within};
 
     /// The delay counts from when the end reaches the toxic: after the bytes that a latency still holds.
     #[test]
@@ -42,8 +45,8 @@ mod tests {
         let slow_close = toxic(1, Effect::SlowClose(SlowClose { delay: millis(70) }));
         let mut chain = chain(&[toxic(0, steady(30)), slow_close]);
         assert_eq!(send(&mut chain, &stream(2), [(2, ms(5))]).leaves, [ms(35); 2]);
-        assert_eq!(chain.finish(ms(6)), ms(105));
-        let events: Vec<_> = chain.acts().map(|act| (act.toxic.effect.as_str(), act.offset, act.amount)).collect();
+        assert_eq!(finish(&mut chain, ms(6)), ms(106));
+        let events: Vec<_> = chain.events().map(|act| (act.toxic.effect.as_str(), act.offset, act.amount)).collect();
         assert_eq!(events, [("slow_close", 2, Amount::Delay(ms(70)))]);
     }
 
@@ -51,7 +54,7 @@ mod tests {
     fn does_not_delay_an_end_outside_its_window() {
         let slow_close = within(10..20, toxic(0, Effect::SlowClose(SlowClose { delay: millis(70) })));
         for (came, leaves) in [(9, 9), (10, 80), (19, 89), (20, 20)] {
-            assert_eq!(chain(std::slice::from_ref(&slow_close)).finish(ms(came)), ms(leaves));
+            assert_eq!(finish(&mut chain(std::slice::from_ref(&slow_close)), ms(came)), ms(leaves));
         }
     }
 }

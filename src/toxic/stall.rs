@@ -1,11 +1,12 @@
 //! `stall`: a partition that heals. Everything is held, and none of it lost.
 
 use super::behaviour::{Behaviour, Place};
-use super::chain::{Out, TAKEN_AT_ONCE};
+use super::chain::TAKEN_AT_ONCE;
 use super::declaration::declare;
+use super::link::Out;
 use super::stats::ToxicStats;
-use super::{Moment, Span, Stage, until};
-use crate::value::{Millis, Window};
+use super::{ActiveTime, End, Moment, Span, Stage, until};
+use crate::value::Millis;
 
 declare! {
     /// A partition that heals: everything is held, and passes after this time; 0 is as long as it acts.
@@ -16,8 +17,8 @@ declare! {
 }
 
 impl Behaviour for Stall {
-    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
-        Some(Box::new(StallStage::new(*self, place.window)))
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(StallStage::new(*self, place.active))
     }
 }
 
@@ -26,36 +27,39 @@ pub(super) struct StallStage {
 }
 
 impl StallStage {
-    pub(super) fn new(stall: Stall, window: Window) -> Self {
+    pub(super) fn new(stall: Stall, active: ActiveTime) -> Self {
         let for_ever = stall.duration == Millis::default();
-        let heals = window.moment(stall.duration).filter(|_| !for_ever);
-        Self { heals: heals.unwrap_or(window.ends()) }
+        let heals = active.moment(stall.duration).filter(|_| !for_ever);
+        Self { heals: heals.unwrap_or(active.ends) }
     }
 }
 
 impl Stage for StallStage {
-    fn pass(&mut self, mut span: Span, offset: u64, _: &mut [u8], out: &mut Out<'_>) {
-        out.stats().record_delay(offset, span.length(), until(self.heals, span.at));
+    fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
+        out.stats().record_delay(&span, until(self.heals, span.at));
         span.at = span.at.max(self.heals);
         out.pass(span);
     }
 
-    fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {
-        stats.hold_the_end(offset, at, at.max(self.heals))
+    fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
+        stats.hold_the_end(end, end.at.max(self.heals))
     }
 
     /// Bytes that were not read yet stay with the sender, as in a real partition.
-    fn pace(&self) -> Option<usize> {
-        Some(TAKEN_AT_ONCE)
+    fn pace(&self) -> Option<u64> {
+        Some(TAKEN_AT_ONCE as u64)
+    }
+
+    fn admit(&mut self, _bytes: u64, _now: Moment) -> Moment {
+        self.heals
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toxic::trial::{chain, millis, ms, send, stream, toxic, within};
-    use crate::toxic::{Amount, NEVER};
-    use crate::toxic::{Effect, Toxic};
+    use crate::toxic::trial::{chain, finish, millis, ms, send, stream, toxic, within};
+    use crate::toxic::{Amount, Effect, NEVER, Toxic};
 
     fn stall(duration: u32) -> Toxic {
         toxic(0, Effect::Stall(Stall { duration: millis(duration) }))
@@ -74,11 +78,11 @@ mod tests {
             (stall(100), 100, ms(100)),
         ] {
             let mut silent = chain(std::slice::from_ref(&stall));
-            assert_eq!(silent.finish(ms(came)), heals, "{stall:?}");
+            assert_eq!(finish(&mut silent, ms(came)), heals, "{stall:?}");
             let mut chain = chain(&[stall]);
             let outcome = send(&mut chain, &stream(9), [(9, ms(came))]);
             assert_eq!((outcome.bytes, outcome.leaves), (stream(9), vec![heals; 9]));
-            assert_eq!(chain.finish(ms(came)), heals);
+            assert_eq!(finish(&mut chain, ms(came)), heals);
             assert_eq!(outcome.ended.or(chain.deadline()), None);
         }
     }
@@ -87,12 +91,12 @@ mod tests {
     #[test]
     fn reports_a_held_end_of_a_silent_stream() {
         let mut silent = chain(&[stall(100)]);
-        silent.finish(ms(30));
-        assert_eq!(silent.acts().map(|act| act.amount).collect::<Vec<_>>(), [Amount::Delay(ms(70))]);
+        finish(&mut silent, ms(30));
+        assert_eq!(silent.events().map(|act| act.amount).collect::<Vec<_>>(), [Amount::Delay(ms(70))]);
         let mut chatty = chain(&[stall(100)]);
         send(&mut chatty, &stream(9), [(9, ms(30))]);
-        chatty.finish(ms(30));
-        assert_eq!(chatty.acts().count(), 0);
+        finish(&mut chatty, ms(30));
+        assert_eq!(chatty.events().count(), 0);
     }
 
     /// An endless delay must be `NEVER`: the log has a word for it, and the liveness probe depends on it.

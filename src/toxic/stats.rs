@@ -1,9 +1,10 @@
 //! What toxics have done: what is told of it, and what it comes to in the end. How that is worded is `event`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Moment, segment, until};
+use super::span::{End, Span};
+use super::{Moment, until};
 use crate::toxic::Toxic;
 use crate::value::Direction;
 
@@ -14,11 +15,11 @@ pub struct ToxicEvent {
     pub toxic: Arc<Toxic>,
     /// Where.
     pub direction: Direction,
-    /// The first byte that it acted on, counted from 0 in the stream as it came to the toxic.
+    /// The first byte that it acted on, counted from 0 in the stream as its sender sent it.
     pub offset: u64,
     /// How much.
     pub amount: Amount,
-    /// The how manieth of this toxic on this connection and direction.
+    /// The sequence number of this event of the toxic on this connection and direction, from 1.
     pub times: u64,
 }
 
@@ -47,102 +48,136 @@ impl Amount {
 /// What a toxic came to on a connection, in one direction.
 #[derive(Clone, Debug)]
 pub struct ToxicSummary {
-    /// Whose it is.
+    /// Which toxic.
     pub toxic: Arc<Toxic>,
     /// How often it acted.
     pub times: u64,
-    /// How many bytes it acted on in all, or its longest delay.
+    /// The number of bytes that it acted on, or its longest delay.
     pub amount: Amount,
 }
 
-/// What a toxic has done in one direction of a connection.
-pub(super) struct ToxicStats {
+/// What a toxic has done so far in one direction of a connection. Any thread can read it at any time.
+#[derive(Debug)]
+pub struct RunningSum {
     toxic: Arc<Toxic>,
+    sum: Mutex<(u64, Option<Amount>)>,
+}
+
+impl RunningSum {
+    /// Which toxic.
+    #[must_use]
+    pub fn toxic(&self) -> &Toxic {
+        &self.toxic
+    }
+
+    /// What it came to, if it did anything.
+    #[must_use]
+    pub fn summary(&self) -> Option<ToxicSummary> {
+        let (times, amount) = *self.lock();
+        amount.map(|amount| ToxicSummary { toxic: Arc::clone(&self.toxic), times, amount })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (u64, Option<Amount>)> {
+        self.sum.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a toxic does in one direction of a connection, and how it is recorded.
+pub(super) struct ToxicStats {
     direction: Direction,
-    times: u64,
-    amount: Option<Amount>,
-    /// Behind the last segment that was counted.
-    counted_to: u64,
+    sum: Arc<RunningSum>,
+    /// The last segment that was counted.
+    counted: Option<u64>,
     pending_events: Vec<ToxicEvent>,
 }
 
 impl ToxicStats {
     /// Nothing yet.
     pub(super) fn of(toxic: Arc<Toxic>, direction: Direction) -> Self {
-        Self { toxic, direction, times: 0, amount: None, counted_to: 0, pending_events: Vec::new() }
+        let sum = Arc::new(RunningSum { toxic, sum: Mutex::default() });
+        Self { direction, sum, counted: None, pending_events: Vec::new() }
     }
 
-    pub(super) fn toxic(&self) -> &Toxic {
-        &self.toxic
+    pub(super) fn sum(&self) -> &Arc<RunningSum> {
+        &self.sum
     }
 
-    /// What is worth telling since the last call.
+    /// What is worth logging since the last call.
     pub(super) fn pending_events(&mut self) -> impl Iterator<Item = ToxicEvent> {
         self.pending_events.drain(..)
     }
 
-    /// What it came to, if it did anything.
-    pub(super) fn summary(&self) -> Option<ToxicSummary> {
-        self.amount.map(|amount| ToxicSummary { toxic: Arc::clone(&self.toxic), times: self.times, amount })
-    }
-
-    /// Writes down that `length` bytes leave so much later: an act for each segment, since how many chunks or steps they
-    /// are in differs from run to run.
-    pub(super) fn record_delay(&mut self, offset: u64, length: usize, delay: Duration) {
+    /// Records that `span` leaves that much later: once for each segment, since the number of chunks or steps that it is
+    /// in differs from run to run.
+    pub(super) fn record_delay(&mut self, span: &Span, delay: Duration) {
         if !delay.is_zero() {
-            self.record_segments(offset, length, |_| Amount::Delay(delay));
+            self.record_segments(span, |_| Amount::Delay(delay));
         }
     }
 
     /// The same for bytes that are discarded.
-    pub(super) fn record_discard(&mut self, offset: u64, length: usize) {
-        self.record_segments(offset, length, Amount::Bytes);
+    pub(super) fn record_discard(&mut self, span: &Span) {
+        self.record_segments(span, Amount::Bytes);
     }
 
-    fn record_segments(&mut self, offset: u64, length: usize, amount: impl Fn(u64) -> Amount) {
-        for part in segment::parts(offset..offset + length as u64) {
-            let amount = amount(part.end - part.start);
-            if part.start >= self.counted_to {
-                self.record(part.start, amount);
-                self.counted_to = segment::end(part.start);
-            } else {
-                self.add(amount);
-            }
+    /// Records that a segment, whose byte `offset` is at hand, leaves that much later.
+    pub(super) fn record_segment_delay(&mut self, segment: u64, offset: u64, delay: Duration) {
+        if !delay.is_zero() {
+            self.record_in_segment(segment, offset, Amount::Delay(delay));
         }
     }
 
-    /// Writes down what was done. Told are the 1st, 2nd, 4th, 8th, … time: a fault that repeats must not flood the log,
-    /// and the same ones are to be told in every run.
+    fn record_segments(&mut self, span: &Span, amount: impl Fn(u64) -> Amount) {
+        let mut rest = span.clone();
+        while !rest.range.is_empty() {
+            let (segment, part) = rest.take_segment();
+            self.record_in_segment(segment, part.range.start, amount(part.length()));
+        }
+    }
+
+    fn record_in_segment(&mut self, segment: u64, offset: u64, amount: Amount) {
+        if self.counted.replace(segment) == Some(segment) {
+            self.count(0, amount);
+        } else {
+            self.record(offset, amount);
+        }
+    }
+
+    /// Records what was done. Logged are the 1st, 2nd, 4th, 8th, … time: a fault that repeats must not flood the log, and
+    /// the same ones are to be logged in every run.
     pub(super) fn record(&mut self, offset: u64, amount: Amount) {
-        self.times += 1;
-        self.add(amount);
-        if self.times.is_power_of_two() {
-            self.pending_events.push(self.act(offset, amount));
+        let times = self.count(1, amount);
+        if times.is_power_of_two() {
+            self.log(offset, amount, times);
         }
     }
 
-    /// The same for what happens once and ends the connection: that is always told.
+    /// The same for what happens once and ends the connection: that is always logged.
     pub(super) fn record_end(&mut self, offset: u64, amount: Amount) {
-        self.times += 1;
-        self.add(amount);
-        self.pending_events.push(self.act(offset, amount));
+        let times = self.count(1, amount);
+        self.log(offset, amount, times);
     }
 
-    /// Writes down that the end of the stream is held until a moment, which it returns. Where bytes were held before it,
-    /// that is told already.
-    pub(super) fn hold_the_end(&mut self, offset: u64, at: Moment, held_until: Moment) -> Moment {
-        if self.times == 0 && held_until > at {
-            self.record(offset, Amount::Delay(until(held_until, at)));
+    /// Records that the end of the stream is held until a moment, which it returns. Where bytes are held before it, that
+    /// is recorded already.
+    pub(super) fn hold_the_end(&mut self, end: End, held_until: Moment) -> Moment {
+        let has_acted = self.sum.lock().0 > 0;
+        if !has_acted && held_until > end.at {
+            self.record(end.offset, Amount::Delay(until(held_until, end.at)));
         }
         held_until
     }
 
-    fn add(&mut self, amount: Amount) {
-        self.amount = Some(self.amount.map_or(amount, |sum| sum.and(amount)));
+    /// Adds to the sums; returns how often it has acted.
+    fn count(&self, more: u64, amount: Amount) -> u64 {
+        let (times, total) = &mut *self.sum.lock();
+        *total = Some(total.map_or(amount, |total| total.and(amount)));
+        *times += more;
+        *times
     }
 
-    fn act(&self, offset: u64, amount: Amount) -> ToxicEvent {
-        let Self { toxic, direction, times, .. } = self;
-        ToxicEvent { toxic: Arc::clone(toxic), direction: *direction, offset, amount, times: *times }
+    fn log(&mut self, offset: u64, amount: Amount, times: u64) {
+        let (toxic, direction) = (Arc::clone(&self.sum.toxic), self.direction);
+        self.pending_events.push(ToxicEvent { toxic, direction, offset, amount, times });
     }
 }

@@ -1,15 +1,16 @@
-//! `timeout`: everything is discarded, the end of the stream too, until the connection is closed or the toxic no longer
-//! acts.
+//! `timeout`: everything is discarded, the end of the stream too, until the connection is closed. If the toxic's time ends
+//! first, a connection that has lost nothing by then goes on, and any other is closed.
 
 use super::behaviour::{Behaviour, Place};
-use super::chain::Out;
 use super::declaration::declare;
+use super::link::Out;
 use super::stats::ToxicStats;
-use super::{Moment, Span, Stage};
-use crate::value::{CloseMode, Millis, Window};
+use super::{ActiveTime, End, Moment, Span, Stage};
+use crate::value::{CloseMode, Millis};
 
 declare! {
-    /// Everything is discarded, FIN too. The connection is closed after this time, never for 0.
+    /// Everything is discarded, FIN too. The connection is closed after this time, never for 0. If `for` ends first, it is
+    /// closed then if bytes were discarded, and else goes on.
     pub struct TimeoutToxic("timeout", Ends, Arrival) {
         /// The time until the connection is closed; 0 is never.
         pub timeout: Millis = Millis::literal(0);
@@ -26,49 +27,56 @@ impl Behaviour for TimeoutToxic {
         Some(("timeout", self.timeout)).filter(|_| *self != Self::FOR_EVER)
     }
 
-    fn stage(&self, place: &Place<'_>) -> Option<Box<dyn Stage>> {
-        let here = if place.ends_the_connection() { *self } else { Self::FOR_EVER };
-        Some(Box::new(TimeoutStage::new(here, place.window)))
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        let here = if place.side.ends_the_connection() { *self } else { Self::FOR_EVER };
+        Box::new(TimeoutStage::new(here, place.active))
     }
 }
 
 pub(super) struct TimeoutStage {
     timeout: TimeoutToxic,
-    window: Window,
+    active: ActiveTime,
+    has_discarded: bool,
 }
 
 impl TimeoutStage {
-    pub(super) fn new(timeout: TimeoutToxic, window: Window) -> Self {
-        Self { timeout, window }
+    pub(super) fn new(timeout: TimeoutToxic, active: ActiveTime) -> Self {
+        Self { timeout, active, has_discarded: false }
     }
 }
 
 impl Stage for TimeoutStage {
-    fn pass(&mut self, span: Span, offset: u64, _: &mut [u8], out: &mut Out<'_>) {
-        out.stats().record_discard(offset, span.length());
+    fn pass(&mut self, span: Span, out: &mut Out<'_>) {
+        self.has_discarded = true;
+        out.stats().record_discard(&span);
     }
 
-    fn finish(&mut self, at: Moment, offset: u64, stats: &mut ToxicStats) -> Moment {
-        stats.hold_the_end(offset, at, self.window.ends())
+    fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
+        stats.hold_the_end(end, self.active.ends)
     }
 
+    /// At the end of its time it closes a connection that has lost bytes: no TCP stream goes on after a hole.
     fn deadline(&self) -> Option<(Moment, CloseMode)> {
-        let acts = self.timeout.timeout != Millis::default();
-        let at = self.window.moment(self.timeout.timeout).filter(|_| acts);
-        at.map(|at| (at, CloseMode::Close))
+        let closes = self.timeout.timeout != Millis::default();
+        let asked = self.active.moment(self.timeout.timeout).filter(|_| closes);
+        let torn = Some(self.active.ends).filter(|_| self.has_discarded);
+        asked.or(torn).map(|at| (at, CloseMode::Close))
     }
 
     fn discards(&self, now: Moment) -> bool {
-        self.window.contains(now)
+        self.active.contains(now)
+    }
+
+    fn has_torn(&self) -> bool {
+        self.has_discarded
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toxic::NEVER;
-    use crate::toxic::trial::{CLIENT, chain, chain_of, millis, ms, route, send, stream, toxic, within};
-    use crate::toxic::{Effect, Toxic};
+    use crate::toxic::trial::{chain, chain_of, finish, millis, ms, route, send, stream, target, toxic, within};
+    use crate::toxic::{Effect, NEVER, Toxic};
     use crate::value::Direction;
 
     fn timeout(timeout: u32) -> Toxic {
@@ -90,20 +98,36 @@ mod tests {
     }
 
     #[test]
-    fn discards_bytes_and_ends_while_it_acts() {
+    fn it_discards_bytes_while_it_acts() {
         let mut chain = chain(&[within(10..20, timeout(0))]);
-        assert_eq!(chain.finish(ms(10)), ms(20));
-        let outcome = send(&mut chain, &stream(9), [(2, ms(9)), (3, ms(10)), (3, ms(19)), (1, ms(20))]);
-        assert_eq!(outcome.bytes, [0, 1, 8]);
-        assert_eq!(chain.finish(ms(20)), ms(20));
-        assert_eq!(chain_of([timeout(50).effect]).finish(ms(10)), NEVER);
+        let outcome = send(&mut chain, &stream(8), [(2, ms(9)), (3, ms(10)), (3, ms(19))]);
+        assert_eq!(outcome.bytes, [0, 1]);
+    }
+
+    #[test]
+    fn it_holds_the_end_while_it_acts() {
+        for (came, leaves) in [(9, 9), (10, 20), (20, 20)] {
+            assert_eq!(finish(&mut chain(&[within(10..20, timeout(0))]), ms(came)), ms(leaves));
+        }
+        assert_eq!(finish(&mut chain_of([timeout(50).effect]), ms(10)), NEVER);
+    }
+
+    /// No TCP stream goes on after a hole. One that has lost nothing does.
+    #[test]
+    fn its_end_closes_a_connection_that_has_lost_bytes() {
+        let mut silent = chain(&[within(10..20, timeout(0))]);
+        send(&mut silent, &stream(2), [(2, ms(9))]);
+        assert_eq!(silent.deadline(), None);
+        let mut torn = chain(&[within(10..20, timeout(0))]);
+        send(&mut torn, &stream(2), [(2, ms(10))]);
+        assert_eq!(torn.deadline(), Some((ms(20), CloseMode::Close)));
     }
 
     /// On both streams it closes the connection only once, and is reported once.
     #[test]
     fn one_direction_closes_the_connection() {
         let route = route(&[timeout(50)]);
-        let mut up = route.chain(1, CLIENT, ms(0), Direction::Upstream).expect("it acts");
+        let mut up = route.chain(&target(1, ms(0)), Direction::Upstream, 0).expect("it acts");
         assert_eq!((up.deadline(), send(&mut up, &stream(9), [(9, ms(1))]).bytes.len()), (None, 0));
     }
 }

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
+use super::span::Edge;
 use super::{
-    Amount, Chain, Corrupt, Distribution, Edge, Effect, LimitData, Misfit, Moment, Sharing, Source, Toxic, Toxics,
+    ActiveTime, Amount, Boundary, Chain, Corrupt, Distribution, Effect, EndKind, LimitData, Misfit, Moment, NEVER,
+    Sharing, Source, Target, Toxic, Toxics,
 };
-use crate::dice::Dice;
+use crate::dice::{Dice, ToxicRng};
 use crate::value::{
     Bytes, CloseMode, Direction, Key, Micros, Millis, Probability, Rate, Scalar, Selector, Size, Stream, StreamLength,
     Window, Written,
@@ -35,7 +37,7 @@ pub(super) fn send(chain: &mut Chain, sent: &[u8], chunks: impl IntoIterator<Ite
     let (mut outcome, mut left) = (Outcome::default(), sent);
     for (length, now) in chunks {
         let (chunk, rest) = left.split_at(length.min(left.len()));
-        outcome.take(chain, chunk.to_vec(), now);
+        outcome.take(chain, chunk, now);
         left = rest;
         if left.is_empty() || outcome.ended.is_some() {
             break;
@@ -45,17 +47,38 @@ pub(super) fn send(chain: &mut Chain, sent: &[u8], chunks: impl IntoIterator<Ite
 }
 
 impl Outcome {
-    pub(super) fn take(&mut self, chain: &mut Chain, mut chunk: Vec<u8>, now: Moment) {
-        for span in chain.pass(now, &mut chunk) {
-            self.bytes.extend(&chunk[span.range.clone()]);
+    /// A toxic makes the same of what comes whenever it gets to it, so that nothing has to wait here.
+    pub(super) fn take(&mut self, chain: &mut Chain, chunk: &[u8], now: Moment) {
+        let mut left = chunk;
+        while !left.is_empty() && chain.takes(now) > 0 {
+            let (piece, rest) = left.split_at(left.len().min(chain.takes(now)));
+            chain.push(now, Boundary::None, piece);
+            self.take_all(chain);
+            left = rest;
+        }
+    }
+
+    fn take_all(&mut self, chain: &mut Chain) {
+        self.take_due(chain, NEVER);
+    }
+
+    /// Takes what leaves by that moment, each byte with the moment in which it does.
+    pub(super) fn take_due(&mut self, chain: &mut Chain, now: Moment) {
+        chain.advance(now);
+        for span in std::mem::take(&mut chain.output) {
+            chain.buffer.slices(&span.range).for_each(|slice| self.bytes.extend(slice));
             self.leaves.resize(self.bytes.len(), span.at);
             if span.edge == Edge::Cut {
                 self.cuts.push(self.bytes.len());
             }
         }
-        let acts = chain.acts().map(|act| (act.toxic.name.to_string(), act.times, act.offset, act.amount));
-        self.acts.extend(acts);
-        self.ended = chain.ended();
+        let events =
+            chain.events().map(|event| (event.toxic.name.to_string(), event.times, event.offset, event.amount));
+        self.acts.extend(events);
+        self.ended = chain.end.and_then(|end| match end.kind {
+            EndKind::Toxic(close_mode) => Some((end.at, close_mode)),
+            EndKind::Fin | EndKind::Reset => None,
+        });
     }
 
     /// With the events of each toxic together, whatever order they came in.
@@ -75,14 +98,40 @@ pub(super) fn stream(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }
 
+/// When a FIN leaves that comes at a moment.
+pub(super) fn finish(chain: &mut Chain, at: Moment) -> Moment {
+    chain.push_end(at, Boundary::None, EndKind::Fin);
+    chain.advance(NEVER);
+    chain.end.expect("it goes through every toxic").at
+}
+
+/// What each toxic that acted came to.
+pub(super) fn summaries(chain: &Chain) -> Vec<(u64, Amount)> {
+    chain.sums().filter_map(|sum| sum.summary()).map(|summary| (summary.times, summary.amount)).collect()
+}
+
+/// A connection of the route.
+pub(super) fn target(number: u64, opened: Moment) -> Target {
+    Target { number, client: CLIENT, opened }
+}
+
 /// The chain of a route's first connection, for a seed of 42.
 pub(super) fn chain(toxics: &[Toxic]) -> Chain {
-    route(toxics).chain(1, CLIENT, ms(0), Direction::Downstream).expect("a toxic that acts")
+    route(toxics).chain(&target(1, ms(0)), Direction::Downstream, 0).expect("a toxic that acts")
 }
 
 /// A chain of toxics that always act.
 pub(super) fn chain_of<const N: usize>(effects: [Effect; N]) -> Chain {
     chain(&effects.into_iter().enumerate().map(|(place, effect)| toxic(place, effect)).collect::<Vec<_>>())
+}
+
+/// The time of a toxic without a window.
+pub(super) const ALWAYS: ActiveTime = ActiveTime { begins: Moment::ZERO, ends: NEVER };
+
+/// What a toxic of that name draws from, for a seed of 42.
+pub(super) fn rng(name: &str) -> ToxicRng {
+    let dice = Dice::new(42, &"8180".parse().expect("a name"));
+    dice.of_toxic(1, &name.parse().expect("a name"), Direction::Downstream)
 }
 
 pub(super) fn route(toxics: &[Toxic]) -> Toxics {

@@ -1,16 +1,18 @@
-//! The benchmark, `make bench`: chaos-proxy beside no proxy at all and beside its peers, on this machine, in one run. It
-//! asserts nothing: what it measures depends on the machine, and only the ratios within one run can be compared.
+//! The benchmark, `make bench`: compares chaos-proxy with no proxy and with its peers, on this machine, in one run. It
+//! asserts nothing: figures depend on the machine, and only the ratios within one run can be compared.
+//! `tests/bench/README.md` describes the measurements.
 //!
 //! ```text
-//! options ──► rounds ──► measure ──► upstream, load, guard    (this program again, each a process of its own)
+//! options ──► rounds ──► measure ──► upstream, load, guard    (this program again, each as a subprocess)
 //!               │
 //!               └──► results ──► report: Markdown, JSON, SVG
 //! ```
 //!
-//! The upstream and the load are processes so that the proxy's CPU and memory are its own; they are the same for every
-//! target. `cargo test` measures nothing; the arithmetic has its tests in `tests/bench_summary.rs`.
+//! Upstream and load are processes of their own, so that the CPU and memory of the proxy can be measured; they are the same
+//! for every target. The benchmark needs Linux: epoll, /proc and process clocks. `cargo test` measures nothing; the arithmetic
+//! has its tests in `tests/bench_summary.rs`.
 
-// Nanoseconds and bytes become figures of three digits.
+// Counts become figures of three digits.
 #![allow(clippy::cast_precision_loss, clippy::print_stdout, clippy::print_stderr)]
 
 mod guard;
@@ -18,15 +20,16 @@ mod load;
 mod machine;
 mod measure;
 mod options;
+mod poller;
 mod process_group;
 mod report;
 mod results;
-mod rig;
 mod rounds;
 mod scenario;
 mod subprocess;
 mod summary;
 mod target;
+mod testbed;
 mod upstream;
 mod wire;
 
@@ -38,13 +41,13 @@ use std::process::ExitCode;
 use machine::Machine;
 use options::{HELP, Options, Request};
 
-/// A figure that can't be had is a cell of the table, with the reason in words.
+/// The report lists an error of a measurement with its reason.
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match run(&words) {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
@@ -53,12 +56,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(words: &[&str]) -> Outcome<()> {
-    match words {
-        ["upstream", words @ ..] => subprocess::answer(upstream::run(words)),
-        ["load", words @ ..] => subprocess::answer(load::run(words)),
-        ["guard", words @ ..] => subprocess::answer(guard::run(words)),
-        _ => match options::parse(words)? {
+fn run(args: &[&str]) -> Outcome<()> {
+    match args {
+        ["upstream", args @ ..] => subprocess::report_failure(upstream::run(args)),
+        ["load", args @ ..] => subprocess::report_failure(load::run(args)),
+        ["guard", args @ ..] => subprocess::report_failure(guard::run(args)),
+        _ => match options::parse(args)? {
             Request::Help => print!("{HELP}"),
             Request::Nothing => eprintln!("bench: this is a benchmark, nothing is measured; `cargo bench` runs it"),
             Request::Measure(options) => measure(&options)?,
@@ -68,7 +71,7 @@ fn run(words: &[&str]) -> Outcome<()> {
 }
 
 fn measure(options: &Options) -> Outcome<()> {
-    let machine = Machine::look();
+    let machine = Machine::detect();
     let results = rounds::run(options);
     println!("{}", report::markdown(&machine, options, &results));
     if let Some(path) = &options.json {

@@ -1,5 +1,5 @@
-//! Starts a target in a process group of its own, reads its stderr and throws it away, and kills the whole group when the
-//! benchmark is done with it or is no more: no interrupt leaves a proxy behind.
+//! Starts a target in a process group of its own, discards its stderr, and kills the group when its owner drops it or dies:
+//! no interrupt leaves a proxy running.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -9,9 +9,9 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::Outcome;
-use crate::subprocess::wait_for_the_end;
+use crate::subprocess::wait_for_end;
 
-/// Prints the number of the group, then waits.
+/// Prints the id of the group, then waits.
 pub fn run(command: &[&str]) -> Outcome<()> {
     let (program, args) = command.split_first().ok_or("no command to guard")?;
     let mut command = Command::new(program);
@@ -20,15 +20,15 @@ pub fn run(command: &[&str]) -> Outcome<()> {
     let target = target.map_err(|error| format!("{program}: {error}"))?;
     println!("{}", target.id());
     let group = Pid::from_child(&target);
-    let follower = thread::spawn(move || follow(target));
-    wait_for_the_end();
+    let waiter = thread::spawn(move || wait_and_exit(target));
+    wait_for_end();
     kill_process_group(group, Signal::KILL)?;
-    let _ = follower.join();
+    let _ = waiter.join();
     Ok(())
 }
 
-/// A target that ends by itself ends the guard, which is how the benchmark learns of it.
-fn follow(mut target: Child) {
+/// Ends the guard when the target ends by itself: the benchmark sees that the guard has ended.
+fn wait_and_exit(mut target: Child) {
     if let Some(mut stderr) = target.stderr.take() {
         let _ = io::copy(&mut stderr, &mut io::sink());
     }

@@ -1,4 +1,4 @@
-//! Where it was measured: without that, no figure means anything.
+//! The machine that the figures are from: they mean nothing without it.
 
 use std::fmt;
 use std::fs;
@@ -8,12 +8,12 @@ pub struct Machine {
     pub cpu: String,
     pub cores: usize,
     pub kernel: String,
-    /// How many threads wanted to run in the last minute, before the run: an idle machine has next to none.
+    /// The load average of the last minute, taken before the run: near 0 on an idle machine.
     pub load: f64,
 }
 
 impl Machine {
-    pub fn look() -> Self {
+    pub fn detect() -> Self {
         let cpuinfo = read("/proc/cpuinfo");
         let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         Self {

@@ -1,4 +1,4 @@
-//! What the command line and PEERS ask for.
+//! The command line and PEERS.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,28 +11,29 @@ use crate::scenario::{SCENARIOS, Scenario};
 use crate::target::Target;
 
 pub const HELP: &str = "\
-Measures chaos-proxy beside no proxy and beside its peers, in interleaved rounds.
+Compares chaos-proxy with no proxy and with its peers, in interleaved rounds.
 
 Usage: cargo bench --bench bench -- [options]
 
-  --only NAME,...  measure these only: bulk, round-trips, connections, idle,
-                   first-bytes, delay, toxics, logging, start, size, or one
-                   of them such as bulk-8-up, idle-after-bulk, delay-50
-  --rounds N       take medians of so many [3]
+  --only NAME,...  measure only these: bulk, round-trips, event-loop,
+                   connections, idle, first-bytes, delay, toxics, logging,
+                   start, size, or one of them such as bulk-8-up,
+                   event-loop-50, delay-50
+  --rounds N       take medians of N rounds [3]
   --quick          short measurements: two minutes for four targets
-  --json FILE      write every reading there
-  --svg FILE       draw the ratios to chaos-proxy there
+  --json FILE      write every reading to FILE
+  --svg FILE       write a chart of the ratios to chaos-proxy to FILE
   --binary FILE    measure this build of chaos-proxy [cargo's release build]
   --help           print this
 
-The environment's PEERS names proxies to compare with, one a line:
-name=command, with {listen} and {upstream} where it takes its ports.
-The table is Markdown, on stdout.
+The environment variable PEERS lists proxies to compare with, one a line:
+name=command, with {listen} and {upstream} in place of its ports.
+Prints Markdown tables to stdout.
 ";
 
 pub enum Request {
     Help,
-    /// `cargo test --benches` runs this program too.
+    /// `cargo test --benches` runs this program without `--bench`.
     Nothing,
     Measure(Options),
 }
@@ -45,21 +46,35 @@ pub struct Options {
     pub svg: Option<PathBuf>,
 }
 
-/// How much of everything.
+/// How often and for how long to measure.
 pub struct Effort {
     pub rounds: usize,
-    /// How long a load that can go on for ever goes on.
+    /// The duration of every load that has no end of its own.
     pub window: Duration,
     pub idle_connections: usize,
-    /// How many delays are measured, one after the other.
+    /// Memory has settled after this time without a new minimum.
+    pub settle_time: Duration,
+    /// The number of delays to measure, one after the other.
     pub delays: usize,
 }
 
-const FULL: Effort = Effort { rounds: 3, window: Duration::from_secs(3), idle_connections: 1000, delays: 300 };
-const QUICK: Effort = Effort { rounds: 3, window: Duration::from_millis(300), idle_connections: 200, delays: 50 };
+const FULL: Effort = Effort {
+    rounds: 3,
+    window: Duration::from_secs(3),
+    idle_connections: 1000,
+    settle_time: Duration::from_secs(1),
+    delays: 300,
+};
+const QUICK: Effort = Effort {
+    rounds: 3,
+    window: Duration::from_millis(300),
+    idle_connections: 200,
+    settle_time: Duration::from_millis(500),
+    delays: 50,
+};
 
-pub fn parse(words: &[&str]) -> Outcome<Request> {
-    let mut args = Arguments::from_vec(words.iter().map(Into::into).collect());
+pub fn parse(args: &[&str]) -> Outcome<Request> {
+    let mut args = Arguments::from_vec(args.iter().map(Into::into).collect());
     if args.contains(["-h", "--help"]) {
         return Ok(Request::Help);
     }
@@ -87,7 +102,7 @@ fn options(args: &mut Arguments) -> Outcome<Options> {
     })
 }
 
-/// In the order that `results` knows them by.
+/// In the order of the indices in `results`.
 fn targets(binary: Option<PathBuf>) -> Outcome<Vec<Target>> {
     let ours = binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_chaos-proxy").into());
     let peers = env::var("PEERS").unwrap_or_default();
@@ -99,9 +114,9 @@ fn targets(binary: Option<PathBuf>) -> Outcome<Vec<Target>> {
 
 fn scenarios(only: Option<&str>) -> Outcome<Vec<&'static Scenario>> {
     let Some(only) = only else { return Ok(SCENARIOS.iter().collect()) };
-    let asked: Vec<&str> = only.split(',').collect();
-    if let Some(unknown) = asked.iter().find(|asked| !SCENARIOS.iter().any(|scenario| scenario.is_meant_by(asked))) {
-        return Err(format!("--only {unknown}: there is no such measurement; see --help").into());
+    let names: Vec<&str> = only.split(',').collect();
+    if let Some(unknown) = names.iter().find(|name| !SCENARIOS.iter().any(|scenario| scenario.is_selected_by(name))) {
+        return Err(format!("--only {unknown}: no such measurement; see --help").into());
     }
-    Ok(SCENARIOS.iter().filter(|scenario| asked.iter().any(|asked| scenario.is_meant_by(asked))).collect())
+    Ok(SCENARIOS.iter().filter(|scenario| names.iter().any(|name| scenario.is_selected_by(name))).collect())
 }

@@ -1,15 +1,15 @@
-//! What was measured, as it comes in round by round.
+//! The readings of all rounds, by scenario, figure and target.
 
 use std::collections::BTreeMap;
 
 use crate::measure::{Better, Figure};
 use crate::summary::median;
 
-/// Where no proxy at all stands among the targets, and where chaos-proxy; the peers follow.
+/// Indices of the targets: no proxy, then chaos-proxy, then the peers.
 pub const DIRECT: usize = 0;
 pub const OURS: usize = 1;
 
-/// All of it. Targets are known by their place in `targets`.
+/// Everything measured. A target is an index into `targets`.
 pub struct Results {
     pub targets: Vec<String>,
     pub rows: Vec<Row>,
@@ -25,10 +25,10 @@ pub struct Row {
     pub cells: BTreeMap<usize, Readings>,
 }
 
-/// One for each round that went well: at least one.
+/// One for each round that succeeded: at least one.
 pub struct Readings(Vec<f64>);
 
-/// A round of a scenario that a target failed in.
+/// A target failed in one round of a scenario.
 pub struct Failure {
     pub scenario: &'static str,
     pub target: usize,
@@ -42,11 +42,11 @@ impl Results {
 
     pub fn add(&mut self, scenario: &'static str, target: usize, figure: &Figure) {
         let same = |row: &Row| (row.scenario, row.name) == (scenario, figure.name);
-        let place = self.rows.iter().position(same).unwrap_or_else(|| {
+        let index = self.rows.iter().position(same).unwrap_or_else(|| {
             self.rows.push(Row::new(scenario, figure));
             self.rows.len() - 1
         });
-        let readings = self.rows[place].cells.entry(target).or_insert(Readings(Vec::new()));
+        let readings = self.rows[index].cells.entry(target).or_insert(Readings(Vec::new()));
         readings.0.push(figure.value);
     }
 
@@ -66,7 +66,7 @@ impl Row {
         format!("{}: {}{unit}", self.scenario, self.name)
     }
 
-    /// A target's median as a multiple of another's, where both are known and there is something to divide by.
+    /// A target's median as a multiple of another's. None if one is missing, or the ratio is 0 or not finite.
     pub fn ratio(&self, target: usize, to: usize) -> Option<f64> {
         let ratio = self.cells.get(&target)?.median() / self.cells.get(&to)?.median();
         (ratio.is_finite() && ratio > 0.0).then_some(ratio)
@@ -82,11 +82,11 @@ impl Readings {
         median(&self.0)
     }
 
-    pub fn least(&self) -> f64 {
+    pub fn min(&self) -> f64 {
         self.0.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    pub fn greatest(&self) -> f64 {
+    pub fn max(&self) -> f64 {
         self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 }

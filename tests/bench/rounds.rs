@@ -1,5 +1,5 @@
-//! The order of things: in each round every scenario, and in each scenario every target, so that the targets share
-//! whatever else goes on in the machine. A target that fails is noted, and the run goes on.
+//! The order of the measurements: each round runs every scenario, and each scenario every target, so that other load on the
+//! machine affects all targets alike. A failure of a target is recorded, and the run continues.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -11,35 +11,35 @@ use crate::scenario::Scenario;
 pub fn run(options: &Options) -> Results {
     let mut results = Results::new(options.targets.iter().map(|target| target.name().to_owned()).collect());
     let steps = steps(options);
-    for (number, (round, scenario, place)) in steps.iter().enumerate() {
-        let target = &options.targets[*place];
+    for (number, (round, scenario, index)) in steps.iter().enumerate() {
+        let target = &options.targets[*index];
         let what = format!("round {round} of {}: {}, {}", options.effort.rounds, scenario.name, target.name());
         progress(&format!("[{}/{}] {what}", number + 1, steps.len()));
         match measure(scenario, target, &options.effort) {
-            Ok(figures) => figures.iter().for_each(|figure| results.add(scenario.name, *place, figure)),
-            Err(error) => results.add_failure(scenario.name, *place, error.to_string()),
+            Ok(figures) => figures.iter().for_each(|figure| results.add(scenario.name, *index, figure)),
+            Err(error) => results.add_failure(scenario.name, *index, error.to_string()),
         }
     }
     progress("");
     results
 }
 
-/// Each measurement: its round, its scenario and the place of its target.
+/// Each measurement: its round, its scenario and the index of its target.
 fn steps(options: &Options) -> Vec<(usize, &'static Scenario, usize)> {
     let mut steps = Vec::new();
     for round in 1..=options.effort.rounds {
         for scenario in &options.scenarios {
-            let places = 0..options.targets.len();
-            let applies = |place: &usize| scenario.applies_to(&options.targets[*place]);
-            steps.extend(places.filter(applies).map(|place| (round, *scenario, place)));
+            let indices = 0..options.targets.len();
+            let applies = |index: &usize| scenario.applies_to(&options.targets[*index]);
+            steps.extend(indices.filter(applies).map(|index| (round, *scenario, index)));
         }
     }
     steps
 }
 
-/// One line, written over the one before: back to its start, erase it (ECMA-48, CR and EL). In a file, each has its own.
+/// On a terminal, replaces the line before it: CR, then EL (ECMA-48). Elsewhere, each is a line of its own.
 fn progress(line: &str) {
     let mut stderr = io::stderr();
-    // Without a stderr there is nobody to tell.
+    // Progress is optional: a closed stderr does not end the run.
     let _ = if stderr.is_terminal() { write!(stderr, "\r\x1b[K{line}") } else { writeln!(stderr, "{line}") };
 }

@@ -1,18 +1,19 @@
-//! What there is to measure, in the order of the table.
+//! The measurements, in the order of the table.
 
 use crate::target::Target;
-use crate::wire::Flow;
+use crate::wire::Direction;
 
 /// One measurement of one target.
 pub struct Scenario {
-    /// What `--only` takes: this, or its first words.
+    /// `--only` selects it by this, or by the first words of it.
     pub name: &'static str,
     pub kind: Kind,
 }
 
 pub enum Kind {
-    Bulk { streams: usize, flow: Flow },
+    Bulk { streams: usize, direction: Direction },
     RoundTrips { connections: usize },
+    EventLoop { connections: usize },
     Connections,
     Idle { exchanges: usize },
     FirstBytes,
@@ -25,22 +26,25 @@ pub enum Kind {
     Size,
 }
 
-/// Four exchanges of one block are 1 MiB each way.
+/// Four exchanges of one block are 1 MiB in each direction.
 const MEBIBYTE: usize = 4;
 
 pub const SCENARIOS: &[Scenario] = &[
-    scenario("bulk-1-up", Kind::Bulk { streams: 1, flow: Flow::Up }),
-    scenario("bulk-1-down", Kind::Bulk { streams: 1, flow: Flow::Down }),
-    scenario("bulk-1-both", Kind::Bulk { streams: 1, flow: Flow::Both }),
-    scenario("bulk-8-up", Kind::Bulk { streams: 8, flow: Flow::Up }),
-    scenario("bulk-8-down", Kind::Bulk { streams: 8, flow: Flow::Down }),
-    scenario("bulk-8-both", Kind::Bulk { streams: 8, flow: Flow::Both }),
+    scenario("bulk-1-up", Kind::Bulk { streams: 1, direction: Direction::Up }),
+    scenario("bulk-1-down", Kind::Bulk { streams: 1, direction: Direction::Down }),
+    scenario("bulk-1-both", Kind::Bulk { streams: 1, direction: Direction::Both }),
+    scenario("bulk-8-up", Kind::Bulk { streams: 8, direction: Direction::Up }),
+    scenario("bulk-8-down", Kind::Bulk { streams: 8, direction: Direction::Down }),
+    scenario("bulk-8-both", Kind::Bulk { streams: 8, direction: Direction::Both }),
     scenario("round-trips-1", Kind::RoundTrips { connections: 1 }),
     scenario("round-trips-8", Kind::RoundTrips { connections: 8 }),
+    scenario("event-loop-8", Kind::EventLoop { connections: 8 }),
+    scenario("event-loop-50", Kind::EventLoop { connections: 50 }),
+    scenario("event-loop-200", Kind::EventLoop { connections: 200 }),
     scenario("connections", Kind::Connections),
     scenario("idle-quiet", Kind::Idle { exchanges: 0 }),
     scenario("idle-after-bulk", Kind::Idle { exchanges: MEBIBYTE }),
-    // What the overshoot of a delay holds besides the delay: the connect, the dial and the way.
+    // The part of a delay's overshoot that is no delay: connect, dial and transit.
     scenario("first-bytes", Kind::FirstBytes),
     scenario("delay-1", Kind::Delay { millis: 1 }),
     scenario("delay-10", Kind::Delay { millis: 10 }),
@@ -60,15 +64,19 @@ const fn scenario(name: &'static str, kind: Kind) -> Scenario {
 }
 
 impl Scenario {
-    /// Whether `asked`, a name or the first words of one, means this.
-    pub fn is_meant_by(&self, asked: &str) -> bool {
-        self.name.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    /// Whether `name` is its name or the first words of it.
+    pub fn is_selected_by(&self, name: &str) -> bool {
+        self.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
-    /// Whether there is anything to learn from it about a target.
+    /// Whether it measures a target.
     pub fn applies_to(&self, target: &Target) -> bool {
         match self.kind {
-            Kind::Bulk { .. } | Kind::RoundTrips { .. } | Kind::Connections | Kind::FirstBytes => true,
+            Kind::Bulk { .. }
+            | Kind::RoundTrips { .. }
+            | Kind::EventLoop { .. }
+            | Kind::Connections
+            | Kind::FirstBytes => true,
             Kind::Idle { .. } => !matches!(target, Target::Direct),
             Kind::Delay { .. }
             | Kind::Held { .. }

@@ -1,8 +1,8 @@
-//! This program again, as a process of its own. It tells what it has to tell in lines on its stdout, and ends when its
-//! stdin does: when its owner drops it, or dies of whatever.
+//! Runs this program again as a subprocess. It reports in lines on its stdout and ends at the end of its stdin: when its
+//! owner drops it or dies.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -10,24 +10,24 @@ use crate::Outcome;
 
 const FAILED: &str = "failed: ";
 
-/// Ended, and waited for, when it is dropped.
+/// Dropping it ends the process and waits for it.
 pub struct Subprocess {
     child: Child,
     stdout: BufReader<ChildStdout>,
 }
 
 impl Subprocess {
-    /// In a process group of its own: an interrupt at the terminal must not take it before what it looks after.
-    pub fn start<'a>(words: impl IntoIterator<Item = &'a str>) -> Outcome<Self> {
+    /// In a process group of its own: Ctrl-C must not kill it before it has cleaned up its own children.
+    pub fn start<'a>(args: impl IntoIterator<Item = &'a str>) -> Outcome<Self> {
         let mut command = Command::new(env::current_exe()?);
-        command.args(words).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(args).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let stdout = child.stdout.take().ok_or("no pipe to a subprocess")?;
         Ok(Self { child, stdout: BufReader::new(stdout) })
     }
 
-    /// Waits for its next line.
-    pub fn line(&mut self) -> Outcome<String> {
+    /// Waits for its next line. A failure that it reports is the error.
+    pub fn read_line(&mut self) -> Outcome<String> {
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
         match line.strip_suffix('\n') {
@@ -35,6 +35,11 @@ impl Subprocess {
             Some(line) => Ok(line.to_owned()),
             None => Err("a process of the benchmark ended early".into()),
         }
+    }
+
+    /// Ends its wait in [`wait_for_start`].
+    pub fn begin(&mut self) -> Outcome<()> {
+        Ok(self.child.stdin.as_mut().ok_or("no pipe to a subprocess")?.write_all(b"\n")?)
     }
 
     pub fn has_ended(&mut self) -> bool {
@@ -49,14 +54,20 @@ impl Drop for Subprocess {
     }
 }
 
-/// In the subprocess: tells its owner of a failure.
-pub fn answer(outcome: Outcome<()>) {
+/// In the subprocess: reports a failure to its owner.
+pub fn report_failure(outcome: Outcome<()>) {
     if let Err(error) = outcome {
         println!("{FAILED}{}", error.to_string().replace('\n', " "));
     }
 }
 
-/// In the subprocess: returns when the owner has dropped it.
-pub fn wait_for_the_end() {
+/// In the subprocess: reports that it is ready and waits for [`Subprocess::begin`].
+pub fn wait_for_start() -> io::Result<()> {
+    println!();
+    io::stdin().read_line(&mut String::new()).map(drop)
+}
+
+/// In the subprocess: waits until its owner drops it.
+pub fn wait_for_end() {
     let _ = io::stdin().read_to_end(&mut Vec::new());
 }

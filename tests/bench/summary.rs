@@ -1,13 +1,13 @@
-//! Many readings to one.
+//! Percentile and median.
 
-/// Nearest rank: the smallest reading that at least `percent` of 100 do not exceed. Not a number without readings.
+/// Nearest rank: the smallest reading that at least `percent` % of the readings do not exceed. NaN without readings.
 pub fn percentile(readings: &[f64], percent: usize) -> f64 {
     let sorted = sorted(readings);
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
 }
 
-/// The middle one, or the mean of the middle two. Not a number without readings.
+/// The middle reading, or the mean of the middle two. NaN without readings.
 pub fn median(readings: &[f64]) -> f64 {
     let sorted = sorted(readings);
     match (sorted.len() / 2, sorted.len() % 2) {

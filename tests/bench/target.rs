@@ -1,4 +1,4 @@
-//! What is measured: no proxy, chaos-proxy, or a peer. How it is started, and how it is known to be ready.
+//! The targets: no proxy, chaos-proxy, or a peer. Starts them and waits until they listen.
 
 use std::fs;
 use std::io;
@@ -13,16 +13,16 @@ use crate::Outcome;
 use crate::process_group::ProcessGroup;
 use crate::subprocess::Subprocess;
 
-const STARTS_WITHIN: Duration = Duration::from_secs(10);
-const BETWEEN_TRIES: Duration = Duration::from_millis(1);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+const RETRY_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Something to put between the load and the upstream.
+/// What stands between load and upstream.
 pub enum Target {
-    /// Nothing.
+    /// No proxy.
     Direct,
     /// The binary of chaos-proxy.
     ChaosProxy(PathBuf),
-    /// A command for the shell, with `{listen}` and `{upstream}` where it takes its ports.
+    /// A shell command, with `{listen}` and `{upstream}` in place of its ports.
     Peer { name: String, command: String },
 }
 
@@ -44,22 +44,22 @@ impl Target {
         }
     }
 
-    /// Starts it before an upstream; None if there is nothing to start.
+    /// Starts it in front of an upstream. None if there is no proxy.
     pub fn start(&self, upstream: u16) -> Outcome<Option<Proxy>> {
         match self {
             Self::Direct => Ok(None),
-            Self::ChaosProxy(binary) => Proxy::of_ours(binary, upstream, &["--quiet"]).map(Some),
-            Self::Peer { command, .. } => Proxy::start(|listen| Ok(shell_words(command, listen, upstream))).map(Some),
+            Self::ChaosProxy(binary) => Proxy::chaos_proxy(binary, upstream, &["--quiet"]).map(Some),
+            Self::Peer { command, .. } => Proxy::start(|listen| Ok(shell_command(command, listen, upstream))).map(Some),
         }
     }
 }
 
-fn shell_words(command: &str, listen: u16, upstream: u16) -> Vec<String> {
+fn shell_command(command: &str, listen: u16, upstream: u16) -> Vec<String> {
     let command = command.replace("{listen}", &listen.to_string()).replace("{upstream}", &upstream.to_string());
     vec!["sh".to_owned(), "-c".to_owned(), format!("exec {command}")]
 }
 
-/// A target that runs; killed, with all that it has started, when it is dropped.
+/// A running target. Dropping it kills its process group.
 pub struct Proxy {
     guard: Subprocess,
     pub port: u16,
@@ -68,16 +68,16 @@ pub struct Proxy {
 
 impl Proxy {
     /// chaos-proxy on one route.
-    pub fn of_ours(binary: &Path, upstream: u16, flags: &[&str]) -> Outcome<Self> {
+    pub fn chaos_proxy(binary: &Path, upstream: u16, flags: &[&str]) -> Outcome<Self> {
         let binary = binary.display().to_string();
         Self::start(|listen| {
             let route = format!("--listen {listen} --upstream 127.0.0.1:{upstream}");
-            let words = route.split(' ').chain(flags.iter().copied());
-            Ok([binary.as_str()].into_iter().chain(words).map(str::to_owned).collect())
+            let args = route.split(' ').chain(flags.iter().copied());
+            Ok([binary.as_str()].into_iter().chain(args).map(str::to_owned).collect())
         })
     }
 
-    /// chaos-proxy on one route with a toxic, in the config's words.
+    /// chaos-proxy on one route with a toxic, as the config writes it.
     pub fn with_toxic(binary: &Path, upstream: u16, toxic: &Value) -> Outcome<Self> {
         Self::start(|listen| {
             let route = json!({ "localPort": listen, "upstream": format!("127.0.0.1:{upstream}"), "toxics": [toxic] });
@@ -87,37 +87,37 @@ impl Proxy {
         })
     }
 
-    fn start(words: impl FnOnce(u16) -> Outcome<Vec<String>>) -> Outcome<Self> {
+    fn start(args: impl FnOnce(u16) -> Outcome<Vec<String>>) -> Outcome<Self> {
         let port = free_port()?;
-        let words = words(port)?;
-        let mut guard = Subprocess::start(["guard"].into_iter().chain(words.iter().map(String::as_str)))?;
-        let processes = ProcessGroup(guard.line()?.parse()?);
+        let args = args(port)?;
+        let mut guard = Subprocess::start(["guard"].into_iter().chain(args.iter().map(String::as_str)))?;
+        let processes = ProcessGroup(guard.read_line()?.parse()?);
         let mut proxy = Self { guard, port, processes };
         proxy.wait_until_it_accepts()?;
         Ok(proxy)
     }
 
-    /// Whether it is no more, for whatever reason.
+    /// Whether it has ended, for any reason.
     pub fn has_ended(&mut self) -> bool {
         self.guard.has_ended()
     }
 
     fn wait_until_it_accepts(&mut self) -> Outcome<()> {
-        let deadline = Instant::now() + STARTS_WITHIN;
+        let deadline = Instant::now() + START_TIMEOUT;
         while TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).is_err() {
             if self.has_ended() {
                 return Err("ended before it listened".into());
             }
             if Instant::now() > deadline {
-                return Err(format!("does not listen after {} s", STARTS_WITHIN.as_secs()).into());
+                return Err(format!("does not listen within {} s", START_TIMEOUT.as_secs()).into());
             }
-            thread::sleep(BETWEEN_TRIES);
+            thread::sleep(RETRY_INTERVAL);
         }
         Ok(())
     }
 }
 
-/// A port that nobody has at the moment. The kernel does not hand it out again soon.
+/// A port that is free now. The kernel does not assign it again soon.
 pub fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -1,8 +1,8 @@
-//! The configs of `configs/`: each valid one loads, and what is said about each invalid one is pinned word for word in
-//! `tests/expected/`. After a message was changed on purpose, `BLESS=1 cargo test --test config` writes those files
-//! anew; read the difference before committing it. How toxics are written is in `toxics`, the
-//! tables of keys are in `documents`, the JSON Schema in `schema`, what holds for every text in `config_properties`.
-// Half of the examples are YAML, and so is half of what is compared.
+//! Tests of config parsing. Every file in `configs/valid` loads, and `tests/expected` pins the report for every file in
+//! `configs/invalid`. After an intended change of a message, `BLESS=1 cargo test --test config` rewrites the expected
+//! files; review the diff before you commit it. Tests of toxics are in `toxics`, of
+//! tables in `documents`, of the JSON Schema in `schema`, properties in `config_properties`.
+// Half of the examples are YAML.
 #![cfg(feature = "yaml")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -18,39 +18,43 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chaos_proxy::config::{Defaults, Format, Report, load, parse, parse_route, parse_toxic};
+use chaos_proxy::config::{Defaults, Report, Syntax, load, parse, parse_route, parse_toxic};
 use chaos_proxy::plan::keys::{FILE, ROUTE};
 use chaos_proxy::plan::{DropMode, Plan};
 use chaos_proxy::toxic::keys::TOXIC;
 
 #[test]
-fn every_valid_config_loads_and_every_invalid_one_is_told_as_expected() {
+fn valid_configs_load_and_invalid_ones_give_the_expected_report() {
     for path in files("configs/valid") {
         if let Err(report) = load(&path, Defaults::default()) {
             panic!("{report}");
         }
     }
     let invalid = files("configs/invalid");
-    let wrong: Vec<String> = invalid.iter().filter_map(|path| differs(path)).collect();
-    assert!(wrong.is_empty(), "not as expected; BLESS=1 takes it over\n{}", wrong.join("\n"));
-    let expected: BTreeSet<PathBuf> = invalid.iter().map(|path| expectation(path)).collect();
-    assert_eq!(files("tests/expected"), expected, "an expectation without a config");
+    let differences: Vec<String> = invalid.iter().filter_map(|path| difference(path)).collect();
+    assert!(
+        differences.is_empty(),
+        "reports differ from the expected files; BLESS=1 rewrites them\n{}",
+        differences.join("\n")
+    );
+    let expected: BTreeSet<PathBuf> = invalid.iter().map(|path| expected_file(path)).collect();
+    assert_eq!(files("tests/expected"), expected, "an expected file without a config");
 }
 
-/// What is told about an invalid config, if it is not what is expected.
-fn differs(path: &Path) -> Option<String> {
-    let told = format!("{}\n", load(path, Defaults::default()).expect_err(&path.display().to_string()));
-    assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
-    let expected = expectation(path);
+/// The report of an invalid config, if it differs from the expected file.
+fn difference(path: &Path) -> Option<String> {
+    let printed = format!("{}\n", load(path, Defaults::default()).expect_err(&path.display().to_string()));
+    assert!(!printed.contains(|c: char| c.is_control() && c != '\n'), "{printed:?}");
+    let expected = expected_file(path);
     if env::var_os("BLESS").is_some() {
-        fs::write(&expected, &told).unwrap();
+        fs::write(&expected, &printed).unwrap();
     }
-    let same = fs::read_to_string(&expected).unwrap_or_default() == told;
-    (!same).then(|| format!("{} should be:\n{told}", expected.display()))
+    let same = fs::read_to_string(&expected).unwrap_or_default() == printed;
+    (!same).then(|| format!("{} should be:\n{printed}", expected.display()))
 }
 
 #[test]
-fn every_example_is_described() {
+fn readme_of_configs_describes_every_example() {
     let readme = fs::read_to_string("configs/README.md").unwrap();
     for path in files("configs/valid").union(&files("configs/invalid")) {
         let name = format!("`{}`", path.file_name().unwrap().to_str().unwrap());
@@ -62,7 +66,7 @@ fn files(folder: &str) -> BTreeSet<PathBuf> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-fn expectation(config: &Path) -> PathBuf {
+fn expected_file(config: &Path) -> PathBuf {
     Path::new("tests/expected").join(format!("{}.txt", config.file_name().unwrap().to_str().unwrap()))
 }
 
@@ -89,12 +93,12 @@ fn every_valid_config_is_written_as_it_is_read() {
 
 #[test]
 fn a_route_and_a_toxic_are_parsed_alone() {
-    let route = |text| parse_route("it", text, Format::Json, Defaults::default());
+    let route = |text| parse_route("it", text, Syntax::Json, Defaults::default());
     assert_eq!(route(r#"{ "localPort": 1, "upstream": "127.0.0.1:2" }"#).unwrap().name.as_str(), "1");
     let circle = route(r#"{ "localPort": 1, "upstream": "127.0.0.1:1" }"#).unwrap_err().to_string();
     assert!(circle.starts_with("it:1:31: error: route `1` is its own upstream\n"), "{circle}");
     assert_eq!(route(r#"{ "localPort": 0, "upstream": "", "x": 1 }"#).unwrap_err().problems().len(), 3);
-    let toxic = |text| parse_toxic("it", text, Format::Json);
+    let toxic = |text| parse_toxic("it", text, Syntax::Json);
     assert_eq!(toxic(r#"{ "type": "timeout" }"#).unwrap().name.as_str(), "timeout_downstream");
     assert_eq!(toxic(r#"{ "type": "latency", "name": "", "x": 1 }"#).unwrap_err().problems().len(), 3);
 }
@@ -114,7 +118,7 @@ fn the_keys_that_are_read_are_those_that_are_declared() {
 }
 
 #[test]
-fn what_is_left_out_has_its_default() {
+fn missing_keys_have_defaults() {
     let defaults = Defaults { bind: "127.0.0.7".parse().unwrap() };
     let plan = json(r#"[{ "localPort": 8180, "upstream": "127.0.0.1:9090" }]"#, defaults).unwrap();
     let route = &plan.routes()[0];
@@ -125,22 +129,23 @@ fn what_is_left_out_has_its_default() {
 }
 
 #[test]
-fn a_merge_key_gives_what_the_route_does_not_say() {
+fn merge_key_fills_in_missing_keys() {
     let plan = load(Path::new("configs/valid/anchors.yaml"), Defaults::default()).unwrap();
-    let told: Vec<_> = plan.routes().iter().map(|it| (it.port.get(), it.drop_rate.get(), it.latency.get())).collect();
-    assert_eq!(told, [(8180, 0.1, 250), (8181, 0.0, 250)]);
+    let values: Vec<_> =
+        plan.routes().iter().map(|route| (route.port.get(), route.drop_rate.get(), route.latency.get())).collect();
+    assert_eq!(values, [(8180, 0.1, 250), (8181, 0.0, 250)]);
 }
 
 #[test]
-fn the_largest_values_are_taken_and_one_more_is_not() {
+fn accepts_the_largest_values_and_rejects_larger_ones() {
     let file = |seed: &str, latency: &str| {
         format!(
             r#"{{ "seed": {seed}, "routes": [
                 {{ "localPort": 65535, "upstream": "127.0.0.1:65535", "bind": "127.0.0.2", "latencyMs": {latency} }} ] }}"#
         )
     };
-    for format in [Format::Json, Format::Yaml] {
-        let read = |seed, latency| parse("it", &file(seed, latency), format, Defaults::default());
+    for syntax in [Syntax::Json, Syntax::Yaml] {
+        let read = |seed, latency| parse("config", &file(seed, latency), syntax, Defaults::default());
         let plan = read("18446744073709551615", "4294967295").unwrap();
         assert_eq!((plan.seed(), plan.routes()[0].latency.get()), (Some(u64::MAX), u32::MAX));
         assert_eq!(read("18446744073709551616", "4294967296").unwrap_err().problems().len(), 2);
@@ -148,11 +153,11 @@ fn the_largest_values_are_taken_and_one_more_is_not() {
 }
 
 #[test]
-fn a_syntax_error_is_told_by_what_stands_there() {
+fn syntax_errors_suggest_a_fix() {
     for (text, hint) in [
-        ("[1 2]", "put a comma between the one before and this"),
-        ("[1,]", "remove it: nothing follows"),
-        ("[,]", "write the value that is missing before this, or remove what asks for one"),
+        ("[1 2]", "put a comma before this"),
+        ("[1,]", "remove it"),
+        ("[,]", "a value is missing before this: add it, or remove the comma or key that needs it"),
         ("[\",]\u{1}\"]", "remove it, or write it as \\u and four digits"),
         ("[\"\t\"]", "write \\t for it"),
         ("[\"\\d\"]", "write \\\\ for a backslash"),
@@ -162,10 +167,10 @@ fn a_syntax_error_is_told_by_what_stands_there() {
         ("[{,}]", "write a key in double quotes here, or remove this"),
         ("[True]", "write true, false or null, all in lower case"),
         ("[+1]", "begin a number with a digit or with -"),
-        ("[1.]", "write digits without leading zeros, and some on both sides of a point"),
+        ("[1.]", "write digits without leading zeros, and on both sides of a decimal point"),
         ("[close]", "put text in double quotes"),
         ("[] []", "put every route into one list: [ {…}, {…} ]"),
-        ("[] end", "remove what stands behind the end"),
+        ("[] end", "remove what follows the end"),
         ("[\"a", "close it with `\"`"),
         ("[", "close it with `]`"),
         ("localPort: 8180", "begin with [ and the first route; if this is YAML, name the file .yaml"),
@@ -177,34 +182,34 @@ fn a_syntax_error_is_told_by_what_stands_there() {
 }
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_the_text() {
+fn byte_order_mark_is_ignored() {
     let text = "\u{feff}[{ \"localPort\": 0, \"upstream\": \"127.0.0.1:9090\" }]";
     let report = json(text, Defaults::default()).unwrap_err();
-    assert!(report.to_string().starts_with("it:1:17: error: port 0 is out of range"), "{report}");
+    assert!(report.to_string().starts_with("config:1:17: error: port 0 is out of range"), "{report}");
 }
 
 #[test]
-fn what_is_no_readable_file_is_named_with_its_remedy() {
-    for (path, said) in [
+fn unreadable_file_is_reported_with_a_fix() {
+    for (path, message) in [
         ("configs/nowhere.json", "error: there is no such file\n"),
         ("configs", "error: this is a directory\n"),
         ("configs/README.md/below.json", "error: the file can't be read: Not a directory"),
     ] {
         let report = load(Path::new(path), Defaults::default()).unwrap_err().to_string();
-        assert!(report.starts_with(&format!("{path}: {said}")), "{report}");
+        assert!(report.starts_with(&format!("{path}: {message}")), "{report}");
         assert!(report.contains("= help: ") && report.ends_with(&format!("\n{path}: 1 problem")), "{report}");
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn what_never_ends_is_not_read_to_its_end() {
+fn endless_device_is_rejected() {
     let report = load(Path::new("/dev/zero"), Defaults::default()).unwrap_err().to_string();
     assert!(report.starts_with("/dev/zero: error: the file is larger than 16 MiB"), "{report}");
 }
 
 #[test]
-fn sixteen_mebibytes_are_read_and_one_byte_more_is_not() {
+fn accepts_16_mib_and_rejects_one_byte_more() {
     let path = env::temp_dir().join(format!("chaos-proxy-{}.json", std::process::id()));
     let mut text = b"[{ \"localPort\": 8180, \"upstream\": \"127.0.0.1:9090\" }]".to_vec();
     text.resize(16 << 20, b'\n');
@@ -218,10 +223,10 @@ fn sixteen_mebibytes_are_read_and_one_byte_more_is_not() {
 }
 
 #[test]
-fn deep_nesting_is_refused_on_a_small_stack() {
-    for (format, open) in [(Format::Json, "["), (Format::Json, "{\"a\":"), (Format::Yaml, "["), (Format::Yaml, "- ")] {
+fn rejects_deep_nesting_on_a_small_stack() {
+    for (syntax, open) in [(Syntax::Json, "["), (Syntax::Json, "{\"a\":"), (Syntax::Yaml, "["), (Syntax::Yaml, "- ")] {
         let text = open.repeat(1_000_000);
-        let deep = move || parse("it", &text, format, Defaults::default()).unwrap_err().to_string();
+        let deep = move || parse("config", &text, syntax, Defaults::default()).unwrap_err().to_string();
         let report = thread::Builder::new().stack_size(512 << 10).spawn(deep).unwrap().join().unwrap();
         assert!(report.len() < 2_000, "{}", report.len());
     }
@@ -230,40 +235,40 @@ fn deep_nesting_is_refused_on_a_small_stack() {
 }
 
 #[test]
-fn an_alias_bomb_is_refused() {
+fn rejects_an_alias_bomb() {
     let level = |level: u32| {
         let below = vec![level.checked_sub(1).map_or("x".to_owned(), |below| format!("*a{below}")); 9];
         format!("a{level}: &a{level} [{}]\n", below.join(", "))
     };
     let bomb: String = (0..12).map(level).collect();
-    let report = parse("it", &bomb, Format::Yaml, Defaults::default()).unwrap_err().to_string();
-    assert!(report.contains("anchors and aliases make too much of this file"), "{report}");
+    let report = parse("config", &bomb, Syntax::Yaml, Defaults::default()).unwrap_err().to_string();
+    assert!(report.contains("aliases expand to too many values"), "{report}");
 }
 
-/// One route per port, each feeding the next one, all in one line, with a mistake in the last.
+/// One route per port, each with the next one as its upstream, all on one line, with an error in the last.
 #[test]
-fn a_route_on_every_port_is_checked_in_seconds_and_a_long_line_is_not_printed() {
+fn checks_a_route_on_every_port_in_linear_time() {
     let route = |port: u32| format!("{{\"localPort\":{port},\"upstream\":\"127.0.0.1:{}\"}}", port + 1);
     let routes: Vec<String> = (1..=65_535).map(route).collect();
     let text = format!("[{}]", routes.join(","));
     let start = Instant::now();
     let report = json(&text, Defaults::default()).unwrap_err().to_string();
-    // A debug build takes about 2 s of one core; the square of 65,535 would take minutes.
+    // A debug build takes about 2 s on one core. Quadratic time would take minutes.
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     assert!(report.contains("port 65536 is out of range"), "{report}");
     assert!(report.len() < 1_000, "{}", report.len());
 }
 
 #[test]
-fn of_many_problems_the_first_are_printed_and_all_are_counted() {
+fn report_prints_50_problems_and_counts_all() {
     let text = format!("[{}]", vec!["5"; 60].join(",\n"));
     let report = json(&text, Defaults::default()).unwrap_err();
     let printed = report.to_string();
     assert_eq!(report.problems().len(), 60);
     assert_eq!(printed.matches("error: ").count(), 50);
-    assert!(printed.ends_with("\nit: 60 problems, of which the first 50 are shown"), "{printed}");
+    assert!(printed.ends_with("\nconfig: 60 problems, of which the first 50 are shown"), "{printed}");
 }
 
 fn json(text: &str, defaults: Defaults) -> Result<Plan, Report> {
-    parse("it", text, Format::Json, defaults)
+    parse("config", text, Syntax::Json, defaults)
 }

@@ -1,11 +1,11 @@
-//! How toxics are written: each attribute reaches the plan, what is left out has its default, and every type has its row in
-//! the documents and its example. The types are read from their declarations.
+//! Tests of toxics in configs: each attribute reaches the plan, missing attributes have defaults, and every type has its
+//! examples. The types are read from their declarations.
 
 use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
-use chaos_proxy::config::{Defaults, Format, load, parse_toxic};
+use chaos_proxy::config::{Defaults, Syntax, load, parse_toxic};
 use chaos_proxy::plan::Profile;
 use chaos_proxy::toxic::{TYPES, Toxic, ToxicType};
 use chaos_proxy::value::{Key, Kind, Presence, Probability, Selector, Stream, Window};
@@ -84,7 +84,7 @@ fn every_wrong_value_is_reported_where_it_stands() {
                 let entries = [(attribute.name, wrong.clone())].into_iter().chain(entries);
                 let entries: Vec<String> = entries.map(|(name, value)| format!("\"{name}\": {value}")).collect();
                 let text = format!(r#"{{ "type": "{}", "attributes": {{ {} }} }}"#, kind.name, entries.join(", "));
-                let report = parse_toxic("it", &text, Format::Json).unwrap_err();
+                let report = parse_toxic("it", &text, Syntax::Json).unwrap_err();
                 let column = text.find(&wrong).unwrap() + 1;
                 let found: Vec<_> = report.problems().map(|(position, _)| position.unwrap().column).collect();
                 assert_eq!(found, [column], "{text}\n{report}");
@@ -94,7 +94,7 @@ fn every_wrong_value_is_reported_where_it_stands() {
 }
 
 #[test]
-fn the_examples_of_the_readme_load() {
+fn examples_of_the_readme_load() {
     let readme = fs::read_to_string("README.md").unwrap();
     let examples: Vec<&str> = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     let failed = examples.iter().find_map(|example| json(example, Defaults::default()).err());
@@ -106,7 +106,7 @@ fn the_examples_of_the_readme_load() {
 }
 
 #[test]
-fn what_a_toxic_leaves_out_has_its_default() {
+fn missing_attributes_have_defaults() {
     for kind in TYPES {
         let toxic = toxic_of(kind, &required(kind));
         let defaults: Vec<_> =
@@ -114,15 +114,15 @@ fn what_a_toxic_leaves_out_has_its_default() {
         assert_eq!(toxic.effect.attributes().collect::<Vec<_>>(), defaults);
         assert_eq!(
             (toxic.stream, toxic.toxicity, &toxic.selector),
-            (Stream::Downstream, share(1.0), &Selector::default())
+            (Stream::Downstream, probability(1.0), &Selector::default())
         );
         assert_eq!(toxic.name.as_str(), format!("{}_downstream", kind.name));
     }
 }
 
-/// Even one that would change nothing if it were another value.
+/// Includes attributes that have no effect at their default, such as `correlation` without jitter.
 #[test]
-fn a_default_may_be_written_down() {
+fn explicit_defaults_equal_missing_attributes() {
     for kind in TYPES {
         let all: Vec<&Key> = kind.attributes.iter().collect();
         assert_eq!(toxic_of(kind, &all), toxic_of(kind, &required(kind)));
@@ -144,31 +144,31 @@ fn toxic_of(kind: &ToxicType, attributes: &[&Key]) -> Toxic {
 }
 
 #[test]
-fn a_toxic_is_aimed_as_it_says() {
+fn selector_keys_reach_the_plan() {
     let text = r#"{ "type": "stall", "name": "pause", "stream": "both", "toxicity": 0.3, "connections": "*/3",
                     "clients": ["10.0.0.0/8", "::1"], "after": 50, "for": 10, "attributes": { "duration": 100 } }"#;
     let [toxic] = &toxics(text)[..] else { panic!("one toxic was written") };
-    assert_eq!((toxic.name.as_str(), toxic.stream, toxic.toxicity), ("pause", Stream::Both, share(0.3)));
-    assert_eq!(toxic.selector.window, Window { after: of(50), lasts: Some(of(10)) });
-    for (number, client, meant) in [(3, "10.1.2.3", true), (6, "::1", true), (4, "::1", false), (3, "::2", false)] {
-        assert_eq!(toxic.selector.takes(number, client.parse().unwrap()), meant, "{number} {client}");
+    assert_eq!((toxic.name.as_str(), toxic.stream, toxic.toxicity), ("pause", Stream::Both, probability(0.3)));
+    assert_eq!(toxic.selector.window, Window { after: value(50), lasts: Some(value(10)) });
+    for (number, client, expected) in [(3, "10.1.2.3", true), (6, "::1", true), (4, "::1", false), (3, "::2", false)] {
+        assert_eq!(toxic.selector.takes(number, client.parse().unwrap()), expected, "{number} {client}");
     }
 }
 
 #[test]
-fn toxics_act_in_the_order_of_the_list_and_a_profile_before_them() {
+fn profile_comes_before_toxics_in_list_order() {
     let text = r#"[{ "localPort": 8180, "upstream": "127.0.0.1:9090", "toxics": [
         { "type": "noop" }, { "type": "limit_data", "attributes": { "bytes": 5 } }, { "name": "a", "type": "noop" }
     ], "profile": "lossy-wifi" }]"#;
     let plan = json(text, Defaults::default()).unwrap();
-    let (brought, own) = plan.routes()[0].toxics.split_at(4);
-    assert_eq!(brought, Profile::LossyWifi.toxics());
+    let (of_profile, own) = plan.routes()[0].toxics.split_at(4);
+    assert_eq!(of_profile, Profile::LossyWifi.toxics());
     let names: Vec<&str> = own.iter().map(|toxic| toxic.name.as_str()).collect();
     assert_eq!(names, ["noop_downstream", "limit_data_downstream", "a"]);
 }
 
 #[test]
-fn each_profile_is_known_by_its_name() {
+fn every_profile_is_found_by_name() {
     let plan = load(Path::new("configs/valid/profiles.json"), Defaults::default()).unwrap();
     for (route, profile) in plan.routes().iter().zip(Profile::ALL) {
         assert!(route.toxics.starts_with(&profile.toxics()), "{} is not {}", route.name, profile.as_str());
@@ -176,18 +176,18 @@ fn each_profile_is_known_by_its_name() {
     assert_eq!(plan.routes().len(), Profile::ALL.len());
 }
 
-/// One millisecond decides: what ends a connection has to come before the toxic's own end.
+/// A toxic that ends a connection must do so before its own window ends. The bound is exact to the millisecond.
 #[test]
-fn a_toxic_must_be_due_before_its_own_end() {
+fn rejects_a_timeout_outside_of_the_window() {
     let attributes = TYPES.iter().flat_map(|kind| kind.attributes.iter().map(move |key| (kind, key)));
     let mut ending = Vec::new();
     for (kind, key) in attributes {
         let of = |value: u32| {
             format!(r#"{{ "type": "{}", "for": 100, "attributes": {{ "{}": {value} }} }}"#, kind.name, key.name)
         };
-        let Ok(toxic) = parse_toxic("it", &of(99), Format::Json) else { continue };
+        let Ok(toxic) = parse_toxic("it", &of(99), Syntax::Json) else { continue };
         if toxic.effect.due().is_some() {
-            let report = parse_toxic("it", &of(100), Format::Json).unwrap_err();
+            let report = parse_toxic("it", &of(100), Syntax::Json).unwrap_err();
             let what: Vec<&str> = report.problems().map(|(_, problem)| problem.what()).collect();
             assert_eq!(what, ["this never happens: the toxic acts for 100 ms only"], "{}", kind.name);
             ending.push(kind.name);
@@ -205,10 +205,10 @@ fn route_with(toxics: &str) -> String {
     format!(r#"[{{ "localPort": 8180, "upstream": "127.0.0.1:9090", "toxics": [{toxics}] }}]"#)
 }
 
-fn of<T: TryFrom<i128, Error: Debug>>(number: i128) -> T {
+fn value<T: TryFrom<i128, Error: Debug>>(number: i128) -> T {
     T::try_from(number).unwrap()
 }
 
-fn share(number: f64) -> Probability {
+fn probability(number: f64) -> Probability {
     Probability::try_from(number).unwrap()
 }

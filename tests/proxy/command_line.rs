@@ -1,9 +1,9 @@
-//! What a user meets before anything runs: help, versions, mistakes, and exit codes.
+//! The command line: help, version, errors, exit codes, and the ready line.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
 
-use crate::harness::{Setup, echoes, one_route, own_ip, serve_echo};
+use crate::harness::{Setup, echoes, one_route, serve_echo, unique_ip};
 
 fn chaos_proxy(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_chaos-proxy")).args(args).output().unwrap()
@@ -14,7 +14,7 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[test]
-fn help_and_version_go_to_stdout() {
+fn prints_help_and_version_to_stdout() {
     let help = chaos_proxy(&["--help"]);
     assert!(help.status.success() && text(&help.stdout).starts_with("chaos-proxy: ") && help.stderr.is_empty());
     let version = chaos_proxy(&["-version"]);
@@ -22,7 +22,7 @@ fn help_and_version_go_to_stdout() {
 }
 
 #[test]
-fn a_usage_error_is_exit_2() {
+fn usage_error_exits_with_2() {
     let output = chaos_proxy(&["--confg", "x"]);
     assert_eq!(output.status.code(), Some(2));
     let expected = "chaos-proxy: unknown flag --confg; did you mean --config?\ntry `chaos-proxy --help`\n";
@@ -30,7 +30,7 @@ fn a_usage_error_is_exit_2() {
 }
 
 #[test]
-fn a_config_error_is_exit_2() {
+fn config_error_exits_with_2() {
     for file in ["configs/invalid/invalid_zero_port.json", "configs/there_is_no_such_file.json"] {
         for check in [&[][..], &["--check"]] {
             let output = chaos_proxy(&[&["--config", file][..], check].concat());
@@ -41,8 +41,8 @@ fn a_config_error_is_exit_2() {
 }
 
 #[test]
-fn check_opens_nothing() {
-    let ip = own_ip();
+fn check_opens_no_ports() {
+    let ip = unique_ip();
     let holder = TcpListener::bind((ip, 8180)).unwrap();
     let output = chaos_proxy(&["--check", "--bind", &ip.to_string(), "--listen=8180", "-upstream=127.0.0.1:1"]);
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "ok: 1 route\n"));
@@ -50,7 +50,7 @@ fn check_opens_nothing() {
 }
 
 #[test]
-fn ready_is_said_once_every_port_takes_connections() {
+fn prints_ready_when_every_port_accepts() {
     let setup = Setup::new().route(8182, 9090, "").route(8180, 9090, "").route(8181, 9090, "");
     serve_echo(setup.upstream());
     let proxy = setup.start();
@@ -58,16 +58,16 @@ fn ready_is_said_once_every_port_takes_connections() {
     assert!([8180, 8181, 8182].into_iter().all(|port| echoes(&proxy.connect_to(port), b"ready")));
 }
 
-/// The pipe is full before it starts, and nobody reads it.
+/// The pipe of stdout is full from the start, and has no reader.
 #[test]
-fn a_blocked_stdout_holds_nobody_up() {
+fn blocked_stdout_does_not_block_the_proxy() {
     let mut proxy = one_route("").start_with_full_stdout();
     proxy.logged(&["msg=listening"]);
     assert_eq!(proxy.stop(), 0);
 }
 
 #[test]
-fn a_port_in_use_is_exit_1_and_nothing_runs() {
+fn port_in_use_exits_with_1_and_opens_no_route() {
     let setup = Setup::new().route(8180, 9090, "").route(8181, 9090, "").route(8182, 9090, "");
     let ip = setup.ip();
     let _holder = TcpListener::bind((ip, 8181)).unwrap();
@@ -79,8 +79,8 @@ fn a_port_in_use_is_exit_1_and_nothing_runs() {
 }
 
 #[test]
-fn a_route_needs_no_file() {
-    let ip = own_ip();
+fn flags_define_a_route() {
+    let ip = unique_ip();
     let upstream = TcpListener::bind((ip, 9090)).unwrap();
     let upstream_addr = format!("{ip}:9090");
     serve_echo(upstream);
@@ -92,7 +92,7 @@ fn a_route_needs_no_file() {
 }
 
 #[test]
-fn the_test_server_answers_behind_every_route() {
+fn test_server_answers_on_every_route() {
     let setup = Setup::new().route(8180, 3000, "").route(8181, 3001, "").route(8182, 3000, "");
     let ip = setup.ip();
     let mut proxy = setup.args(["--test-server"]).start();
@@ -104,7 +104,7 @@ fn the_test_server_answers_behind_every_route() {
 }
 
 #[test]
-fn a_test_server_that_cannot_be_is_exit_1() {
+fn test_server_bind_failure_exits_with_1() {
     let setup = Setup::new().route(8180, 3000, "");
     let _holder = TcpListener::bind((setup.ip(), 3000)).unwrap();
     let mut proxy = setup.args(["--test-server"]).launch();

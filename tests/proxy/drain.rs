@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: nobody new, everybody to their end, and a deadline for those who have none.
+//! The drain after SIGINT or SIGTERM: the proxy refuses new connections, serves live ones to their end, and cuts them
+//! at the deadline or at a second signal.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -6,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Ending, accept, echoes, ending, met, one_route, serve_echo};
+use crate::harness::{StreamEnd, accept, echoes, forwarding_pair, one_route, read_to_end, serve_echo};
 
 #[test]
-fn an_idle_proxy_ends_at_once() {
+fn idle_proxy_exits_at_once() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let mut proxy = one_route("").start();
         proxy.signal(signal);
@@ -19,7 +20,7 @@ fn an_idle_proxy_ends_at_once() {
 }
 
 #[test]
-fn those_in_flight_run_to_their_end() {
+fn connections_in_flight_complete() {
     let setup = one_route("");
     serve_echo(setup.upstream());
     let mut proxy = setup.start();
@@ -29,30 +30,30 @@ fn those_in_flight_run_to_their_end() {
     proxy.logged(&["draining, no new connections", "left=1"]);
     assert!(echoes(&client, b"after"));
     client.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(Vec::new()));
     assert_eq!(proxy.wait(), 0);
 }
 
-/// It takes a fraction of a millisecond. On a busy machine the proxy may not get to run for longer than the 100 ms that
-/// are promised, so the best of a few runs counts; were it late by design, all of them would be.
+/// This takes a fraction of a millisecond. A busy machine may not schedule the proxy for more than the promised 100 ms,
+/// so the best of a few runs counts. If it were late by design, all runs would be.
 #[test]
-fn newcomers_are_refused_within_100_ms() {
+fn refuses_new_connections_within_100_ms() {
     let best = (0..5).map(|_| {
         let setup = one_route("");
         let _upstream = setup.upstream();
         let proxy = setup.start();
         let _in_flight = proxy.connect();
         proxy.signal(Signal::SIGTERM);
-        let asked = Instant::now();
+        let signalled = Instant::now();
         while TcpStream::connect(proxy.addr(8180)).is_ok() {}
-        asked.elapsed()
+        signalled.elapsed()
     });
     let best = best.min().unwrap();
     assert!(best < Duration::from_millis(100), "{best:?}");
 }
 
 #[test]
-fn whoever_is_in_the_delay_or_in_the_backlog_is_served() {
+fn serves_connections_in_delay_and_backlog() {
     let setup = one_route(r#""latencyMs": 500"#).args(["--max-connections", "2"]);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
@@ -60,46 +61,46 @@ fn whoever_is_in_the_delay_or_in_the_backlog_is_served() {
     proxy.logged(&["connection opened", "conn=2 "]);
     proxy.signal(Signal::SIGINT);
     for mut client in &clients {
-        client.write_all(b"ask").unwrap();
+        client.write_all(b"request").unwrap();
         client.shutdown(Shutdown::Write).unwrap();
     }
     for _ in &clients {
         let mut server = accept(&upstream);
-        assert_eq!(ending(&server), Ending::Fin(b"ask".to_vec()));
-        server.write_all(b"tell").unwrap();
+        assert_eq!(read_to_end(&server), StreamEnd::Fin(b"request".to_vec()));
+        server.write_all(b"reply").unwrap();
     }
     for client in &clients {
-        assert_eq!(ending(client), Ending::Fin(b"tell".to_vec()));
+        assert_eq!(read_to_end(client), StreamEnd::Fin(b"reply".to_vec()));
     }
     assert_eq!(proxy.wait(), 0);
 }
 
 #[test]
-fn the_deadline_cuts_what_is_left_and_counts_it() {
+fn deadline_cuts_and_counts_live_connections() {
     let setup = one_route("").args(["--drain-timeout", "0.3"]);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
-    let (clients, servers): (Vec<_>, Vec<_>) = (0..3).map(|_| met(&proxy, &upstream)).unzip();
-    // One in the middle of nothing, one half-closed, one with its hands full.
+    let (clients, servers): (Vec<_>, Vec<_>) = (0..3).map(|_| forwarding_pair(&proxy, &upstream)).unzip();
+    // One connection is idle, one half-closed, and one has full buffers.
     clients[1].shutdown(Shutdown::Write).unwrap();
     clients[2].set_write_timeout(Some(Duration::from_millis(200))).unwrap();
     while (&clients[2]).write(&[1; 65_536]).is_ok() {}
     assert_eq!(proxy.stop(), 1);
     proxy.logged(&["drain cut short", "cut=3"]);
     assert_eq!(proxy.lines(&["connection closed", "why=cut"]).len(), 3);
-    // A FIN would pass for the end of an answer.
-    assert!(clients.iter().all(|client| ending(client) == Ending::Reset));
-    assert_eq!(ending(&servers[0]), Ending::Reset);
+    // A FIN would look like the end of a reply.
+    assert!(clients.iter().all(|client| read_to_end(client) == StreamEnd::Reset));
+    assert_eq!(read_to_end(&servers[0]), StreamEnd::Reset);
 }
 
-/// Those that are accepted at the end and still have no place are in flight like all others.
+/// Connections that the drain accepts over the cap wait for a permit. They count as in flight.
 #[test]
-fn whoever_waits_for_a_place_at_the_deadline_is_cut_and_counted_too() {
+fn deadline_cuts_and_counts_overflow_connections() {
     for timeout in ["0.2", "0"] {
         let setup = one_route("").args(["--max-connections", "1", "--drain-timeout", timeout]);
         let upstream = setup.upstream();
         let mut proxy = setup.start();
-        let (first, _server) = met(&proxy, &upstream);
+        let (first, _server) = forwarding_pair(&proxy, &upstream);
         let (second, third) = (proxy.connect(), proxy.connect());
         assert_eq!(proxy.stop(), 1);
         proxy.logged(&["draining, no new connections", "left=3"]);
@@ -107,35 +108,35 @@ fn whoever_waits_for_a_place_at_the_deadline_is_cut_and_counted_too() {
         for message in ["connection opened", "connection closed"] {
             assert_eq!(proxy.lines(&[message]).len(), 3, "{message}");
         }
-        assert!([first, second, third].iter().all(|client| ending(client) == Ending::Reset));
+        assert!([first, second, third].iter().all(|client| read_to_end(client) == StreamEnd::Reset));
     }
 }
 
-/// The client is done in both directions, and what it sent stands before an upstream that does not read.
+/// The client is closed in both directions, and its data waits for an upstream that does not read.
 #[test]
-fn a_cut_resets_an_upstream_that_is_all_that_is_left() {
+fn cut_resets_the_upstream_after_the_client_is_gone() {
     let setup = one_route("").args(["--drain-timeout", "0.3"]);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
-    let (client, server) = met(&proxy, &upstream);
+    let (client, server) = forwarding_pair(&proxy, &upstream);
     server.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(Vec::new()));
     client.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
     while (&client).write(&[1; 65_536]).is_ok() {}
     drop(client);
     assert_eq!(proxy.stop(), 1);
     proxy.logged(&["connection closed", "why=cut"]);
-    assert_eq!(ending(&server), Ending::Reset);
+    assert_eq!(read_to_end(&server), StreamEnd::Reset);
 }
 
 #[test]
-fn a_deadline_that_nobody_needs_is_not_waited_for() {
+fn does_not_wait_for_an_unneeded_deadline() {
     let mut proxy = one_route("").args(["--drain-timeout", "3600"]).start();
     assert_eq!(proxy.stop(), 0);
 }
 
 #[test]
-fn a_second_signal_cuts_at_once_and_names_itself_in_the_exit_code() {
+fn second_signal_cuts_and_sets_the_exit_code() {
     for (second, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
         for keys in ["", r#""latencyMs": 3600000"#, r#""dropRate": 1.0, "dropMode": "hang""#] {
             let setup = one_route(keys);
@@ -147,13 +148,13 @@ fn a_second_signal_cuts_at_once_and_names_itself_in_the_exit_code() {
             proxy.logged(&["draining"]);
             proxy.signal(second);
             assert_eq!(proxy.wait(), code);
-            assert_eq!(ending(&client), Ending::Reset, "{keys}");
+            assert_eq!(read_to_end(&client), StreamEnd::Reset, "{keys}");
         }
     }
 }
 
 #[test]
-fn how_many_are_left_is_told_now_and_then() {
+fn logs_the_number_of_live_connections() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let mut proxy = setup.start();
@@ -167,9 +168,9 @@ fn how_many_are_left_is_told_now_and_then() {
     assert_eq!(proxy.wait(), 0);
 }
 
-/// As a shell starts what is to run in the background: with SIGINT ignored, and under nohup with SIGHUP ignored too.
+/// A shell starts a background job of a script with SIGINT ignored, and nohup ignores SIGHUP too.
 #[test]
-fn it_can_be_interrupted_in_the_background_of_a_script() {
+fn sigint_works_in_a_background_job() {
     let mut proxy = one_route("").args(["--quiet"]).start_from_a_script();
     proxy.signal(Signal::SIGINT);
     assert_eq!(proxy.wait(), 0);

@@ -1,43 +1,46 @@
-//! The faults that were asked for, and nothing but those.
+//! Drops and the latency of a route: the configured faults, and no others.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Ending, Proxy, Setup, accept, ending, is_at_once, is_untouched, one_route, reset, serve_echo};
+use crate::harness::{
+    Proxy, Setup, StreamEnd, accept, has_no_connection, is_immediate, one_route, read_to_end, reset, serve_echo,
+};
 
 #[test]
-fn a_closed_drop_is_a_clean_end_even_behind_unread_data() {
+fn close_drop_sends_fin_despite_unread_data() {
     let setup = one_route(r#""dropRate": 1.0"#);
     let upstream = setup.upstream();
     let proxy = setup.start();
     let mut client = proxy.connect();
     client.write_all(&[1; 100_000]).unwrap();
-    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(Vec::new()));
     drop(client);
     proxy.logged(&["fault injected", "conn=1 ", "fault=drop mode=close"]);
     proxy.logged(&["connection closed", "conn=1 ", "bytes_up=0 bytes_down=0", "why=dropped"]);
-    assert!(is_untouched(&upstream));
+    assert!(has_no_connection(&upstream));
 }
 
 #[test]
-fn a_reset_drop_is_a_reset() {
+fn reset_drop_sends_rst() {
     let setup = one_route(r#""dropRate": 1.0, "dropMode": "reset""#);
     let upstream = setup.upstream();
     let proxy = setup.start();
-    assert_eq!(proxy.ending_of_a_silent_client(), Ending::Reset);
+    assert_eq!(proxy.end_of_silent_client(), StreamEnd::Reset);
     proxy.logged(&["fault injected", "fault=drop mode=reset"]);
     proxy.logged(&["connection closed", "why=dropped"]);
-    assert!(is_untouched(&upstream));
+    assert!(has_no_connection(&upstream));
 }
 
 #[test]
-fn a_hanging_drop_is_silent_until_the_client_leaves() {
+fn hang_drop_is_silent_until_client_leaves() {
     let setup = one_route(r#""dropRate": 1.0, "dropMode": "hang""#);
     let upstream = setup.upstream();
     let proxy = setup.start();
     let mut client = proxy.connect();
-    // More than the kernels would hold for someone who does not read.
+    // More than the kernel buffers hold, so the proxy must read and discard it.
     client.write_all(&vec![1; 32 << 20]).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     proxy.logged(&["fault injected", "fault=drop mode=hang"]);
@@ -50,19 +53,19 @@ fn a_hanging_drop_is_silent_until_the_client_leaves() {
 
     reset(proxy.connect());
     proxy.logged(&["connection closed", "conn=2 ", "why=dropped"]);
-    assert!(is_untouched(&upstream));
+    assert!(has_no_connection(&upstream));
 }
 
-/// Which of the connections 1 to `count` of port `port` are dropped.
+/// Opens `count` connections to `port` and returns the numbers of those that are dropped.
 fn dropped(proxy: &Proxy, port: u16, count: usize) -> Vec<usize> {
-    let met = |_: &usize| ending(&proxy.connect_to(port)) == Ending::Fin(Vec::new());
-    (1..=count).filter(met).collect()
+    let is_dropped = |_: &usize| read_to_end(&proxy.connect_to(port)) == StreamEnd::Fin(Vec::new());
+    (1..=count).filter(is_dropped).collect()
 }
 
-/// Routes to an upstream that answers each connection with one byte: what comes without it was dropped.
-fn greeted(setup: Setup) -> Proxy {
+/// Starts the proxy with an upstream that greets each connection with one byte. A connection without it was dropped.
+fn start_with_greeting(setup: Setup) -> Proxy {
     let upstream = setup.upstream();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         for mut stream in upstream.incoming().map_while(Result::ok) {
             let _ = stream.write_all(b"!");
         }
@@ -70,46 +73,46 @@ fn greeted(setup: Setup) -> Proxy {
     setup.start()
 }
 
-/// With 1,000 connections at 0.3 the number of drops has mean 300 and standard deviation sqrt(1000 * 0.3 * 0.7) = 14.5:
-/// five of those either way are 73. The seed is fixed, so that this passes always or never.
+/// 1,000 connections at a rate of 0.3 have a mean of 300 drops and a standard deviation of sqrt(1000 * 0.3 * 0.7) =
+/// 14.5. The bound is five standard deviations, 73. The seed is fixed, so the test passes always or never.
 #[test]
-fn the_drop_rate_is_kept() {
-    let proxy = greeted(one_route(r#""dropRate": 0.3"#).args(["--seed", "1"]));
+fn drop_rate_matches_the_configured_rate() {
+    let proxy = start_with_greeting(one_route(r#""dropRate": 0.3"#).args(["--seed", "1"]));
     let drops = dropped(&proxy, 8180, 1000).len();
     assert!(drops.abs_diff(300) < 73, "{drops}");
 }
 
 #[test]
-fn the_same_seed_drops_the_same_connections_whatever_stands_beside_the_route() {
+fn seed_drops_the_same_connections_despite_other_routes() {
     let half = r#""dropRate": 0.5"#;
-    let alone = greeted(one_route(half).args(["--seed", "7"]));
+    let alone = start_with_greeting(one_route(half).args(["--seed", "7"]));
     let among = Setup::new().route(8170, 9090, half).route(8180, 9090, half).route(8190, 9090, half);
-    let among = greeted(among.args(["--seed", "7"]));
+    let among = start_with_greeting(among.args(["--seed", "7"]));
     let elsewhere = Setup::new().route(8170, 9090, r#""dropRate": 0.5, "name": "8180""#);
-    let elsewhere = greeted(elsewhere.args(["--seed", "7"]));
-    let other_seed = greeted(one_route(half).args(["--seed", "8"]));
+    let elsewhere = start_with_greeting(elsewhere.args(["--seed", "7"]));
+    let other_seed = start_with_greeting(one_route(half).args(["--seed", "8"]));
 
     let first = dropped(&alone, 8180, 64);
-    // What connections of the neighbours do is nothing to this route.
+    // Connections of other routes must not affect this route.
     assert_ne!(dropped(&among, 8170, 64), first);
     assert_eq!(dropped(&among, 8180, 64), first);
-    assert_eq!(dropped(&elsewhere, 8170, 64), first, "a route is known by its name");
+    assert_eq!(dropped(&elsewhere, 8170, 64), first, "draws depend on the route's name, not on its port");
     assert_ne!(dropped(&other_seed, 8180, 64), first);
 }
 
 #[test]
-fn a_seed_that_was_drawn_can_be_given() {
+fn logged_seed_reproduces_the_run() {
     let half = r#""dropRate": 0.5"#;
-    let drawn = greeted(one_route(half));
+    let drawn = start_with_greeting(one_route(half));
     let line = drawn.logged(&["msg=starting"]);
     let seed = line.split("seed=").nth(1).unwrap().split(' ').next().unwrap();
-    let given = greeted(one_route(half).args(["--seed", seed]));
+    let given = start_with_greeting(one_route(half).args(["--seed", seed]));
     assert_eq!(dropped(&drawn, 8180, 64), dropped(&given, 8180, 64));
 }
 
-/// The client's clock starts before the accept, so that what it measures may only be longer.
+/// The client's clock starts before the accept, so the measured time is never shorter than the delay.
 #[test]
-fn neither_direction_is_ever_early() {
+fn neither_direction_is_early() {
     const LATENCY: Duration = Duration::from_millis(60);
     let setup = one_route(r#""latencyMs": 60"#);
     let upstream = setup.upstream();
@@ -130,7 +133,7 @@ fn neither_direction_is_ever_early() {
 }
 
 #[test]
-fn connections_are_delayed_side_by_side() {
+fn delays_of_connections_overlap() {
     let setup = one_route(r#""latencyMs": 1000"#);
     serve_echo(setup.upstream());
     let proxy = setup.start();
@@ -142,35 +145,39 @@ fn connections_are_delayed_side_by_side() {
     for mut client in &clients {
         client.read_exact(&mut [0]).unwrap();
     }
-    // One after the other they would take 50 s.
+    // In sequence, the delays would take 50 s.
     assert!(began.elapsed() < Duration::from_secs(25));
 }
 
 #[test]
-fn a_client_that_leaves_during_the_delay_frees_everything_at_once() {
-    assert!(is_at_once(|| leaving_during_the_delay(drop, "client left", &Ending::Fin(Vec::new()))));
-    assert!(is_at_once(|| leaving_during_the_delay(reset, "client reset", &Ending::Reset)));
+fn client_leaving_during_delay_frees_everything() {
+    let silent: fn(TcpStream) = drop;
+    assert!(is_immediate(|| time_to_free_after_leaving(silent, "client left", &StreamEnd::Fin(Vec::new()))));
+    let resets = |mut client: TcpStream| {
+        client.write_all(b"an abandoned request").unwrap();
+        reset(client);
+    };
+    assert!(is_immediate(|| time_to_free_after_leaving(resets, "client reset", &StreamEnd::Reset)));
 }
 
-/// How long it takes until the log and the upstream have been told of a client that leaves, and the proxy can stop.
-fn leaving_during_the_delay(leave: fn(TcpStream), why: &str, told: &Ending) -> Duration {
+/// The time from the client's leaving until it is logged, the upstream sees `expected`, and the proxy has stopped.
+fn time_to_free_after_leaving(leave: fn(TcpStream), why: &str, expected: &StreamEnd) -> Duration {
     let setup = one_route(r#""latencyMs": 3600000"#);
     let upstream = setup.upstream();
     let mut proxy = setup.start();
-    let mut client = proxy.connect();
-    client.write_all(b"a request that nobody waits for").unwrap();
+    let client = proxy.connect();
     let server = accept(&upstream);
     let began = Instant::now();
     leave(client);
     proxy.logged(&["connection closed", "conn=1 ", &format!("why={why:?}")]);
-    assert_eq!(ending(&server), *told);
+    assert_eq!(read_to_end(&server), *expected);
     assert_eq!(proxy.stop(), 0);
     began.elapsed()
 }
 
-/// The two delays end at the same time, and the one that is first must not pass for a hang-up to the other.
+/// Both delays end at the same time. The direction that closes first must not look like a hang-up to the other.
 #[test]
-fn both_sides_may_finish_during_the_delay() {
+fn both_sides_may_close_during_the_delay() {
     let setup = one_route(r#""latencyMs": 50"#);
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -183,30 +190,38 @@ fn both_sides_may_finish_during_the_delay() {
     }
     let (mut questions, mut answers) = (0, 0);
     for (client, server) in &pairs {
-        questions += usize::from(ending(server) == Ending::Fin(b"question".to_vec()));
-        answers += usize::from(ending(client) == Ending::Fin(b"answer".to_vec()));
+        questions += usize::from(read_to_end(server) == StreamEnd::Fin(b"question".to_vec()));
+        answers += usize::from(read_to_end(client) == StreamEnd::Fin(b"answer".to_vec()));
     }
     assert_eq!((questions, answers), (100, 100));
 }
 
-/// Its FIN stands behind data that the proxy does not take before the delay is over.
+/// As a `PostgreSQL` client does that cancels a query: it does not wait for an answer.
 #[test]
-fn a_client_that_leaves_with_its_hands_full_is_noticed_too() {
-    let setup = one_route(r#""latencyMs": 3600000"#);
-    let _upstream = setup.upstream();
-    let mut proxy = setup.start();
-    let client = proxy.connect();
-    client.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
-    while (&client).write(&[1; 65_536]).is_ok() {}
-    drop(client);
-    proxy.logged(&["connection closed", "why=\"client left\""]);
-    assert_eq!(proxy.stop(), 0);
+fn delivers_data_of_a_client_that_leaves_during_the_delay() {
+    let setup = one_route(r#""latencyMs": 400"#);
+    let upstream = setup.upstream();
+    let proxy = setup.start();
+    for length in [1, 16, 4 << 20] {
+        let bytes = vec![7; length];
+        thread::scope(|scope| {
+            let client = proxy.connect();
+            let began = Instant::now();
+            scope.spawn(|| {
+                let mut client = client;
+                client.write_all(&bytes).unwrap();
+            });
+            assert_eq!(read_to_end(&accept(&upstream)), StreamEnd::Fin(bytes.clone()), "{length}");
+            assert!(began.elapsed() >= Duration::from_millis(400));
+        });
+    }
 }
 
-/// In the middle of its close the client is gone for the kernel's table and its RST is still to come: that must not pass
-/// for a client that closed. One in seventy-eight did when this was found, so that 400 leave a chance of 0.6 % to miss it.
+/// While a client closes, its socket is already gone from the kernel's table and its RST has not arrived yet. This must
+/// not look like a close. When the bug was found it happened once in 78 rounds, so 400 rounds miss it with a chance of
+/// 0.6 %.
 #[test]
-fn a_reset_after_a_half_close_during_the_delay_is_a_reset() {
+fn reset_after_half_close_during_delay_is_a_reset() {
     let setup = one_route(r#""latencyMs": 3600000"#);
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -214,12 +229,12 @@ fn a_reset_after_a_half_close_during_the_delay_is_a_reset() {
         let (client, server) = (proxy.connect(), accept(&upstream));
         client.shutdown(Shutdown::Write).unwrap();
         reset(client);
-        assert_eq!(ending(&server), Ending::Reset, "round {round}");
+        assert_eq!(read_to_end(&server), StreamEnd::Reset, "round {round}");
     }
 }
 
 #[test]
-fn a_client_that_half_closes_during_the_delay_has_not_left() {
+fn half_close_during_delay_keeps_the_connection() {
     let setup = one_route(r#""latencyMs": 400"#);
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -228,9 +243,9 @@ fn a_client_that_half_closes_during_the_delay_has_not_left() {
         client.write_all(request).unwrap();
         client.shutdown(Shutdown::Write).unwrap();
         let mut server = accept(&upstream);
-        assert_eq!(ending(&server), Ending::Fin(request.to_vec()));
+        assert_eq!(read_to_end(&server), StreamEnd::Fin(request.to_vec()));
         server.write_all(b"answer").unwrap();
         drop(server);
-        assert_eq!(ending(&client), Ending::Fin(b"answer".to_vec()));
+        assert_eq!(read_to_end(&client), StreamEnd::Fin(b"answer".to_vec()));
     }
 }

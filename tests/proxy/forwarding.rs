@@ -1,4 +1,4 @@
-//! Bytes, ends of stream and resets go through as if nothing were in between.
+//! Forwarding without faults: data, half-closes, resets, and failed dials.
 
 use std::hash::Hasher;
 use std::io::{ErrorKind, Read, Write};
@@ -7,26 +7,27 @@ use std::thread;
 use std::time::Duration;
 
 use crate::harness::{
-    Ending, PATIENCE, Setup, accept, echoes, ending, is_untouched, met, one_route, reset, serve_echo,
+    Setup, StreamEnd, TIMEOUT, accept, echoes, forwarding_pair, has_no_connection, one_route, read_to_end, reset,
+    serve_echo,
 };
 
 #[test]
-fn each_port_leads_to_its_own_upstream() {
+fn each_port_connects_to_its_own_upstream() {
     let setup = Setup::new().route(8180, 3000, "").route(8181, 3001, "").route(8182, 3002, "");
     let upstreams = [3000, 3001, 3002].map(|port| TcpListener::bind((setup.ip(), port)).unwrap());
     let proxy = setup.start();
     for (port, upstream) in [8180, 8181, 8182].into_iter().zip(&upstreams) {
         let client = proxy.connect_to(port);
         accept(upstream).write_all(&port.to_be_bytes()).unwrap();
-        assert_eq!(ending(&client), Ending::Fin(port.to_be_bytes().to_vec()));
+        assert_eq!(read_to_end(&client), StreamEnd::Fin(port.to_be_bytes().to_vec()));
     }
-    assert!(upstreams.iter().all(is_untouched));
+    assert!(upstreams.iter().all(has_no_connection));
 }
 
 #[test]
 fn ipv6_works_on_both_sides() {
     let upstream = TcpListener::bind("[::1]:0").unwrap();
-    // Nobody else gets this port while we hold a listener on it, and the IPv4 side of it is free to be listened on.
+    // The listener reserves this port on IPv6, and the proxy listens on the same port on IPv4.
     let port = upstream.local_addr().unwrap().port();
     let setup = Setup::new();
     let ip = setup.ip();
@@ -38,7 +39,7 @@ fn ipv6_works_on_both_sides() {
     assert!(echoes(&proxy.connect_to(port), b"over"));
 }
 
-/// A stream of bytes that is cheap to make, never repeats, and differs by seed.
+/// A cheap stream of random bytes that depends on the seed.
 struct Noise(fastrand::Rng);
 
 impl Noise {
@@ -76,7 +77,7 @@ fn hash_of_all(mut stream: &TcpStream) -> u64 {
 }
 
 #[test]
-fn data_is_intact_both_ways_at_once() {
+fn data_is_intact_in_both_directions() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -95,7 +96,7 @@ fn data_is_intact_both_ways_at_once() {
 }
 
 #[test]
-fn a_half_closed_client_still_gets_its_answer() {
+fn half_close_of_client_keeps_the_reply() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -103,110 +104,111 @@ fn a_half_closed_client_still_gets_its_answer() {
     client.write_all(b"question").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     let mut server = accept(&upstream);
-    assert_eq!(ending(&server), Ending::Fin(b"question".to_vec()));
+    assert_eq!(read_to_end(&server), StreamEnd::Fin(b"question".to_vec()));
     server.write_all(b"answer").unwrap();
     drop(server);
-    assert_eq!(ending(&client), Ending::Fin(b"answer".to_vec()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(b"answer".to_vec()));
     proxy.logged(&["connection closed", "bytes_up=8 bytes_down=6", "why=\"client closed\""]);
 }
 
 #[test]
-fn a_half_closed_upstream_still_hears_the_client() {
+fn half_close_of_upstream_keeps_the_request() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
     let mut client = proxy.connect();
     let server = accept(&upstream);
     server.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
-    client.write_all(b"last words").unwrap();
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(Vec::new()));
+    client.write_all(b"request").unwrap();
     drop(client);
-    assert_eq!(ending(&server), Ending::Fin(b"last words".to_vec()));
+    assert_eq!(read_to_end(&server), StreamEnd::Fin(b"request".to_vec()));
     proxy.logged(&["connection closed", "why=\"upstream closed\""]);
 }
 
 #[test]
-fn a_reset_on_one_side_becomes_a_reset_on_the_other() {
+fn reset_is_forwarded_as_reset() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
 
-    let (client, server) = met(&proxy, &upstream);
+    let (client, server) = forwarding_pair(&proxy, &upstream);
     reset(client);
-    assert_eq!(ending(&server), Ending::Reset);
+    assert_eq!(read_to_end(&server), StreamEnd::Reset);
     proxy.logged(&["connection closed", "conn=1 ", "why=\"client reset\""]);
 
-    let (client, server) = met(&proxy, &upstream);
+    let (client, server) = forwarding_pair(&proxy, &upstream);
     reset(server);
-    assert_eq!(ending(&client), Ending::Reset);
+    assert_eq!(read_to_end(&client), StreamEnd::Reset);
     proxy.logged(&["connection closed", "conn=2 ", "why=\"upstream reset\""]);
 }
 
 #[test]
-fn a_reset_travels_after_a_half_close_too() {
+fn reset_after_half_close_is_forwarded() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
 
-    let (client, server) = met(&proxy, &upstream);
+    let (client, server) = forwarding_pair(&proxy, &upstream);
     client.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(ending(&server), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&server), StreamEnd::Fin(Vec::new()));
     reset(client);
-    // The server has nothing to read any more; its next write is answered with the reset that has come.
+    // The server has already read the EOF, so its next write reports the reset.
     assert!(writes_fail(&server));
     proxy.logged(&["connection closed", "conn=1 ", "why=\"client reset\""]);
 
-    let (client, server) = met(&proxy, &upstream);
+    let (client, server) = forwarding_pair(&proxy, &upstream);
     server.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(ending(&client), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(Vec::new()));
     reset(server);
     assert!(writes_fail(&client));
     proxy.logged(&["connection closed", "conn=2 ", "why=\"upstream reset\""]);
 }
 
-/// Neither side reads, so the proxy stands with its hands full in both directions; a reset is noticed all the same.
+/// Neither side reads, so the proxy is blocked on writes in both directions.
 #[test]
-fn a_reset_is_noticed_while_nobody_reads() {
+fn reset_is_noticed_while_buffers_are_full() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
     for (number, client_resets) in [(1, true), (2, false)] {
-        let (client, server) = met(&proxy, &upstream);
+        let (client, server) = forwarding_pair(&proxy, &upstream);
         fill(&client);
         fill(&server);
         let (leaver, other, why) =
             if client_resets { (client, server, "client reset") } else { (server, client, "upstream reset") };
         reset(leaver);
-        assert_eq!(ending(&other), Ending::Reset);
+        assert_eq!(read_to_end(&other), StreamEnd::Reset);
         proxy.logged(&["connection closed", &format!("conn={number} "), &format!("why={why:?}")]);
     }
 }
 
-/// The two pumps race for the news: a write that meets the reset takes it from the other's read, which then sees an end
-/// of stream that is none. The client here runs the same race, so one of its two has to be told; had a FIN come first,
-/// its write would fail with a broken pipe instead (`tcp_reset` in `net/ipv4/tcp_input.c`).
+/// A socket reports a reset once. In the proxy, the write of one direction may consume it, and the read of the other
+/// direction then returns EOF. The client has the same race between its own write and read, so the reset must show in
+/// one of the two. After a FIN, the write would fail with a broken pipe instead (`tcp_reset` in
+/// `net/ipv4/tcp_input.c`).
 #[test]
-fn a_reset_under_traffic_never_looks_like_an_end() {
+fn reset_under_traffic_is_never_a_fin() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
     for round in 0..300 {
         let (client, server) = (proxy.connect(), accept(&upstream));
-        let (write_met, read_met) = thread::scope(|scope| {
+        let (write_error, end) = thread::scope(|scope| {
             let writer = scope.spawn(|| (0..).find_map(|_| (&client).write_all(&[7; 512]).err()));
             (&server).read_exact(&mut [0; 2048]).unwrap();
             reset(server);
-            let read_met = ending(&client);
-            (writer.join().unwrap().unwrap().kind(), read_met)
+            let end = read_to_end(&client);
+            (writer.join().unwrap().unwrap().kind(), end)
         });
-        let told = write_met == ErrorKind::ConnectionReset || read_met == Ending::Reset;
-        assert!(told, "round {round}: {write_met}, {read_met:?}");
+        let is_reset = write_error == ErrorKind::ConnectionReset || end == StreamEnd::Reset;
+        assert!(is_reset, "round {round}: {write_error}, {end:?}");
     }
 }
 
-/// It has accepted, whatever comes of the socket before the dial looks at it.
+/// The upstream has accepted, even if the socket is reset before the dial checks it.
 #[test]
-fn an_upstream_that_answers_and_resets_at_once_was_reached() {
+fn upstream_that_replies_and_resets_was_reached() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let proxy = setup.start();
@@ -216,39 +218,39 @@ fn an_upstream_that_answers_and_resets_at_once_was_reached() {
         reset(server);
         let mut answer = [0; 4];
         client.read_exact(&mut answer).unwrap();
-        assert_eq!((&answer, ending(&client)), (b"busy", Ending::Reset));
+        assert_eq!((&answer, read_to_end(&client)), (b"busy", StreamEnd::Reset));
         proxy.logged(&["connection closed", &format!("conn={connection} "), "why=\"upstream reset\""]);
     }
 }
 
 #[test]
-fn an_upstream_that_refuses_resets_the_client_at_once() {
+fn refused_dial_resets_the_client() {
     let proxy = one_route(r#""latencyMs": 3600000"#).start();
-    assert_eq!(proxy.ending_of_a_silent_client(), Ending::Reset);
+    assert_eq!(proxy.end_of_silent_client(), StreamEnd::Reset);
     proxy.logged(&["upstream unreachable", "conn=1 ", "refused"]);
     proxy.logged(&["connection closed", "conn=1 ", "why=\"upstream unreachable\""]);
 }
 
-/// Connects until the backlog takes no more.
+/// Connects until the backlog is full.
 fn fill_backlog(upstream: &TcpListener) -> Vec<TcpStream> {
     rustix::net::listen(upstream, 0).unwrap();
     let addr = upstream.local_addr().unwrap();
-    let patience = Duration::from_millis(100);
-    let full: Vec<_> = (0..4).map_while(|_| TcpStream::connect_timeout(&addr, patience).ok()).collect();
-    assert!(full.len() < 4, "it takes one, or two in a race");
+    let timeout = Duration::from_millis(100);
+    let full: Vec<_> = (0..4).map_while(|_| TcpStream::connect_timeout(&addr, timeout).ok()).collect();
+    assert!(full.len() < 4, "a backlog of 0 holds one connection, or two in a race");
     full
 }
 
-/// An upstream whose backlog is full drops each SYN: it neither accepts nor refuses.
+/// With a full backlog the kernel drops each SYN, so the dial is neither accepted nor refused.
 #[test]
-fn an_upstream_that_never_answers_is_given_up_and_stalls_nobody() {
+fn dial_times_out_without_stalling_others() {
     let setup = one_route(r#""connectTimeoutMs": 300"#);
     let upstream = setup.upstream();
     let _full = fill_backlog(&upstream);
     let proxy = setup.start();
     let clients: Vec<_> = (0..20).map(|_| proxy.connect()).collect();
     for (client, number) in clients.iter().zip(1..) {
-        assert_eq!(ending(client), Ending::Reset);
+        assert_eq!(read_to_end(client), StreamEnd::Reset);
         proxy.logged(&[
             "upstream unreachable",
             &format!("conn={number} "),
@@ -258,7 +260,7 @@ fn an_upstream_that_never_answers_is_given_up_and_stalls_nobody() {
 }
 
 #[test]
-fn a_client_that_is_reset_ends_the_dial() {
+fn client_reset_ends_the_dial() {
     let setup = one_route(r#""connectTimeoutMs": 3600000"#);
     let upstream = setup.upstream();
     let _full = fill_backlog(&upstream);
@@ -268,9 +270,9 @@ fn a_client_that_is_reset_ends_the_dial() {
     assert_eq!(proxy.stop(), 0);
 }
 
-/// The dial takes a second here: the first SYN is dropped, and the next one comes when there is room.
+/// The dial takes one second: the first SYN is dropped, and its retransmission finds space in the backlog.
 #[test]
-fn what_a_client_sends_before_it_closes_is_delivered_however_long_the_dial_takes() {
+fn delivers_data_of_closed_client_after_slow_dial() {
     let setup = one_route("");
     let upstream = setup.upstream();
     let full = fill_backlog(&upstream);
@@ -282,14 +284,14 @@ fn what_a_client_sends_before_it_closes_is_delivered_however_long_the_dial_takes
     for _ in full {
         drop(accept(&upstream));
     }
-    assert_eq!(ending(&accept(&upstream)), Ending::Fin(b"metric 1\n".to_vec()));
+    assert_eq!(read_to_end(&accept(&upstream)), StreamEnd::Fin(b"metric 1\n".to_vec()));
 }
 
-/// Writes until nothing more goes in.
+/// Writes until the socket stays full.
 fn fill(stream: &TcpStream) {
     stream.set_nonblocking(true).unwrap();
     let mut idle_since = std::time::Instant::now();
-    // What the kernels hold is not known from outside: full is when a quarter of a second makes no room.
+    // The size of the kernel buffers is unknown. A socket that is not writable for 250 ms counts as full.
     while idle_since.elapsed() < Duration::from_millis(250) {
         if { stream }.write(&[1; 65_536]).is_ok() {
             idle_since = std::time::Instant::now();
@@ -299,10 +301,10 @@ fn fill(stream: &TcpStream) {
 }
 
 fn writes_fail(mut stream: &TcpStream) -> bool {
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    let deadline = std::time::Instant::now() + PATIENCE;
+    stream.set_write_timeout(Some(TIMEOUT)).unwrap();
+    let deadline = std::time::Instant::now() + TIMEOUT;
     while std::time::Instant::now() < deadline {
-        if stream.write(b"anyone?").is_err() {
+        if stream.write(b"x").is_err() {
             return true;
         }
     }

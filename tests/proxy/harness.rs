@@ -1,6 +1,6 @@
-//! Starts the real binary on an address of its own, so that tests run side by side on the same ports, and waits for
-//! what it says. Whatever is waited for has a condition, and [`PATIENCE`] turns a hang into a failure. A test sleeps only
-//! where the pause is what it does to the proxy: a peer that is slow, a process that is held up.
+//! Starts the real binary, each time on its own loopback address, so that tests run in parallel on the same ports.
+//! Waits are for conditions, and [`TIMEOUT`] turns a hang into a failure. A test sleeps only if the pause is its input:
+//! a slow peer, or a stopped process.
 
 use std::fmt::Display;
 use std::fs;
@@ -18,29 +18,29 @@ use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, pidfd_open};
 
-/// Far more than anything here takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Far longer than any step takes on a busy machine.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The proxy looks once a second at least whether a client has left; the rest is the machine's. It is no longer than the
-/// 5 s that a peer has to answer a FIN, so that who waits for those is not at once.
-const AT_ONCE: Duration = Duration::from_secs(5);
+/// The bound for an immediate reaction. The proxy checks at least once a second whether a client has left; the rest is
+/// for a busy machine. It is not above the 5 s that a peer has to answer a FIN, so that waiting for those is not
+/// immediate.
+const IMMEDIATE: Duration = Duration::from_secs(5);
 
-/// Whether something takes no longer than what has to be done. On a busy machine the proxy may not get to run in time, so
-/// one of a few runs is enough; were it late by design, all of them would be.
-pub fn is_at_once(lasting: impl Fn() -> Duration) -> bool {
-    (0..3).any(|_| lasting() < AT_ONCE)
+/// Whether one of three runs is immediate. A busy machine may delay single runs; a delay by design affects all of them.
+pub fn is_immediate(lasting: impl Fn() -> Duration) -> bool {
+    (0..3).any(|_| lasting() < IMMEDIATE)
 }
 
-/// An address of the loopback network that no other test has: 13 bits of the process's number and a count of 11, since
-/// one process starts some hundreds of proxies.
-pub fn own_ip() -> Ipv4Addr {
+/// A loopback address that no other test uses: 13 bits from the process id and an 11-bit counter. One process starts
+/// some hundreds of proxies.
+pub fn unique_ip() -> Ipv4Addr {
     static COUNT: AtomicU32 = AtomicU32::new(1);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     assert!(count < 1 << 11, "more setups than addresses");
     Ipv4Addr::from_bits(127 << 24 | (id() << 11 | count) & 0xff_ffff)
 }
 
-/// A run that is being put together.
+/// The configuration of a run.
 pub struct Setup {
     ip: Ipv4Addr,
     routes: Vec<String>,
@@ -49,14 +49,14 @@ pub struct Setup {
     launcher: Vec<String>,
 }
 
-/// A run on one route, port 8180, to the upstream at port 9090; `keys` are more keys of that route, in JSON.
+/// A setup with one route, from port 8180 to the upstream at port 9090. `keys` are further JSON keys of the route.
 pub fn one_route(keys: &str) -> Setup {
     Setup::new().route(8180, 9090, keys)
 }
 
 impl Setup {
     pub fn new() -> Self {
-        Self { ip: own_ip(), routes: Vec::new(), args: Vec::new(), env: Vec::new(), launcher: Vec::new() }
+        Self { ip: unique_ip(), routes: Vec::new(), args: Vec::new(), env: Vec::new(), launcher: Vec::new() }
     }
 
     pub fn ip(&self) -> Ipv4Addr {
@@ -71,7 +71,7 @@ impl Setup {
         self
     }
 
-    /// A route in the config's own words.
+    /// Adds a route as JSON.
     pub fn raw_route(mut self, route: &str) -> Self {
         self.routes.push(route.to_owned());
         self
@@ -87,7 +87,7 @@ impl Setup {
         self
     }
 
-    /// Listens where a route of port 9090 connects to.
+    /// Listens on port 9090, the upstream of most routes.
     pub fn upstream(&self) -> TcpListener {
         TcpListener::bind((self.ip, 9090)).unwrap()
     }
@@ -97,15 +97,15 @@ impl Setup {
     }
 
     fn spawn_with_stdout(&self, stdout: Stdio) -> Child {
-        let words = self.launcher.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_chaos-proxy")]);
-        let words: Vec<&str> = words.collect();
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]).args(self.config_args()).args(&self.args);
+        let argv = self.launcher.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_chaos-proxy")]);
+        let argv: Vec<&str> = argv.collect();
+        let mut command = Command::new(argv[0]);
+        command.args(&argv[1..]).args(self.config_args()).args(&self.args);
         command.env_remove("RUST_LOG").envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Without routes there is no file: they are in the flags then.
+    /// Without routes there is no config file: the test passes the route as flags.
     fn config_args(&self) -> Vec<String> {
         if self.routes.is_empty() {
             return Vec::new();
@@ -115,27 +115,27 @@ impl Setup {
         vec!["--config".to_owned(), path.display().to_string()]
     }
 
-    /// Starts it and waits until it is ready.
+    /// Starts the proxy and waits until it is ready.
     pub fn start(self) -> Proxy {
         let proxy = self.launch();
         assert!(proxy.ready.starts_with("ready "), "not ready:\n{}", proxy.log_text());
         proxy
     }
 
-    /// Starts it as a script does in the background, under nohup: with SIGINT and SIGHUP ignored.
+    /// Starts the proxy with SIGINT and SIGHUP ignored, like a background job of a script under nohup.
     pub fn start_from_a_script(mut self) -> Proxy {
         self.launcher = ["sh", "-c", "trap '' INT HUP; exec \"$0\" \"$@\""].map(str::to_owned).to_vec();
         self.start()
     }
 
-    /// Starts it with no more than so many descriptors.
+    /// Starts the proxy with this descriptor limit.
     pub fn start_with_descriptors(mut self, limit: u32) -> Proxy {
         let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
         self.launcher = vec!["sh".to_owned(), "-c".to_owned(), script];
         self.start()
     }
 
-    /// Starts it with a stdout that takes nothing.
+    /// Starts the proxy with a full pipe as stdout.
     pub fn start_with_full_stdout(self) -> Proxy {
         let (reader, writer) = std::io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&writer, true).unwrap();
@@ -147,7 +147,7 @@ impl Setup {
         Proxy { child, ready: String::new(), ip: self.ip, log, _full_stdout: Some(reader) }
     }
 
-    /// Starts it, with nobody reading its log until [`Proxy::read_log`].
+    /// Starts the proxy without reading its log. [`Proxy::read_log`] starts that later.
     pub fn start_unread(self) -> (Proxy, ChildStderr) {
         let mut child = self.spawn();
         let stderr = child.stderr.take().unwrap();
@@ -155,7 +155,7 @@ impl Setup {
         (Proxy { child, ready, ip: self.ip, log: Log::default(), _full_stdout: None }, stderr)
     }
 
-    /// Starts it, and waits until it is ready or has ended.
+    /// Starts the proxy and waits until it is ready or has ended.
     pub fn launch(self) -> Proxy {
         let mut child = self.spawn();
         let log = Log::default();
@@ -171,10 +171,10 @@ fn first_line(child: &mut Child) -> String {
     line.trim_end().to_owned()
 }
 
-/// A running binary; killed when it is dropped.
+/// A running proxy. Dropping it kills the process.
 pub struct Proxy {
     child: Child,
-    /// The first line of its stdout.
+    /// The first line of stdout.
     pub ready: String,
     pub ip: Ipv4Addr,
     log: Log,
@@ -196,15 +196,15 @@ impl Proxy {
     }
 
     pub fn connect_to(&self, port: u16) -> TcpStream {
-        impatient(TcpStream::connect(self.addr(port)).unwrap())
+        with_timeouts(TcpStream::connect(self.addr(port)).unwrap())
     }
 
-    /// How a connection to port 8180 ends whose client sends nothing. Where a RST is here before connect(2) has returned,
-    /// that call tells of it.
-    pub fn ending_of_a_silent_client(&self) -> Ending {
+    /// How a connection to port 8180 ends without the client sending anything. If the RST arrives before connect(2)
+    /// returns, connect(2) fails with it.
+    pub fn end_of_silent_client(&self) -> StreamEnd {
         match TcpStream::connect(self.addr(8180)) {
-            Ok(client) => ending(&impatient(client)),
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ending::Reset,
+            Ok(client) => read_to_end(&with_timeouts(client)),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => StreamEnd::Reset,
             Err(error) => panic!("neither a connection nor a reset: {error}"),
         }
     }
@@ -213,28 +213,28 @@ impl Proxy {
         kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), signal).unwrap();
     }
 
-    /// Waits for the end and returns the exit code.
+    /// Waits until the process ends and returns its exit code.
     pub fn wait(&mut self) -> i32 {
         let pidfd = pidfd_open(rustix::process::Pid::from_child(&self.child), PidfdFlags::empty()).unwrap();
-        let patience = Timespec::try_from(PATIENCE).unwrap();
-        let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&patience));
+        let timeout = Timespec::try_from(TIMEOUT).unwrap();
+        let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout));
         assert_eq!(ended, Ok(1), "it does not end:\n{}", self.log_text());
         self.log.wait_for_end();
         self.child.wait().unwrap().code().unwrap()
     }
 
-    /// SIGTERM, and the exit code.
+    /// Sends SIGTERM and returns the exit code.
     pub fn stop(&mut self) -> i32 {
         self.signal(Signal::SIGTERM);
         self.wait()
     }
 
-    /// Waits for a log line that has all of `parts` in it, and returns it.
+    /// Waits for a log line that contains all of `parts`, and returns it.
     pub fn logged(&self, parts: &[&str]) -> String {
         self.log.wait_for(|line| parts.iter().all(|part| line.contains(part)), &format!("{parts:?}"))
     }
 
-    /// The log lines so far that have all of `parts` in them.
+    /// The log lines so far that contain all of `parts`.
     pub fn lines(&self, parts: &[&str]) -> Vec<String> {
         let lines = self.log.lines();
         lines.into_iter().filter(|line| parts.iter().all(|part| line.contains(part))).collect()
@@ -244,7 +244,7 @@ impl Proxy {
         self.log.lines().join("\n")
     }
 
-    /// Has the log read from here on.
+    /// Starts reading the log.
     pub fn read_log(&self, stderr: ChildStderr) {
         self.log.follow(stderr);
     }
@@ -263,7 +263,7 @@ struct Log(Arc<(Mutex<Lines>, Condvar)>);
 #[derive(Default)]
 struct Lines {
     lines: Vec<String>,
-    /// Whether somebody still reads more of them.
+    /// Whether more lines may follow.
     open: bool,
 }
 
@@ -291,47 +291,47 @@ impl Log {
     fn wait_for(&self, wanted: impl Fn(&str) -> bool, what: &str) -> String {
         let (lines, changed) = &*self.0;
         let missing = |lines: &mut Lines| !lines.lines.iter().any(|line| wanted(line)) && lines.open;
-        let (lines, _) = changed.wait_timeout_while(lines.lock().unwrap(), PATIENCE, missing).unwrap();
+        let (lines, _) = changed.wait_timeout_while(lines.lock().unwrap(), TIMEOUT, missing).unwrap();
         let found = lines.lines.iter().find(|line| wanted(line));
         found.unwrap_or_else(|| panic!("no {what} in the log:\n{}", lines.lines.join("\n"))).clone()
     }
 
     fn wait_for_end(&self) {
         let (lines, changed) = &*self.0;
-        drop(changed.wait_timeout_while(lines.lock().unwrap(), PATIENCE, |lines| lines.open).unwrap());
+        drop(changed.wait_timeout_while(lines.lock().unwrap(), TIMEOUT, |lines| lines.open).unwrap());
     }
 }
 
-/// A stream on which a test fails instead of hanging.
-pub fn impatient(stream: TcpStream) -> TcpStream {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+/// Sets timeouts, so that a test fails instead of hanging.
+pub fn with_timeouts(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    stream.set_write_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
-/// The next connection that reaches an upstream.
+/// Accepts the next connection to an upstream.
 pub fn accept(upstream: &TcpListener) -> TcpStream {
-    let patience = Timespec::try_from(PATIENCE).unwrap();
-    let ready = poll(&mut [PollFd::new(upstream, PollFlags::IN)], Some(&patience));
-    assert_eq!(ready, Ok(1), "nobody connects to the upstream");
-    impatient(upstream.accept().unwrap().0)
+    let timeout = Timespec::try_from(TIMEOUT).unwrap();
+    let ready = poll(&mut [PollFd::new(upstream, PollFlags::IN)], Some(&timeout));
+    assert_eq!(ready, Ok(1), "the upstream was not dialled");
+    with_timeouts(upstream.accept().unwrap().0)
 }
 
-/// Both ends of a connection that has been forwarding already.
-pub fn met(proxy: &Proxy, upstream: &TcpListener) -> (TcpStream, TcpStream) {
+/// Both ends of a new connection, after it has forwarded its first byte.
+pub fn forwarding_pair(proxy: &Proxy, upstream: &TcpListener) -> (TcpStream, TcpStream) {
     let (mut client, mut server) = (proxy.connect(), accept(upstream));
     client.write_all(b"?").unwrap();
     server.read_exact(&mut [0]).unwrap();
     (client, server)
 }
 
-/// Whether nobody has connected to an upstream.
-pub fn is_untouched(upstream: &TcpListener) -> bool {
+/// Whether an upstream has no connection to accept.
+pub fn has_no_connection(upstream: &TcpListener) -> bool {
     upstream.set_nonblocking(true).unwrap();
     upstream.accept().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
-/// Sends back whatever comes, on each connection, until its end.
+/// Echoes every connection until its EOF.
 pub fn serve_echo(upstream: TcpListener) {
     thread::spawn(move || {
         for stream in upstream.incoming().map_while(Result::ok) {
@@ -343,7 +343,7 @@ pub fn serve_echo(upstream: TcpListener) {
     });
 }
 
-/// Sends `bytes` and expects them back.
+/// Sends `bytes` and returns whether they come back.
 pub fn echoes(mut stream: &TcpStream, bytes: &[u8]) -> bool {
     let mut back = vec![0; bytes.len()];
     stream.write_all(bytes).is_ok() && stream.read_exact(&mut back).is_ok() && back == bytes
@@ -351,18 +351,18 @@ pub fn echoes(mut stream: &TcpStream, bytes: &[u8]) -> bool {
 
 /// How a stream ends, as its reader sees it.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum StreamEnd {
     Fin(Vec<u8>),
     Reset,
 }
 
-/// Reads to the end.
-pub fn ending(mut stream: &TcpStream) -> Ending {
+/// Reads until EOF or a reset.
+pub fn read_to_end(mut stream: &TcpStream) -> StreamEnd {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
-        Ok(_) => Ending::Fin(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ending::Reset,
-        Err(error) => panic!("neither an end nor a reset: {error}"),
+        Ok(_) => StreamEnd::Fin(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => StreamEnd::Reset,
+        Err(error) => panic!("neither a FIN nor a reset: {error}"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! At the limits of the machine connections wait, and none is lost to another's account.
+//! Limits of the system: many connections, the connection cap, and running out of descriptors.
 
 use std::fs;
 use std::io::Write;
@@ -7,10 +7,12 @@ use std::net::TcpStream;
 use nix::sys::signal::Signal;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
-use crate::harness::{Ending, Setup, accept, echoes, ending, is_untouched, met, one_route, serve_echo};
+use crate::harness::{
+    Setup, StreamEnd, accept, echoes, forwarding_pair, has_no_connection, one_route, read_to_end, serve_echo,
+};
 
 #[test]
-fn a_thousand_connections_on_one_route() {
+fn serves_a_thousand_connections_on_one_route() {
     let setup = one_route("");
     serve_echo(setup.upstream());
     let mut proxy = setup.start();
@@ -21,7 +23,7 @@ fn a_thousand_connections_on_one_route() {
 }
 
 #[test]
-fn two_hundred_routes() {
+fn serves_two_hundred_routes() {
     let ports = 8000..8200;
     let setup = ports.clone().fold(Setup::new(), |setup, port| setup.route(port, 9090, ""));
     serve_echo(setup.upstream());
@@ -31,59 +33,59 @@ fn two_hundred_routes() {
 }
 
 #[test]
-fn past_the_cap_connections_wait_in_the_backlog() {
+fn connections_over_the_cap_wait_in_the_backlog() {
     let setup = one_route("").args(["--max-connections", "2"]);
     let upstream = setup.upstream();
     let proxy = setup.start();
-    let (first, _second) = (met(&proxy, &upstream), met(&proxy, &upstream));
+    let (first, _second) = (forwarding_pair(&proxy, &upstream), forwarding_pair(&proxy, &upstream));
     let mut third = proxy.connect();
     third.write_all(b"patience").unwrap();
     proxy.logged(&["further ones wait", "max_connections=2"]);
-    assert!(is_untouched(&upstream));
+    assert!(has_no_connection(&upstream));
     upstream.set_nonblocking(false).unwrap();
 
     drop(first);
     let mut server = accept(&upstream);
     server.write_all(b"served").unwrap();
-    assert_eq!(ending_of_request(&third, server), Ending::Fin(b"served".to_vec()));
+    assert_eq!(end_of_request(&third, server), StreamEnd::Fin(b"served".to_vec()));
 }
 
-/// Were the kernel's table of descriptors to grow under load, all threads would wait for it.
+/// If the kernel's descriptor table grew under load, all threads would wait for it.
 #[test]
-fn there_is_room_for_all_descriptors_from_the_start() {
+fn grows_the_descriptor_table_at_start() {
     let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     let proxy = one_route("").args(["--max-connections", "500"]).start();
     let status = fs::read_to_string(format!("/proc/{}/status", proxy.pid())).unwrap();
-    let room: u64 = status.lines().find_map(|line| line.strip_prefix("FDSize:")?.trim().parse().ok()).unwrap();
-    assert!(room >= limit.min(2 * 500), "{room}");
+    let size: u64 = status.lines().find_map(|line| line.strip_prefix("FDSize:")?.trim().parse().ok()).unwrap();
+    assert!(size >= limit.min(2 * 500), "{size}");
 }
 
-fn ending_of_request(client: &TcpStream, server: TcpStream) -> Ending {
+fn end_of_request(client: &TcpStream, server: TcpStream) -> StreamEnd {
     client.shutdown(std::net::Shutdown::Write).unwrap();
-    assert_eq!(ending(&server), Ending::Fin(b"patience".to_vec()));
+    assert_eq!(read_to_end(&server), StreamEnd::Fin(b"patience".to_vec()));
     drop(server);
-    ending(client)
+    read_to_end(client)
 }
 
-/// The limit is lowered under the running process, which worked its cap out for the old one.
+/// Lowers the limit of the running process, which computed its cap from the old limit.
 #[test]
-fn running_out_of_descriptors_pauses_and_recovers() {
+fn pauses_without_descriptors_and_recovers() {
     let setup = one_route("");
     serve_echo(setup.upstream());
     let proxy = setup.start();
-    let survivor = proxy.connect();
-    assert!(echoes(&survivor, b"before"));
+    let established = proxy.connect();
+    assert!(echoes(&established, b"before"));
 
     let pid = Pid::from_raw(i32::try_from(proxy.pid()).unwrap());
     let limit = getrlimit(Resource::Nofile);
     prlimit(pid, Resource::Nofile, Rlimit { current: Some(8), ..limit }).unwrap();
     let waiting: Vec<_> = (0..10).map(|_| proxy.connect()).collect();
     proxy.logged(&["accepting is paused", "route=8180"]);
-    assert!(echoes(&survivor, b"during"));
+    assert!(echoes(&established, b"during"));
 
     prlimit(pid, Resource::Nofile, limit).unwrap();
     let served: Vec<bool> = waiting.into_iter().map(|client| echoes(&client, b"after")).collect();
-    // At the edge a connection may have got its first descriptor and not its second: it alone is reset, and told.
+    // A connection may get its first descriptor and not its second. The proxy resets it and logs why.
     let unserved = served.iter().filter(|served| !**served).count();
     assert_eq!(proxy.lines(&["no resources for the connection", "open files"]).len(), unserved);
     assert!(unserved < served.len());
@@ -93,9 +95,9 @@ fn running_out_of_descriptors_pauses_and_recovers() {
     assert_eq!(proxy.lines(&["accepting is paused"]).len(), 1);
 }
 
-/// A drain accepts whoever waits in the backlog, and there are fewer descriptors than clients.
+/// A drain accepts all connections in the backlog, and here there are fewer descriptors than connections.
 #[test]
-fn a_drain_that_runs_out_of_descriptors_serves_everyone_all_the_same() {
+fn drain_without_descriptors_serves_every_connection() {
     let setup = one_route("");
     serve_echo(setup.upstream());
     let mut proxy = setup.start_with_descriptors(128);
@@ -109,9 +111,9 @@ fn a_drain_that_runs_out_of_descriptors_serves_everyone_all_the_same() {
     assert_eq!(proxy.wait(), 0);
 }
 
-/// Each of two clients could take one of two places on its way, and wait for the other's for ever.
+/// Each client needs two permits, one per route. Two clients that hold one each could wait for each other for ever.
 #[test]
-fn a_chain_of_routes_at_the_cap_does_not_wait_for_itself() {
+fn chained_routes_at_the_cap_do_not_deadlock() {
     let setup = Setup::new().route(8180, 8181, "").route(8181, 9090, "").args(["--max-connections", "2"]);
     serve_echo(setup.upstream());
     let proxy = setup.start();

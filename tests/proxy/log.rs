@@ -1,10 +1,10 @@
-//! What the log says, in both of its forms, and that it never holds anyone up.
+//! The log: its events, both formats, levels, and that a slow reader never blocks the proxy.
 
 use std::io::Write;
 
-use crate::harness::{Ending, accept, echoes, ending, one_route, serve_echo};
+use crate::harness::{StreamEnd, accept, echoes, one_route, read_to_end, serve_echo};
 
-/// The keys and values of a logfmt line, read as its readers do: a quoted value is a JSON string.
+/// Parses a logfmt line into keys and values. A quoted value is a JSON string.
 fn logfmt(line: &str) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     let mut rest = line;
@@ -34,7 +34,7 @@ fn value<'a>(pairs: &'a [(String, String)], key: &str) -> &'a str {
 const NAME: &str = r#"a "b" = c\\d é"#;
 
 #[test]
-fn every_event_of_a_connection_is_told_and_can_be_read_back() {
+fn logs_every_event_of_a_connection() {
     let setup = one_route(&format!(r#""latencyMs": 100, "name": {}"#, serde_json::Value::from(NAME)));
     let upstream = setup.upstream();
     let mut proxy = setup.args(["--verbose", "--seed", "5", "--max-connections", "9"]).start();
@@ -42,7 +42,7 @@ fn every_event_of_a_connection_is_told_and_can_be_read_back() {
     let mut server = accept(&upstream);
     server.write_all(b"hello").unwrap();
     drop(server);
-    assert_eq!(ending(&client), Ending::Fin(b"hello".to_vec()));
+    assert_eq!(read_to_end(&client), StreamEnd::Fin(b"hello".to_vec()));
     let from = client.local_addr().unwrap().to_string();
     drop(client);
     proxy.logged(&["connection closed"]);
@@ -50,7 +50,7 @@ fn every_event_of_a_connection_is_told_and_can_be_read_back() {
 
     let lines: Vec<_> = proxy.log_text().lines().map(logfmt).collect();
     let messages: Vec<_> = lines.iter().map(|pairs| value(pairs, "msg")).collect();
-    let story = [
+    let expected = [
         "starting",
         "listening",
         "connection opened",
@@ -60,7 +60,7 @@ fn every_event_of_a_connection_is_told_and_can_be_read_back() {
         "draining, no new connections",
         "drained",
     ];
-    assert_eq!(messages, story);
+    assert_eq!(messages, expected);
     for pairs in &lines {
         assert!(value(pairs, "time").ends_with('Z'));
     }
@@ -75,10 +75,10 @@ fn every_event_of_a_connection_is_told_and_can_be_read_back() {
 }
 
 #[test]
-fn json_lines_are_json() {
+fn json_format_is_valid_json() {
     let setup = one_route(&format!(r#""name": {}, "dropRate": 1"#, serde_json::Value::from(NAME)));
     let mut proxy = setup.args(["--log-format", "json"]).start();
-    assert_eq!(ending(&proxy.connect()), Ending::Fin(Vec::new()));
+    assert_eq!(read_to_end(&proxy.connect()), StreamEnd::Fin(Vec::new()));
     proxy.logged(&["connection closed"]);
     assert_eq!(proxy.stop(), 0);
     let lines: Vec<serde_json::Value> =
@@ -89,8 +89,8 @@ fn json_lines_are_json() {
 }
 
 #[test]
-fn the_level_is_set_by_flag_or_by_environment() {
-    let story = |flags: &[&str], rust_log: Option<&str>| {
+fn level_is_set_by_flag_or_environment() {
+    let log_of = |flags: &[&str], rust_log: Option<&str>| {
         let mut setup = one_route(r#""dropRate": 1"#).args(flags);
         if let Some(level) = rust_log {
             setup = setup.env("RUST_LOG", level);
@@ -99,19 +99,20 @@ fn the_level_is_set_by_flag_or_by_environment() {
         assert_eq!(proxy.stop(), 0);
         proxy.log_text()
     };
-    assert!(story(&[], None).contains("listening"));
-    assert_eq!(story(&["--quiet"], None), "");
-    // A variable that is meant for another program takes nothing away from this one's log.
-    assert!(story(&[], Some("")).contains("listening"));
-    assert!(story(&[], Some("my_app=debug")).contains("listening"));
-    assert_eq!(story(&[], Some("error")), "");
-    assert!(story(&["--verbose"], Some("error")).contains("listening"));
-    assert_eq!(story(&["--quiet", "--verbose"], None), "chaos-proxy: warning: --quiet wins over --verbose");
+    assert!(log_of(&[], None).contains("listening"));
+    assert_eq!(log_of(&["--quiet"], None), "");
+    // A RUST_LOG for another program must not change the level.
+    assert!(log_of(&[], Some("")).contains("listening"));
+    assert!(log_of(&[], Some("my_app=debug")).contains("listening"));
+    assert_eq!(log_of(&[], Some("error")), "");
+    assert!(log_of(&["--verbose"], Some("error")).contains("listening"));
+    assert_eq!(log_of(&["--quiet", "--verbose"], None), "chaos-proxy: warning: --quiet wins over --verbose");
 }
 
-/// The pipe takes 64 KiB and the queue 4,096 lines; 3,000 connections at three lines each are more than both.
+/// The pipe holds 64 KiB and the queue 4,096 lines. 3,000 connections log three lines each, which is more than both
+/// hold.
 #[test]
-fn a_reader_that_stops_reading_slows_nobody_and_is_told_what_it_missed() {
+fn counts_lines_lost_to_a_stopped_reader() {
     let setup = one_route("").args(["--verbose"]);
     serve_echo(setup.upstream());
     let (mut proxy, unread) = setup.start_unread();
@@ -122,12 +123,12 @@ fn a_reader_that_stops_reading_slows_nobody_and_is_told_what_it_missed() {
     let line = proxy.logged(&["log lines lost"]);
     let lost: usize = line.split("lost=").nth(1).unwrap().parse().unwrap();
     assert_eq!(proxy.stop(), 0);
-    let told = proxy.lines(&["conn="]).len();
-    assert!(lost > 0 && told > 0 && lost + told >= 9000, "{lost} lost, {told} told");
+    let logged = proxy.lines(&["conn="]).len();
+    assert!(lost > 0 && logged > 0 && lost + logged >= 9000, "{lost} lost, {logged} logged");
 }
 
 #[test]
-fn a_closed_stderr_harms_nobody() {
+fn closed_stderr_does_no_harm() {
     let setup = one_route("");
     serve_echo(setup.upstream());
     let (mut proxy, unread) = setup.start_unread();

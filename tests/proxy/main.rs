@@ -1,4 +1,4 @@
-//! The real binary over real sockets.
+//! Tests of the real binary over real sockets.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, clippy::large_stack_arrays)]
 #![allow(clippy::needless_pass_by_value, missing_docs)]
 

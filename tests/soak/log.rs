@@ -1,28 +1,28 @@
-//! The proxy's log as it comes: which connections are open, and what should never be in it.
+//! Follows the proxy's log: which connections are open, and which lines report errors.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-/// What is kept of each route, to be shown beside a failure.
+/// The number of lines kept per route, to be printed with a failure.
 const LAST_LINES: usize = 16;
 
-/// What has been read so far.
+/// The log as read so far.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Lines>>);
 
 #[derive(Default)]
 struct Lines {
     last: HashMap<String, VecDeque<String>>,
-    /// `route=… conn=… client=…` of each.
+    /// `route=… conn=… client=…` of each open connection.
     open: BTreeSet<String>,
     lost: u64,
-    alarms: Vec<String>,
+    errors: Vec<String>,
 }
 
 impl Log {
-    /// Reads on a thread of its own until the proxy has closed `source`.
+    /// Reads `source` on a separate thread until the proxy closes it.
     pub fn follow(&self, source: impl Read + Send + 'static) -> JoinHandle<()> {
         let log = self.clone();
         thread::spawn(move || {
@@ -32,21 +32,22 @@ impl Log {
         })
     }
 
-    /// Connections that were told opened and not closed. Lines that the proxy lost, as it says by itself when its log is
-    /// read too slowly, leave as many in doubt: those are not counted.
-    pub fn left_open(&self) -> Vec<String> {
+    /// Connections logged as opened and not as closed. The proxy reports the number of lines that it dropped because
+    /// its log was read too slowly. Each of them may be a missing `connection closed`, so that many connections are not
+    /// counted.
+    pub fn open_connections(&self) -> Vec<String> {
         let lines = self.lines();
         let doubtful = usize::try_from(lines.lost).unwrap_or(usize::MAX);
         lines.open.iter().skip(doubtful).cloned().collect()
     }
 
-    /// Lines that tell of something that must not happen.
-    pub fn alarms(&self) -> Vec<String> {
-        self.lines().alarms.clone()
+    /// Lines that report an error or a panic.
+    pub fn errors(&self) -> Vec<String> {
+        self.lines().errors.clone()
     }
 
     /// The last lines about `route`.
-    pub fn last_of(&self, route: &str) -> Vec<String> {
+    pub fn last_lines(&self, route: &str) -> Vec<String> {
         self.lines().last.get(route).into_iter().flatten().cloned().collect()
     }
 
@@ -64,8 +65,8 @@ impl Lines {
         } else if let Some(lost) = line.split(" lost=").nth(1) {
             self.lost = lost.parse().unwrap_or(u64::MAX);
         } else if line.contains(" level=error ") || !line.starts_with("time=") {
-            // What has no time is none of the log's lines: a panic writes so.
-            self.alarms.push(line.clone());
+            // A line without a time is not from the logger. A panic message is such a line.
+            self.errors.push(line.clone());
         }
         self.keep(line);
     }
@@ -80,7 +81,7 @@ impl Lines {
     }
 }
 
-/// The first three fields behind `message`, which name a connection.
+/// The three fields after `message`, which identify a connection.
 fn after(line: &str, message: &str) -> Option<String> {
     let (_, fields) = line.split_once(message)?;
     Some(fields.split(' ').take(3).collect::<Vec<_>>().join(" "))

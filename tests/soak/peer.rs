@@ -1,5 +1,5 @@
-//! One end of a connection through the proxy: what a client or an upstream may do to the other, and how it sees what the
-//! other did. Every wait ends by itself: [`PATIENCE`] makes a failure of a hang.
+//! One end of a connection through the proxy: sends, closes and resets, and checks what it receives. Every wait ends
+//! after [`TIMEOUT`], which turns a hang into a failure.
 
 use std::fmt;
 use std::fs;
@@ -11,55 +11,56 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
-use crate::tape::Tape;
-use crate::wrong::{Outcome, Wrong, ensure};
+use crate::failure::{Failure, Outcome, ensure};
+use crate::payload::Payload;
 
-/// Far more than any step takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Far longer than any step takes on a busy machine.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A socket that takes nothing for so long is taken to be full. Were it only slow, less would be in flight: no harm.
+/// A socket that is not writable for this long counts as full. If it is only slow, less data is in flight, which does
+/// no harm.
 const FULL_AFTER: Duration = Duration::from_millis(200);
 
-/// What one step of a conversation sends before the other end reads it; no socket is too small for it.
-const MOUTHFUL: u64 = 16 * 1024;
+/// The bytes sent before the other end reads them. Every socket buffer holds more.
+const CHUNK_BYTES: u64 = 16 * 1024;
 
-/// Which end of a connection.
+/// An end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     Client,
     Upstream,
 }
 
-/// An end that knows what to send and what must come.
+/// One end, with the payloads to send and to expect.
 #[derive(Debug)]
 pub struct Peer {
     side: Side,
     stream: TcpStream,
-    outgoing: Tape,
-    incoming: Tape,
+    outgoing: Payload,
+    incoming: Payload,
 }
 
 /// The sending half of a peer.
 pub struct Sender<'a> {
     side: Side,
     stream: &'a TcpStream,
-    tape: &'a mut Tape,
+    payload: &'a mut Payload,
 }
 
 /// The receiving half of a peer.
 pub struct Receiver<'a> {
     side: Side,
     stream: &'a TcpStream,
-    tape: &'a mut Tape,
+    payload: &'a mut Payload,
 }
 
 impl Peer {
-    /// The end at `side` of the connection that `ticket` names.
-    pub fn new(side: Side, stream: TcpStream, ticket: u64) -> Outcome<Self> {
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+    /// The end at `side` of the connection with this id.
+    pub fn new(side: Side, stream: TcpStream, id: u64) -> Outcome<Self> {
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
         stream.set_nodelay(true)?;
-        let (up, down) = (Tape::new(ticket), Tape::new(!ticket));
+        let (up, down) = (Payload::new(id), Payload::new(!id));
         let (outgoing, incoming) = if side == Side::Client { (up, down) } else { (down, up) };
         Ok(Self { side, stream, outgoing, incoming })
     }
@@ -70,7 +71,7 @@ impl Peer {
 
     pub fn halves(&mut self) -> (Sender<'_>, Receiver<'_>) {
         let (side, stream) = (self.side, &self.stream);
-        (Sender { side, stream, tape: &mut self.outgoing }, Receiver { side, stream, tape: &mut self.incoming })
+        (Sender { side, stream, payload: &mut self.outgoing }, Receiver { side, stream, payload: &mut self.incoming })
     }
 
     #[track_caller]
@@ -83,37 +84,38 @@ impl Peer {
         self.halves().1.receive(bytes)
     }
 
-    /// Sends `bytes` to `other`, who reads along.
+    /// Sends `bytes` to `other`, which reads them chunk by chunk.
     #[track_caller]
-    pub fn tell(&mut self, other: &mut Self, mut bytes: u64) -> Outcome {
+    pub fn send_to(&mut self, other: &mut Self, mut bytes: u64) -> Outcome {
         while bytes > 0 {
-            let mouthful = bytes.min(MOUTHFUL);
-            self.send(mouthful)?;
-            other.receive(mouthful)?;
-            bytes -= mouthful;
+            let chunk = bytes.min(CHUNK_BYTES);
+            self.send(chunk)?;
+            other.receive(chunk)?;
+            bytes -= chunk;
         }
         Ok(())
     }
 
-    /// Sends as much of `bytes` as the socket takes at once, and returns how much it took.
+    /// Sends up to `bytes` without blocking. Returns the number of bytes sent.
     pub fn send_some(&mut self, bytes: u64) -> Outcome<u64> {
-        self.send_at_once(bytes).map_err(|error| lost(self.side, "sending", &error.into()))
+        self.send_at_once(bytes).map_err(|error| io_failure(self.side, "sending", &error.into()))
     }
 
-    /// Sends some of `bytes` while a reset is on its way, which comes now or then.
+    /// Sends up to `bytes` while a reset is on its way. The reset must arrive during the send or after it.
     #[track_caller]
     pub fn send_into_a_reset(&mut self, bytes: u64) -> Outcome {
         match self.send_at_once(bytes) {
-            Ok(_) => self.meet_reset(),
+            Ok(_) => self.expect_reset(),
             Err(Errno::CONNRESET) => Ok(()),
-            Err(error) => Err(lost(self.side, "sending", &error.into())),
+            Err(error) => Err(io_failure(self.side, "sending", &error.into())),
         }
     }
 
     fn send_at_once(&mut self, bytes: u64) -> Result<u64, Errno> {
         let mut sent = 0;
         while sent < bytes {
-            match send(&self.stream, self.outgoing.ahead(bytes - sent), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            match send(&self.stream, self.outgoing.next_bytes(bytes - sent), SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
+            {
                 Ok(took) => {
                     self.outgoing.advance(took);
                     sent += took as u64;
@@ -125,68 +127,68 @@ impl Peer {
         Ok(sent)
     }
 
-    /// Sends until nothing more is taken, and returns how much was.
+    /// Sends until the socket stays full. Returns the number of bytes sent.
     ///
     /// # Errors
-    /// More is taken than the kernel's buffers can hold: the proxy keeps what it should not have read yet.
+    /// More is sent than the kernel's buffers can hold, so the proxy must have buffered it.
     pub fn fill(&mut self) -> Outcome<u64> {
-        let (mut sent, most) = (0, most_in_flight());
+        let (mut sent, most) = (0, max_in_flight());
         loop {
             sent += self.send_some(most)?;
             ensure(sent < most, || format!("{} MiB are in flight to a peer that does not read", sent >> 20))?;
-            if told(&self.stream, PollFlags::OUT, FULL_AFTER)?.is_empty() {
+            if poll_events(&self.stream, PollFlags::OUT, FULL_AFTER)?.is_empty() {
                 return Ok(sent);
             }
         }
     }
 
     /// Sends a FIN.
-    pub fn finish(&self) -> Outcome {
+    pub fn send_fin(&self) -> Outcome {
         Ok(self.stream.shutdown(Shutdown::Write)?)
     }
 
-    /// Leaves with a RST.
+    /// Closes with a RST.
     pub fn reset(self) -> Outcome {
         Ok(rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)).map_err(std::io::Error::from)?)
     }
 
-    /// The next that comes must be a FIN.
+    /// Expects a FIN, and no data before it.
     #[track_caller]
-    pub fn meet_fin(&mut self) -> Outcome {
+    pub fn expect_fin(&mut self) -> Outcome {
         match (&self.stream).read(&mut [0]) {
             Ok(0) => Ok(()),
-            Ok(_) => Err(Wrong::new(format!("{} got bytes that nobody sent, where a FIN was due", self.side))),
-            Err(error) => Err(lost(self.side, "waiting for a FIN", &error)),
+            Ok(_) => Err(Failure::new(format!("{} got unexpected bytes instead of a FIN", self.side))),
+            Err(error) => Err(io_failure(self.side, "waiting for a FIN", &error)),
         }
     }
 
-    /// A RST must come, after no more than what was sent.
+    /// Expects a RST, after any part of the sent bytes.
     #[track_caller]
-    pub fn meet_reset(&mut self) -> Outcome {
+    pub fn expect_reset(&mut self) -> Outcome {
         let mut buffer = vec![0; 64 * 1024];
         loop {
             match (&self.stream).read(&mut buffer) {
-                Ok(0) => return Err(Wrong::new(format!("{} got a FIN where a reset was due", self.side))),
-                Ok(came) => self.incoming.verify(&buffer[..came])?,
+                Ok(0) => return Err(Failure::new(format!("{} got a FIN instead of a reset", self.side))),
+                Ok(received) => self.incoming.verify(&buffer[..received])?,
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
-                Err(error) => return Err(lost(self.side, "waiting for a reset", &error)),
+                Err(error) => return Err(io_failure(self.side, "waiting for a reset", &error)),
             }
         }
     }
 
-    /// A RST must come although a FIN came before it: then a read only tells of the FIN, and poll(2) of the rest.
+    /// Expects a RST after a FIN. Reads keep returning the FIN's EOF, so only poll(2) reports the RST.
     #[track_caller]
-    pub fn meet_reset_after_fin(&self) -> Outcome {
-        let told = told(&self.stream, PollFlags::empty(), PATIENCE)?;
-        let what = || format!("{} was not told of the reset that followed the FIN: {told:?}", self.side);
-        ensure(told.contains(PollFlags::ERR), what)
+    pub fn expect_reset_after_fin(&self) -> Outcome {
+        let events = poll_events(&self.stream, PollFlags::empty(), TIMEOUT)?;
+        let what = || format!("{} saw no reset after the FIN: {events:?}", self.side);
+        ensure(events.contains(PollFlags::ERR), what)
     }
 
-    /// Nothing may come, no end either, for as long as is worth waiting.
+    /// Expects neither data nor an end for this time.
     #[track_caller]
-    pub fn meet_silence(&self, during: Duration) -> Outcome {
-        let told = told(&self.stream, PollFlags::IN, during)?;
-        ensure(told.is_empty(), || format!("{} got something where silence was due: {told:?}", self.side))
+    pub fn expect_silence(&self, during: Duration) -> Outcome {
+        let events = poll_events(&self.stream, PollFlags::IN, during)?;
+        ensure(events.is_empty(), || format!("{} got something instead of silence: {events:?}", self.side))
     }
 }
 
@@ -194,9 +196,9 @@ impl Sender<'_> {
     #[track_caller]
     pub fn send(&mut self, mut bytes: u64) -> Outcome {
         while bytes > 0 {
-            let sent = self.stream.write(self.tape.ahead(bytes));
-            let sent = sent.map_err(|error| lost(self.side, "sending", &error))?;
-            self.tape.advance(sent);
+            let sent = self.stream.write(self.payload.next_bytes(bytes));
+            let sent = sent.map_err(|error| io_failure(self.side, "sending", &error))?;
+            self.payload.advance(sent);
             bytes -= sent as u64;
         }
         Ok(())
@@ -206,22 +208,22 @@ impl Sender<'_> {
 impl Receiver<'_> {
     #[track_caller]
     pub fn receive(&mut self, bytes: u64) -> Outcome {
-        let end = self.tape.position() + bytes;
+        let end = self.payload.position() + bytes;
         let mut buffer = vec![0; usize::try_from(bytes.min(256 * 1024)).unwrap_or(0)];
-        while self.tape.position() < end {
-            let wanted = usize::try_from(end - self.tape.position()).unwrap_or(usize::MAX).min(buffer.len());
+        while self.payload.position() < end {
+            let wanted = usize::try_from(end - self.payload.position()).unwrap_or(usize::MAX).min(buffer.len());
             match self.stream.read(&mut buffer[..wanted]) {
                 Ok(0) => return Err(self.cut_short(end)),
-                Ok(came) => self.tape.verify(&buffer[..came])?,
-                Err(error) => return Err(lost(self.side, "receiving", &error)),
+                Ok(received) => self.payload.verify(&buffer[..received])?,
+                Err(error) => return Err(io_failure(self.side, "receiving", &error)),
             }
         }
         Ok(())
     }
 
     #[track_caller]
-    fn cut_short(&self, end: u64) -> Wrong {
-        Wrong::new(format!("{} got a FIN after {} of {end} bytes", self.side, self.tape.position()))
+    fn cut_short(&self, end: u64) -> Failure {
+        Failure::new(format!("{} got a FIN after {} of {end} bytes", self.side, self.payload.position()))
     }
 }
 
@@ -234,28 +236,28 @@ impl fmt::Display for Side {
     }
 }
 
-/// What `poll(2)` tells of `stream` within `patience`; nothing if there is nothing to tell.
-fn told(stream: &TcpStream, wanted: PollFlags, patience: Duration) -> Outcome<PollFlags> {
+/// The events that poll(2) reports for `stream` within `timeout`, or none.
+fn poll_events(stream: &TcpStream, wanted: PollFlags, timeout: Duration) -> Outcome<PollFlags> {
     let mut fds = [PollFd::new(stream, wanted)];
-    let patience = Timespec::try_from(patience).map_err(|error| Wrong::new(error.to_string()))?;
-    poll(&mut fds, Some(&patience)).map_err(std::io::Error::from)?;
+    let timeout = Timespec::try_from(timeout).map_err(|error| Failure::new(error.to_string()))?;
+    poll(&mut fds, Some(&timeout)).map_err(std::io::Error::from)?;
     Ok(fds[0].revents())
 }
 
 #[track_caller]
-fn lost(side: Side, doing: &str, error: &std::io::Error) -> Wrong {
-    // A timeout of a socket reads as "Resource temporarily unavailable".
+fn io_failure(side: Side, doing: &str, error: &std::io::Error) -> Failure {
+    // A socket timeout would print as "Resource temporarily unavailable".
     let hangs = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
-    let why = if hangs { format!("nothing moved for {} s", PATIENCE.as_secs()) } else { error.to_string() };
-    Wrong::new(format!("{side}, {doing}: {why}"))
+    let why = if hangs { format!("nothing moved for {} s", TIMEOUT.as_secs()) } else { error.to_string() };
+    Failure::new(format!("{side}, {doing}: {why}"))
 }
 
-/// What can be on its way from one end to the other: a send and a receive buffer on each leg, and 4 MiB for what the
-/// proxy itself may hold.
-fn most_in_flight() -> u64 {
+/// The most bytes that can be in flight from one end to the other: a send and a receive buffer on each leg, plus 4 MiB
+/// that the proxy itself may hold.
+fn max_in_flight() -> u64 {
     let largest = |which: &str| {
         let limits = fs::read_to_string(format!("/proc/sys/net/ipv4/{which}")).unwrap_or_default();
-        // The third of them is where autotuning ends (tcp(7)); 32 MiB is the largest default of any kernel so far.
+        // The third value is the limit of autotuning (tcp(7)). 32 MiB is the largest default of any kernel so far.
         limits.split_whitespace().nth(2).and_then(|bytes| bytes.parse().ok()).unwrap_or(32 << 20)
     };
     2 * (largest("tcp_wmem") + largest("tcp_rmem")) + (4 << 20)

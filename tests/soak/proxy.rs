@@ -1,4 +1,4 @@
-//! The one process that all this is about: started, looked at, ended.
+//! Starts, inspects and stops the proxy under test.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Error};
@@ -12,26 +12,26 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::gauge::Gauge;
+use crate::failure::{Failure, Outcome, ensure};
 use crate::log::Log;
-use crate::wrong::{Outcome, Wrong, ensure};
+use crate::usage::Usage;
 
-/// To be ready, and to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Bounds the start and the end of the proxy.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Between two looks at what can't be waited for.
-pub const LOOK: Duration = Duration::from_millis(50);
+/// The interval for conditions that can only be polled.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Has glibc give back what is freed (mallopt(3), and "Memory Allocation Tunables" in its manual), so that what is
-/// resident is what is in use. Left alone, 16 arenas of a busy heap kept 36 MiB of which 0.5 MiB were in use.
-const THRIFTY: [(&str, &str); 4] = [
+/// Makes glibc return freed memory to the kernel (mallopt(3), and "Memory Allocation Tunables" in its manual), so that
+/// resident memory is memory in use. With the defaults, 16 arenas of a busy heap kept 36 MiB with 0.5 MiB in use.
+const ALLOCATOR_ENV: [(&str, &str); 4] = [
     ("MALLOC_ARENA_MAX", "1"),
     ("MALLOC_MMAP_THRESHOLD_", "65536"),
     ("MALLOC_TRIM_THRESHOLD_", "65536"),
     ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"),
 ];
 
-/// A running proxy; killed when it is dropped.
+/// A running proxy. Dropping it kills the process.
 pub struct Proxy {
     child: Child,
     pub log: Log,
@@ -39,12 +39,17 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts it with these `routes` and waits until it is ready.
+    /// Starts the proxy with these routes and waits until it is ready.
     pub fn start(ip: Ipv4Addr, routes: &[String], seed: u64) -> Outcome<Self> {
         let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("soak-{ip}.json"));
         fs::write(&config, format!("[{}]", routes.join(",\n")))?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_chaos-proxy"));
-        command.arg("--config").arg(config).args(["--seed", &seed.to_string()]).env_remove("RUST_LOG").envs(THRIFTY);
+        command
+            .arg("--config")
+            .arg(config)
+            .args(["--seed", &seed.to_string()])
+            .env_remove("RUST_LOG")
+            .envs(ALLOCATOR_ENV);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (log, stdout) = (Log::default(), child.stdout.take());
         let reader = child.stderr.take().map(|stderr| log.follow(stderr));
@@ -53,45 +58,45 @@ impl Proxy {
         Ok(proxy)
     }
 
-    pub fn gauge(&self) -> Outcome<Gauge> {
-        Gauge::read(self.child.id())
+    pub fn usage(&self) -> Outcome<Usage> {
+        Usage::read(self.child.id())
     }
 
-    /// Ends it with SIGTERM; nothing is connected, so that it must end at once and in good order.
+    /// Stops the proxy with SIGTERM. It has no connections, so it must exit with code 0.
     pub fn stop(mut self) -> Outcome {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).map_err(Error::from)?;
         let status = self.wait()?;
         ensure(status.code() == Some(0), || format!("after SIGTERM the proxy ended with {status}"))?;
         self.reader.take().map(JoinHandle::join);
-        self.complain_of_alarms()
+        self.check_log()
     }
 
-    /// Its log must hold no error and no panic.
-    pub fn complain_of_alarms(&self) -> Outcome {
-        let alarms = self.log.alarms();
-        ensure(alarms.is_empty(), || format!("the proxy's log tells of trouble:\n{}", alarms.join("\n")))
+    /// Fails if the log contains an error or a panic.
+    pub fn check_log(&self) -> Outcome {
+        let errors = self.log.errors();
+        ensure(errors.is_empty(), || format!("the proxy's log reports errors:\n{}", errors.join("\n")))
     }
 
     fn wait_until_ready(&self, stdout: ChildStdout) -> Outcome {
-        let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
-        let ready = poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&patience)).map_err(Error::from)?;
+        let timeout = Timespec { tv_sec: TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&timeout)).map_err(Error::from)?;
         let mut line = String::new();
         if ready == 1 {
             BufReader::new(stdout).read_line(&mut line)?;
         }
-        self.complain_of_alarms()?;
+        self.check_log()?;
         ensure(line.starts_with("ready "), || "the proxy does not get ready".to_owned())
     }
 
     fn wait(&mut self) -> Outcome<ExitStatus> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         }
-        Err(Wrong::new(format!("the proxy has not ended {} s after SIGTERM", PATIENCE.as_secs())))
+        Err(Failure::new(format!("the proxy has not ended {} s after SIGTERM", TIMEOUT.as_secs())))
     }
 }
 

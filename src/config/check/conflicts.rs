@@ -2,7 +2,7 @@
 
 use super::{Check, EXAMPLE};
 use crate::config::document::Node;
-use crate::config::problem::{Problem, Span};
+use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::{Conflict, RouteKey};
 use crate::value::RouteName;
 
@@ -81,7 +81,7 @@ impl Routes<'_> {
     }
 
     /// The position of the value of `key` in a route, or of the whole route.
-    fn position(&self, route: usize, key: &str) -> Span {
+    fn position(&self, route: usize, key: &str) -> SourceSpan {
         let node = &self.nodes[route];
         node.get(key).unwrap_or(node).place.used
     }

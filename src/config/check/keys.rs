@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Check;
 use super::values::short;
 use crate::config::document::{Node, Value};
-use crate::config::problem::{Problem, Span};
+use crate::config::problem::{Problem, SourceSpan};
 use crate::value::{Key, Presence, Written};
 
 /// How messages name a map and its entries.
@@ -61,12 +61,12 @@ pub(super) struct Keys<'c, 't> {
     check: &'c mut Check<'t>,
     map_kind: MapKind,
     /// The position of the map, where a missing key is reported.
-    whole: Span,
+    whole: SourceSpan,
     /// The keys that were not read yet: the name, the key and its value.
     left: BTreeMap<&'t str, &'t (Node, Node)>,
     known: Vec<&'static str>,
     /// The position of each value that was read.
-    positions: BTreeMap<&'static str, Span>,
+    positions: BTreeMap<&'static str, SourceSpan>,
     missing: Vec<&'static Key>,
 }
 
@@ -88,7 +88,7 @@ impl<'c, 't> Keys<'c, 't> {
     }
 
     /// The keys of a map that is not there, but would be at `whole`.
-    pub(super) fn none(check: &'c mut Check<'t>, whole: Span, map_kind: MapKind) -> Self {
+    pub(super) fn none(check: &'c mut Check<'t>, whole: SourceSpan, map_kind: MapKind) -> Self {
         let (left, positions) = (BTreeMap::new(), BTreeMap::new());
         Self { check, map_kind, whole, left, known: Vec::new(), positions, missing: Vec::new() }
     }
@@ -119,7 +119,7 @@ impl<'c, 't> Keys<'c, 't> {
     }
 
     /// The position of the value of `key`, or of the map if it has none.
-    pub(super) fn position(&self, key: &str) -> Span {
+    pub(super) fn position(&self, key: &str) -> SourceSpan {
         self.positions.get(key).copied().unwrap_or(self.whole)
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::Check;
 use super::keys::{Keys, MapKind};
 use crate::config::document::{Node, Place, Value};
-use crate::config::problem::{Problem, Span};
+use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::Profile;
 use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE};
 use crate::toxic::{Effect, TYPES, Toxic, ToxicType};
@@ -120,7 +120,7 @@ impl<'t> Check<'t> {
 }
 
 /// The position of the value of `key`, or of the map if it has none.
-fn position(map: &Node, key: &str) -> Span {
+fn position(map: &Node, key: &str) -> SourceSpan {
     map.get(key).unwrap_or(map).place.written
 }
 

@@ -1,5 +1,5 @@
-//! JSON to the tree. `serde_json` reads it level by level into `RawValue`s, which are slices of the text: how far a
-//! slice is into the text is where the value stands.
+//! Parses JSON into the tree. `serde_json` reads it level by level into `RawValue`s. Each is a slice of the text, so
+//! its offset in the text is the value's position.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json_syntax::explain;
-use super::{DEEPEST, MOST_VALUES, Node, Number, Place, Problem, Span, Value, too_deep, too_many};
+use super::{MAX_DEPTH, MAX_VALUES, Node, Number, Place, Problem, SourceSpan, Value, too_deep, too_many};
 
 pub(super) fn read(text: &str) -> Result<Node, Problem> {
-    let mut reader = Reader { text, values_left: MOST_VALUES };
+    let mut reader = Reader { text, values_left: MAX_VALUES };
     let root = reader.parse(text)?;
     reader.node(root, 0)
 }
@@ -26,7 +26,7 @@ impl<'t> Reader<'t> {
         let span = self.span(written);
         self.values_left = self.values_left.checked_sub(1).ok_or_else(|| too_many(span))?;
         let value = match written.as_bytes().first() {
-            Some(b'[' | b'{') if depth == DEEPEST => return Err(too_deep(span)),
+            Some(b'[' | b'{') if depth == MAX_DEPTH => return Err(too_deep(span)),
             Some(b'[') => Value::List(self.list(written, depth)?),
             Some(b'{') => Value::Map(self.map(written, depth)?),
             Some(b'"') => Value::Text(self.parse(written)?),
@@ -51,30 +51,31 @@ impl<'t> Reader<'t> {
         let whole = written.parse().map(u64::into).or_else(|_| written.parse().map(i64::into));
         match whole {
             Ok(whole) => Ok(Number::Whole(whole)),
-            // Rust reads every number of JSON; one that is too large becomes infinite, which no range includes.
+            // Rust's parser accepts every JSON number. One that is too large becomes infinite, which is out of every
+            // range.
             Err(_) => written.parse().map(Number::Real).or_else(|_| self.parse(written).map(Number::Real)),
         }
     }
 
-    /// Parses a slice of the text; an error's position is told within the whole of it.
+    /// Parses a slice of the text. Errors carry the position in the whole text.
     fn parse<T: Deserialize<'t>>(&self, slice: &'t str) -> Result<T, Problem> {
         serde_json::from_str(slice).map_err(|error| explain(self.text, self.offset(slice), slice, &error))
     }
 
-    /// The place of a value; a list or an object is pointed at by its opening bracket.
-    fn span(&self, written: &str) -> Span {
+    /// The span of a value. A list or an object is represented by its opening bracket.
+    fn span(&self, written: &str) -> SourceSpan {
         let start = self.offset(written);
         let length = if written.starts_with(['[', '{']) { 1 } else { written.len() };
-        Span { start, end: start + length }
+        SourceSpan { start, end: start + length }
     }
 
-    /// How far `slice` is into the text that it was borrowed from.
+    /// The offset of `slice` in the text that it was borrowed from.
     fn offset(&self, slice: &str) -> usize {
         slice.as_ptr().addr() - self.text.as_ptr().addr()
     }
 }
 
-/// An object with its keys in the order of the text, duplicates included.
+/// The entries of an object in text order, duplicates included.
 struct Entries<'t>(Vec<(&'t RawValue, &'t RawValue)>);
 
 impl<'de> Deserialize<'de> for Entries<'de> {

@@ -1,27 +1,28 @@
-//! Why a text is not JSON, in the words of someone who has to correct it. `serde_json` says what it expected; what
-//! stands there instead tells which mistake it was.
+//! Turns syntax errors of `serde_json` into problems with a fix. `serde_json` reports what it expected; the text at the
+//! position shows which mistake was made.
 
-use super::{Problem, Span};
+use super::{Problem, SourceSpan};
 
-/// Explains `error`, met in `slice`, which begins at `base` of `text`.
+/// Explains `error`, which occurred in `slice`. `slice` starts at offset `base` of `text`.
 pub(super) fn explain(text: &str, base: usize, slice: &str, error: &serde_json::Error) -> Problem {
     if error.is_eof() {
-        return unfinished(text);
+        return unexpected_end(text);
     }
     let message = without_position(&error.to_string());
-    let found = Span::word(text, base + offset(slice, error.line(), error.column()));
+    let found = SourceSpan::word(text, base + offset(slice, error.line(), error.column()));
     if message.starts_with("control character") {
         return control_character(text, found.end);
     }
     let before = text[..found.start].trim_end();
     if before.ends_with(',') && matches!(&text[found.start..found.end], "]" | "}") {
-        let comma = Span { start: before.len() - 1, end: before.len() };
-        return Problem::at(comma, "this is not JSON: trailing comma", "remove it: nothing follows");
+        let comma = SourceSpan { start: before.len() - 1, end: before.len() };
+        return Problem::at(comma, "this is not JSON: trailing comma", "remove it");
     }
     Problem::at(found, format!("this is not JSON: {message}"), hint(text, found, &message))
 }
 
-/// `serde_json` counts lines from 1 and columns in bytes: 0 is the newline that ends the line before.
+/// Converts a position of `serde_json` into an offset. Lines count from 1 and columns in bytes; column 0 is the newline
+/// that ends the previous line.
 fn offset(slice: &str, line: usize, column: usize) -> usize {
     let line_start = match line.checked_sub(2) {
         Some(newlines) => slice.match_indices('\n').nth(newlines).map_or(slice.len(), |(newline, _)| newline + 1),
@@ -30,27 +31,27 @@ fn offset(slice: &str, line: usize, column: usize) -> usize {
     (line_start + column).saturating_sub(1)
 }
 
-/// The position is in the report already.
+/// Strips the position from the message, because the report prints its own.
 fn without_position(message: &str) -> String {
     message.rsplit_once(" at line ").map_or(message, |(message, _)| message).to_owned()
 }
 
-/// Of this error alone `serde_json` tells the column before.
+/// Explains a raw control character. For this error `serde_json` reports the column before it.
 fn control_character(text: &str, at: usize) -> Problem {
-    let found = Span::word(text, at);
+    let found = SourceSpan::word(text, at);
     let (what, hint) = match &text[found.start..found.end] {
-        "\n" | "\r" => ("a text ends where its line ends", "close it with \", or write \\n for a line break in it"),
+        "\n" | "\r" => ("a text is not closed on its line", "close it with \", or write \\n for a line break in it"),
         "\t" => ("a tab in a text", "write \\t for it"),
         _ => ("a control character in a text", "remove it, or write it as \\u and four digits"),
     };
     Problem::at(found, format!("this is not JSON: {what}"), hint)
 }
 
-fn unfinished(text: &str) -> Problem {
+fn unexpected_end(text: &str) -> Problem {
     let end = text.trim_end().len();
-    let end = Span { start: end, end };
-    let Some(open) = left_open(text) else {
-        return Problem::at(end, "this is not JSON: the file ends within a value", "write the value to its end");
+    let end = SourceSpan { start: end, end };
+    let Some(open) = innermost_open(text) else {
+        return Problem::at(end, "this is not JSON: the file ends within a value", "complete the value");
     };
     let (name, closing) = match text.as_bytes()[open] {
         b'[' => ("a list", "]"),
@@ -59,11 +60,11 @@ fn unfinished(text: &str) -> Problem {
     };
     let what = format!("this is not JSON: the file ends within {name}");
     Problem::at(end, what, format!("close it with `{closing}`"))
-        .also(Span { start: open, end: open + 1 }, "opened here")
+        .also(SourceSpan { start: open, end: open + 1 }, "opened here")
 }
 
-/// The innermost bracket or quote that nothing closes.
-fn left_open(text: &str) -> Option<usize> {
+/// The innermost bracket or quote that is not closed.
+fn innermost_open(text: &str) -> Option<usize> {
     let mut open = Vec::new();
     let mut bytes = text.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
@@ -80,7 +81,7 @@ fn left_open(text: &str) -> Option<usize> {
     open.last().map(|&(at, _)| at)
 }
 
-fn hint(text: &str, at: Span, message: &str) -> &'static str {
+fn hint(text: &str, at: SourceSpan, message: &str) -> &'static str {
     let found = &text[at.start..at.end];
     match (message, found) {
         (_, "/" | "#") => "JSON has no comments: remove it, or write YAML, in a file named .yaml",
@@ -88,20 +89,20 @@ fn hint(text: &str, at: Span, message: &str) -> &'static str {
             "begin with [ and the first route; if this is YAML, name the file .yaml"
         }
         ("trailing characters", "," | "{" | "[") => "put every route into one list: [ {…}, {…} ]",
-        ("trailing characters", _) => "remove what stands behind the end",
+        ("trailing characters", _) => "remove what follows the end",
         ("invalid escape", _) => "write \\\\ for a backslash",
-        ("invalid number", _) => "write digits without leading zeros, and some on both sides of a point",
+        ("invalid number", _) => "write digits without leading zeros, and on both sides of a decimal point",
         ("expected `:`", _) => "put a colon between the key and its value",
         (_, "'") => "put text and keys in double quotes: \"…\"",
-        (_, "NaN" | "Infinity" | "nan" | "inf") => "write a number; JSON knows neither NaN nor infinity",
+        (_, "NaN" | "Infinity" | "nan" | "inf") => "write a number; JSON has neither NaN nor infinity",
         (_, "True" | "False" | "None") => "write true, false or null, all in lower case",
-        _ if message.starts_with("expected `,`") => "put a comma between the one before and this",
+        _ if message.starts_with("expected `,`") => "put a comma before this",
         _ if ["unicode", "surrogate", "hex escape"].iter().any(|part| message.contains(part)) => {
             "write the character itself instead"
         }
         ("key must be a string", "," | "{" | "[") => "write a key in double quotes here, or remove this",
         ("key must be a string", _) => "put the key in double quotes",
-        (_, "," | "]" | "}") => "write the value that is missing before this, or remove what asks for one",
+        (_, "," | "]" | "}") => "a value is missing before this: add it, or remove the comma or key that needs it",
         (_, "+" | ".") => "begin a number with a digit or with -",
         _ => "put text in double quotes",
     }
@@ -112,19 +113,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_position_of_serde_json_becomes_an_offset() {
+    fn converts_positions_of_serde_json_to_offsets() {
         assert_eq!(offset("abc", 1, 2), 1);
         assert_eq!(offset("a\nbc", 2, 1), 2);
         assert_eq!(offset("a\nbc", 2, 0), 1, "the newline itself");
         assert_eq!(offset("", 1, 0), 0);
-        assert_eq!(offset("a", 9, 9), 9, "beyond the end, which is for the caller to bound");
+        assert_eq!(offset("a", 9, 9), 9, "beyond the end, which the caller bounds");
     }
 
     #[test]
-    fn what_is_left_open_is_the_innermost() {
-        assert_eq!(left_open("[{\"a\": [1]"), Some(1));
-        assert_eq!(left_open("[\"a]\\\""), Some(1));
-        assert_eq!(left_open("[\"a\\\\\", {}"), Some(0));
-        assert_eq!(left_open("]]"), None);
+    fn finds_the_innermost_open_bracket_or_quote() {
+        assert_eq!(innermost_open("[{\"a\": [1]"), Some(1));
+        assert_eq!(innermost_open("[\"a]\\\""), Some(1));
+        assert_eq!(innermost_open("[\"a\\\\\", {}"), Some(0));
+        assert_eq!(innermost_open("]]"), None);
     }
 }

@@ -1,7 +1,6 @@
-//! The file as it was written: one tree, whether the text is JSON or YAML, in which each value knows where it stands.
+//! The config as a tree of values, each with its position in the text. JSON and YAML give the same tree.
 //!
-//! Nothing is judged here but syntax, depth and size: duplicate keys are kept, unknown keys too. What the values mean
-//! is for `check` to say.
+//! This module checks only syntax, depth and size, and keeps duplicate and unknown keys. `check` interprets the values.
 
 mod json;
 mod json_syntax;
@@ -10,32 +9,33 @@ mod yaml;
 
 use std::path::Path;
 
-use super::problem::{Problem, Span};
+use super::problem::{Problem, SourceSpan};
 use crate::value::Scalar;
 
-/// Deep enough for every config: a file, its routes, a route, its toxics, a toxic and its attributes are 6. Shallow enough for small
-/// stacks: a debug build takes 400 KiB for YAML of this depth, a release build 100 KiB. JSON's text is read once for
-/// each level.
-const DEEPEST: usize = 8;
+/// Deep enough for every config: file, routes, route, toxics, toxic and attributes are 6 levels. Shallow enough for
+/// small stacks: for YAML of this depth a debug build takes 400 KiB and a release build 100 KiB. It also bounds the
+/// time for JSON, whose text is read once per level.
+const MAX_DEPTH: usize = 8;
 
-/// A route on every port with every key but toxics are 65,535 * (1 + 2 * 9) = 1,245,165 values, keys included; each of
-/// them may still have a toxic of five. At some 100 bytes each, this bounds the tree of a 16 MiB file to 200 MB.
-const MOST_VALUES: usize = 2_000_000;
+/// A route on every port with every key except toxics has 65,535 * (1 + 2 * 9) = 1,245,165 values, keys included. That
+/// leaves 11 values per route for toxics. At about 100 bytes per value, the tree of a 16 MiB file takes at most
+/// 200 MB.
+const MAX_VALUES: usize = 2_000_000;
 
-/// A value of the file.
+/// A value and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
     pub(super) place: Place,
     pub(super) value: Value,
 }
 
-/// Where a value stands. The two differ for what came through a YAML alias or merge key.
+/// Where a value is. The two spans differ for a value that comes from a YAML alias or merge key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Where it was written: what to correct, if the value itself is wrong.
-    pub(super) written: Span,
-    /// Where it is used: what to correct, if it is only wrong there.
-    pub(super) used: Span,
+    /// Where it is written: the span to report if the value itself is invalid.
+    pub(super) written: SourceSpan,
+    /// Where it is used: the span to report if the value is invalid only there.
+    pub(super) used: SourceSpan,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -45,36 +45,36 @@ pub(super) enum Value {
     Number(Number),
     Text(String),
     List(Vec<Node>),
-    /// In the order of the file, duplicates included. JSON's keys are text, YAML's may be anything.
+    /// Entries in file order, duplicates included. Keys of JSON are text, keys of YAML may be any value.
     Map(Vec<(Node, Node)>),
 }
 
-/// A number by how it was written: `1.0` and `1e3` are real.
+/// A number. The spelling decides the variant: `1.0` and `1e3` are real.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Number {
     Whole(i128),
-    /// Also an integer of more than 64 bits, in which case it is out of every range.
+    /// Includes integers of more than 64 bits, which are out of range for every key.
     Real(f64),
 }
 
-/// The languages that a config can be written in.
+/// The syntax of a config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// RFC 8259, by the letter: no comments, no trailing commas.
+pub enum Syntax {
+    /// JSON as in RFC 8259: no comments, no trailing commas.
     Json,
     /// YAML 1.2 with anchors, aliases and merge keys. Needs the cargo feature `yaml`.
     Yaml,
 }
 
-impl Format {
-    /// The language of a file by its name: YAML for `.yaml` and `.yml`, JSON for everything else.
+impl Syntax {
+    /// The syntax of a file by its name: YAML for `.yaml` and `.yml`, otherwise JSON.
     #[must_use]
     pub fn of(path: &Path) -> Self {
         let yaml = path.extension().is_some_and(|is| is.eq_ignore_ascii_case("yaml") || is.eq_ignore_ascii_case("yml"));
         if yaml { Self::Yaml } else { Self::Json }
     }
 
-    /// Reads `text` whole, or finds where its syntax ends to make sense.
+    /// Parses `text` into a tree, or reports its first syntax error.
     pub(super) fn read(self, text: &str) -> Result<Node, Problem> {
         match self {
             Self::Json => json::read(text),
@@ -90,7 +90,7 @@ impl Format {
 }
 
 impl Node {
-    /// What a map says about `name`, in its first entry of that name.
+    /// The value of the first entry named `name`, if this is a map that has one.
     pub(super) fn get(&self, name: &str) -> Option<&Self> {
         let Value::Map(entries) = &self.value else { return None };
         entries.iter().find(|(key, _)| matches!(&key.value, Value::Text(text) if text == name)).map(|(_, value)| value)
@@ -107,7 +107,7 @@ impl Node {
         }
     }
 
-    /// What kind of value it is, as in "expected …, found …".
+    /// The kind of value, as printed in "expected …, found …".
     pub(super) fn kind(&self) -> &'static str {
         match self.value {
             Value::Null => "nothing (null)",
@@ -120,15 +120,15 @@ impl Node {
     }
 }
 
-fn too_many(at: Span) -> Problem {
-    let what = format!("this file has more than {MOST_VALUES} values");
+fn too_many(at: SourceSpan) -> Problem {
+    let what = format!("this file has more than {MAX_VALUES} values");
     Problem::at(at, what, "split it up; there are only 65535 ports to listen on")
 }
 
-fn too_deep(at: Span) -> Problem {
+fn too_deep(at: SourceSpan) -> Problem {
     Problem::at(
         at,
-        format!("this is nested more than {DEEPEST} levels deep"),
+        format!("this is nested more than {MAX_DEPTH} levels deep"),
         "a config is a list of routes, each with a list of toxics",
     )
 }
@@ -138,8 +138,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_build_without_yaml_says_how_to_get_one_with_it() {
-        let problem = Format::Yaml.read("- localPort: 8180").expect_err("YAML is not built in");
+    fn build_without_yaml_suggests_the_feature() {
+        let problem = Syntax::Yaml.read("- localPort: 8180").expect_err("YAML is not built in");
         assert!(problem.hint().contains("--features yaml"), "{problem:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! YAML to the tree, with anchors, aliases and merge keys expanded within a budget, and what to do about an error.
+//! Parses YAML into the tree, expands anchors, aliases and merge keys within a budget, and explains syntax errors.
 
 use std::fmt;
 
@@ -8,28 +8,28 @@ use serde_saphyr::{
     DuplicateKeyPolicy, Error, Location, MessageFormatter, NonFiniteFloatPolicy, Options, Spanned, UserMessageFormatter,
 };
 
-use super::{DEEPEST, MOST_VALUES, Node, Number, Place, Problem, Span, Value, too_deep, too_many};
+use super::{MAX_DEPTH, MAX_VALUES, Node, Number, Place, Problem, SourceSpan, Value, too_deep, too_many};
 
 pub(super) fn read(text: &str) -> Result<Node, Problem> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| explain(text, &error))
 }
 
-/// What aliases may stand for in all, in the parser's events: ten thousand routes that each merge ten keys.
-const MOST_EXPANDED: usize = 250_000;
+/// The budget for expanding aliases, in parser events. It is enough for ten thousand routes that each merge ten keys.
+const MAX_ALIAS_EVENTS: usize = 250_000;
 
-/// Everything that `check` has something to say about is let through: duplicate keys, NaN. `no` and `off` are text.
+/// Passes duplicate keys and NaN through, because `check` reports them with a better message. `no` and `off` are text.
 fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_depth: DEEPEST,
-            max_nodes: MOST_VALUES,
-            // A list or map has two, a scalar one, and the document four.
-            max_events: 2 * MOST_VALUES + 4,
-            max_recorded_anchor_events: MOST_EXPANDED,
-            // One anchor may well serve every route.
+            max_depth: MAX_DEPTH,
+            max_nodes: MAX_VALUES,
+            // A list or a map takes two events, a scalar takes one, and the document takes four.
+            max_events: 2 * MAX_VALUES + 4,
+            max_recorded_anchor_events: MAX_ALIAS_EVENTS,
+            // One anchor for every route is a valid config.
             enforce_alias_anchor_ratio: false,
         },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_EXPANDED },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIAS_EVENTS },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         strict_booleans: true,
@@ -45,10 +45,10 @@ impl<'de> Deserialize<'de> for Node {
     }
 }
 
-fn span(location: Location) -> Span {
+fn span(location: Location) -> SourceSpan {
     let bytes = |count: Option<u64>| count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
     let start = bytes(location.span().byte_offset());
-    Span { start, end: start + bytes(location.span().byte_len()) }
+    SourceSpan { start, end: start + bytes(location.span().byte_len()) }
 }
 
 impl<'de> Deserialize<'de> for Value {
@@ -108,15 +108,15 @@ impl<'de> Visitor<'de> for ValueVisitor {
 }
 
 fn explain(text: &str, error: &Error) -> Problem {
-    // An error met in what an alias stands for.
+    // An error within the expansion of an alias is wrapped.
     let error = if let Error::AliasError { error, .. } = error { error } else { error };
-    let at = place(text, error);
+    let at = error_span(text, error);
     let not_yaml = |what: &str| format!("this is not YAML: {what}");
     match error {
         Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(at),
         Error::Budget { breach: BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. }, .. } => too_many(at),
         Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasReplayStackDepthExceeded { .. } => {
-            Problem::at(at, "anchors and aliases make too much of this file", "use fewer aliases, or split it up")
+            Problem::at(at, "aliases expand to too many values", "use fewer aliases, or split the file up")
         }
         Error::MultipleDocuments { .. } => {
             Problem::at(at, "a second YAML document begins here", "remove the `---` and put every route into one list")
@@ -125,11 +125,9 @@ fn explain(text: &str, error: &Error) -> Problem {
             Problem::at(at, "this alias has no anchor", "define &NAME further up; text that begins with * needs quotes")
         }
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
-            Problem::at(at, "this alias is part of what it stands for", "write the value itself here")
+            Problem::at(at, "this alias refers to a value that contains it", "write the value itself here")
         }
-        Error::UnsupportedTag { tag, .. } => {
-            Problem::at(at, format!("the tag `{tag}` means nothing here"), "remove it")
-        }
+        Error::UnsupportedTag { tag, .. } => Problem::at(at, format!("the tag `{tag}` is not supported"), "remove it"),
         other => {
             let message = UserMessageFormatter.format_message(other);
             match indented_by_tab(text, at) {
@@ -140,29 +138,29 @@ fn explain(text: &str, error: &Error) -> Problem {
     }
 }
 
-/// The parser counts in characters, and tells bytes only where it got past the syntax.
-fn place(text: &str, error: &Error) -> Span {
-    let Some(location) = error.location() else { return Span::default() };
+/// The span of an error. The parser reports byte offsets only for values, so this converts its character offset.
+fn error_span(text: &str, error: &Error) -> SourceSpan {
+    let Some(location) = error.location() else { return SourceSpan::default() };
     let characters = usize::try_from(location.span().offset()).unwrap_or(usize::MAX);
     let start = text.char_indices().nth(characters).map_or(text.len(), |(start, _)| start);
-    Span::word(text, start)
+    SourceSpan::word(text, start)
 }
 
-/// The tab in the indentation of the line at `place` or of the next one: the parser stumbles over it at either.
-fn indented_by_tab(text: &str, place: Span) -> Option<Span> {
-    let mut start = text[..place.start].rfind('\n').map_or(0, |newline| newline + 1);
+/// The tab in the indentation of the line at `span` or of the next line: the parser may report either.
+fn indented_by_tab(text: &str, span: SourceSpan) -> Option<SourceSpan> {
+    let mut start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
     for line in text[start..].split_inclusive('\n').take(2) {
         let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
         if let Some(tab) = line[..indentation].find('\t') {
-            return Some(Span { start: start + tab, end: start + tab + 1 });
+            return Some(SourceSpan { start: start + tab, end: start + tab + 1 });
         }
         start += line.len();
     }
     None
 }
 
-fn line_of(text: &str, place: Span) -> &str {
-    let start = text[..place.start].rfind('\n').map_or(0, |newline| newline + 1);
+fn line_of(text: &str, span: SourceSpan) -> &str {
+    let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
     text[start..].lines().next().unwrap_or_default()
 }
 
@@ -171,15 +169,15 @@ fn hint(line: &str, message: &str) -> &'static str {
         return "put an address with brackets in quotes: \"[::1]:9090\"";
     }
     match message {
-        _ if message.starts_with("unclosed bracket") => "close it with the bracket that belongs to it",
+        _ if message.starts_with("unclosed bracket") => "close it with the matching bracket",
         _ if message.starts_with("unclosed quote") => "close it with the same quote",
         _ if message.starts_with("unexpected character") => "put text that begins with this character in quotes",
         _ if message.contains("quoted scalar") => "put the whole text in quotes, and write '' for a ' in single quotes",
         _ if message.contains("mapping values") => {
-            "indent it like the key above, which needs a colon; put text with `: ` in it in quotes"
+            "indent it like the key above, and end that key with a colon; put text that contains `: ` in quotes"
         }
         _ if message.contains("block") => "indent it like the line it belongs with; begin each route with `- `",
         _ if message.contains("escape") => "write \\\\ for a backslash, or use single quotes",
-        _ => "check the indentation, the quotes and the brackets around here",
+        _ => "check the indentation, the quotes and the brackets near this line",
     }
 }

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
+use rustix::net::sockopt::set_socket_oobinline;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use crate::event::CloseReason;
 use crate::proxy::socket::keepalive::notice_silence;
 use crate::proxy::socket::reset::reset;
-use crate::proxy::state::{Client, Woken};
+use crate::proxy::socket::wait::wait;
+use crate::proxy::state::ConnectionState;
 
 /// Why there is no connection to the upstream.
 #[derive(Debug)]
@@ -26,18 +28,18 @@ pub enum DialError {
     Left(CloseReason),
 }
 
-/// Connects to `upstream`, which has `timeout` to accept.
-pub fn dial(upstream: SocketAddr, timeout: Duration, client: &Client) -> Result<TcpStream, DialError> {
+/// Connects to `upstream`, which has `timeout` to accept. A FIN of the client is no reason to stop: a client that sends
+/// something and closes wants it delivered.
+pub fn dial(upstream: SocketAddr, timeout: Duration, state: &ConnectionState) -> Result<TcpStream, DialError> {
     let stream = begin(upstream)?;
-    let due = Instant::now() + timeout;
-    match client.wait_for(PollFd::new(&stream, PollFlags::OUT), due) {
-        Ok(Woken::Ready) => finish(stream).map_err(DialError::Failed),
-        Ok(Woken::Due) => Err(DialError::TimedOut),
-        Err(why) => {
-            reset(&stream);
-            Err(DialError::Left(why))
-        }
+    let mut fds = [PollFd::new(&stream, PollFlags::OUT), PollFd::new(state.client(), PollFlags::empty())];
+    wait(&mut fds, Some(Instant::now() + timeout));
+    let [dialled, client] = fds.map(|fd| fd.revents());
+    if let Err(why) = state.check(client) {
+        reset(&stream);
+        return Err(DialError::Left(why));
     }
+    if dialled.is_empty() { Err(DialError::TimedOut) } else { finish(stream).map_err(DialError::Failed) }
 }
 
 /// std's `connect_timeout` can be waited for, but not together with the client.
@@ -63,6 +65,7 @@ fn finish(stream: TcpStream) -> io::Result<TcpStream> {
     }
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
+    set_socket_oobinline(&stream, true)?;
     notice_silence(&stream)?;
     Ok(stream)
 }

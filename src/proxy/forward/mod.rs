@@ -1,203 +1,197 @@
-//! The two directions of a connection. Each is a blocking copy on a thread of its own; here is how their ends meet:
-//! a FIN travels on as a FIN while the other direction runs on, and a reset ends both sides with a reset.
+//! How the bytes of one direction move, from its first one to its end: on the plain path while no toxic acts, on the toxic
+//! path else, and from one to the other at any byte. And how the ends of both directions meet: a FIN travels on as a FIN
+//! while the other direction runs on, and a reset ends both sides with a reset.
 
-mod delay_queue;
 mod pipe_pool;
 mod plain_path;
 mod side;
 mod toxic_path;
 
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
+use self::plain_path::PlainPath;
+use self::side::{Side, ends};
+use self::toxic_path::{ToxicPath, other_carried};
+use super::budget::Budget;
+use super::live_route::Generation;
+use super::socket::acknowledgement::{await_acknowledgement, unacknowledged};
+use super::socket::discard::discard;
+use super::socket::wait::{Woken, wait, wait_for};
+use super::state::{ConnectionState, LINGER, Phase};
 use crate::event::CloseReason;
-use crate::proxy::forward::plain_path::{PlainPath, Stopped};
-use crate::proxy::forward::side::{Progress, Side};
-use crate::proxy::forward::toxic_path::{Passed, ToxicPath};
-use crate::proxy::socket::acknowledgement::{await_acknowledgement, unacknowledged};
-use crate::proxy::socket::discard::discard;
-use crate::proxy::socket::wait::wait;
-use crate::proxy::state::{Client, LINGER};
-use crate::toxic::{Chain, ToxicEvent};
+use crate::toxic::{Chain, Target};
 use crate::value::{CloseMode, Direction};
 
-/// A client and its upstream, joined. Both threads hold one: the streams are never cloned, which would double their
-/// descriptors.
-#[derive(Debug)]
-pub struct Coupling {
-    client: Arc<Client>,
-    upstream: Arc<TcpStream>,
-    up: Progress,
-    down: Progress,
-    first_fin: OnceLock<CloseReason>,
-    /// Set when a toxic closes the connection, before the FINs that say so.
-    closed: OnceLock<CloseReason>,
+/// What a path came to.
+enum CopyOutcome {
+    /// The toxic path has to go on, before all else with these bytes, which were received and not sent: the toxics have
+    /// changed, or what a reset source has sent waits for a slow sink.
+    HandOver(Vec<u8>),
+    /// No toxic acts any more, and none holds anything.
+    Drained,
+    /// The source has sent its FIN, and all before it is written.
+    Eof,
+    /// The source was reset, and all before that is written.
+    SourceReset,
+    /// The sink was reset, or takes no more.
+    SinkReset,
+    /// No peer waits for what is held.
+    Abandoned(CloseReason),
+    /// A toxic ends the connection.
+    Ended(CloseMode),
 }
 
-/// What came of a source that had finished its sending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rest {
-    /// It is closed in the other direction too.
-    Over,
-    /// It is not, and the time is up.
-    Due,
+/// One direction of a connection.
+pub struct Forwarding<'a> {
+    state: &'a ConnectionState,
+    direction: Direction,
+    source: Side<'a>,
+    sink: Side<'a>,
+    budget: &'a Budget,
+    target: Target,
+    generation: Arc<Generation>,
+    /// Absent on the plain path.
+    chain: Option<Chain>,
+    /// What the other direction had received when this one last did.
+    other_carried: u64,
 }
 
-/// What acts on the bytes of a direction, and who is told.
-pub struct Treatment<'a> {
-    pub chain: &'a mut Chain,
-    /// What the chain's moments count from.
-    pub opened_at: Instant,
-    pub tell: &'a dyn Fn(&ToxicEvent),
-}
+impl<'a> Forwarding<'a> {
+    pub fn new(state: &'a ConnectionState, upstream: &'a TcpStream, budget: &'a Budget, direction: Direction) -> Self {
+        let (source, sink) = ends(state, upstream, direction);
+        let (target, generation) = (state.target(), state.route.generation());
+        let chain = generation.toxics.chain(&target, direction, 0);
+        if let Some(chain) = &chain {
+            state.watch(chain.sums());
+        }
+        Self { state, direction, source, sink, budget, target, generation, chain, other_carried: 0 }
+    }
 
-impl Coupling {
-    pub fn new(client: Arc<Client>, upstream: TcpStream) -> Self {
-        let upstream = Arc::new(upstream);
-        client.join(Arc::clone(&upstream));
-        Self {
-            client,
-            upstream,
-            up: Progress::default(),
-            down: Progress::default(),
-            first_fin: OnceLock::new(),
-            closed: OnceLock::new(),
+    /// Copies to the end. Comes back only when the connection as a whole needs this direction no more.
+    pub fn run(mut self) {
+        loop {
+            match self.copy() {
+                CopyOutcome::HandOver(unsent) => self.take_over(&unsent),
+                CopyOutcome::Drained => self.chain = None,
+                CopyOutcome::Eof => return self.pass_fin_on(),
+                CopyOutcome::SourceReset => return self.lose_source(),
+                CopyOutcome::SinkReset => return self.lose_sink(),
+                CopyOutcome::Abandoned(why) => return self.state.abort(why),
+                CopyOutcome::Ended(close_mode) => return self.end_by_toxic(close_mode),
+            }
         }
     }
 
-    /// Copies one direction to its end. Comes back only when the connection as a whole needs this direction no more.
-    pub fn pump(&self, direction: Direction) {
-        let (source, sink) = self.ends(direction);
-        let plain_path = PlainPath { source: &source, sink: &sink };
-        match plain_path.run() {
-            Stopped::Eof if source.eof_is_reset() => self.lose(&source, source.lost),
-            Stopped::Eof => drop(self.pass_fin_on(direction, None)),
-            Stopped::SourceLost => self.lose(&source, source.lost),
-            Stopped::SinkLost => drop(self.lose_sink(direction, None)),
+    fn copy(&mut self) -> CopyOutcome {
+        let Self { state, direction, source, sink, .. } = *self;
+        let change = &self.generation.replaced;
+        match &mut self.chain {
+            None => PlainPath { source, sink, progress: state.progress(direction), change }.run(),
+            Some(chain) => {
+                let path = ToxicPath { state, direction, source, sink, budget: self.budget, change };
+                path.run(chain, &mut self.other_carried)
+            }
         }
     }
 
-    /// The same for a direction that toxics act on. Never inlined, as it needs more stack than the relay.
-    #[inline(never)]
-    pub fn pump_through(&self, direction: Direction, treatment: Treatment<'_>) {
-        let (source, sink) = self.ends(direction);
-        let Treatment { chain, opened_at, tell } = treatment;
-        let toxic_path = ToxicPath { client: &self.client, direction, source: &source, sink: &sink, opened_at, tell };
-        let rest = match toxic_path.run(chain) {
-            Passed::Eof => self.pass_fin_on(direction, toxic_path.deadline(chain)),
-            Passed::SinkLost => self.lose_sink(direction, toxic_path.deadline(chain)),
-            Passed::SourceLost => return self.lose(&source, source.lost),
-            Passed::Abandoned(why) => return self.abort(why),
-            Passed::Ended(close_mode) => return self.end_by_toxic(close_mode, &source),
-        };
-        if let Some(close_mode) = (rest == Rest::Due).then(|| toxic_path.strike(chain)).flatten() {
-            self.end_by_toxic(close_mode, &source);
+    /// Goes on with the present toxics.
+    fn take_over(&mut self, unsent: &[u8]) {
+        self.generation = self.state.route.generation();
+        let now = self.state.accepted_at.elapsed();
+        let toxics = &self.generation.toxics;
+        if let Some(chain) = &mut self.chain {
+            toxics.rebuild(chain, &self.target, now);
+        } else {
+            let received = self.state.progress(self.direction).received.load(Ordering::Relaxed);
+            self.other_carried = other_carried(self.state, self.direction);
+            self.chain = Some(toxics.chain_after(&self.target, self.direction, received, unsent, now));
+        }
+        if let Some(chain) = &self.chain {
+            self.state.watch(chain.sums());
         }
     }
 
-    /// The bytes that the sinks have taken so far, up and down.
-    pub fn bytes(&self) -> (u64, u64) {
-        (self.up.bytes.load(Ordering::Relaxed), self.down.bytes.load(Ordering::Relaxed))
-    }
-
-    /// Resets both sides.
-    pub fn abort(&self, why: CloseReason) {
-        self.client.abort(why);
-    }
-
-    /// Why the connection ended, once both pumps are back.
-    pub fn end(&self) -> CloseReason {
-        let closed = self.closed.get().or(self.first_fin.get()).copied();
-        self.client.aborted().or(closed).unwrap_or(CloseReason::Cut)
-    }
-
-    /// A side that is lost ends both, unless they are being closed anyway.
-    fn lose(&self, source: &Side<'_>, why: CloseReason) {
-        match self.closed.get() {
-            None => self.abort(why),
-            Some(_) => drop(discard(source.stream, Some(Instant::now() + LINGER))),
+    /// Sends the FIN on, and stays.
+    fn pass_fin_on(&mut self) {
+        self.state.half_close(self.direction);
+        self.state.progress(self.direction).finished.store(true, Ordering::SeqCst);
+        match self.sink.stream.shutdown(Shutdown::Write) {
+            Ok(()) => self.wait_source_closed(),
+            Err(_) => self.lose_sink(),
         }
     }
 
-    fn end_by_toxic(&self, close_mode: CloseMode, source: &Side<'_>) {
+    /// A source that is reset ends both sides, after the sink has got what it had sent; unless they are being closed anyway.
+    fn lose_source(&mut self) {
+        if self.state.phase() == Phase::Draining {
+            discard(self.source.stream, Some(Instant::now() + LINGER));
+        } else {
+            await_acknowledgement(self.sink.stream, self.deadline());
+            self.state.abort(self.source.reset_reason);
+        }
+    }
+
+    /// The other direction reads from a sink that is lost, and ends both sides once what that had sent is delivered.
+    fn lose_sink(&mut self) {
+        if self.state.phase() == Phase::Draining {
+            discard(self.source.stream, Some(Instant::now() + LINGER));
+        } else {
+            self.wait_source_closed();
+        }
+    }
+
+    /// Stays until the source is closed in both directions, or a toxic's time has come: a source that has finished its
+    /// sending, or whose bytes no peer takes any more, may still be reset, and no other thread reads from it.
+    fn wait_source_closed(&mut self) {
+        loop {
+            let source = (self.source.stream, PollFlags::empty());
+            match wait_for([source], self.deadline(), &self.generation.replaced) {
+                Woken::Ready([revents]) if self.source.is_reset(revents) => return self.lose_source(),
+                Woken::Ready(_) => return,
+                Woken::Changed => self.take_over(&[]),
+                Woken::Due => {
+                    if let Some(close_mode) = self.end_by_deadline() {
+                        return self.end_by_toxic(close_mode);
+                    }
+                }
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let (at, _) = self.chain.as_ref()?.deadline()?;
+        self.state.accepted_at.checked_add(at)
+    }
+
+    fn end_by_deadline(&mut self) -> Option<CloseMode> {
+        toxic_path::end_by_deadline(self.state, self.chain.as_mut()?)
+    }
+
+    fn end_by_toxic(&self, close_mode: CloseMode) {
         match close_mode {
-            CloseMode::Reset => self.abort(CloseReason::ToxicReset),
-            CloseMode::Close => self.close(source),
+            CloseMode::Reset => self.state.abort(CloseReason::ToxicReset),
+            CloseMode::Close => self.close(),
         }
     }
 
     /// Ends both sides with a FIN, and waits until they have ended theirs. A side that does not is reset in the end, and so
-    /// is one that does not read; not while it is reading still, which would discard what passed before the end.
-    fn close(&self, source: &Side<'_>) {
+    /// is one that does not read; not while it is still reading, which would discard what passed before the end.
+    fn close(&self) {
         let due = Instant::now() + LINGER;
-        let _ = self.closed.set(CloseReason::ToxicClosed);
-        let sides = [self.client.stream(), &*self.upstream];
+        self.state.begin_close(CloseReason::ToxicClosed);
+        let sides = [self.source.stream, self.sink.stream];
         for side in sides {
             // It fails only for a side that is gone.
             let _ = side.shutdown(Shutdown::Write);
         }
-        discard(source.stream, Some(due));
+        discard(self.source.stream, Some(due));
         if !have_hung_up(sides, due) {
-            self.abort(CloseReason::ToxicClosed);
-        }
-    }
-
-    /// Of a lost upstream tells the other direction: behind what that said, which may still be on its way.
-    fn lose_sink(&self, direction: Direction, due: Option<Instant>) -> Rest {
-        let (source, sink) = self.ends(direction);
-        if direction == Direction::Upstream && self.closed.get().is_none() {
-            return self.wait_source_closed(&source, due);
-        }
-        self.lose(&source, sink.lost);
-        Rest::Over
-    }
-
-    /// Sends the FIN on, and stays.
-    fn pass_fin_on(&self, direction: Direction, due: Option<Instant>) -> Rest {
-        let (source, sink) = self.ends(direction);
-        let _ = self.first_fin.set(source.closed);
-        sink.progress.finished.store(true, Ordering::SeqCst);
-        match sink.stream.shutdown(Shutdown::Write) {
-            Ok(()) => self.wait_source_closed(&source, due),
-            Err(_) => self.lose_sink(direction, due),
-        }
-    }
-
-    /// Stays until the source is closed in both directions, or until `due`: one that has finished its sending, or whose
-    /// bytes nobody takes any more, may still be reset, and nobody else reads from it.
-    fn wait_source_closed(&self, source: &Side<'_>, due: Option<Instant>) -> Rest {
-        let mut fds = [PollFd::new(source.stream, PollFlags::empty())];
-        wait(&mut fds, due);
-        let told = fds[0].revents();
-        if told.is_empty() {
-            return Rest::Due;
-        }
-        if source.is_reset(told) {
-            self.lose(source, source.lost);
-        }
-        Rest::Over
-    }
-
-    fn ends(&self, direction: Direction) -> (Side<'_>, Side<'_>) {
-        let client = Side {
-            stream: self.client.stream(),
-            progress: &self.down,
-            closed: CloseReason::ClientClosed,
-            lost: CloseReason::ClientReset,
-        };
-        let upstream = Side {
-            stream: &self.upstream,
-            progress: &self.up,
-            closed: CloseReason::UpstreamClosed,
-            lost: CloseReason::UpstreamReset,
-        };
-        match direction {
-            Direction::Upstream => (client, upstream),
-            Direction::Downstream => (upstream, client),
+            self.state.abort(CloseReason::ToxicClosed);
         }
     }
 }

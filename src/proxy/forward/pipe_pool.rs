@@ -1,5 +1,5 @@
-//! Pipes that bytes go through from socket to socket inside the kernel (`splice(2)`), lent to streams while they surge.
-//! When and for whom is `plain_path`.
+//! Pipes that bytes go through from socket to socket inside the kernel (`splice(2)`), lent to bulk streams piece by
+//! piece. When and to which is `plain_path`.
 
 #[cfg(target_os = "linux")]
 pub use linux::{Pipe, borrow};
@@ -8,7 +8,7 @@ pub use none::{Pipe, borrow};
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::io::{self, PipeReader, PipeWriter};
+    use std::io::{self, PipeReader, PipeWriter, Read};
     use std::net::TcpStream;
     use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -87,6 +87,15 @@ mod linux {
         pub fn is_empty(&self) -> bool {
             self.holds == 0
         }
+
+        /// Takes out what it holds.
+        pub fn take_rest(&mut self) -> Vec<u8> {
+            let mut rest = Vec::with_capacity(self.holds);
+            // A pipe that holds that much neither fails nor waits.
+            let read = (&self.ends.reader).take(self.holds as u64).read_to_end(&mut rest);
+            self.holds -= read.unwrap_or(0);
+            rest
+        }
     }
 
     impl Drop for Pipe {
@@ -129,6 +138,10 @@ mod none {
         }
 
         pub fn is_empty(&self) -> bool {
+            match self.0 {}
+        }
+
+        pub fn take_rest(&mut self) -> Vec<u8> {
             match self.0 {}
         }
     }

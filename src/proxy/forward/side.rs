@@ -1,40 +1,50 @@
 //! One side of a connection as a direction sees it: where its bytes come from, or where they go.
 
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use rustix::event::PollFlags;
 
 use crate::event::CloseReason;
+use crate::proxy::state::{ConnectionState, Progress};
+use crate::value::Direction;
 
+#[derive(Clone, Copy)]
 pub struct Side<'a> {
     pub stream: &'a TcpStream,
     /// Of the direction that it is the sink of.
-    pub progress: &'a Progress,
-    /// Why the connection ends if this side ends it in good order.
-    pub closed: CloseReason,
-    /// Why it ends if this side is reset.
-    pub lost: CloseReason,
+    progress: &'a Progress,
+    /// Why the connection ends if this side is reset.
+    pub reset_reason: CloseReason,
 }
 
-/// How far one direction has come.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Those that the sink's kernel has taken.
-    pub bytes: AtomicU64,
-    /// Set before our own FIN goes out in this direction.
-    pub finished: AtomicBool,
+/// The source and the sink of a direction.
+pub fn ends<'a>(state: &'a ConnectionState, upstream: &'a TcpStream, direction: Direction) -> (Side<'a>, Side<'a>) {
+    let client = Side {
+        stream: state.client(),
+        progress: state.progress(Direction::Downstream),
+        reset_reason: CloseReason::ClientReset,
+    };
+    let upstream = Side {
+        stream: upstream,
+        progress: state.progress(Direction::Upstream),
+        reset_reason: CloseReason::UpstreamReset,
+    };
+    match direction {
+        Direction::Upstream => (client, upstream),
+        Direction::Downstream => (upstream, client),
+    }
 }
 
 impl Side<'_> {
-    /// Whether it was reset, after a poll that `told` this.
-    pub fn is_reset(&self, told: PollFlags) -> bool {
-        told.contains(PollFlags::ERR) || (told.contains(PollFlags::HUP) && self.eof_is_reset())
+    /// Whether it was reset, after a poll that returned `revents`.
+    pub fn is_reset(&self, revents: PollFlags) -> bool {
+        revents.contains(PollFlags::ERR) || (revents.contains(PollFlags::HUP) && self.eof_is_reset())
     }
 
-    /// Whether what reads as an end of stream is a reset. A socket tells of its reset once; if the other pump's write
-    /// was told, this one's read sees an end of stream. But a stream that has only ended still has a peer, until our own
-    /// FIN is out as well (`inet_getname` in `net/ipv4/af_inet.c`). In this order: `finished` is set before that FIN.
+    /// Whether what reads as an end of stream is a reset. A socket reports its reset once: if the other direction's write
+    /// got it, this one's read sees an end of stream. But a stream that has only ended still has a peer, until our own FIN
+    /// is out as well (`inet_getname` in `net/ipv4/af_inet.c`). In this order: `finished` is set before that FIN.
     pub fn eof_is_reset(&self) -> bool {
         let finished = || self.progress.finished.load(Ordering::SeqCst);
         // The first look spares most ends the call.

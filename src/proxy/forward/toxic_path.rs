@@ -1,5 +1,4 @@
-//! One direction of a connection that toxics act on: the one actuator. It reads, asks the chain what becomes of what it
-//! has read, and writes each byte when it is due. What a toxic does is `toxic`; what waits is in `delay`.
+//! The toxic path: reads, gives the chain what it has read, and writes what the chain lets go. What a toxic does is `toxic`.
 //!
 //! One thread does all of it, by poll(2) and calls that don't block: a delay needs no thread of its own.
 
@@ -7,88 +6,73 @@ use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFlags;
 use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
-use crate::event::CloseReason;
-use crate::proxy::forward::delay_queue::DelayLine;
-use crate::proxy::forward::side::Side;
+use super::CopyOutcome;
+use super::side::Side;
+use crate::event::{CloseReason, Event, Fault, emit};
+use crate::proxy::budget::{Budget, Charge};
 use crate::proxy::socket::acknowledgement::{Standstill, await_acknowledgement};
 use crate::proxy::socket::liveness::LivenessProbe;
-use crate::proxy::socket::wait::wait;
-use crate::proxy::state::Client;
-use crate::toxic::{Chain, Moment, NEVER, ToxicEvent};
+use crate::proxy::socket::wait::{Woken, wait_for};
+use crate::proxy::state::ConnectionState;
+use crate::stop::Latch;
+use crate::toxic::{Boundary, Chain, EndKind, Moment, NEVER};
 use crate::value::{CloseMode, Direction};
 
-/// How a direction came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passed {
-    /// All is written, and the source's FIN is due.
-    Eof,
-    /// The source was reset.
-    SourceLost,
-    /// The sink was reset, or takes no more.
-    SinkLost,
-    /// The client is gone, and nobody waits for what is held.
-    Abandoned(CloseReason),
-    /// A toxic ends the connection.
-    Ended(CloseMode),
-}
+/// A source that is polled for this long and has nothing to read makes a pause: what comes then is another segment. It is
+/// longer than the gaps between the writes of a program that sends as fast as it can on a machine that is not overloaded.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Between two tries to take more memory for a stream while others have all that there is.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// One direction of a connection.
 pub struct ToxicPath<'a> {
-    pub client: &'a Client,
+    pub state: &'a ConnectionState,
     pub direction: Direction,
-    pub source: &'a Side<'a>,
-    pub sink: &'a Side<'a>,
-    /// What the chain's moments count from.
-    pub opened_at: Instant,
-    pub tell: &'a dyn Fn(&ToxicEvent),
+    pub source: Side<'a>,
+    pub sink: Side<'a>,
+    pub budget: &'a Budget,
+    /// Triggered when the toxics change.
+    pub change: &'a Latch,
 }
 
-/// What is under way.
+/// What is in flight.
 struct PathState<'a> {
-    toxic_path: &'a ToxicPath<'a>,
+    path: &'a ToxicPath<'a>,
     chain: &'a mut Chain,
-    line: DelayLine,
-    pending_end: PendingEnd,
+    charge: Charge<'a>,
     probe: LivenessProbe,
     sink_is_full: bool,
     /// Of a sink that is full, once nothing more comes for it.
     standstill: Option<Standstill>,
-    source_state: SourceState,
-    /// What the source's kernel still has of what it had when it was last asked.
-    waiting: Waiting,
+    source: SourceState,
+    /// Since when the source was polled and had nothing to read.
+    quiet_since: Option<Instant>,
+    /// What the other direction had carried when this one last read.
+    other_carried: &'a mut u64,
+    backlog: Backlog,
 }
 
-/// Bytes that have arrived and wait to be taken.
+/// Bytes that the source's kernel had when it was last asked, and that were not read yet.
 #[derive(Clone, Copy, Debug, Default)]
-struct Waiting {
+struct Backlog {
     bytes: usize,
     since: Moment,
 }
 
-/// What comes behind the line.
-#[derive(Clone, Copy, Debug)]
-enum PendingEnd {
-    /// More bytes.
-    Open,
-    /// The source's FIN.
-    Eof(Moment),
-    /// The source's reset.
-    Reset,
-    /// The end that a toxic makes.
-    Ended(Moment, CloseMode),
-}
-
-/// What the source may still tell beside the bytes that its kernel has.
+/// What the source may still report beside the bytes that its kernel has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SourceState {
     Open,
-    /// It has finished in both directions: it has nothing more to tell, and would end every poll at once.
+    /// Its end was read.
+    Ended,
+    /// It has finished in both directions: it has nothing more to report, and would end every poll at once.
     HungUp,
     /// It was reset, and neither has it.
     Reset,
@@ -102,296 +86,295 @@ enum Source {
 }
 
 impl ToxicPath<'_> {
-    /// Passes bytes through `chain` until the stream ends, a side is lost or a toxic ends it.
-    pub fn run(&self, chain: &mut Chain) -> Passed {
-        let mut passage = PathState {
-            toxic_path: self,
+    /// Passes bytes through `chain` until the stream ends, a side is lost, a toxic ends it or the toxics change. Never
+    /// inlined, as it needs more stack than the plain path.
+    #[inline(never)]
+    pub fn run(&self, chain: &mut Chain, other_carried: &mut u64) -> CopyOutcome {
+        let mut state = PathState {
+            path: self,
             chain,
-            line: DelayLine::default(),
-            pending_end: PendingEnd::Open,
+            charge: self.budget.charge(),
             probe: LivenessProbe::begin(),
             sink_is_full: false,
             standstill: None,
-            source_state: SourceState::Open,
-            waiting: Waiting::default(),
+            source: SourceState::Open,
+            quiet_since: None,
+            other_carried,
+            backlog: Backlog::default(),
         };
         loop {
-            if let Err(passed) = passage.step() {
-                return passed;
+            if let Err(outcome) = state.step() {
+                return outcome;
             }
         }
     }
 
-    /// Ends the connection if a toxic's time for that has come, whatever is under way.
-    pub fn strike(&self, chain: &mut Chain) -> Option<CloseMode> {
-        let now = self.now();
-        let (_, close_mode) = chain.deadline().filter(|(at, _)| *at <= now)?;
-        chain.strike(now);
-        self.emit_events(chain);
-        Some(close_mode)
-    }
-
-    /// When that time comes. A moment that no clock comes to is none.
-    pub fn deadline(&self, chain: &Chain) -> Option<Instant> {
-        chain.deadline().and_then(|(at, _)| self.opened_at.checked_add(at))
-    }
-
-    fn emit_events(&self, chain: &mut Chain) {
-        chain.acts().for_each(|act| (self.tell)(&act));
-    }
-
     fn now(&self) -> Moment {
-        self.opened_at.elapsed()
+        self.state.accepted_at.elapsed()
+    }
+
+    fn instant(&self, at: Moment) -> Option<Instant> {
+        self.state.accepted_at.checked_add(at)
+    }
+
+    fn client_is_source(&self) -> bool {
+        self.direction == Direction::Upstream
     }
 }
 
 impl PathState<'_> {
-    fn step(&mut self) -> Result<(), Passed> {
-        let now = self.toxic_path.now();
-        // What was due before a toxic's time came leaves, also where this thread is late for both.
-        self.write_due(self.chain.deadline().map_or(now, |(at, _)| now.min(at)))?;
-        if let Some(close_mode) = self.toxic_path.strike(self.chain) {
-            return Err(Passed::Ended(close_mode));
+    fn step(&mut self) -> Result<(), CopyOutcome> {
+        let now = self.path.now();
+        // What was due before a toxic's time came leaves, even if this thread is late for both.
+        self.chain.advance(self.chain.deadline().map_or(now, |(at, _)| now.min(at)));
+        emit_events(self.path.state, self.chain);
+        self.write_output()?;
+        self.charge.set(self.chain.memory());
+        if let Some(close_mode) = end_by_deadline(self.path.state, self.chain) {
+            return Err(CopyOutcome::Ended(close_mode));
         }
-        self.conclude(now)?;
-        match self.wait(now)? {
-            Source::Ready => self.read(),
-            Source::Quiet => Ok(()),
+        self.conclude()?;
+        if self.wait(now)? == Source::Ready {
+            self.read();
         }
+        Ok(())
     }
 
-    fn write_due(&mut self, now: Moment) -> Result<(), Passed> {
-        loop {
-            let due = self.line.due(now);
-            if due.is_empty() {
-                self.sink_is_full = false;
-                return Ok(());
-            }
-            match write(self.toxic_path.sink.stream, &due) {
+    fn write_output(&mut self) -> Result<(), CopyOutcome> {
+        self.sink_is_full = false;
+        while self.chain.has_output() {
+            match write(self.path.sink.stream, &self.chain.output()) {
                 Ok(written) => {
-                    self.line.advance(written);
-                    self.toxic_path.sink.progress.bytes.fetch_add(written as u64, Ordering::Relaxed);
+                    self.chain.written(written);
+                    let progress = self.path.state.progress(self.path.direction);
+                    progress.sent.fetch_add(written as u64, Ordering::Relaxed);
                 }
                 Err(Errno::AGAIN) => {
                     self.sink_is_full = true;
                     return Ok(());
                 }
                 Err(Errno::INTR) => {}
-                Err(_) => return Err(Passed::SinkLost),
+                Err(_) => return Err(CopyOutcome::SinkReset),
             }
         }
+        Ok(())
     }
 
-    /// Ends if there is nothing left to pass on, or nobody to pass it on to.
-    fn conclude(&mut self, now: Moment) -> Result<(), Passed> {
-        if self.source_state == SourceState::Reset && (self.is_stuck() || self.sink_stands_still()) {
-            return Err(Passed::SourceLost);
+    /// Ends if there is nothing left to pass on, or no peer to pass it on to.
+    fn conclude(&mut self) -> Result<(), CopyOutcome> {
+        if self.source == SourceState::Reset && (self.is_stuck() || self.sink_stands_still()) {
+            return Err(CopyOutcome::Abandoned(self.path.source.reset_reason));
         }
-        if !self.line.is_empty() {
-            return Ok(());
+        if self.chain.is_done() {
+            return Err(CopyOutcome::Drained);
         }
-        match self.pending_end {
-            PendingEnd::Eof(at) if at <= now => Err(self.followed_by_a_reset(Passed::Eof)),
-            PendingEnd::Reset => Err(self.followed_by_a_reset(Passed::SourceLost)),
-            PendingEnd::Ended(at, close_mode) if at <= now => {
-                if close_mode == CloseMode::Reset {
-                    await_acknowledgement(self.toxic_path.sink.stream, self.toxic_path.deadline(self.chain));
-                }
-                Err(Passed::Ended(close_mode))
-            }
-            _ => Ok(()),
+        let Some(end) = self.chain.take_end() else { return Ok(()) };
+        if end.kind == EndKind::Toxic(CloseMode::Reset) {
+            // A reset discards what the peer's kernel has not got yet.
+            let due = self.chain.deadline().and_then(|(at, _)| self.path.instant(at));
+            await_acknowledgement(self.path.sink.stream, due);
         }
+        Err(match end.kind {
+            EndKind::Fin => CopyOutcome::Eof,
+            EndKind::Reset => CopyOutcome::SourceReset,
+            EndKind::Toxic(close_mode) => CopyOutcome::Ended(close_mode),
+        })
     }
 
-    /// What the upstream said before its reset is not lost by that: there is time for a peer that reads.
-    fn followed_by_a_reset(&self, passed: Passed) -> Passed {
-        if self.source_state == SourceState::Reset {
-            await_acknowledgement(self.toxic_path.sink.stream, self.toxic_path.deadline(self.chain));
-        }
-        passed
-    }
-
-    /// Waits for whatever comes first.
-    fn wait(&mut self, now: Moment) -> Result<Source, Passed> {
+    /// Waits for what comes first.
+    fn wait(&mut self, now: Moment) -> Result<Source, CopyOutcome> {
         let can_read = self.can_read(now);
-        let mut fds = [
-            PollFd::new(self.toxic_path.sink.stream, self.sink_interest(now)),
-            PollFd::new(self.toxic_path.source.stream, self.source_interest(now)),
-        ];
-        let polled = if can_read || self.source_state == SourceState::Open { 2 } else { 1 };
-        wait(&mut fds[..polled], self.wake_at(now));
-        let [sink, source] = fds.map(|fd| fd.revents());
+        let (sink, source) = (self.path.sink.stream, self.path.source.stream);
+        let sink = (sink, self.sink_events(now));
+        let due = self.wake_at(now);
+        let woken = if can_read || matches!(self.source, SourceState::Open | SourceState::Ended) {
+            wait_for([sink, (source, self.source_events(now, can_read))], due, self.path.change)
+        } else {
+            match wait_for([sink], due, self.path.change) {
+                Woken::Ready([revents]) => Woken::Ready([revents, PollFlags::empty()]),
+                Woken::Due => Woken::Due,
+                Woken::Changed => Woken::Changed,
+            }
+        };
+        let [sink, source] = match woken {
+            Woken::Changed => return Err(CopyOutcome::HandOver(Vec::new())),
+            Woken::Due => [PollFlags::empty(); 2],
+            Woken::Ready(revents) => revents,
+        };
         if sink.intersects(PollFlags::ERR | PollFlags::HUP) {
-            return Err(Passed::SinkLost);
+            return Err(CopyOutcome::SinkReset);
         }
-        if self.toxic_path.source.is_reset(source) {
-            self.note_reset()?;
-        } else if source.contains(PollFlags::HUP) {
-            self.source_state = SourceState::HungUp;
+        if self.path.source.is_reset(source) {
+            self.source = SourceState::Reset;
+        } else if source.contains(PollFlags::HUP) && self.source != SourceState::Reset {
+            self.source = SourceState::HungUp;
         }
         self.look_after_the_client(now, sink, source)?;
+        if can_read && source.is_empty() {
+            self.quiet_since.get_or_insert_with(Instant::now);
+        }
         Ok(if can_read && !source.is_empty() { Source::Ready } else { Source::Quiet })
     }
 
-    /// A reset of the upstream's goes behind what it has said, as it would in a network. A client that leaves frees
-    /// everything at once.
-    fn note_reset(&mut self) -> Result<(), Passed> {
-        self.source_state = SourceState::Reset;
-        match self.toxic_path.direction {
-            Direction::Upstream => Err(Passed::SourceLost),
-            Direction::Downstream => Ok(()),
-        }
-    }
-
-    fn look_after_the_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), Passed> {
-        let told = match self.toxic_path.direction {
-            Direction::Upstream => source,
-            Direction::Downstream => sink,
-        };
+    fn look_after_the_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), CopyOutcome> {
         if !self.depends_on_client(now) {
             return Ok(());
         }
-        if self.toxic_path.direction == Direction::Upstream && self.source_state == SourceState::HungUp {
-            // Nobody is left to look at: the client has our FIN, and we have its own.
-            return Err(Passed::Abandoned(CloseReason::ClientLeft));
+        if self.path.client_is_source() && self.source == SourceState::HungUp {
+            // The client has our FIN, and we have its own: it can't be looked at any more.
+            return Err(CopyOutcome::Abandoned(CloseReason::ClientLeft));
         }
-        if self.probe.is_due(told)
-            && let Err(why) = self.toxic_path.client.look()
+        let revents = if self.path.client_is_source() { source } else { sink };
+        if self.probe.is_due(revents)
+            && let Err(why) = self.path.state.look()
         {
             if self.can_abandon() {
-                return Err(Passed::Abandoned(why));
+                return Err(CopyOutcome::Abandoned(why));
             }
-            // What it has said is on its way to the upstream still; only what is held for it goes.
-            self.line = DelayLine::default();
+            // What it has sent is still on its way to the upstream; only what is held for it goes.
+            self.chain.discard_held();
         }
         Ok(())
     }
 
     /// Whether giving the client up would take nothing from the upstream that the other direction still has for it.
     fn can_abandon(&self) -> bool {
-        match self.toxic_path.direction {
-            Direction::Upstream => true,
-            Direction::Downstream => {
-                self.source_state == SourceState::Reset
-                    || self.toxic_path.source.progress.finished.load(Ordering::SeqCst)
-            }
-        }
+        let is_finished = || self.path.state.progress(Direction::Upstream).finished.load(Ordering::SeqCst);
+        self.path.client_is_source() || self.source == SourceState::Reset || is_finished()
     }
 
-    fn read(&mut self) -> Result<(), Passed> {
-        let most = self.chain.takes(self.toxic_path.now());
+    fn read(&mut self) {
+        let most = self.chain.takes(self.path.now());
         let mut buffer = vec![MaybeUninit::uninit(); most];
-        match recv(self.toxic_path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT) {
-            Ok((_, 0)) if self.toxic_path.source.eof_is_reset() => self.read_reset()?,
-            Ok((_, 0)) => self.pending_end = PendingEnd::Eof(self.chain.finish(self.toxic_path.now())),
-            Ok(((bytes, _), _)) => {
-                let arrived = self.arrival(bytes.len(), most);
-                self.pass(arrived, bytes);
+        match recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT) {
+            Ok((_, 0)) if self.path.source.eof_is_reset() => self.end(EndKind::Reset),
+            Ok((_, 0)) => self.end(EndKind::Fin),
+            Ok(((bytes, _), read)) => {
+                let (arrived, boundary) = (self.arrival(read, most), self.boundary());
+                self.path.state.progress(self.path.direction).received.fetch_add(read as u64, Ordering::Relaxed);
+                self.chain.push(arrived, boundary, bytes);
             }
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => self.read_reset()?,
+            Err(Errno::AGAIN | Errno::INTR) => return,
+            Err(_) => self.end(EndKind::Reset),
         }
-        self.toxic_path.emit_events(self.chain);
-        Ok(())
+        self.quiet_since = None;
     }
 
-    fn read_reset(&mut self) -> Result<(), Passed> {
-        self.pending_end = PendingEnd::Reset;
-        self.note_reset()
+    /// The end of the stream goes through the chain like its bytes.
+    fn end(&mut self, kind: EndKind) {
+        let boundary = self.boundary();
+        self.chain.push_end(self.path.now(), boundary, kind);
+        self.source = match kind {
+            EndKind::Reset => SourceState::Reset,
+            EndKind::Fin | EndKind::Toxic(_) if self.source == SourceState::Open => SourceState::Ended,
+            EndKind::Fin | EndKind::Toxic(_) => self.source,
+        };
+    }
+
+    /// What lies between the bytes that were just read and those before them.
+    fn boundary(&mut self) -> Boundary {
+        let carried = other_carried(self.path.state, self.path.direction);
+        if std::mem::replace(self.other_carried, carried) != carried {
+            return Boundary::Turn;
+        }
+        let paused = self.quiet_since.is_some_and(|since| since.elapsed() >= PAUSE);
+        if paused { Boundary::Pause } else { Boundary::None }
     }
 
     /// When the bytes came that were just read: now, or when the source was last looked at, if they were there then. For
     /// those a pace goes on as if this thread were never late.
     fn arrival(&mut self, read: usize, most: usize) -> Moment {
-        let now = self.toxic_path.now();
-        if let Some(left) = self.waiting.bytes.checked_sub(read) {
-            self.waiting.bytes = left;
-            return self.waiting.since;
+        let now = self.path.now();
+        if let Some(left) = self.backlog.bytes.checked_sub(read) {
+            self.backlog.bytes = left;
+            return self.backlog.since;
         }
-        let left = if read == most { ioctl_fionread(self.toxic_path.source.stream).unwrap_or(0) } else { 0 };
+        let left = if read == most { ioctl_fionread(self.path.source.stream).unwrap_or(0) } else { 0 };
         // Later than `now`: what came in between is not to leave early.
-        self.waiting = Waiting { bytes: usize::try_from(left).unwrap_or(usize::MAX), since: self.toxic_path.now() };
+        self.backlog = Backlog { bytes: usize::try_from(left).unwrap_or(usize::MAX), since: self.path.now() };
         now
-    }
-
-    fn pass(&mut self, arrived: Moment, bytes: &mut [u8]) {
-        for span in self.chain.pass(arrived, bytes) {
-            self.line.push(&bytes[span.range.clone()], span.at, span.edge);
-        }
-        if let Some((at, close_mode)) = self.chain.ended() {
-            self.pending_end = PendingEnd::Ended(at, close_mode);
-        }
     }
 
     /// Whether more is taken from the source.
     fn can_read(&self, now: Moment) -> bool {
-        matches!(self.pending_end, PendingEnd::Open) && self.line.has_room() && self.chain.resumes() <= now
+        self.wants_to_read() && self.chain.resumes() <= now && self.charge.allows_more()
     }
 
-    fn sink_interest(&self, now: Moment) -> PollFlags {
+    fn wants_to_read(&self) -> bool {
+        !self.chain.has_source_end() && self.chain.takes(self.path.now()) > 0
+    }
+
+    fn sink_events(&self, now: Moment) -> PollFlags {
         let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
-        room | self.vigil_interest(now, Direction::Downstream)
+        room | if self.path.client_is_source() { PollFlags::empty() } else { self.probe_events(now) }
     }
 
-    fn source_interest(&self, now: Moment) -> PollFlags {
-        let more = if self.can_read(now) { PollFlags::IN } else { PollFlags::empty() };
-        more | self.vigil_interest(now, Direction::Upstream)
+    fn source_events(&self, now: Moment, can_read: bool) -> PollFlags {
+        let more = if can_read { PollFlags::IN } else { PollFlags::empty() };
+        more | if self.path.client_is_source() { self.probe_events(now) } else { PollFlags::empty() }
     }
 
-    /// What the client is polled for, on the side where it is in that direction.
-    fn vigil_interest(&self, now: Moment, direction: Direction) -> PollFlags {
-        let is_client = self.toxic_path.direction == direction;
-        if is_client && self.depends_on_client(now) { self.probe.interest() } else { PollFlags::empty() }
+    /// What the client is polled for to see it leave.
+    fn probe_events(&self, now: Moment) -> PollFlags {
+        if self.depends_on_client(now) { self.probe.interest() } else { PollFlags::empty() }
     }
 
     /// Whether it would all be for nothing if the client were gone: what is held for it, or what is held back from the
     /// upstream for ever. What the upstream gets later, it gets, as from any client that sends something and leaves.
     fn depends_on_client(&self, now: Moment) -> bool {
-        let resumes = self.chain.resumes();
-        match self.toxic_path.direction {
-            Direction::Upstream => self.is_stuck(),
-            Direction::Downstream => {
-                !self.line.is_empty() || self.pending_end_due().is_some() || resumes > now || self.chain.discards(now)
-            }
+        if self.path.client_is_source() {
+            self.is_stuck()
+        } else {
+            self.chain.holds_any() || self.chain.resumes() > now || self.chain.discards(now)
         }
     }
 
     /// Whether the sink has been full for so long that it takes nothing more.
     fn sink_stands_still(&mut self) -> bool {
-        let sink = self.toxic_path.sink.stream;
+        let sink = self.path.sink.stream;
         self.standstill = self.standstill.take().filter(|_| self.sink_is_full);
         self.sink_is_full && self.standstill.get_or_insert_with(|| Standstill::begin(sink)).is_over(sink)
     }
 
-    /// Whether nothing that is under way will ever leave.
+    /// Whether nothing that is in flight will ever leave.
     fn is_stuck(&self) -> bool {
-        self.line.next_due().or(self.pending_end_due()).unwrap_or(self.chain.resumes()) == NEVER
+        !self.chain.has_output() && self.chain.next_due().unwrap_or(self.chain.resumes()) == NEVER
     }
 
-    fn pending_end_due(&self) -> Option<Moment> {
-        match self.pending_end {
-            PendingEnd::Open | PendingEnd::Reset => None,
-            PendingEnd::Eof(at) | PendingEnd::Ended(at, _) => Some(at),
-        }
-    }
-
-    /// When to go on at the latest. A moment that no clock comes to is none.
+    /// When to go on at the latest. `NEVER` yields `None`.
     fn wake_at(&self, now: Moment) -> Option<Instant> {
         let resumes = self.chain.resumes();
-        let resume = Some(resumes).filter(|_| resumes > now && matches!(self.pending_end, PendingEnd::Open));
-        let pending_end = self.pending_end_due().filter(|_| self.line.is_empty());
-        let next = self.line.next_due().filter(|_| !self.sink_is_full);
+        let resume = Some(resumes).filter(|_| resumes > now && self.wants_to_read());
         let deadline = self.chain.deadline().map(|(at, _)| at);
-        let first = [resume, pending_end, next, deadline].into_iter().flatten().min();
+        let first = [resume, self.chain.next_due(), deadline].into_iter().flatten().min();
         let gives_up = self.standstill.as_ref().map(Standstill::due);
         let look = Some(self.probe.next_look()).filter(|_| self.depends_on_client(now));
-        first
-            .and_then(|first| self.toxic_path.opened_at.checked_add(first))
-            .into_iter()
-            .chain(look)
-            .chain(gives_up)
-            .min()
+        let retry = (self.wants_to_read() && !self.charge.allows_more()).then(|| Instant::now() + RETRY);
+        let first = first.and_then(|first| self.path.instant(first));
+        [first, look, gives_up, retry].into_iter().flatten().min()
     }
+}
+
+/// Ends the connection if a toxic's time for that has come, no matter what is in flight.
+pub fn end_by_deadline(state: &ConnectionState, chain: &mut Chain) -> Option<CloseMode> {
+    let now = state.accepted_at.elapsed();
+    let (_, close_mode) = chain.deadline().filter(|(at, _)| *at <= now)?;
+    chain.record_deadline(now);
+    emit_events(state, chain);
+    Some(close_mode)
+}
+
+fn emit_events(state: &ConnectionState, chain: &mut Chain) {
+    chain.events().for_each(|event| emit(&Event::Injected(&state.subject, Fault::Toxic(&event))));
+}
+
+/// The number of bytes that the other direction has received.
+pub fn other_carried(state: &ConnectionState, direction: Direction) -> u64 {
+    let other = match direction {
+        Direction::Upstream => Direction::Downstream,
+        Direction::Downstream => Direction::Upstream,
+    };
+    state.progress(other).received.load(Ordering::Relaxed)
 }
 
 fn write(sink: &TcpStream, pieces: &[IoSlice<'_>]) -> Result<usize, Errno> {

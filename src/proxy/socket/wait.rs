@@ -1,16 +1,55 @@
-//! `poll(2)` with a deadline: the one way in which the proxy waits for sockets and for time at once.
+//! `poll(2)` with a deadline: the one way in which the proxy waits for sockets and for time at once. A wait for a
+//! connection ends as well when its toxics change.
 
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use crate::stop::Latch;
+
 /// The kernel rounds a poll up by a thousandth of its timeout (`__estimate_accuracy` in `fs/select.c`), so a long one ends
-/// ahead of time by twice that, and a short one makes up for it.
+/// early by twice that, and a short one makes up for it.
 const EARLY: u32 = 500;
 
-/// Returns when one of `fds` has something to tell (its `revents`), or no earlier than `due`.
+/// What ended a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken<const SOCKETS: usize> {
+    /// These events came, for each socket.
+    Ready([PollFlags; SOCKETS]),
+    /// The time has come.
+    Due,
+    /// The toxics have changed.
+    Changed,
+}
+
+/// Waits for events of sockets, until `due` or until `change` is triggered. Errors and hang-ups end it for every socket
+/// that is named (poll(2)).
+pub fn wait_for<const SOCKETS: usize>(
+    sockets: [(&TcpStream, PollFlags); SOCKETS],
+    due: Option<Instant>,
+    change: &Latch,
+) -> Woken<SOCKETS> {
+    const MOST: usize = 3;
+    const { assert!(SOCKETS < MOST, "the latch has a place beside the sockets") };
+    let mut fds: [PollFd<'_>; MOST] = std::array::from_fn(|_| PollFd::new(change, PollFlags::IN));
+    for (fd, (socket, events)) in fds.iter_mut().zip(sockets) {
+        *fd = PollFd::new(socket, events);
+    }
+    wait(&mut fds[..=SOCKETS], due);
+    let revents: [PollFlags; SOCKETS] = std::array::from_fn(|socket| fds[socket].revents());
+    if change.is_triggered() {
+        Woken::Changed
+    } else if revents.iter().any(|events| !events.is_empty()) {
+        Woken::Ready(revents)
+    } else {
+        Woken::Due
+    }
+}
+
+/// Returns when one of `fds` has events (its `revents`), or no earlier than `due`.
 pub fn wait(fds: &mut [PollFd<'_>], due: Option<Instant>) {
     loop {
         let left = due.map(|due| due.saturating_duration_since(Instant::now()));

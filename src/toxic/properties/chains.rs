@@ -5,11 +5,12 @@ use proptest::sample::select;
 
 use super::{any_effect, arrivals, cases, effect_of, harmless, toxics, usual};
 use crate::toxic::trial::{
-    Outcome, bandwidth, chain, chain_of, chunks, corrupt, latency, limit_data, millis, ms, send, slicer, steady,
-    stream, toxic, within,
+    Outcome, bandwidth, chain, chain_of, chunks, corrupt, finish, latency, limit_data, millis, ms, send, slicer,
+    steady, stream, summaries, toxic, within,
 };
-use crate::toxic::{Distribution, Effect, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic};
-use crate::toxic::{Moment, NEVER, Treatment};
+use crate::toxic::{
+    Boundary, Distribution, Effect, Moment, NEVER, ResetPeer, Sharing, SlowClose, Stall, TimeoutToxic, Treatment,
+};
 use crate::value::CloseMode;
 
 proptest! {
@@ -24,7 +25,7 @@ proptest! {
         let outcome = send(&mut chain, &sent, arrivals);
         prop_assert!(outcome.leaves.is_sorted());
         prop_assert!(outcome.leaves.iter().zip(&came).all(|(leaves, came)| leaves >= came));
-        let finish = chain.finish(end);
+        let finish = finish(&mut chain, end);
         prop_assert!(finish >= end && Some(&finish) >= outcome.leaves.last());
         prop_assert_eq!((outcome.bytes, outcome.ended), (sent, None));
         prop_assert_eq!(chain.deadline(), None);
@@ -148,16 +149,16 @@ fn the_lower_of_two_limits_ends_the_stream() {
 fn nothing_leaves_after_the_end() {
     let limit = within(0..100, toxic(0, limit_data(5, CloseMode::Close)));
     let mut chain = chain(&[limit, toxic(1, Effect::SlowClose(SlowClose { delay: millis(70) }))]);
-    assert!(!chain.pass(ms(0), &mut [0; 9]).is_empty());
-    assert!(chain.pass(ms(200), &mut [0; 9]).is_empty());
-    assert_eq!(chain.ended(), Some((ms(70), CloseMode::Close)));
+    let outcome = send(&mut chain, &stream(18), [(9, ms(0)), (9, ms(200))]);
+    assert_eq!((outcome.bytes.len(), outcome.ended), (5, Some((ms(70), CloseMode::Close))));
 }
 
 #[test]
 fn an_empty_chunk_does_nothing() {
     let mut chain = chain_of([limit_data(0, CloseMode::Close), discarding(), slicer(1, 0, 0)]);
-    assert!(chain.pass(ms(0), &mut []).is_empty());
-    assert_eq!((chain.ended(), chain.summaries().len()), (None, 0));
+    chain.push(ms(0), Boundary::None, &[]);
+    chain.advance(NEVER);
+    assert_eq!((chain.holds_any(), summaries(&chain).len()), (false, 0));
 }
 
 /// Both are due when the thread wakes up late; the first one has ended the connection.
@@ -166,9 +167,9 @@ fn only_the_first_deadline_acts() {
     let reset = |after| Effect::ResetPeer(ResetPeer { timeout: millis(after) });
     let mut chain = chain_of([reset(20), reset(10), reset(10)]);
     assert_eq!(chain.deadline(), Some((ms(10), CloseMode::Reset)));
-    chain.strike(ms(9));
-    assert_eq!(chain.summaries().len(), 0);
-    chain.strike(ms(25));
-    let events: Vec<_> = chain.acts().map(|act| act.toxic.name.to_string()).collect();
+    chain.record_deadline(ms(9));
+    assert_eq!(summaries(&chain).len(), 0);
+    chain.record_deadline(ms(25));
+    let events: Vec<_> = chain.events().map(|event| event.toxic.name.to_string()).collect();
     assert_eq!(events, ["reset_peer_1"]);
 }

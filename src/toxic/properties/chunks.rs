@@ -2,13 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::{arrivals, cases, drawing, effect_of, toxics, usual};
+use super::{arrivals, cases, drawing, drawn_or_counted, toxics};
 use crate::toxic::trial::{
-    CLIENT, Outcome, chain, chain_of, chunks, corrupt, latency, limit_data, loss, millis, ms, route, send, slicer,
-    steady, stream, toxic,
+    Outcome, chain, chain_of, chunks, corrupt, latency, limit_data, loss, millis, ms, route, send, slicer, steady,
+    stream, summaries, target, toxic,
 };
-use crate::toxic::{Amount, Basis, Chain};
-use crate::toxic::{Distribution, Effect, Stall, TimeoutToxic, Toxic};
+use crate::toxic::{Amount, Distribution, Effect, Stall, TimeoutToxic, Toxic};
 use crate::value::{CloseMode, Direction};
 
 /// More than a segment's bytes, and not a multiple.
@@ -30,17 +29,8 @@ fn treatment(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> (Out
     (Outcome { acts: Vec::new(), ..outcome }, summaries(&chain))
 }
 
-fn summaries(chain: &Chain) -> Vec<(u64, Amount)> {
-    chain.summaries().into_iter().map(|summary| (summary.times, summary.amount)).collect()
-}
-
 fn repeated(length: usize) -> impl Iterator<Item = usize> {
     std::iter::repeat(length)
-}
-
-/// Without toxics that may depend on chunks: with a bandwidth, bytes that came together leave together.
-fn drawn_or_counted() -> impl Strategy<Value = Effect> {
-    effect_of(|it| it.basis != Basis::Load, usual)
 }
 
 proptest! {
@@ -64,9 +54,6 @@ proptest! {
         toxics in toxics(drawn_or_counted()),
         lengths in prop::collection::vec(1..5000_usize, 1..9),
     ) {
-        // A limit that begins to act later is exact to a segment only: those before it may count one more.
-        let begins_later = |it: &Toxic| matches!(it.effect, Effect::LimitData(_)) && it.selector.window.begins() > ms(AT);
-        prop_assume!(!toxics.iter().any(begins_later));
         let whole = treatment(&toxics, [LENGTH]);
         for length in [1, 1460] {
             prop_assert_eq!(&treatment(&toxics, repeated(length)), &whole);
@@ -92,17 +79,17 @@ proptest! {
         turns in prop::collection::vec(0..50_usize, 200),
     ) {
         let route = route(&toxics);
-        let open = |place: usize| route.chain(place as u64 + 1, CLIENT, ms(0), Direction::Downstream).expect("a toxic that acts");
+        let open = |place: usize| route.chain(&target(place as u64 + 1, ms(0)), Direction::Downstream, 0).expect("a toxic that acts");
         let mut chains: Vec<_> = (0..50).map(open).collect();
         let mut together = vec![Outcome::default(); 50];
         let stream = stream(1000);
         for &turn in &turns {
             let (chain, outcome) = (&mut chains[turn], &mut together[turn]);
-            outcome.take(chain, stream.clone(), ms(AT));
+            outcome.take(chain, &stream, ms(AT));
         }
         for (place, together) in together.iter().enumerate() {
             let (mut chain, mut alone) = (open(place), Outcome::default());
-            turns.iter().filter(|&&turn| turn == place).for_each(|_| alone.take(&mut chain, stream.clone(), ms(AT)));
+            turns.iter().filter(|&&turn| turn == place).for_each(|_| alone.take(&mut chain, &stream, ms(AT)));
             prop_assert_eq!(together, &alone);
         }
     }

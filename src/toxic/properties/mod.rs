@@ -4,6 +4,7 @@
 
 mod chains;
 mod chunks;
+mod exchange;
 mod extremes;
 mod windows;
 
@@ -12,7 +13,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::trial::{CLIENT, aimed, effect, ms, route, toxic};
+use super::trial::{aimed, effect, ms, route, target, toxic};
 use super::{Basis, Effect, Moment, TYPES, Toxic, ToxicType, Treatment};
 use crate::value::{Direction, Key, Kind, Scalar};
 
@@ -36,6 +37,11 @@ fn any_effect() -> impl Strategy<Value = Effect> {
     effect_of(|_| true, usual)
 }
 
+/// Without toxics that may depend on chunks: with a bandwidth, bytes that came together leave together.
+fn drawn_or_counted() -> impl Strategy<Value = Effect> {
+    effect_of(|it| it.basis != Basis::Load, usual)
+}
+
 /// An effect of one of the wanted types that acts at all, with attributes that its declaration allows.
 fn effect_of(
     wanted: fn(&ToxicType) -> bool,
@@ -49,8 +55,9 @@ fn effect_of(
     let effects = select(wanted)
         .prop_flat_map(attributes)
         .prop_filter_map("invalid", |(type_name, attributes)| effect(type_name, attributes.into_iter().flatten()).ok());
-    let acts =
-        |effect: &Effect| route(&[toxic(0, effect.clone())]).chain(1, CLIENT, ms(0), Direction::Downstream).is_some();
+    let acts = |effect: &Effect| {
+        route(&[toxic(0, effect.clone())]).chain(&target(1, ms(0)), Direction::Downstream, 0).is_some()
+    };
     effects.prop_filter("does nothing", acts)
 }
 

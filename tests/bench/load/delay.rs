@@ -1,4 +1,4 @@
-//! How long the first bytes of a connection are under way. The upstream is in here too: both ends need the same clock.
+//! The time until the first bytes of a connection arrive. The upstream is in the same process: both ends need one clock.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -13,29 +13,31 @@ use super::{Figures, figures};
 use crate::Outcome;
 use crate::summary::percentile;
 use crate::upstream::BACKLOG;
-use crate::wire::{PATIENCE, connect};
+use crate::wire::{TIMEOUT, connect};
 
-/// They accept and read what is there already or about to come: a few keep up, and more would be in the way.
+/// A connection's first bytes follow its accept at once, so that a few threads are enough; more would take CPU from the
+/// proxy.
 const RECEIVERS: usize = 16;
 
 type Arrival = (usize, Instant);
 
-/// Opens connections, one each `gap`, and tells how long after each connect its first bytes arrived, in ms. `held` is how
-/// many were open before the first of them arrived.
-pub fn run(port: u16, upstream: u16, connections: usize, gap: Duration) -> Outcome<Figures> {
+/// Opens connections, one each `interval`, and measures from each connect to the arrival of its first bytes, in ms. `held`
+/// is the number of connections opened before the first bytes arrived.
+pub fn run(port: u16, upstream: u16, connections: usize, interval: Duration) -> Outcome<Figures> {
     let arrivals = receive(upstream)?;
-    let (starts, streams) = open(port, connections, gap)?;
-    let ends = collect(&arrivals, connections)?;
+    let (starts, streams) = open(port, connections, interval)?;
+    let arrived = collect(&arrivals, connections)?;
     drop(streams);
-    let first = ends.iter().map(|(_, end)| *end).min().ok_or("no connections")?;
+    let first = arrived.iter().map(|(_, arrival)| *arrival).min().ok_or("no connections")?;
     let held = starts.iter().filter(|start| **start < first).count();
-    let millis: Vec<f64> = ends.iter().map(|(number, end)| (*end - starts[*number]).as_secs_f64() * 1e3).collect();
+    let millis: Vec<f64> =
+        arrived.iter().map(|(number, arrival)| (*arrival - starts[*number]).as_secs_f64() * 1e3).collect();
     let [earliest, p50, p99, latest] = [0, 50, 99, 100].map(|share| percentile(&millis, share));
     Ok(figures([("held", held as f64), ("earliest", earliest), ("p50", p50), ("p99", p99), ("latest", latest)]))
 }
 
-/// Each start is taken before the connect: a proxy's clock can't begin earlier, so nothing that is on time looks early.
-fn open(port: u16, connections: usize, gap: Duration) -> io::Result<(Vec<Instant>, Vec<TcpStream>)> {
+/// Takes each start before the connect: a proxy's delay can't begin earlier, so no correct delay appears too short.
+fn open(port: u16, connections: usize, interval: Duration) -> io::Result<(Vec<Instant>, Vec<TcpStream>)> {
     let (mut starts, mut streams) = (Vec::new(), Vec::new());
     for number in 0..connections {
         let start = Instant::now();
@@ -43,14 +45,14 @@ fn open(port: u16, connections: usize, gap: Duration) -> io::Result<(Vec<Instant
         stream.write_all(&number.to_be_bytes())?;
         starts.push(start);
         streams.push(stream);
-        thread::sleep(gap.saturating_sub(start.elapsed()));
+        thread::sleep(interval.saturating_sub(start.elapsed()));
     }
     Ok((starts, streams))
 }
 
 fn collect(arrivals: &Receiver<Arrival>, connections: usize) -> Outcome<Vec<Arrival>> {
     let arrived: Result<Vec<Arrival>, RecvTimeoutError> =
-        (0..connections).map(|_| arrivals.recv_timeout(PATIENCE)).collect();
+        (0..connections).map(|_| arrivals.recv_timeout(TIMEOUT)).collect();
     arrived.map_err(|_| "not every connection reached the upstream".into())
 }
 
@@ -60,15 +62,15 @@ fn receive(port: u16) -> io::Result<Receiver<Arrival>> {
     let (sender, arrivals) = channel();
     for _ in 0..RECEIVERS {
         let (listener, sender) = (Arc::clone(&listener), sender.clone());
-        thread::spawn(move || accept_for_ever(&listener, &sender));
+        thread::spawn(move || accept_loop(&listener, &sender));
     }
     Ok(arrivals)
 }
 
-fn accept_for_ever(listener: &TcpListener, arrivals: &Sender<Arrival>) {
+fn accept_loop(listener: &TcpListener, arrivals: &Sender<Arrival>) {
     for mut stream in listener.incoming().flatten() {
         let mut number = [0; size_of::<usize>()];
-        // Whoever only looks whether the target listens sends nothing.
+        // The check that the target listens opens a connection and sends nothing.
         if stream.read_exact(&mut number).is_ok() {
             let _ = arrivals.send((usize::from_be_bytes(number), Instant::now()));
         }

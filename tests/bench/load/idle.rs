@@ -1,13 +1,13 @@
-//! Connections that have done something and now do nothing.
+//! Connections that carry some data and are then idle.
 
 use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::bulk::carry;
-use crate::wire::{Flow, Task, ask, connect};
+use super::bulk::transfer;
+use crate::wire::{Direction, Task, ask, connect};
 
-/// Each has done one round trip, and then so many exchanges of one block, 256 KiB, each way.
+/// Opens connections. Each makes one round trip, then sends and receives `exchanges` blocks of 256 KiB.
 pub fn open(port: u16, connections: usize, exchanges: usize) -> io::Result<Vec<TcpStream>> {
     (0..connections).map(|_| open_one(port, exchanges)).collect()
 }
@@ -16,8 +16,8 @@ fn open_one(port: u16, exchanges: usize) -> io::Result<TcpStream> {
     let stream = connect(port)?;
     ask(&stream, Task::Answer)?;
     for _ in 0..exchanges {
-        // No time at all is one block: the last.
-        carry(&stream, Flow::Both, Duration::ZERO)?;
+        // A duration of zero sends only the last block.
+        transfer(&stream, Direction::Both, Duration::ZERO)?;
     }
     Ok(stream)
 }

@@ -1,22 +1,23 @@
-//! One stream down as it comes, from its first bytes on.
+//! The rate of one downstream stream, from its first byte.
 
 use std::io::Read;
 use std::time::{Duration, Instant};
 
 use super::{Figures, figures};
 use crate::Outcome;
-use crate::wire::{BLOCK_BYTES, Flow, Task, ask, connect, garbled};
+use crate::wire::{BLOCK_BYTES, Direction, Task, ask, connect, corrupted};
 
-/// Counts what comes within `lasting`, and what the read under way then brings: what comes in surges is measured from the
-/// start of one to the start of another. Blocks would be too coarse: a slow stream brings none in that time.
-pub fn run(port: u16, lasting: Duration) -> Outcome<Figures> {
+/// Counts the bytes received within `duration`, and those of the read that is then in progress: a stream that arrives in
+/// bursts is measured from the start of one burst to the start of another. Bytes, not blocks: a slow stream delivers no
+/// whole block in that time.
+pub fn run(port: u16, duration: Duration) -> Outcome<Figures> {
     let mut stream = connect(port)?;
-    // The upstream must not be done first.
-    ask(&stream, Task::Stream(Flow::Down, 2 * lasting))?;
+    // The upstream must not end first.
+    ask(&stream, Task::Stream(Direction::Down, 2 * duration))?;
     let (start, mut received, mut bytes) = (Instant::now(), 0, vec![0; BLOCK_BYTES]);
-    while start.elapsed() < lasting {
+    while start.elapsed() < duration {
         match stream.read(&mut bytes)? {
-            0 => return Err(garbled().into()),
+            0 => return Err(corrupted().into()),
             count => received += count,
         }
     }

@@ -1,7 +1,7 @@
-//! One scenario on one target: what is put up for it, and which figures it gives.
+//! Measures one scenario on one target; returns its figures.
 
-mod alone;
-mod beside;
+mod chaos_proxy;
+mod compared;
 mod toxics;
 
 use crate::Outcome;
@@ -9,7 +9,7 @@ use crate::options::Effort;
 use crate::scenario::{Kind, Scenario};
 use crate::target::Target;
 
-/// A number with its meaning.
+/// One measured value.
 pub struct Figure {
     pub name: &'static str,
     pub unit: &'static str,
@@ -33,23 +33,24 @@ impl Figure {
     }
 }
 
-/// Measures once.
+/// Measures one round.
 pub fn measure(scenario: &Scenario, target: &Target, effort: &Effort) -> Outcome<Vec<Figure>> {
     match (&scenario.kind, target) {
-        (Kind::Bulk { streams, flow }, _) => beside::bulk(target, *streams, *flow, effort),
-        (Kind::RoundTrips { connections }, _) => beside::round_trips(target, *connections, effort),
-        (Kind::Connections, _) => beside::connections(target, effort),
-        (Kind::Idle { exchanges }, _) => beside::idle(target, *exchanges, effort),
-        (Kind::FirstBytes, _) => beside::first_bytes(target, effort),
-        (Kind::Delay { millis }, Target::ChaosProxy(binary)) => alone::delay(binary, *millis, effort),
-        (Kind::Held { millis }, Target::ChaosProxy(binary)) => alone::held(binary, *millis),
+        (Kind::Bulk { streams, direction }, _) => compared::bulk(target, *streams, *direction, effort),
+        (Kind::RoundTrips { connections }, _) => compared::round_trips(target, *connections, effort),
+        (Kind::EventLoop { connections }, _) => compared::event_loop(target, *connections, effort),
+        (Kind::Connections, _) => compared::connections(target, effort),
+        (Kind::Idle { exchanges }, _) => compared::idle(target, *exchanges, effort),
+        (Kind::FirstBytes, _) => compared::first_bytes(target, effort),
+        (Kind::Delay { millis }, Target::ChaosProxy(binary)) => chaos_proxy::delay(binary, *millis, effort),
+        (Kind::Held { millis }, Target::ChaosProxy(binary)) => chaos_proxy::held(binary, *millis),
         (Kind::Latency { jitter_millis }, Target::ChaosProxy(binary)) => {
             toxics::latency(binary, *jitter_millis, effort)
         }
         (Kind::Bandwidth, Target::ChaosProxy(binary)) => toxics::bandwidth(binary, effort),
-        (Kind::Logging, Target::ChaosProxy(binary)) => alone::logging(binary, effort),
-        (Kind::Start, Target::ChaosProxy(binary)) => alone::start(binary),
-        (Kind::Size, Target::ChaosProxy(binary)) => alone::size(binary),
+        (Kind::Logging, Target::ChaosProxy(binary)) => chaos_proxy::logging(binary, effort),
+        (Kind::Start, Target::ChaosProxy(binary)) => chaos_proxy::start(binary),
+        (Kind::Size, Target::ChaosProxy(binary)) => chaos_proxy::size(binary),
         (_, Target::Direct | Target::Peer { .. }) => Err("is measured on chaos-proxy alone".into()),
     }
 }

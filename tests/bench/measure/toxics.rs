@@ -1,4 +1,4 @@
-//! What toxics let through of one stream down, on chaos-proxy alone.
+//! The throughput of one downstream stream through toxics, on chaos-proxy alone.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,22 +6,22 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Figure;
-use super::beside::GIB;
+use super::compared::GIB;
 use crate::Outcome;
 use crate::options::Effort;
-use crate::rig::Rig;
 use crate::target::Proxy;
+use crate::testbed::Testbed;
 
 const LATENCY_MILLIS: u64 = 100;
 
-/// Many times the latency: a stream through it comes in surges, one each time, and should be measured over many of them.
-const SHORTEST: Duration = Duration::from_secs(1);
+/// Many times the latency: a delayed stream arrives in bursts, one for each latency, and is measured over several bursts.
+const MIN_WINDOW: Duration = Duration::from_secs(1);
 
-/// In KB/s, the fastest last.
+/// In KB/s. The proxy's CPU is reported for the last, the fastest.
 const RATES: [u32; 3] = [10, 1000, 200_000];
 
-/// In steady state. The CPU is also that of the start, and of what is still under way in the end.
-struct Passed {
+/// The CPU includes that of the start, and of bytes still in flight at the end.
+struct StreamFigures {
     bytes: f64,
     seconds: f64,
     cpu_seconds: f64,
@@ -29,20 +29,20 @@ struct Passed {
 
 pub fn latency(binary: &Path, jitter_millis: u64, effort: &Effort) -> Outcome<Vec<Figure>> {
     let attributes = json!({ "latency": LATENCY_MILLIS, "jitter": jitter_millis });
-    let passed = through(binary, &json!({ "type": "latency", "attributes": attributes }), effort)?;
+    let stream = measure_stream(binary, &json!({ "type": "latency", "attributes": attributes }), effort)?;
     Ok(vec![
-        Figure::higher("throughput", "MB/s", passed.bytes / 1e6 / passed.seconds),
-        Figure::lower("proxy CPU", "s/GiB", passed.cpu_seconds / (passed.bytes / GIB)),
+        Figure::higher("throughput", "MB/s", stream.bytes / 1e6 / stream.seconds),
+        Figure::lower("proxy CPU", "s/GiB", stream.cpu_seconds / (stream.bytes / GIB)),
     ])
 }
 
 pub fn bandwidth(binary: &Path, effort: &Effort) -> Outcome<Vec<Figure>> {
     let (mut deviation, mut cpu) = (0.0_f64, 0.0);
     for rate in RATES {
-        let passed = through(binary, &json!({ "type": "bandwidth", "attributes": { "rate": rate } }), effort)?;
-        let due = f64::from(rate) * 1e3 * passed.seconds;
-        deviation = deviation.max((passed.bytes / due - 1.0).abs());
-        cpu = passed.cpu_seconds / passed.seconds;
+        let stream = measure_stream(binary, &json!({ "type": "bandwidth", "attributes": { "rate": rate } }), effort)?;
+        let expected = f64::from(rate) * 1e3 * stream.seconds;
+        deviation = deviation.max((stream.bytes / expected - 1.0).abs());
+        cpu = stream.cpu_seconds / stream.seconds;
     }
     Ok(vec![
         Figure::lower("deviation, 10 KB/s to 200 MB/s", "%", deviation * 100.0),
@@ -50,9 +50,13 @@ pub fn bandwidth(binary: &Path, effort: &Effort) -> Outcome<Vec<Figure>> {
     ])
 }
 
-fn through(binary: &Path, toxic: &Value, effort: &Effort) -> Outcome<Passed> {
-    let mut rig = Rig::around(1, |upstream| Proxy::with_toxic(binary, upstream, toxic))?;
-    let lasting = effort.window.max(SHORTEST);
-    let (figures, cpu) = rig.run(&format!("steady {}", lasting.as_millis()))?;
-    Ok(Passed { bytes: figures["bytes"], seconds: figures["seconds"], cpu_seconds: cpu.ok_or("there is no proxy")? })
+fn measure_stream(binary: &Path, toxic: &Value, effort: &Effort) -> Outcome<StreamFigures> {
+    let mut testbed = Testbed::around(1, |upstream| Proxy::with_toxic(binary, upstream, toxic))?;
+    let duration = effort.window.max(MIN_WINDOW);
+    let (figures, cpu) = testbed.run(&format!("steady {}", duration.as_millis()))?;
+    Ok(StreamFigures {
+        bytes: figures["bytes"],
+        seconds: figures["seconds"],
+        cpu_seconds: cpu.ok_or("there is no proxy")?,
+    })
 }

@@ -1,4 +1,4 @@
-//! Every reading, for whoever wants to compute with them.
+//! Every reading, as JSON.
 
 use serde_json::{Value, json};
 
@@ -23,10 +23,10 @@ pub fn json(machine: &Machine, options: &Options, results: &Results) -> Outcome<
 }
 
 fn of_row(row: &Row, results: &Results) -> Vec<Value> {
-    let cell = |(place, readings): (&usize, &Readings)| {
+    let cell = |(index, readings): (&usize, &Readings)| {
         json!({
-            "scenario": row.scenario, "figure": row.name, "unit": row.unit, "target": results.targets[*place],
-            "readings": readings.all(), "median": readings.median(), "min": readings.least(), "max": readings.greatest(),
+            "scenario": row.scenario, "figure": row.name, "unit": row.unit, "target": results.targets[*index],
+            "readings": readings.all(), "median": readings.median(), "min": readings.min(), "max": readings.max(),
         })
     };
     row.cells.iter().map(cell).collect()

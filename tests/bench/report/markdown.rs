@@ -1,35 +1,35 @@
-//! The tables for a README.
+//! The tables, in Markdown.
 
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::results::{DIRECT, OURS, Readings, Results, Row};
 
 pub fn markdown(machine: &Machine, options: &Options, results: &Results) -> String {
-    let (compared, alone): (Vec<&Row>, Vec<&Row>) = results.rows.iter().partition(|row| is_compared(row, results));
+    let (compared, ours_only): (Vec<&Row>, Vec<&Row>) = results.rows.iter().partition(|row| is_compared(row, results));
     let all: Vec<usize> = (0..results.targets.len()).collect();
     let all_but = |one: usize| all.iter().copied().filter(|target| *target != one).collect::<Vec<usize>>();
     let medians = |row: &Row, target: usize| row.cells.get(&target).map(with_spread);
     let to_direct = |row: &Row, target: usize| row.ratio(target, DIRECT).map(multiple);
-    let of_ours = |row: &Row, target: usize| row.ratio(OURS, target).map(multiple);
-    let head = format!("{machine}.\nMedians of {} interleaved rounds (least to greatest).\n", options.effort.rounds);
+    let ours_to_each = |row: &Row, target: usize| row.ratio(OURS, target).map(multiple);
+    let head = format!("{machine}.\nMedians of {} interleaved rounds (min to max).\n", options.effort.rounds);
     [
         head,
         table("Side by side", results, &compared, &all, medians),
         table("Each as a multiple of direct", results, &compared, &all_but(DIRECT), to_direct),
-        table("chaos-proxy as a multiple of each", results, &compared, &all_but(OURS), of_ours),
-        table("chaos-proxy alone", results, &alone, &[OURS], medians),
+        table("chaos-proxy as a multiple of each", results, &compared, &all_but(OURS), ours_to_each),
+        table("chaos-proxy alone", results, &ours_only, &[OURS], medians),
         failures(results),
     ]
     .concat()
 }
 
-/// Whether anybody but chaos-proxy has figures in this scenario.
+/// Whether another target has figures in this scenario too.
 fn is_compared(row: &Row, results: &Results) -> bool {
     let same = results.rows.iter().filter(|other| other.scenario == row.scenario);
     same.flat_map(|row| row.cells.keys()).any(|target| *target != OURS)
 }
 
-/// Without the rows that have no cell; without any row, nothing.
+/// Leaves out rows without a cell; empty if no row is left.
 fn table(
     title: &str,
     results: &Results,
@@ -54,15 +54,15 @@ fn table(
 }
 
 fn with_spread(readings: &Readings) -> String {
-    let [median, least, greatest] = [readings.median(), readings.least(), readings.greatest()].map(number);
-    format!("{median} ({least} to {greatest})")
+    let [median, min, max] = [readings.median(), readings.min(), readings.max()].map(number);
+    format!("{median} ({min} to {max})")
 }
 
 fn multiple(ratio: f64) -> String {
     format!("{ratio:.2}")
 }
 
-/// Three digits, or all before the point.
+/// Three significant digits, or every digit before the point if there are more.
 fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
@@ -73,7 +73,7 @@ fn number(value: f64) -> String {
     }
 }
 
-/// What failed in the same way in every round is told once.
+/// Lists the same failure of several rounds once.
 fn failures(results: &Results) -> String {
     let mut lines: Vec<String> = Vec::new();
     for failure in &results.failures {

@@ -1,4 +1,4 @@
-//! The results as somebody else wants them: a table to read, data to compute with, a picture.
+//! The output formats: tables in Markdown, every reading in JSON, a chart in SVG.
 
 mod json;
 mod markdown;

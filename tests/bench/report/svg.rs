@@ -1,5 +1,5 @@
-//! The plot: for each figure, how each target does against chaos-proxy. Bars to the right of the line are better than it,
-//! whichever way the figure counts.
+//! The chart: for each figure, each target relative to chaos-proxy. A bar that ends to the right of the line at 1 is better
+//! than chaos-proxy, whether the figure is better high or low.
 
 use std::fmt::Write;
 
@@ -13,33 +13,33 @@ const BAR: f64 = 12.0;
 const GAP: f64 = 14.0;
 const TOP: f64 = 64.0;
 
-/// How many times chaos-proxy the axis has room for; longer bars end there, their number tells.
-const LONGEST: f64 = 3.0;
+/// The end of the axis. Longer bars are cut there; their labels give the ratio.
+const MAX_RATIO: f64 = 3.0;
 
-/// Told apart by most eyes, on white and on black: Okabe and Ito, without their black and yellow.
+/// Distinct with colour blindness too, on white and on black: Okabe and Ito's palette without black and yellow.
 const COLOURS: [&str; 6] = ["#999999", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"];
 
 const STYLE: &str = "text{font:12px sans-serif;fill:#222}.n{font-size:10px}.l{stroke:#222}.g{stroke:#ccc}\
                      @media(prefers-color-scheme:dark){text{fill:#ddd}.l{stroke:#ddd}.g{stroke:#444}}";
 
 pub fn svg(results: &Results) -> String {
-    let others: Vec<usize> = (0..results.targets.len()).filter(|place| *place != OURS).collect();
+    let others: Vec<usize> = (0..results.targets.len()).filter(|index| *index != OURS).collect();
     let (mut groups, mut y) = (String::new(), TOP);
     for row in &results.rows {
-        let bars: Vec<(usize, f64)> = others.iter().filter_map(|it| Some((*it, goodness(row, *it)?))).collect();
+        let bars: Vec<(usize, f64)> = others.iter().filter_map(|it| Some((*it, score(row, *it)?))).collect();
         if !bars.is_empty() {
             groups += &group(row, &bars, y);
             y += bars.len() as f64 * BAR + GAP;
         }
     }
-    let width = LABEL_WIDTH + LONGEST * UNIT_WIDTH + 50.0;
+    let width = LABEL_WIDTH + MAX_RATIO * UNIT_WIDTH + 50.0;
     let head =
         format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {y}\"><style>{STYLE}</style>\n");
     head + &legend(results, &others) + &axis(y) + &groups + "</svg>\n"
 }
 
-/// How many times as good as ours.
-fn goodness(row: &Row, target: usize) -> Option<f64> {
+/// How many times as good as chaos-proxy.
+fn score(row: &Row, target: usize) -> Option<f64> {
     match row.better {
         Better::Higher => row.ratio(target, OURS),
         Better::Lower => row.ratio(OURS, target),
@@ -55,7 +55,7 @@ fn group(row: &Row, bars: &[(usize, f64)], top: f64) -> String {
 }
 
 fn bar(target: usize, times: f64, top: f64) -> String {
-    let width = times.min(LONGEST) * UNIT_WIDTH;
+    let width = times.min(MAX_RATIO) * UNIT_WIDTH;
     let (height, after, base) = (BAR - 2.0, LABEL_WIDTH + width + 4.0, top + BAR - 3.0);
     let colour = colour(target);
     format!(
@@ -65,7 +65,7 @@ fn bar(target: usize, times: f64, top: f64) -> String {
 }
 
 fn legend(results: &Results, others: &[usize]) -> String {
-    let mut text = String::from("<text x='8' y='18'>How many times as good as chaos-proxy; longer is better</text>\n");
+    let mut text = String::from("<text x='8' y='18'>Relative to chaos-proxy = 1; longer is better</text>\n");
     for (number, target) in others.iter().enumerate() {
         let x = 8.0 + number as f64 * 120.0;
         let (colour, name) = (colour(*target), escape(&results.targets[*target]));
@@ -78,7 +78,7 @@ fn legend(results: &Results, others: &[usize]) -> String {
     text
 }
 
-/// The line that stands for chaos-proxy, and fainter ones at every half.
+/// The line at 1, which is chaos-proxy, and fainter lines at every half.
 fn axis(bottom: f64) -> String {
     let mut text = String::new();
     for half in 0..=6 {

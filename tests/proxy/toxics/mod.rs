@@ -1,56 +1,55 @@
-//! Toxics through real sockets: what each of them does to a stream, as both of its ends see it. How a toxic decides is
-//! tested beside it, in `src/toxic`; here is a route with toxics, and what its tests ask of a stream.
+//! Toxics over real sockets: their effect on a stream as both ends see it. The arithmetic of toxics is tested in
+//! `src/toxic`. This file starts routes with toxics and reads and writes their streams.
 
-mod aim;
-mod bounds;
+mod buffering;
 mod bytes;
+mod closing;
 mod delays;
-mod endings;
-mod lifetimes;
-mod limits;
+mod fault_log;
+mod held_data;
+mod limit_data;
 mod programs;
-mod standstill;
-mod told;
+mod selectors;
+mod slow_readers;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{PATIENCE, Proxy, Setup, accept, impatient, one_route};
+use crate::harness::{Proxy, Setup, TIMEOUT, accept, one_route, with_timeouts};
 
 const STREAMS: [&str; 2] = ["upstream", "downstream"];
 
-/// An hour: what is delayed by so much and still comes, or ends, did not wait for it, since no test waits for more than
-/// [`PATIENCE`].
+/// An hour in milliseconds, far longer than [`TIMEOUT`]. What arrives despite this delay did not wait for it.
 const HOUR: &str = "3600000";
 
-/// What a busy machine may add to a delay. It is no measure of how exact delays are, which is `src/toxic`'s to prove: it
-/// tells a delay from one that is taken for seconds, or is met once for each of many chunks.
-const LATE: Duration = Duration::from_secs(8);
+/// What a busy machine may add to a delay. It does not measure precision, which the tests in `src/toxic` do. It is
+/// small enough to detect milliseconds taken for seconds, or a delay applied once per chunk.
+const TOLERANCE: Duration = Duration::from_secs(8);
 
-/// A toxic in the config's words.
+/// A toxic as JSON.
 fn toxic(kind: &str, stream: &str, attributes: &str) -> String {
-    aimed(kind, stream, attributes, "")
+    toxic_with(kind, stream, attributes, "")
 }
 
-/// One with more keys than those; each begins with a comma.
-fn aimed(kind: &str, stream: &str, attributes: &str, keys: &str) -> String {
+/// A toxic as JSON, with further keys. Each begins with a comma.
+fn toxic_with(kind: &str, stream: &str, attributes: &str, keys: &str) -> String {
     format!(r#"{{"type": "{kind}", "stream": "{stream}", "attributes": {{{attributes}}}{keys}}}"#)
 }
 
-/// A route with these toxics, in this order.
+/// A setup with one route and these toxics, in this order.
 fn route(toxics: &[String]) -> Setup {
     one_route(&format!(r#""toxics": [{}]"#, toxics.join(", ")))
 }
 
-/// A proxy and what it leads to.
+/// A running proxy and its upstream.
 struct Run {
     proxy: Proxy,
     upstream: TcpListener,
 }
 
-/// Starts a route with these toxics, and a seed that never changes.
+/// Starts a route with these toxics and a fixed seed.
 fn run(toxics: &[String]) -> Run {
     start(route(toxics).args(["--seed", "7"]))
 }
@@ -61,13 +60,13 @@ fn start(setup: Setup) -> Run {
 }
 
 impl Run {
-    /// The client and the server of a new connection.
+    /// Opens a connection and returns its client and its server.
     fn pair(&self) -> (TcpStream, TcpStream) {
-        (impatient(self.proxy.connect()), accept(&self.upstream))
+        (with_timeouts(self.proxy.connect()), accept(&self.upstream))
     }
 
-    /// A new connection as a direction of it has it: where its bytes go in, and where they come out.
-    fn ends(&self, stream: &str) -> (TcpStream, TcpStream) {
+    /// Opens a connection and returns the sender and the receiver of one direction.
+    fn endpoints(&self, stream: &str) -> (TcpStream, TcpStream) {
         let (client, server) = self.pair();
         client.set_nodelay(true).unwrap();
         server.set_nodelay(true).unwrap();
@@ -82,55 +81,56 @@ enum End {
     Reset,
 }
 
-/// All that comes, and what it ends with.
-fn all_of(mut stream: &TcpStream) -> (Vec<u8>, End) {
+/// Reads until the end. Returns the bytes and how the stream ended.
+fn read_all(mut stream: &TcpStream) -> (Vec<u8>, End) {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
         Ok(_) => (bytes, End::Fin),
         Err(error) if error.kind() == ErrorKind::ConnectionReset => (bytes, End::Reset),
-        Err(error) => panic!("neither an end nor a reset after {} bytes: {error}", bytes.len()),
+        Err(error) => panic!("neither a FIN nor a reset after {} bytes: {error}", bytes.len()),
     }
 }
 
-fn exactly(mut stream: &TcpStream, length: usize) -> Vec<u8> {
+fn read_exactly(mut stream: &TcpStream, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     stream.read_exact(&mut bytes).unwrap();
     bytes
 }
 
-/// Sends it all in writes of `at_once` bytes, and a FIN; returns what comes out. A toxic may end the sending early.
-fn pass((from, to): &(TcpStream, TcpStream), bytes: &[u8], at_once: usize) -> (Vec<u8>, End) {
+/// Sends `bytes` in writes of `write_size`, then a FIN, and returns what arrives. A toxic may end the sending early.
+fn transfer((from, to): &(TcpStream, TcpStream), bytes: &[u8], write_size: usize) -> (Vec<u8>, End) {
     thread::scope(|scope| {
         scope.spawn(move || {
             let mut from = from;
-            if bytes.chunks(at_once).all(|piece| from.write_all(piece).is_ok()) {
+            if bytes.chunks(write_size).all(|piece| from.write_all(piece).is_ok()) {
                 let _ = from.shutdown(Shutdown::Write);
             }
         });
-        all_of(to)
+        read_all(to)
     })
 }
 
-/// Whether nothing comes, an end neither, for so long that it would have come without a toxic.
+/// Whether neither data nor an end arrives for 300 ms, in which it would arrive without a toxic.
 fn is_silent(mut stream: &TcpStream) -> bool {
     stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-    let came = stream.read(&mut [0]);
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    came.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    let received = stream.read(&mut [0]);
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    received.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
-/// Bytes that don't repeat.
+/// Random bytes, the same in every call.
 fn noise(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     fastrand::Rng::with_seed(1).fill(&mut bytes);
     bytes
 }
 
-/// Asserts that something that is due `due` after `began` has just happened neither early nor far too late.
+/// Asserts that an event due `due` after `began`, which has just happened, was not early and at most [`TOLERANCE`]
+/// late.
 #[track_caller]
 fn assert_on_time(began: Instant, due: Duration) {
     let took = began.elapsed();
-    assert!((due..due + LATE).contains(&took), "after {took:?} instead of {due:?}");
+    assert!((due..due + TOLERANCE).contains(&took), "after {took:?} instead of {due:?}");
 }
 
 fn millis(millis: u64) -> Duration {

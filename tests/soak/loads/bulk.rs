@@ -1,22 +1,22 @@
-//! Much at once, both ways at the same time.
+//! Bulk transfers in both directions at the same time.
 
 use std::thread;
 
 use super::close_in_order;
-use crate::crew::Worker;
+use crate::failure::{Failure, Outcome};
 use crate::peer::Peer;
-use crate::wrong::{Outcome, Wrong};
+use crate::workers::Worker;
 
-const MOST: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 pub fn both_ways(worker: &mut Worker) -> Outcome {
-    worker.step("meeting");
-    let (mut client, mut upstream) = worker.lane.meet()?;
+    worker.step("connecting");
+    let (mut client, mut upstream) = worker.route.open_pair()?;
     worker.step("sending both ways");
-    let (up, down) = (worker.rng.u64(..MOST), worker.rng.u64(..MOST));
+    let (up, down) = (worker.rng.u64(..MAX_BYTES), worker.rng.u64(..MAX_BYTES));
     exchange(&mut client, up, &mut upstream, down)?;
     worker.step("closing");
-    let (first, second) = worker.either_first(client, upstream);
+    let (first, second) = worker.in_random_order(client, upstream);
     close_in_order(first, second)
 }
 
@@ -29,7 +29,7 @@ fn exchange(client: &mut Peer, up: u64, upstream: &mut Peer, down: u64) -> Outco
             scope.spawn(move || upstream_in.receive(up)),
         ];
         let received = client_in.receive(down);
-        let panicked = |_| Err(Wrong::new("this program panicked"));
+        let panicked = |_| Err(Failure::new("this program panicked"));
         others.into_iter().map(|other| other.join().unwrap_or_else(panicked)).fold(received, Outcome::and)
     })
 }

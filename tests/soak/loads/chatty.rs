@@ -1,20 +1,20 @@
-//! Small messages to and fro.
+//! Round trips of small messages.
 
 use super::close_in_order;
-use crate::crew::Worker;
-use crate::wrong::Outcome;
+use crate::failure::Outcome;
+use crate::workers::Worker;
 
 const MESSAGE: u64 = 64;
 
 pub fn round_trips(worker: &mut Worker) -> Outcome {
-    worker.step("meeting");
-    let (mut client, mut upstream) = worker.lane.meet()?;
-    worker.step("talking");
+    worker.step("connecting");
+    let (mut client, mut upstream) = worker.route.open_pair()?;
+    worker.step("exchanging messages");
     for _ in 0..worker.rng.u32(..2000) {
-        client.tell(&mut upstream, MESSAGE)?;
-        upstream.tell(&mut client, MESSAGE)?;
+        client.send_to(&mut upstream, MESSAGE)?;
+        upstream.send_to(&mut client, MESSAGE)?;
     }
     worker.step("closing");
-    let (first, second) = worker.either_first(client, upstream);
+    let (first, second) = worker.in_random_order(client, upstream);
     close_in_order(first, second)
 }

@@ -1,46 +1,46 @@
-//! Upstreams that can't be reached: clients that do not wait to hear of it, and clients that do.
+//! Unreachable upstreams: clients that leave during the dial, and clients that wait for its failure.
 
-use crate::crew::Worker;
+use crate::failure::Outcome;
 use crate::peer::Peer;
-use crate::wrong::Outcome;
+use crate::workers::Worker;
 
-const MOST: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 
-/// A reset ends a dial that would never end by itself. Nobody sees it but the log, where it must be told closed.
+/// A reset ends a dial that would never time out. Only the log shows it: the connection must be logged as closed.
 pub fn reset_in_the_dial(worker: &mut Worker) -> Outcome {
     let client = dialling(worker)?;
     worker.step("resetting in the dial");
     client.reset()?;
-    worker.breathe();
+    worker.pause_briefly();
     Ok(())
 }
 
-/// A FIN does not end a dial, as what was sent before it may still be delivered: the timeout does.
+/// A FIN does not end a dial, because the data before it may still be delivered. The timeout does.
 pub fn closed_in_the_dial(worker: &mut Worker) -> Outcome {
     let client = dialling(worker)?;
     worker.step("closing in the dial");
     drop(client);
-    worker.breathe();
+    worker.pause_briefly();
     Ok(())
 }
 
-/// Whoever waits is told by a RST.
-pub fn in_vain(worker: &mut Worker) -> Outcome {
+/// A client that waits receives a RST.
+pub fn fails(worker: &mut Worker) -> Outcome {
     worker.step("connecting");
-    if let Some(mut client) = worker.lane.connect_to_be_reset()? {
-        worker.step("being dialled in vain");
-        client.meet_reset()?;
+    if let Some(mut client) = worker.route.connect_to_be_reset()? {
+        worker.step("waiting for the dial to fail");
+        client.expect_reset()?;
     }
-    worker.breathe();
+    worker.pause_briefly();
     Ok(())
 }
 
 fn dialling(worker: &mut Worker) -> Outcome<Peer> {
     worker.step("connecting");
-    let mut client = worker.lane.connect()?;
-    client.send_some(worker.rng.u64(..MOST))?;
+    let mut client = worker.route.connect()?;
+    client.send_some(worker.rng.u64(..MAX_BYTES))?;
     if worker.rng.bool() {
-        client.finish()?;
+        client.send_fin()?;
     }
     Ok(client)
 }

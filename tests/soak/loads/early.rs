@@ -1,15 +1,15 @@
-//! What either side does before the delay is over is carried out after it: nothing of it may be lost.
+//! Both sides act during the delay. The proxy must forward all of it after the delay.
 
-use crate::crew::Worker;
+use crate::failure::Outcome;
 use crate::peer::Peer;
-use crate::wrong::Outcome;
+use crate::workers::Worker;
 
-const MOST: u64 = 256 * 1024;
+const MAX_BYTES: u64 = 256 * 1024;
 
 pub fn before_the_delay_is_over(worker: &mut Worker) -> Outcome {
     worker.step("connecting");
-    let client = worker.lane.connect()?;
-    let upstream = worker.lane.accept()?;
+    let client = worker.route.connect()?;
+    let upstream = worker.route.accept()?;
     if worker.rng.u8(..4) == 0 {
         upstream_resets(worker, client, upstream)
     } else {
@@ -17,22 +17,22 @@ pub fn before_the_delay_is_over(worker: &mut Worker) -> Outcome {
     }
 }
 
-/// Both have said all before either is heard.
+/// Both sides send everything and half-close before the delay ends.
 fn both_finish(worker: &mut Worker, mut client: Peer, mut upstream: Peer) -> Outcome {
     worker.step("sending and half-closing in the delay");
-    let up = client.send_some(worker.rng.u64(..MOST))?;
-    client.finish()?;
-    let down = upstream.send_some(worker.rng.u64(..MOST))?;
-    upstream.finish()?;
+    let up = client.send_some(worker.rng.u64(..MAX_BYTES))?;
+    client.send_fin()?;
+    let down = upstream.send_some(worker.rng.u64(..MAX_BYTES))?;
+    upstream.send_fin()?;
     worker.step("reading after the delay");
     upstream.receive(up)?;
-    upstream.meet_fin()?;
+    upstream.expect_fin()?;
     client.receive(down)?;
-    client.meet_fin()
+    client.expect_fin()
 }
 
 fn upstream_resets(worker: &Worker, mut client: Peer, upstream: Peer) -> Outcome {
     worker.step("resetting as the upstream in the delay");
     upstream.reset()?;
-    client.meet_reset()
+    client.expect_reset()
 }

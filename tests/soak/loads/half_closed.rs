@@ -1,20 +1,20 @@
-//! One side closes and still gets all that the other has to say.
+//! One side half-closes and still receives everything that the other sends.
 
-use crate::crew::Worker;
-use crate::wrong::Outcome;
+use crate::failure::Outcome;
+use crate::workers::Worker;
 
-const MOST: u64 = 2 << 20;
+const MAX_BYTES: u64 = 2 << 20;
 
 pub fn by_either_side(worker: &mut Worker) -> Outcome {
-    worker.step("meeting");
-    let (client, upstream) = worker.lane.meet()?;
-    let (mut first, mut second) = worker.either_first(client, upstream);
+    worker.step("connecting");
+    let (client, upstream) = worker.route.open_pair()?;
+    let (mut first, mut second) = worker.in_random_order(client, upstream);
     worker.step("sending before the FIN");
-    first.tell(&mut second, worker.rng.u64(..MOST))?;
-    first.finish()?;
-    second.meet_fin()?;
+    first.send_to(&mut second, worker.rng.u64(..MAX_BYTES))?;
+    first.send_fin()?;
+    second.expect_fin()?;
     worker.step("answering after the FIN");
-    second.tell(&mut first, worker.rng.u64(..MOST))?;
-    second.finish()?;
-    first.meet_fin()
+    second.send_to(&mut first, worker.rng.u64(..MAX_BYTES))?;
+    second.send_fin()?;
+    first.expect_fin()
 }

@@ -1,28 +1,29 @@
-//! Clients that leave during the delay: at once everything is free again, and the upstream is told how they left.
+//! Clients that leave during the delay: the proxy must free everything at once, and the upstream must see how they
+//! left.
 
-use crate::crew::Worker;
-use crate::wrong::Outcome;
+use crate::failure::Outcome;
+use crate::workers::Worker;
 
-const MOST: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 
 pub fn during_the_delay(worker: &mut Worker) -> Outcome {
-    worker.breathe();
+    worker.pause_briefly();
     worker.step("connecting");
-    let mut client = worker.lane.connect()?;
-    let mut upstream = worker.lane.accept()?;
+    let mut client = worker.route.connect()?;
+    let mut upstream = worker.route.accept()?;
     if worker.rng.bool() {
-        client.send_some(worker.rng.u64(..MOST))?;
+        client.send_some(worker.rng.u64(..MAX_BYTES))?;
     }
     if worker.rng.bool() {
-        client.finish()?;
+        client.send_fin()?;
     }
     if worker.rng.bool() {
         worker.step("closing in the delay");
         drop(client);
-        upstream.meet_fin()
+        upstream.expect_fin()
     } else {
         worker.step("resetting in the delay");
         client.reset()?;
-        upstream.meet_reset()
+        upstream.expect_reset()
     }
 }

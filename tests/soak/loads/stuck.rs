@@ -1,15 +1,16 @@
-//! Readers that do not read: the other side sends until nothing more is taken. Then one of the two does something about it.
+//! Readers that stop reading: the other side sends until all buffers are full. Then one of the two reads, closes or
+//! resets.
 
 use super::close_in_order;
-use crate::crew::Worker;
+use crate::failure::Outcome;
 use crate::peer::Peer;
-use crate::wrong::Outcome;
+use crate::workers::Worker;
 
 pub fn reader(worker: &mut Worker) -> Outcome {
-    worker.step("meeting");
-    let (client, upstream) = worker.lane.meet()?;
-    let (mut sender, reader) = worker.either_first(client, upstream);
-    worker.step("filling what is between sender and reader");
+    worker.step("connecting");
+    let (client, upstream) = worker.route.open_pair()?;
+    let (mut sender, reader) = worker.in_random_order(client, upstream);
+    worker.step("filling the buffers between sender and reader");
     let sent = sender.fill()?;
     match worker.rng.u8(..6) {
         0 => reads_on(worker, sender, reader, sent),
@@ -30,34 +31,34 @@ fn reads_on(worker: &Worker, sender: Peer, mut reader: Peer, sent: u64) -> Outco
 fn resets(worker: &Worker, mut sender: Peer, reader: Peer) -> Outcome {
     worker.step("resetting as the stuck reader");
     reader.reset()?;
-    sender.meet_reset()
+    sender.expect_reset()
 }
 
-/// With unread data before it, which makes a RST of the close (RFC 2525, section 2.17).
+/// The reader has unread data, so its close sends a RST (RFC 2525, section 2.17).
 fn leaves(worker: &Worker, mut sender: Peer, reader: Peer) -> Outcome {
     worker.step("leaving as the stuck reader");
     drop(reader);
-    sender.meet_reset()
+    sender.expect_reset()
 }
 
 fn sender_finishes(worker: &Worker, mut sender: Peer, mut reader: Peer, sent: u64) -> Outcome {
     worker.step("half-closing towards the stuck reader");
-    sender.finish()?;
+    sender.send_fin()?;
     reader.receive(sent)?;
-    reader.meet_fin()?;
-    reader.finish()?;
-    sender.meet_fin()
+    reader.expect_fin()?;
+    reader.send_fin()?;
+    sender.expect_fin()
 }
 
 fn sender_leaves(worker: &Worker, sender: Peer, mut reader: Peer, sent: u64) -> Outcome {
     worker.step("closing towards the stuck reader");
     drop(sender);
     reader.receive(sent)?;
-    reader.meet_fin()
+    reader.expect_fin()
 }
 
 fn sender_resets(worker: &Worker, sender: Peer, mut reader: Peer) -> Outcome {
     worker.step("resetting towards the stuck reader");
     sender.reset()?;
-    reader.meet_reset()
+    reader.expect_reset()
 }

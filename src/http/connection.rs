@@ -1,0 +1,98 @@
+//! One client from its first byte to its last: requests in turn, the time that each may take, and a close that does not
+//! destroy the last answer.
+
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use super::body;
+use super::head::{self, After, BeforeBody, Form, Head};
+use super::limits::Limits;
+use super::open_connections::OpenConnection;
+use super::refusal::Refusal;
+use super::request::Request;
+use super::response::Response;
+use super::server::Handler;
+use super::timed_reader::{ReadLimit, TimedReader};
+
+/// Answers requests until the client leaves, asks to close, breaks the rules or exceeds a time limit, or the server closes
+/// the connection.
+///
+/// # Errors
+/// The client could not be written to, or the server closed the connection.
+pub(super) fn serve(open: &OpenConnection, limits: &Limits, handler: &Handler) -> io::Result<()> {
+    let output = open.stream();
+    output.set_nodelay(true)?;
+    output.set_write_timeout(Some(limits.stall))?;
+    let (client, server) = (output.peer_addr()?, output.local_addr()?);
+    let reader = TimedReader { stream: output, limit: ReadLimit::within(limits.first_request) };
+    let input = BufReader::with_capacity(BUFFER, reader);
+    let mut connection = Connection { client, server, open, input, output, limits, handler };
+    loop {
+        let after = connection.exchange()?;
+        // Also before the close: a client that does not leave keeps no other out.
+        if open.wait() == After::Close || after == After::Close {
+            return connection.close();
+        }
+        connection.limit(ReadLimit::within(limits.next_request));
+    }
+}
+
+/// Bytes per read(2): most requests arrive in one.
+const BUFFER: usize = 16 * 1024;
+
+struct Connection<'a> {
+    client: SocketAddr,
+    server: SocketAddr,
+    open: &'a OpenConnection,
+    input: BufReader<TimedReader<'a>>,
+    output: &'a TcpStream,
+    limits: &'a Limits,
+    handler: &'a Handler,
+}
+
+impl Connection<'_> {
+    /// One request and its answer; none if the client leaves, or sends nothing in time.
+    fn exchange(&mut self) -> io::Result<After> {
+        if !matches!(self.input.fill_buf(), Ok([_, ..])) {
+            return Ok(After::Close);
+        }
+        match self.receive() {
+            Ok((Head { method, target, headers, form, .. }, body)) => {
+                self.open.take_request()?;
+                let request = Request { method, target, headers, body, client: self.client, server: self.server };
+                self.send((self.handler)(request), form)
+            }
+            Err(refusal) => self.send(refusal.into(), Form::LAST),
+        }
+    }
+
+    fn receive(&mut self) -> Result<(Head, Vec<u8>), Refusal> {
+        self.limit(ReadLimit::within(self.limits.head));
+        let head = head::read(&mut self.input, self.limits)?;
+        if head.before_body == BeforeBody::SendContinue {
+            self.output.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        self.limit(ReadLimit::Each(self.limits.stall));
+        let body = body::read(&mut self.input, head.framing, self.limits.body_bytes)?;
+        Ok((head, body))
+    }
+
+    /// In as few packets as possible: with `TCP_NODELAY`, a head that is written alone is sent alone.
+    fn send(&self, response: Response, form: Form) -> io::Result<After> {
+        response.write(form, &mut BufWriter::new(self.output))
+    }
+
+    /// A close with unread input sends a reset, which destroys what the client has not read yet (RFC 9112, 9.6). So the
+    /// client gets the end of stream first, and its input is read until it leaves too.
+    fn close(mut self) -> io::Result<()> {
+        self.output.shutdown(Shutdown::Write)?;
+        self.limit(ReadLimit::within(self.limits.linger));
+        // The connection ends here whether the client left or the time is up.
+        let _ = io::copy(&mut self.input, &mut io::sink());
+        Ok(())
+    }
+
+    fn limit(&mut self, limit: ReadLimit) {
+        self.input.get_mut().limit = limit;
+    }
+}

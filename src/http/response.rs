@@ -1,0 +1,206 @@
+//! The answer to a request: status, headers, content, and how they are written. Not which request gets which answer, nor
+//! when a connection ends.
+
+use std::io::{self, Write};
+
+use super::chunked_writer::ChunkedWriter;
+use super::head::{After, Form, Presence, Version};
+use super::headers::HeaderValue;
+use super::status::Status;
+
+/// An answer, ready to be written.
+pub struct Response {
+    status: Status,
+    headers: Vec<(&'static str, HeaderValue)>,
+    content: Box<dyn Content>,
+}
+
+/// What follows the head of an answer. It is dropped unwritten where the answer has no content: to HEAD, with 204 or 304.
+pub trait Content {
+    /// Length in bytes, if it is known before the end.
+    fn length(&self) -> Option<u64>;
+
+    /// Writes all of it: `length` bytes, if there is a length. A flush sends what was written so far.
+    ///
+    /// # Errors
+    /// Those of `output`: the client is gone or reads nothing.
+    fn write(self: Box<Self>, output: &mut dyn Write) -> io::Result<()>;
+}
+
+impl Content for Vec<u8> {
+    fn length(&self) -> Option<u64> {
+        Some(self.len() as u64)
+    }
+
+    fn write(self: Box<Self>, output: &mut dyn Write) -> io::Result<()> {
+        output.write_all(&self)
+    }
+}
+
+impl Response {
+    /// An answer with content of the given media type.
+    #[must_use]
+    pub fn new(status: Status, media_type: impl Into<HeaderValue>, content: impl Content + 'static) -> Self {
+        Self { status, headers: vec![("Content-Type", media_type.into())], content: Box::new(content) }
+    }
+
+    /// An answer without content.
+    #[must_use]
+    pub fn empty(status: Status) -> Self {
+        Self { status, headers: Vec::new(), content: Box::new(Vec::new()) }
+    }
+
+    /// One line of text.
+    #[must_use]
+    pub fn text(status: Status, line: &str) -> Self {
+        Self::new(status, "text/plain; charset=utf-8", format!("{line}\n").into_bytes())
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Writes all of it and returns what becomes of the connection. HEAD gets the head that GET would get (RFC 9110, 9.3.2).
+    pub(super) fn write(self, form: Form, output: &mut impl Write) -> io::Result<After> {
+        let end = self.end(form.version);
+        let after = if end == End::Close { After::Close } else { form.after };
+        output.write_all(&self.head(end, after))?;
+        if form.content == Presence::Sent {
+            self.write_content(end, output)?;
+        }
+        output.flush()?;
+        Ok(after)
+    }
+
+    fn end(&self, version: Version) -> End {
+        match (self.content.length(), version) {
+            _ if !self.status.has_content() => End::Head,
+            (Some(length), _) => End::Length(length),
+            (None, Version::Http11) => End::LastChunk,
+            (None, Version::Http10) => End::Close,
+        }
+    }
+
+    fn write_content(self, end: End, output: &mut impl Write) -> io::Result<()> {
+        match end {
+            End::Head => Ok(()),
+            End::Length(_) => self.content.write(output),
+            End::LastChunk => {
+                // The first chunk may take long to come.
+                output.flush()?;
+                let mut chunks = ChunkedWriter(output);
+                self.content.write(&mut chunks)?;
+                chunks.finish()
+            }
+            End::Close => {
+                output.flush()?;
+                self.content.write(output)
+            }
+        }
+    }
+
+    /// The status line and the headers, with the empty line.
+    fn head(&self, end: End, after: After) -> Vec<u8> {
+        let connection = match after {
+            After::KeepAlive => "keep-alive",
+            After::Close => "close",
+        };
+        let length = match end {
+            End::Length(length) => format!("Content-Length: {length}\r\n"),
+            End::LastChunk => "Transfer-Encoding: chunked\r\n".to_owned(),
+            End::Head | End::Close => String::new(),
+        };
+        let status = self.status.line();
+        let mut head = format!("HTTP/1.1 {status}\r\n{length}Connection: {connection}\r\n").into_bytes();
+        for (name, value) in &self.headers {
+            head.extend([name.as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        head.extend(b"\r\n");
+        head
+    }
+}
+
+/// Where an answer ends (RFC 9112, 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// With its head.
+    Head,
+    /// After this number of bytes.
+    Length(u64),
+    /// With a chunk of length 0.
+    LastChunk,
+    /// With the connection.
+    Close,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HTTP_1_1: Form = Form { version: Version::Http11, content: Presence::Sent, after: After::KeepAlive };
+
+    /// Content of unknown length.
+    struct Lines(&'static [&'static str]);
+
+    impl Content for Lines {
+        fn length(&self) -> Option<u64> {
+            None
+        }
+
+        fn write(self: Box<Self>, output: &mut dyn Write) -> io::Result<()> {
+            self.0.iter().try_for_each(|line| output.write_all(line.as_bytes()))
+        }
+    }
+
+    #[track_caller]
+    fn assert_written(response: Response, form: Form, expected: &str, after: After) {
+        let mut written = Vec::new();
+        assert_eq!(response.write(form, &mut written).expect("a Vec takes all"), after);
+        assert_eq!(String::from_utf8_lossy(&written), expected);
+    }
+
+    #[test]
+    fn writes_status_headers_and_content() {
+        let expected = "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 3\r\nConnection: close\r\n\
+                        Content-Type: text/plain; charset=utf-8\r\nAllow: GET\r\n\r\nno\n";
+        let response = Response::text(Status::MethodNotAllowed, "no").with_header("Allow", "GET");
+        assert_written(response, Form::LAST, expected, After::Close);
+    }
+
+    #[test]
+    fn head_requests_get_the_headers_only() {
+        let expected = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\
+                        Content-Type: text/plain; charset=utf-8\r\n\r\n";
+        let form = Form { content: Presence::Omitted, ..HTTP_1_1 };
+        assert_written(Response::text(Status::Ok, "ok"), form, expected, After::KeepAlive);
+    }
+
+    #[test]
+    fn statuses_without_content_end_with_the_head() {
+        let expected = "HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n";
+        assert_written(Response::empty(Status::NoContent), HTTP_1_1, expected, After::KeepAlive);
+        let expected = "HTTP/1.1 304 Not Modified\r\nConnection: keep-alive\r\nETag: \"1\"\r\n\r\n";
+        let response = Response::empty(Status::NotModified).with_header("ETag", "\"1\"");
+        assert_written(response, HTTP_1_1, expected, After::KeepAlive);
+        let expected = "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n";
+        assert_written(Response::empty(Status::MethodNotAllowed), HTTP_1_1, expected, After::KeepAlive);
+    }
+
+    #[test]
+    fn content_of_unknown_length_is_chunked() {
+        let expected = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\
+                        Content-Type: a/b\r\n\r\n4\r\none\n\r\n4\r\ntwo\n\r\n0\r\n\r\n";
+        let response = Response::new(Status::Ok, "a/b", Lines(&["one\n", "", "two\n"]));
+        assert_written(response, HTTP_1_1, expected, After::KeepAlive);
+    }
+
+    #[test]
+    fn content_of_unknown_length_ends_with_the_connection_in_http_1_0() {
+        let expected = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: a/b\r\n\r\none\ntwo\n";
+        let form = Form { version: Version::Http10, ..HTTP_1_1 };
+        assert_written(Response::new(Status::Ok, "a/b", Lines(&["one\n", "two\n"])), form, expected, After::Close);
+    }
+}

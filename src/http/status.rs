@@ -1,0 +1,42 @@
+//! The status codes that are sent (RFC 9110, 15). A new one is a line in each match.
+
+/// The status of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named by its phrase")]
+pub enum Status {
+    Ok,
+    NoContent,
+    NotModified,
+    BadRequest,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    ContentTooLarge,
+    HeadersTooLarge,
+    NotImplemented,
+    VersionNotSupported,
+}
+
+impl Status {
+    /// These two end with their head, whatever it contains (RFC 9112, 6.3).
+    pub(super) fn has_content(self) -> bool {
+        !matches!(self, Self::NoContent | Self::NotModified)
+    }
+
+    /// Code and phrase, as the status line has them.
+    pub(super) fn line(self) -> &'static str {
+        match self {
+            Self::Ok => "200 OK",
+            Self::NoContent => "204 No Content",
+            Self::NotModified => "304 Not Modified",
+            Self::BadRequest => "400 Bad Request",
+            Self::NotFound => "404 Not Found",
+            Self::MethodNotAllowed => "405 Method Not Allowed",
+            Self::RequestTimeout => "408 Request Timeout",
+            Self::ContentTooLarge => "413 Content Too Large",
+            Self::HeadersTooLarge => "431 Request Header Fields Too Large",
+            Self::NotImplemented => "501 Not Implemented",
+            Self::VersionNotSupported => "505 HTTP Version Not Supported",
+        }
+    }
+}

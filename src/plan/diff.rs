@@ -1,0 +1,93 @@
+//! The smallest change from the routes that are live to those that were asked for. Routes are known by their names.
+
+use std::collections::HashMap;
+
+use super::Route;
+use crate::value::RouteName;
+
+/// What has to happen to one route.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// It is new.
+    Add(Route),
+    /// It is not wanted any more.
+    Remove(RouteName),
+    /// It listens elsewhere, or has another upstream: it is made anew.
+    Restart(Route),
+    /// Its faults are others: its listener and its connections live on.
+    Adjust(Route),
+}
+
+/// What makes `wanted` of `live`, in the order of `wanted`, removals first. Routes that are the same need nothing.
+#[must_use]
+pub fn diff(live: &[Route], wanted: &[Route]) -> Vec<Change> {
+    let old: HashMap<&RouteName, &Route> = live.iter().map(|route| (&route.name, route)).collect();
+    let is_wanted = |route: &&Route| wanted.iter().any(|other| other.name == route.name);
+    let removed = live.iter().filter(|route| !is_wanted(route)).map(|route| Change::Remove(route.name.clone()));
+    let changed = wanted.iter().filter_map(|route| match old.get(&route.name) {
+        None => Some(Change::Add(route.clone())),
+        Some(old) if *old == route => None,
+        Some(old) if old.listen() == route.listen() && old.upstream == route.upstream => {
+            Some(Change::Adjust(route.clone()))
+        }
+        Some(_) => Some(Change::Restart(route.clone())),
+    });
+    removed.chain(changed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::DropMode;
+    use crate::value::{Millis, Port, Probability, Timeout};
+
+    fn route(name: &str, port: u16, upstream: &str) -> Route {
+        Route {
+            name: name.parse().expect(name),
+            bind: [127, 0, 0, 1].into(),
+            port: Port::try_from(i128::from(port)).expect("a port"),
+            upstream: upstream.parse().expect(upstream),
+            drop_rate: Probability::default(),
+            drop_mode: DropMode::default(),
+            latency: Millis::default(),
+            connect_timeout: Timeout::CONNECT,
+            toxics: Vec::new(),
+        }
+    }
+
+    fn db() -> Route {
+        route("db", 1, "127.0.0.1:11")
+    }
+
+    #[test]
+    fn the_same_routes_need_no_change() {
+        let cache = route("cache", 2, "127.0.0.1:12");
+        assert_eq!(diff(&[], &[]), []);
+        assert_eq!(diff(&[db(), cache.clone()], &[cache, db()]), []);
+    }
+
+    #[test]
+    fn routes_come_and_go() {
+        let cache = route("cache", 2, "127.0.0.1:12");
+        assert_eq!(diff(&[], &[db()]), [Change::Add(db())]);
+        assert_eq!(diff(&[db()], std::slice::from_ref(&cache)), [Change::Remove(db().name), Change::Add(cache)]);
+    }
+
+    #[test]
+    fn another_address_is_a_restart() {
+        let elsewhere = [
+            Route { port: Port::try_from(9).expect("a port"), ..db() },
+            Route { bind: [127, 0, 0, 2].into(), ..db() },
+            Route { upstream: "127.0.0.1:99".parse().expect("an address"), ..db() },
+        ];
+        for route in elsewhere {
+            assert_eq!(diff(&[db()], std::slice::from_ref(&route)), [Change::Restart(route)]);
+        }
+    }
+
+    #[test]
+    fn other_faults_are_an_adjustment() {
+        let slower = Route { latency: Millis::try_from(5).expect("milliseconds"), ..db() };
+        assert_eq!(diff(&[db()], std::slice::from_ref(&slower)), [Change::Adjust(slower)]);
+    }
+}

@@ -1,0 +1,54 @@
+//! A toxic of a live route: when it came, what the connections share that it acts on, and its stage for each of them.
+
+use std::sync::Arc;
+
+use super::bandwidth::Buckets;
+use super::behaviour::{Place, Side};
+use super::live::Target;
+use super::{ActiveTime, Moment, Stage, Toxic};
+use crate::dice::Dice;
+use crate::value::Direction;
+
+#[derive(Debug)]
+pub(super) struct RouteToxic {
+    pub(super) toxic: Arc<Toxic>,
+    /// When it came, by the route's clock.
+    added: Moment,
+    upstream: Arc<Buckets>,
+    downstream: Arc<Buckets>,
+}
+
+impl RouteToxic {
+    pub(super) fn new(toxic: &Toxic, added: Moment) -> Self {
+        Self { toxic: Arc::new(toxic.clone()), added, upstream: Arc::default(), downstream: Arc::default() }
+    }
+
+    /// Whether it has something to do in that direction.
+    pub(super) fn covers(&self, direction: Direction) -> bool {
+        self.toxic.stream.covers(direction) && self.toxic.effect.acts_on(self.side(direction))
+    }
+
+    fn side(&self, direction: Direction) -> Side {
+        Side { direction, stream: self.toxic.stream }
+    }
+
+    /// When it acts on a connection, by that one's clock. On one that is older than itself its time begins when it comes.
+    pub(super) fn active(&self, opened: Moment) -> ActiveTime {
+        ActiveTime::of(self.toxic.selector.window, self.added.saturating_sub(opened))
+    }
+
+    /// What it does to the bytes of a connection that go in one direction, from byte `offset` on.
+    pub(super) fn stage(&self, dice: &Dice, target: &Target, direction: Direction, offset: u64) -> Box<dyn Stage> {
+        self.toxic.effect.stage(&Place {
+            side: self.side(direction),
+            active: self.active(target.opened),
+            rng: dice.of_toxic(target.number, &self.toxic.name, direction),
+            opened: target.opened,
+            offset,
+            shared: match direction {
+                Direction::Upstream => &self.upstream,
+                Direction::Downstream => &self.downstream,
+            },
+        })
+    }
+}
