@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["dice"],
     &["plan"],
     &["logging", "signals"],
-    &["limits", "memory", "stop", "threads"],
+    &["limits", "memory", "scheduling", "stop", "threads"],
 ];
 
 /// The layers inside `proxy`.

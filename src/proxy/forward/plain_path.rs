@@ -16,6 +16,7 @@ use super::pipe_pool::{self, Pipe};
 use super::side::Side;
 use crate::proxy::socket::wait::{Woken, wait_for};
 use crate::proxy::state::Progress;
+use crate::scheduling::{self, Policy};
 use crate::stop::Latch;
 
 /// Room for most messages, on the stack, where it costs nothing: an idle thread has two pages of it resident, and this
@@ -59,6 +60,7 @@ enum Wait {
 impl PlainPath<'_> {
     /// Copies until the source ends, one of the two is lost or the toxics change.
     pub fn run(&self) -> CopyOutcome {
+        scheduling::set(Policy::Batch);
         // It fails for a time of zero only.
         let _ = self.source.stream.set_read_timeout(Some(BUSY));
         loop {
