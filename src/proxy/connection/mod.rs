@@ -178,8 +178,8 @@ fn report(state: &ConnectionState) {
     let report = Report {
         bytes_up: sent(Direction::Upstream),
         bytes_down: sent(Direction::Downstream),
-        lasted: state.accepted_at.elapsed(),
-        end: state.close_reason(),
+        duration: state.accepted_at.elapsed(),
+        close_reason: state.close_reason(),
         toxics: state.toxics(),
     };
     emit(&Event::Closed(&state.subject, &report));
