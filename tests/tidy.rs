@@ -30,6 +30,7 @@ const PROXY_LAYERS: &[&[&str]] = &[
     &["forward"],
     &["shared"],
     &["registry"],
+    &["client"],
     &["state"],
     &["live_route"],
     &["admission", "budget", "socket"],
