@@ -56,6 +56,7 @@ pub mod memory;
 pub mod plan;
 pub mod proxy;
 pub mod run;
+pub mod scheduling;
 pub mod signals;
 pub mod stop;
 pub mod test_server;

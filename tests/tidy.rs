@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["dice"],
     &["value"],
     &["logging", "signals"],
-    &["limits", "memory", "stop", "threads"],
+    &["limits", "memory", "scheduling", "stop", "threads"],
 ];
 
 /// The layers inside `proxy`.
@@ -31,6 +31,7 @@ const PROXY_LAYERS: &[&[&str]] = &[
     &["forward"],
     &["shared"],
     &["registry"],
+    &["client"],
     &["state"],
     &["live_route"],
     &["admission", "budget", "socket"],

@@ -20,6 +20,7 @@ use crate::proxy::socket::acknowledgement::{Standstill, await_acknowledgement};
 use crate::proxy::socket::liveness::LivenessProbe;
 use crate::proxy::socket::wait::{Woken, wait_for};
 use crate::proxy::state::ConnectionState;
+use crate::scheduling::{self, Policy};
 use crate::stop::Latch;
 use crate::toxic::{Boundary, Chain, EndKind, Moment, NEVER};
 use crate::value::{CloseMode, Direction};
@@ -90,6 +91,7 @@ impl ToxicPath<'_> {
     /// inlined, as it needs more stack than the plain path.
     #[inline(never)]
     pub fn run(&self, chain: &mut Chain, other_carried: &mut u64) -> CopyOutcome {
+        scheduling::set(Policy::Normal);
         let mut state = PathState {
             path: self,
             chain,
