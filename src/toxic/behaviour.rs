@@ -20,12 +20,12 @@ pub(super) trait Behaviour {
         None
     }
 
-    /// Whether it has something to do there.
-    fn acts_on(&self, _: Side) -> bool {
+    /// Whether it has something to do in a direction.
+    fn acts_in(&self, _: Coverage) -> bool {
         true
     }
 
-    /// What acts there.
+    /// What acts on one direction of one connection.
     fn stage(&self, place: &Place<'_>) -> Box<dyn Stage>;
 }
 
@@ -44,15 +44,15 @@ impl Misfit {
     }
 }
 
-/// A direction that a toxic acts in.
+/// A direction of a connection, with the streams of the toxic.
 #[derive(Clone, Copy)]
-pub(super) struct Side {
+pub(super) struct Coverage {
     pub direction: Direction,
     /// The streams that the toxic acts on.
     pub stream: Stream,
 }
 
-impl Side {
+impl Coverage {
     /// Whether a toxic that ends the connection does so from here: it ends both directions, but only once.
     pub(super) fn ends_the_connection(self) -> bool {
         self.stream != Stream::Both || self.direction == Direction::Downstream
@@ -61,7 +61,7 @@ impl Side {
 
 /// Where a stage acts: in one direction of one connection of a route.
 pub(super) struct Place<'a> {
-    pub side: Side,
+    pub coverage: Coverage,
     /// When it acts.
     pub active: ActiveTime,
     /// What it draws from there.

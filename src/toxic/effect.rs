@@ -1,7 +1,7 @@
 //! The types of toxics: the one list of them. What each declares and does is in its file.
 
 use super::Stage;
-use super::behaviour::{Behaviour, Place, Side};
+use super::behaviour::{Behaviour, Coverage, Place};
 use super::declaration::{Declared, Source, ToxicType};
 use crate::value::{Millis, Scalar};
 
@@ -88,8 +88,8 @@ impl Effect {
         self.behaviour().due()
     }
 
-    pub(super) fn acts_on(&self, side: Side) -> bool {
-        self.behaviour().acts_on(side)
+    pub(super) fn acts_in(&self, coverage: Coverage) -> bool {
+        self.behaviour().acts_in(coverage)
     }
 
     pub(super) fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {

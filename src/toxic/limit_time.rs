@@ -1,7 +1,7 @@
 //! `limit_time`: the connection ends after a time.
 
 use super::Stage;
-use super::behaviour::{Behaviour, Place, Side};
+use super::behaviour::{Behaviour, Coverage, Place};
 use super::deadline::DeadlineStage;
 use super::declaration::declare;
 use crate::value::{CloseMode, Millis};
@@ -21,8 +21,8 @@ impl Behaviour for LimitTime {
         Some(("time", self.time))
     }
 
-    fn acts_on(&self, side: Side) -> bool {
-        side.ends_the_connection()
+    fn acts_in(&self, coverage: Coverage) -> bool {
+        coverage.ends_the_connection()
     }
 
     fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {

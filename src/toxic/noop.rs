@@ -1,7 +1,7 @@
 //! `noop`: a toxic that does nothing, as a place for one that will.
 
 use super::Stage;
-use super::behaviour::{Behaviour, Place, Side};
+use super::behaviour::{Behaviour, Coverage, Place};
 use super::declaration::declare;
 
 declare! {
@@ -10,7 +10,7 @@ declare! {
 }
 
 impl Behaviour for Noop {
-    fn acts_on(&self, _: Side) -> bool {
+    fn acts_in(&self, _: Coverage) -> bool {
         false
     }
 

@@ -1,7 +1,7 @@
 //! `reset_peer`: the connection is reset after a time.
 
 use super::Stage;
-use super::behaviour::{Behaviour, Place, Side};
+use super::behaviour::{Behaviour, Coverage, Place};
 use super::deadline::DeadlineStage;
 use super::declaration::declare;
 use crate::value::{CloseMode, Millis};
@@ -19,8 +19,8 @@ impl Behaviour for ResetPeer {
         Some(("timeout", self.timeout))
     }
 
-    fn acts_on(&self, side: Side) -> bool {
-        side.ends_the_connection()
+    fn acts_in(&self, coverage: Coverage) -> bool {
+        coverage.ends_the_connection()
     }
 
     fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::bandwidth::Buckets;
-use super::behaviour::{Place, Side};
+use super::behaviour::{Coverage, Place};
 use super::live::Target;
 use super::{ActiveTime, Moment, Stage, Toxic};
 use crate::dice::Dice;
@@ -25,11 +25,11 @@ impl RouteToxic {
 
     /// Whether it has something to do in that direction.
     pub(super) fn covers(&self, direction: Direction) -> bool {
-        self.toxic.stream.covers(direction) && self.toxic.effect.acts_on(self.side(direction))
+        self.toxic.stream.covers(direction) && self.toxic.effect.acts_in(self.coverage(direction))
     }
 
-    fn side(&self, direction: Direction) -> Side {
-        Side { direction, stream: self.toxic.stream }
+    fn coverage(&self, direction: Direction) -> Coverage {
+        Coverage { direction, stream: self.toxic.stream }
     }
 
     /// When it acts on a connection, by that one's clock. On one that is older than itself its time begins when it comes.
@@ -40,7 +40,7 @@ impl RouteToxic {
     /// What it does to the bytes of a connection that go in one direction, from byte `offset` on.
     pub(super) fn stage(&self, dice: &Dice, target: &Target, direction: Direction, offset: u64) -> Box<dyn Stage> {
         self.toxic.effect.stage(&Place {
-            side: self.side(direction),
+            coverage: self.coverage(direction),
             active: self.active(target.opened),
             rng: dice.of_toxic(target.number, &self.toxic.name, direction),
             opened: target.opened,

@@ -28,7 +28,7 @@ impl Behaviour for TimeoutToxic {
     }
 
     fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
-        let here = if place.side.ends_the_connection() { *self } else { Self::FOR_EVER };
+        let here = if place.coverage.ends_the_connection() { *self } else { Self::FOR_EVER };
         Box::new(TimeoutStage::new(here, place.active))
     }
 }
