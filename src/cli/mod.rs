@@ -1,6 +1,7 @@
 //! The command line: its flags, the help text, and the [`Command`] they parse into. No I/O: `run` executes the command.
 
 mod flags;
+mod values;
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use crate::config::Defaults;
 use crate::logging::LogFormat;
 use crate::plan::{Bind, DropMode, Millis, Plan, Port, Probability, Route, RouteName, Timeout, Upstream};
 use flags::{normalized, raw_value, reject_leftovers, split_at_double_dash, value};
+use values::{connections, millis, port, probability, seconds, seed};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -169,8 +171,8 @@ impl ParsedFlags {
             upstream: value(args, "--upstream", Upstream::from_str)?,
             drop_rate: value(args, "--drop-rate", probability)?,
             latency: value(args, "--latency-ms", millis)?,
-            seed: value(args, "--seed", |text| number(text, "use a whole number, 0 to 18446744073709551615"))?,
-            max_connections: value(args, "--max-connections", |text| number(text, "use a whole number, 1 or more"))?,
+            seed: value(args, "--seed", seed)?,
+            max_connections: value(args, "--max-connections", connections)?,
             drain_timeout: value(args, "--drain-timeout", seconds)?,
             log_format: value(args, "--log-format", LogFormat::from_str)?,
             // Switches come last, so that `--config --verbose` is reported as a missing value.
@@ -251,36 +253,6 @@ impl ParsedFlags {
 
 fn usage_error<T>(what: impl Into<String>) -> Parsed<T> {
     Err(UsageError(what.into()))
-}
-
-fn number<T: FromStr>(text: &str, hint: &'static str) -> Result<T, &'static str> {
-    text.parse().map_err(|_| hint)
-}
-
-fn port(text: &str) -> Result<Port, String> {
-    let number: i128 = number(text, "use a port number, 1 to 65535; --bind takes the address")?;
-    Port::try_from(number).map_err(|rejected| rejected.to_string())
-}
-
-fn probability(text: &str) -> Result<Probability, String> {
-    let number: f64 = number(text, "use 0.0 (never) to 1.0 (always)")?;
-    Probability::try_from(number).map_err(|rejected| rejected.to_string())
-}
-
-fn millis(text: &str) -> Result<Millis, String> {
-    let number: i128 = number(text, "use whole milliseconds")?;
-    Millis::try_from(number).map_err(|rejected| rejected.to_string())
-}
-
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    // A hundred years, which no clock overflows by adding.
-    const MAX_SECONDS: f64 = 3.2e9;
-    let seconds = number(text, "use seconds, such as 30 or 2.5")?;
-    if (0.0..MAX_SECONDS).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("use seconds, 0 or more")
-    }
 }
 
 #[cfg(test)]
