@@ -11,7 +11,7 @@ use pico_args::Arguments;
 use super::{Parsed, UsageError, usage_error};
 
 /// Every flag, for suggestions.
-pub(super) const FLAGS: [&str; 18] = [
+pub(super) const FLAGS: [&str; 19] = [
     "--config",
     "--listen",
     "--upstream",
@@ -22,6 +22,7 @@ pub(super) const FLAGS: [&str; 18] = [
     "--test-server",
     "--seed",
     "--max-connections",
+    "--max-buffered",
     "--drain-timeout",
     "--verbose",
     "--quiet",

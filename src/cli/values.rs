@@ -30,6 +30,14 @@ pub(super) fn millis(text: &str) -> Result<Millis, String> {
     Millis::try_from(number).map_err(|rejected| rejected.to_string())
 }
 
+/// In bytes.
+pub(super) fn mebibytes(text: &str) -> Result<NonZeroUsize, &'static str> {
+    const MEBIBYTE: NonZeroUsize = NonZeroUsize::new(1 << 20).expect("not 0");
+    let hint = "use whole MiB, 1 or more";
+    let mebibytes: NonZeroUsize = number(text, hint)?;
+    mebibytes.checked_mul(MEBIBYTE).ok_or("more than any machine has; use whole MiB, such as 256")
+}
+
 pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
     // A hundred years, which no clock overflows by adding.
     const MAX_SECONDS: f64 = 3.2e9;
