@@ -11,6 +11,7 @@ mod limit_data;
 mod programs;
 mod selectors;
 mod slow_readers;
+mod urgent;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
