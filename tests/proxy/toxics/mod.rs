@@ -5,6 +5,7 @@ mod buffering;
 mod bytes;
 mod closing;
 mod delays;
+mod ends;
 mod fault_log;
 mod held_data;
 mod limit_data;
