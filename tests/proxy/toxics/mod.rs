@@ -1,10 +1,13 @@
 //! Toxics over real sockets: their effect on a stream as both ends see it. The arithmetic of toxics is tested in
 //! `src/toxic`. This file starts routes with toxics and reads and writes their streams.
 
+mod budget;
 mod buffering;
+mod byte_counts;
 mod bytes;
 mod closing;
 mod delays;
+mod early_answer;
 mod ends;
 mod fault_log;
 mod held_data;
