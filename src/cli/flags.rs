@@ -11,7 +11,7 @@ use pico_args::Arguments;
 use super::{Parsed, UsageError, usage_error};
 
 /// Every flag, for suggestions.
-pub(super) const FLAGS: [&str; 19] = [
+pub(super) const FLAGS: [&str; 20] = [
     "--config",
     "--listen",
     "--upstream",
@@ -23,6 +23,7 @@ pub(super) const FLAGS: [&str; 19] = [
     "--test-server",
     "--seed",
     "--max-connections",
+    "--max-buffered",
     "--drain-timeout",
     "--verbose",
     "--quiet",

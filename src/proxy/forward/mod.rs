@@ -5,6 +5,7 @@
 mod pipe_pool;
 mod plain_path;
 mod side;
+mod silence;
 mod toxic_path;
 
 use std::net::{Shutdown, TcpStream};

@@ -14,6 +14,7 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
 use super::CopyOutcome;
 use super::side::Side;
+use super::silence::Silence;
 use crate::event::{CloseReason, Event, Fault, emit};
 use crate::proxy::budget::{Budget, Charge};
 use crate::proxy::socket::acknowledgement::{Standstill, await_acknowledgement};
@@ -24,10 +25,6 @@ use crate::scheduling::{self, Policy};
 use crate::stop::Latch;
 use crate::toxic::{Boundary, Chain, EndKind, Moment, NEVER};
 use crate::value::{CloseMode, Direction};
-
-/// A source that is polled for this long and has nothing to read makes a pause: what comes then is another segment. It is
-/// longer than the gaps between the writes of a program that sends as fast as it can on a machine that is not overloaded.
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// Between two tries to take more memory for a stream while others have all that there is.
 const RETRY: Duration = Duration::from_millis(10);
@@ -53,8 +50,7 @@ struct PathState<'a> {
     /// Of a sink that is full, once nothing more comes for it.
     standstill: Option<Standstill>,
     source: SourceState,
-    /// Since when the source was polled and had nothing to read.
-    quiet_since: Option<Instant>,
+    silence: Silence,
     /// What the other direction had carried when this one last read.
     other_carried: &'a mut u64,
     backlog: Backlog,
@@ -100,7 +96,7 @@ impl ToxicPath<'_> {
             sink_is_full: false,
             standstill: None,
             source: SourceState::Open,
-            quiet_since: None,
+            silence: Silence::Unknown,
             other_carried,
             backlog: Backlog::default(),
         };
@@ -186,6 +182,7 @@ impl PathState<'_> {
     /// Waits for what comes first.
     fn wait(&mut self, now: Moment) -> Result<Source, CopyOutcome> {
         let can_read = self.can_read(now);
+        self.silence = self.silence.polled(can_read);
         let (sink, source) = (self.path.sink.stream, self.path.source.stream);
         let sink = (sink, self.sink_events(now));
         let due = self.wake_at(now);
@@ -212,8 +209,8 @@ impl PathState<'_> {
             self.source = SourceState::HungUp;
         }
         self.look_after_the_client(now, sink, source)?;
-        if can_read && source.is_empty() {
-            self.quiet_since.get_or_insert_with(Instant::now);
+        if source.is_empty() {
+            self.silence = self.silence.went_on();
         }
         Ok(if can_read && !source.is_empty() { Source::Ready } else { Source::Quiet })
     }
@@ -259,7 +256,7 @@ impl PathState<'_> {
             Err(Errno::AGAIN | Errno::INTR) => return,
             Err(_) => self.end(EndKind::Reset),
         }
-        self.quiet_since = None;
+        self.silence = Silence::Unknown;
     }
 
     /// The end of the stream goes through the chain like its bytes.
@@ -279,8 +276,7 @@ impl PathState<'_> {
         if std::mem::replace(self.other_carried, carried) != carried {
             return Boundary::Turn;
         }
-        let paused = self.quiet_since.is_some_and(|since| since.elapsed() >= PAUSE);
-        if paused { Boundary::Pause } else { Boundary::None }
+        if self.silence == Silence::Pause { Boundary::Pause } else { Boundary::None }
     }
 
     /// When the bytes came that were just read: now, or when the source was last looked at, if they were there then. For
@@ -353,7 +349,7 @@ impl PathState<'_> {
         let look = Some(self.probe.next_look()).filter(|_| self.depends_on_client(now));
         let retry = (self.wants_to_read() && !self.charge.allows_more()).then(|| Instant::now() + RETRY);
         let first = first.and_then(|first| self.path.instant(first));
-        [first, look, gives_up, retry].into_iter().flatten().min()
+        [first, look, gives_up, retry, self.silence.next_look()].into_iter().flatten().min()
     }
 }
 
