@@ -23,7 +23,7 @@ declare! {
     pub struct Latency("latency", Keeps, Offset) {
         /// The delay.
         latency: Millis, such as Millis::literal(100);
-        /// How far delays lie from the latency, at most as far as that.
+        /// How far delays lie from the latency; a delay that would be negative is none.
         jitter: Millis = Millis::literal(0);
         /// The share of segments that meet the same delay as the one before.
         correlation: Probability = Probability::NEVER;
@@ -35,23 +35,17 @@ declare! {
 impl Latency {
     /// Uniform delays, independent of each other, with numbers that the compiler checks.
     pub(crate) const fn literal(latency: u32, jitter: u32) -> Self {
-        assert!(jitter <= latency, "some bytes would have to leave before they came");
         let (latency, jitter) = (Millis::literal(latency), Millis::literal(jitter));
         Self { latency, jitter, correlation: Probability::NEVER, distribution: Distribution::Uniform }
     }
 }
 
 impl Behaviour for Latency {
-    /// With more jitter than latency some bytes would have to leave before they came; without jitter all delays are the
-    /// same anyway.
+    /// Without jitter all delays are the same.
     fn misfits(&self) -> Vec<Misfit> {
-        let Self { latency, jitter, correlation, distribution } = *self;
+        let Self { jitter, correlation, distribution, .. } = *self;
         let is_steady = jitter.get() == 0;
         let mut misfits = Vec::new();
-        if jitter > latency {
-            let what = format!("a jitter of {} ms is more than the latency of {} ms", jitter.get(), latency.get());
-            misfits.push(Misfit::new("jitter", what, format!("use 0 to {}", latency.get())));
-        }
         if is_steady && correlation != Probability::NEVER {
             let what = format!("a correlation of {} changes nothing without a jitter", correlation.write());
             misfits.push(Misfit::new("correlation", what, "use 0, or a jitter of 1 ms or more"));
@@ -73,7 +67,7 @@ words! {
     pub enum Distribution("is not a distribution", "use uniform, normal or pareto") {
         /// Evenly, from one jitter below the latency to one above.
         Uniform = "uniform",
-        /// In a bell with the jitter as standard deviation; what would be negative is no delay.
+        /// In a bell with the jitter as standard deviation.
         Normal = "normal",
         /// Most a little below the latency, some far above: a Pareto distribution of shape 3 with the latency as its
         /// mean, whose least is a third of the jitter below.
@@ -178,6 +172,16 @@ mod tests {
         assert!(distance(uniform, |x| ((x - 40.0) / 120.0).clamp(0.0, 1.0)) < FAR);
         let pareto = delays(&latency(0.0, Distribution::Pareto), 40_000);
         assert!(distance(pareto, |x| if x < 80.0 { 0.0 } else { 1.0 - (40.0 / (x - 40.0)).powi(3) }) < FAR);
+    }
+
+    /// Between -200 and 400 ms, a third of the delays would be negative. By the same bound as above.
+    #[test]
+    fn a_delay_that_would_be_negative_is_none() {
+        let wide = Latency { jitter: millis(300), ..latency(0.0, Distribution::Uniform) };
+        let delays = delays(&wide, 40_000);
+        assert!(delays.iter().all(|delay| *delay >= 0.0));
+        let none = delays.iter().filter(|delay| **delay <= 0.0).count() as f64 / 40_000.0;
+        assert!((none - 1.0 / 3.0).abs() < 0.016, "{none}");
     }
 
     /// Of a normal distribution 15.87 % lie below a standard deviation under the mean, 50 % below the mean, 97.72 %

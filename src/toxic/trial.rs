@@ -179,7 +179,7 @@ pub(super) fn latency(mean: u32, jitter: u32, correlation: f64, distribution: Di
         ("correlation", share(correlation).write()),
         ("distribution", distribution.write()),
     ];
-    effect("latency", attributes).expect("no more jitter than latency, and some for what follows from it")
+    effect("latency", attributes).expect("some jitter for what follows from it")
 }
 
 pub(super) fn steady(mean: u32) -> Effect {
