@@ -11,7 +11,27 @@ use serde_saphyr::{
 use super::{MAX_DEPTH, MAX_VALUES, Node, Number, Place, Problem, SourceSpan, Value, too_deep, too_many};
 
 pub(super) fn read(text: &str) -> Result<Node, Problem> {
-    serde_saphyr::from_str_with_options(text, options()).map_err(|error| explain(text, &error))
+    let mut root = serde_saphyr::from_str_with_options(text, options()).map_err(|error| explain(text, &error))?;
+    read_underscores_as_text(text, &mut root);
+    Ok(root)
+}
+
+/// The parser reads `18_180` as a number, as YAML 1.1 does. In YAML 1.2 it is text (core schema, section 10.3.2).
+fn read_underscores_as_text(text: &str, node: &mut Node) {
+    match &mut node.value {
+        Value::Number(_) => {
+            let written = &text[node.place.written.start..node.place.written.end];
+            if written.contains('_') {
+                node.value = Value::Text(written.to_owned());
+            }
+        }
+        Value::List(nodes) => nodes.iter_mut().for_each(|node| read_underscores_as_text(text, node)),
+        Value::Map(entries) => entries.iter_mut().for_each(|(key, value)| {
+            read_underscores_as_text(text, key);
+            read_underscores_as_text(text, value);
+        }),
+        Value::Null | Value::Bool(_) | Value::Text(_) => {}
+    }
 }
 
 /// The budget for expanding aliases, in parser events. It is enough for ten thousand routes that each merge ten keys.
