@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::value::{Millis, Port, Probability};
+use crate::value::{Kind, Millis, Port, Probability, Scalar, Size, Written};
 
 pub(super) fn seed(text: &str) -> Result<u64, &'static str> {
     number(text, "use a whole number, 0 to 18446744073709551615")
@@ -21,32 +21,43 @@ pub(super) fn port(text: &str) -> Result<Port, String> {
 }
 
 pub(super) fn probability(text: &str) -> Result<Probability, String> {
-    let number: f64 = number(text, "use 0.0 (never) to 1.0 (always)")?;
+    let number: f64 = amount(Probability::KIND, text, "use 0.0 (never) to 1.0 (always)")?;
     Probability::try_from(number).map_err(|rejected| rejected.to_string())
 }
 
 pub(super) fn millis(text: &str) -> Result<Millis, String> {
-    let number: i128 = number(text, "use whole milliseconds")?;
+    let number: i128 = amount(Millis::KIND, text, "use whole milliseconds")?;
     Millis::try_from(number).map_err(|rejected| rejected.to_string())
 }
 
 /// In bytes.
-pub(super) fn mebibytes(text: &str) -> Result<NonZeroUsize, &'static str> {
+pub(super) fn mebibytes(text: &str) -> Result<NonZeroUsize, String> {
     const MEBIBYTE: NonZeroUsize = NonZeroUsize::new(1 << 20).expect("not 0");
-    let hint = "use whole MiB, 1 or more";
-    let mebibytes: NonZeroUsize = number(text, hint)?;
-    mebibytes.checked_mul(MEBIBYTE).ok_or("more than any machine has; use whole MiB, such as 256")
+    let mebibytes: NonZeroUsize = text.parse().map_err(|_| match Size::KIND.amount(text) {
+        Some(Scalar::Whole(bytes)) if bytes >= 1 << 20 => format!("write {}, in MiB", bytes >> 20),
+        _ => "use whole MiB, 1 or more".to_owned(),
+    })?;
+    mebibytes.checked_mul(MEBIBYTE).ok_or_else(|| "more than any machine has; use whole MiB, such as 256".to_owned())
 }
 
-pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
+#[expect(clippy::cast_precision_loss, reason = "an amount is below 2^53")]
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     // A hundred years, which no clock overflows by adding.
     const MAX_SECONDS: f64 = 3.2e9;
-    let seconds = number(text, "use seconds, such as 30 or 2.5")?;
+    let seconds = text.parse().map_err(|_| match Millis::KIND.amount(text) {
+        Some(Scalar::Whole(millis)) => format!("write {}, in seconds", millis as f64 / 1e3),
+        _ => "use seconds, such as 30 or 2.5".to_owned(),
+    })?;
     if (0.0..MAX_SECONDS).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
     } else {
-        Err("use seconds, 0 or more")
+        Err("use seconds, 0 or more".to_owned())
     }
+}
+
+/// A number for which one with a unit is often given.
+fn amount<T: FromStr>(kind: Kind, text: &str, hint: &str) -> Result<T, String> {
+    text.parse().map_err(|_| kind.amount_hint(text).unwrap_or_else(|| hint.to_owned()))
 }
 
 fn number<T: FromStr>(text: &str, hint: &'static str) -> Result<T, &'static str> {

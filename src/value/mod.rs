@@ -2,6 +2,7 @@
 //! reason why one was not accepted. An invalid value can't be written down. Imports nothing of this crate; what
 //! refers to several values at once lives where they meet.
 
+mod amount;
 mod key;
 mod name;
 mod number;

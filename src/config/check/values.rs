@@ -28,7 +28,7 @@ impl<'t> Check<'t> {
             {
                 format!("put it in quotes: \"{written}\"")
             }
-            (_, Value::Text(text)) => unquoted::<T>(text).unwrap_or(hint),
+            (_, Value::Text(text)) => unquoted::<T>(text).or_else(|| without_unit::<T>(text)).unwrap_or(hint),
             _ => hint,
         };
         self.expected(T::KIND.noun(), node, &hint)
@@ -123,6 +123,12 @@ fn unquoted<T: Written>(text: &str) -> Option<String> {
         Kind::Word(_) | Kind::Text | Kind::Texts | Kind::Nested(_) => return None,
     };
     T::read(scalar.clone()).is_ok().then(|| format!("write {scalar} without the quotes"))
+}
+
+/// The hint for a number with a unit, if `T` accepts the number.
+fn without_unit<T: Written>(text: &str) -> Option<String> {
+    let amount = T::KIND.amount(text)?;
+    T::read(amount).is_ok().then(|| T::KIND.amount_hint(text))?
 }
 
 /// The hint of a type for a value of another kind.

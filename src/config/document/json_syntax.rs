@@ -2,6 +2,7 @@
 //! position shows which mistake was made.
 
 use super::{Problem, SourceSpan};
+use crate::value::{Millis, Probability, Written};
 
 /// Explains `error`, which occurred in `slice`. `slice` starts at offset `base` of `text`.
 pub(super) fn explain(text: &str, base: usize, slice: &str, error: &serde_json::Error) -> Problem {
@@ -18,7 +19,24 @@ pub(super) fn explain(text: &str, base: usize, slice: &str, error: &serde_json::
         let comma = SourceSpan { start: before.len() - 1, end: before.len() };
         return Problem::at(comma, "this is not JSON: trailing comma", "remove it");
     }
+    if let Some((number, hint)) = number_with_unit(text, found) {
+        let written = &text[number.start..number.end];
+        return Problem::at(number, format!("this is not JSON: `{written}` is not a number"), hint);
+    }
     Problem::at(found, format!("this is not JSON: {message}"), hint(text, found, &message))
+}
+
+/// A number with a unit at `found`, such as `100ms`, `5%` or `0,1`, and what to write instead.
+fn number_with_unit(text: &str, found: SourceSpan) -> Option<(SourceSpan, String)> {
+    let start = text[..found.start].trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ',')).len();
+    let number = &text[start..found.end];
+    let unit = number.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ','));
+    if !number.starts_with(|c: char| c.is_ascii_digit()) || (unit.is_empty() && !number.contains(',')) {
+        return None;
+    }
+    let hint = [Probability::KIND, Millis::KIND].into_iter().find_map(|kind| kind.amount_hint(number));
+    let hint = hint.unwrap_or_else(|| "write the number alone; the documentation of the key has its unit".to_owned());
+    Some((SourceSpan { start, end: found.end }, hint))
 }
 
 /// Converts a position of `serde_json` into an offset. Lines count from 1 and columns in bytes; column 0 is the newline
