@@ -32,6 +32,7 @@
 //! | [`signals`], [`stop`] | what asks for the end, and what waits for it |
 //! | [`limits`] | how many connections this machine can carry |
 //! | [`memory`] | how many bytes toxics may hold |
+//! | [`spelling`] | the known word that a misspelt one was probably meant to be |
 //! | [`threads`] | the only place that builds a thread |
 //!
 //! Imports go down this table only; `tests/tidy.rs` holds them to it, floor by floor.
@@ -58,6 +59,7 @@ pub mod proxy;
 pub mod run;
 pub mod scheduling;
 pub mod signals;
+pub mod spelling;
 pub mod stop;
 pub mod test_server;
 pub mod threads;

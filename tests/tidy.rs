@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["dice"],
     &["value"],
     &["logging", "signals"],
-    &["limits", "memory", "scheduling", "stop", "threads"],
+    &["limits", "memory", "scheduling", "spelling", "stop", "threads"],
 ];
 
 /// The layers inside `proxy`.

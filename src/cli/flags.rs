@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use pico_args::Arguments;
 
+use crate::spelling::nearest;
+
 use super::{Parsed, UsageError, usage_error};
 
 /// Every flag, for suggestions.
@@ -108,8 +110,5 @@ pub(super) fn reject_leftovers<'a>(left: impl Iterator<Item = &'a OsString>) -> 
 }
 
 fn suggestion(flag: &str) -> String {
-    let nearest = FLAGS.into_iter().map(|known| (strsim::damerau_levenshtein(known, flag), known)).min();
-    // At most three edits, and fewer than half of the letters: `-x` is not close to any flag.
-    let near = nearest.filter(|&(edits, _)| edits <= 3 && edits * 2 < flag.len());
-    near.map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"))
+    nearest(flag, &FLAGS).map_or_else(String::new, |known| format!("; did you mean {known}?"))
 }

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::Check;
+use super::synonyms::synonym;
 use super::values::short;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, SourceSpan};
+use crate::spelling::nearest;
 use crate::value::{Key, Presence, Written};
 
 /// How messages name a map and its entries.
@@ -132,7 +134,7 @@ impl<'c, 't> Keys<'c, 't> {
     pub(super) fn finish(self) {
         let Self { check, map_kind, whole, left, known, mut missing, .. } = self;
         for (name, (key, _)) in left {
-            let meant = nearest(name, &known);
+            let meant = synonym(name, &known).or_else(|| nearest(name, &known));
             missing.retain(|key| Some(key.name) != meant);
             let hint = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
@@ -160,36 +162,5 @@ impl<'t> Check<'t> {
         let problem =
             Problem::at(again.place.used, format!("the key `{}` is here twice", short(name)), "remove one of the two");
         self.problems.push(problem.also(first.place.used, "first written here"));
-    }
-}
-
-/// The known word that was probably meant: equal except for case, `_` and `-`, or at most a third of its letters wrong.
-pub(super) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
-    let bare = |key: &str| key.replace(['_', '-'], "").to_ascii_lowercase();
-    // Only as many characters as a misspelt key may have: the distance takes time in proportion to both lengths.
-    let name = bare(&name.chars().take(64).collect::<String>());
-    let distances = known.iter().map(|&key| (strsim::damerau_levenshtein(&name, &bare(key)), key));
-    distances.filter(|&(distance, key)| distance <= key.len() / 3).min().map(|(_, key)| key)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn suggests_a_similar_key_and_no_other() {
-        const KNOWN: [&str; 4] = ["localPort", "latencyMs", "dropRate", "bind"];
-        for (name, meant) in [
-            ("localport", Some("localPort")),
-            ("local_port", Some("localPort")),
-            ("DROP-RATE", Some("dropRate")),
-            ("dropRat", Some("dropRate")),
-            ("latency", Some("latencyMs")),
-            ("bnid", Some("bind")),
-            ("port", None),
-            ("", None),
-        ] {
-            assert_eq!(nearest(name, &KNOWN), meant, "{name}");
-        }
     }
 }

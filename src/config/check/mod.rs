@@ -6,6 +6,7 @@
 mod attributes;
 mod conflicts;
 mod keys;
+mod synonyms;
 mod toxics;
 mod values;
 

@@ -2,9 +2,9 @@
 //! is reported here is a value of another kind.
 
 use super::Check;
-use super::keys::nearest;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, char_start};
+use crate::spelling::nearest;
 use crate::value::{Kind, Rejected, Scalar, Written};
 
 impl<'t> Check<'t> {
