@@ -120,6 +120,18 @@ impl<'c, 't> Keys<'c, 't> {
         read(self.check, value)
     }
 
+    /// Takes the entries of these keys out, unread, in the order in which they are declared.
+    pub(super) fn take(&mut self, keys: &[Key]) -> Vec<&'t (Node, Node)> {
+        keys.iter().filter_map(|key| self.left.remove(key.name)).collect()
+    }
+
+    /// Adds entries, unless the map has the same keys.
+    pub(super) fn adopt(&mut self, entries: Vec<&'t (Node, Node)>) {
+        for entry in entries {
+            self.left.entry(self.check.name(&entry.0)).or_insert(entry);
+        }
+    }
+
     /// The position of the value of `key`, or of the map if it has none.
     pub(super) fn position(&self, key: &str) -> SourceSpan {
         self.positions.get(key).copied().unwrap_or(self.whole)
@@ -151,7 +163,10 @@ impl<'c, 't> Keys<'c, 't> {
 
 impl<'t> Check<'t> {
     /// The name of a key. One that is not text is unknown, and named as it was written.
-    fn name(&self, key: &'t Node) -> &'t str {
+    pub(super) fn name<'n>(&self, key: &'n Node) -> &'n str
+    where
+        't: 'n,
+    {
         match &key.value {
             Value::Text(name) => name,
             _ => self.written(key),

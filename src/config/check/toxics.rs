@@ -87,9 +87,10 @@ impl<'t> Check<'t> {
         let clients = keys.read_with(&CLIENTS, Check::words, Vec::new());
         let after = keys.read(&AFTER);
         let lasts = keys.read_with(&FOR, |check, node| check.value(node).map(Some), Some(None));
+        let misplaced = kind.map(|kind| keys.take(kind.attributes)).unwrap_or_default();
         keys.finish();
 
-        let effect = kind.zip(attributes).and_then(|(kind, attributes)| self.effect(kind, attributes, node));
+        let effect = kind.zip(attributes).and_then(|(kind, attributes)| self.effect(kind, attributes, misplaced, node));
         if let (Some(effect), Some(Some(lasts))) = (&effect, lasts) {
             self.unreachable(effect, lasts, node);
         }
