@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use crate::value::{Port, Rejected, text};
+use crate::value::{Port, Rejected, reject_variable, text};
 
 /// An address that a connection can be made to: an IP, never a host name (a lookup would be a fault of its own,
 /// with its own cache and timeout), and a port that is not 0.
@@ -66,6 +66,9 @@ impl Upstream {
 
 /// Finds the reason that helps most; `text` is known not to be an `ip:port`.
 fn reject(text: &str) -> Rejected {
+    if let Some(rejected) = reject_variable(text) {
+        return rejected;
+    }
     if let Some((scheme, rest)) = text.split_once("://") {
         let rest = rest.split('/').next().unwrap_or_default();
         let hint = format!("drop the scheme{}", written_as(rest));
@@ -77,11 +80,8 @@ fn reject(text: &str) -> Rejected {
     if let Some((address, _)) = text.split_once('/') {
         return Rejected::new(format!("`{text}` has a path"), format!("drop the path{}", written_as(address)));
     }
-    if let Some((ip, port)) = unbracketed(text) {
-        return Rejected::new(
-            format!("`{text}` lacks the brackets of an IPv6 address"),
-            format!("write [{ip}]:{port}"),
-        );
+    if let Some(hint) = unbracketed(text) {
+        return Rejected::new(format!("`{text}` lacks the brackets of an IPv6 address"), hint);
     }
     if let Some(ip) = bare_ip(text) {
         return Rejected::new(
@@ -91,6 +91,7 @@ fn reject(text: &str) -> Rejected {
     }
     match text.rsplit_once(':') {
         Some((host, port)) => reject_parts(text, host, port),
+        None if text.bytes().all(|byte| byte.is_ascii_digit()) => reject_parts(text, "", text),
         None => Rejected::new(format!("`{text}` is not ip:port"), host_hint(text, "PORT")),
     }
 }
@@ -112,11 +113,17 @@ fn reject_parts(text: &str, host: &str, port: &str) -> Rejected {
     Rejected::new(format!("`{host}` is a host name"), host_hint(host, port))
 }
 
-/// `::1:9090` is a valid IPv6 address, but a last group of four digits or more was probably meant as a port.
-fn unbracketed(text: &str) -> Option<(Ipv6Addr, Port)> {
+/// What to write instead of an IPv6 address whose last group may be a port. `::1:9090` is a valid address too, but a last
+/// group of four digits or more was probably meant as a port; a shorter one could be either.
+fn unbracketed(text: &str) -> Option<String> {
     let (host, port) = text.rsplit_once(':')?;
-    let ip = host.parse().ok()?;
-    (port.len() >= 4).then_some((ip, parse_port(port).ok()?))
+    let (ip, port): (Ipv6Addr, Port) = (host.parse().ok()?, parse_port(port).ok()?);
+    Some(match (text.parse::<Ipv6Addr>(), text.rsplit(':').next()) {
+        (Ok(whole), Some(group)) if group.len() < 4 => {
+            format!("write [{ip}]:{port}, or [{whole}]:9090 if {port} is a part of the address")
+        }
+        _ => format!("write [{ip}]:{port}"),
+    })
 }
 
 fn parse_port(text: &str) -> Result<Port, Rejected> {
@@ -176,6 +183,10 @@ mod tests {
             ("::1", "add one, such as [::1]:9090"),
             ("[::1]", "add one, such as [::1]:9090"),
             ("fe80::a:b:c:d:9090", "write [fe80::a:b:c:d]:9090"),
+            ("::1:80", "write [::1]:80, or [::1:80]:9090 if 80 is a part of the address"),
+            ("1:2:3:4:5:6:7:8:80", "write [1:2:3:4:5:6:7:8]:80"),
+            ("5432", "write 127.0.0.1:5432"),
+            ("99999", "use 1 to 65535"),
             ("[127.0.0.1]:80", "write 127.0.0.1:80"),
             ("127.0.0.1:", "use 1 to 65535"),
             ("127.0.0.1:0", "use 1 to 65535"),
@@ -191,5 +202,6 @@ mod tests {
             assert_eq!(hint(text), expected, "{text}");
         }
         assert!(hint("db.example:5432").contains("getent hosts db.example"));
+        assert!(hint("$HOST:5432").contains("envsubst"));
     }
 }

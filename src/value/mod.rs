@@ -9,6 +9,7 @@ mod number;
 mod scalar;
 mod selector;
 mod stream;
+mod variable;
 mod word;
 
 use std::fmt;
@@ -19,6 +20,7 @@ pub use number::{Bytes, Micros, Millis, Port, Probability, Rate, Seed, Size, Str
 pub use scalar::{Bounds, Kind, Scalar, Unit, Written};
 pub use selector::{Connections, Network, Selector, Window};
 pub use stream::{CloseMode, Direction, Stream};
+pub use variable::reject_variable;
 pub(crate) use word::{flag, text, words};
 
 /// Why a text or a number is not a value of some type, and what to write instead.

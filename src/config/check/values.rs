@@ -5,12 +5,15 @@ use super::Check;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, char_start};
 use crate::spelling::nearest;
-use crate::value::{Kind, Rejected, Scalar, Written};
+use crate::value::{Kind, Rejected, Scalar, Written, reject_variable};
 
 impl<'t> Check<'t> {
     /// The value of a scalar.
     pub(super) fn value<T: Written>(&mut self, node: &Node) -> Option<T> {
         let Some(scalar) = node.scalar() else { return self.mismatch::<T>(node) };
+        if let Some(rejected) = variable_instead_of::<T>(&scalar) {
+            return self.accept(node, Err(rejected));
+        }
         match (T::KIND, &scalar) {
             (Kind::Whole(_), Scalar::Real(number)) => self.not_whole::<T>(node, *number),
             (kind, _) if !kind.matches(&scalar) => self.mismatch::<T>(node),
@@ -40,7 +43,9 @@ impl<'t> Check<'t> {
         let all = format!("the {what} are {}", known.join(", "));
         let Value::Text(text) = &node.value else { return self.expected("text", node, &all) };
         let found = words.iter().find(|(word, _)| word == text);
-        if found.is_none() {
+        if let Some(rejected) = reject_variable(text) {
+            self.problems.push(Problem::rejected(node.place.written, rejected));
+        } else if found.is_none() {
             let hint = nearest(text, &known).map_or(all.clone(), |meant| format!("did you mean `{meant}`? {all}"));
             let problem = format!("`{}` is none of the {what}", short(text));
             self.problems.push(Problem::at(node.place.written, problem, hint));
@@ -112,6 +117,12 @@ const LONGEST_WORD: usize = 100;
 /// The beginning of a text that is too long for a message.
 pub(super) fn short(text: &str) -> &str {
     &text[..char_start(text, LONGEST_WORD)]
+}
+
+/// Why a text with a variable in it is not accepted. A name may have one.
+fn variable_instead_of<T: Written>(scalar: &Scalar) -> Option<Rejected> {
+    let Scalar::Text(text) = scalar else { return None };
+    reject_variable(text).filter(|_| T::read(scalar.clone()).is_err())
 }
 
 /// The hint for a quoted value that `T` accepts without quotes.

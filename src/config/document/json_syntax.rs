@@ -2,7 +2,7 @@
 //! position shows which mistake was made.
 
 use super::{Problem, SourceSpan};
-use crate::value::{Millis, Probability, Written};
+use crate::value::{Millis, Probability, Written, reject_variable};
 
 /// Explains `error`, which occurred in `slice`. `slice` starts at offset `base` of `text`.
 pub(super) fn explain(text: &str, base: usize, slice: &str, error: &serde_json::Error) -> Problem {
@@ -19,11 +19,19 @@ pub(super) fn explain(text: &str, base: usize, slice: &str, error: &serde_json::
         let comma = SourceSpan { start: before.len() - 1, end: before.len() };
         return Problem::at(comma, "this is not JSON: trailing comma", "remove it");
     }
+    if let Some(rejected) = reject_variable(word_at(text, found)) {
+        return Problem::at(found, format!("this is not JSON: {}", rejected.what), rejected.hint);
+    }
     if let Some((number, hint)) = number_with_unit(text, found) {
         let written = &text[number.start..number.end];
         return Problem::at(number, format!("this is not JSON: `{written}` is not a number"), hint);
     }
     Problem::at(found, format!("this is not JSON: {message}"), hint(text, found, &message))
+}
+
+/// The text from `found` to the next space.
+fn word_at(text: &str, found: SourceSpan) -> &str {
+    text[found.start..].split_whitespace().next().filter(|word| word.starts_with('$')).unwrap_or_default()
 }
 
 /// A number with a unit at `found`, such as `100ms`, `5%` or `0,1`, and what to write instead.

@@ -9,6 +9,7 @@ use serde_saphyr::{
 };
 
 use super::{MAX_DEPTH, MAX_VALUES, Node, Number, Place, Problem, SourceSpan, Value, too_deep, too_many};
+use crate::value::reject_variable;
 
 pub(super) fn read(text: &str) -> Result<Node, Problem> {
     let mut root = serde_saphyr::from_str_with_options(text, options()).map_err(|error| explain(text, &error))?;
@@ -152,7 +153,10 @@ fn explain(text: &str, error: &Error) -> Problem {
             let message = UserMessageFormatter.format_message(other);
             match indented_by_tab(text, at) {
                 Some(tab) => Problem::at(tab, not_yaml("a tab indents this line"), "indent with spaces"),
-                None => Problem::at(at, not_yaml(&message), hint(line_of(text, at), &message)),
+                None => match reject_variable(line_of(text, at)) {
+                    Some(rejected) => Problem::at(at, not_yaml(&rejected.what), rejected.hint),
+                    None => Problem::at(at, not_yaml(&message), hint(line_of(text, at), &message)),
+                },
             }
         }
     }
