@@ -8,6 +8,7 @@ mod conflicts;
 mod keys;
 mod synonyms;
 mod toxics;
+mod toxiproxy;
 mod values;
 
 use crate::plan::keys::{
@@ -21,6 +22,7 @@ use super::Defaults;
 use super::document::{Node, Value};
 use super::problem::Problem;
 use keys::{Keys, MapKind};
+use toxiproxy::{has_toxiproxy_routes, is_toxiproxy};
 
 /// Binds the tree that was read from `text`, a file.
 pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
@@ -70,6 +72,10 @@ impl<'t> Check<'t> {
     fn file(&mut self, root: &'t Node) -> Option<Plan> {
         match &root.value {
             Value::Map(_) if is_route(root) => self.lone_route(root),
+            Value::Map(_) if has_toxiproxy_routes(root) => {
+                self.toxiproxy_routes(root);
+                None
+            }
             Value::Map(_) => {
                 let mut keys = Keys::of(self, root, MapKind::A("file"))?;
                 let seed = keys.read::<Seed>(&SEED);
@@ -112,6 +118,10 @@ impl<'t> Check<'t> {
     /// The keys of a route.
     fn route(&mut self, node: &'t Node) -> Draft {
         let defaults = self.defaults;
+        if is_toxiproxy(node) {
+            self.toxiproxy_route(node);
+            return Err(RouteKey::default());
+        }
         let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };
         let port = keys.read(&LOCAL_PORT);
         let upstream = keys.read(&UPSTREAM);
