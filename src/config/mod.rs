@@ -9,6 +9,7 @@
 
 mod check;
 mod document;
+mod invisible;
 mod problem;
 mod read;
 mod report;
@@ -92,5 +93,8 @@ fn read<T>(
     } else {
         syntax.read(text).map_err(|problem| vec![problem]).and_then(|root| bind(text, &root))
     };
-    bound.map_err(|problems| Report::new(name, text, problems))
+    bound.map_err(|problems| {
+        let problems = problems.into_iter().map(|problem| invisible::explained(text, problem));
+        Report::new(name, text, problems.collect())
+    })
 }

@@ -9,6 +9,7 @@ use serde_saphyr::{
 };
 
 use super::{MAX_DEPTH, MAX_VALUES, Node, Number, Place, Problem, SourceSpan, Value, too_deep, too_many};
+use crate::config::invisible;
 use crate::value::reject_variable;
 
 pub(super) fn read(text: &str) -> Result<Node, Problem> {
@@ -132,7 +133,6 @@ fn explain(text: &str, error: &Error) -> Problem {
     // An error within the expansion of an alias is wrapped.
     let error = if let Error::AliasError { error, .. } = error { error } else { error };
     let at = error_span(text, error);
-    let not_yaml = |what: &str| format!("this is not YAML: {what}");
     match error {
         Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(at),
         Error::Budget { breach: BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. }, .. } => too_many(at),
@@ -149,16 +149,25 @@ fn explain(text: &str, error: &Error) -> Problem {
             Problem::at(at, "this alias refers to a value that contains it", "write the value itself here")
         }
         Error::UnsupportedTag { tag, .. } => Problem::at(at, format!("the tag `{tag}` is not supported"), "remove it"),
-        other => {
-            let message = UserMessageFormatter.format_message(other);
-            match indented_by_tab(text, at) {
-                Some(tab) => Problem::at(tab, not_yaml("a tab indents this line"), "indent with spaces"),
-                None => match reject_variable(line_of(text, at)) {
-                    Some(rejected) => Problem::at(at, not_yaml(&rejected.what), rejected.hint),
-                    None => Problem::at(at, not_yaml(&message), hint(line_of(text, at), &message)),
-                },
-            }
-        }
+        other => syntax_error(text, at, &UserMessageFormatter.format_message(other)),
+    }
+}
+
+/// The cause of a syntax error is often a character that the parser took for text, on this line or on the one before.
+fn syntax_error(text: &str, at: SourceSpan, message: &str) -> Problem {
+    let not_yaml = |what: &str| format!("this is not YAML: {what}");
+    let line = line_of(text, at);
+    let line_before = line_of(text, SourceSpan { start: line.start.saturating_sub(1), ..at });
+    if let Some(problem) = invisible::within(text, line).or_else(|| invisible::within(text, line_before)) {
+        return problem;
+    }
+    if let Some(tab) = indented_by_tab(text, at) {
+        return Problem::at(tab, not_yaml("a tab indents this line"), "indent with spaces");
+    }
+    let line = &text[line.start..line.end];
+    match reject_variable(line) {
+        Some(rejected) => Problem::at(at, not_yaml(&rejected.what), rejected.hint),
+        None => Problem::at(at, not_yaml(message), hint(line, message)),
     }
 }
 
@@ -183,9 +192,9 @@ fn indented_by_tab(text: &str, span: SourceSpan) -> Option<SourceSpan> {
     None
 }
 
-fn line_of(text: &str, span: SourceSpan) -> &str {
+fn line_of(text: &str, span: SourceSpan) -> SourceSpan {
     let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
-    text[start..].lines().next().unwrap_or_default()
+    SourceSpan { start, end: start + text[start..].lines().next().map_or(0, str::len) }
 }
 
 fn hint(line: &str, message: &str) -> &'static str {
