@@ -5,7 +5,7 @@
 //!                                                         └──► Report of Problems
 //! ```
 //!
-//! This module only reads files. It opens no sockets.
+//! This module only reads files and stdin. It opens no sockets.
 
 mod check;
 mod document;
@@ -40,15 +40,15 @@ impl Default for Defaults {
     }
 }
 
-/// Loads the file at `path`: YAML if it is named `.yaml` or `.yml`, otherwise JSON.
+/// Loads the file at `path`, or stdin if that is `-`, in the syntax that [`Syntax::of`] finds.
 ///
 /// # Errors
 /// Every problem of the file, or the reason why it can't be read. A file has at most 16 MiB and is UTF-8.
 pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
-    let name = path.display().to_string();
-    let bytes = read::file(path).map_err(|problem| Report::new(&name, "", vec![problem]))?;
+    let name = if read::is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() };
+    let bytes = read::bytes(path).map_err(|problem| Report::new(&name, "", vec![problem]))?;
     match String::from_utf8(bytes) {
-        Ok(text) => parse(&name, &text, Syntax::of(path), defaults),
+        Ok(text) => parse(&name, &text, Syntax::of(path, &text), defaults),
         Err(error) => {
             let problem = read::not_utf8(&error);
             Err(Report::new(&name, &String::from_utf8_lossy(error.as_bytes()), vec![problem]))

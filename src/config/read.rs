@@ -1,4 +1,4 @@
-//! Reads the bytes of a config file, up to a limit, and explains read errors. Parsing lives in `document`.
+//! Reads the bytes of a config, up to a limit, and explains read errors. Parsing lives in `document`.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,10 +10,19 @@ use super::problem::{Problem, SourceSpan};
 /// A config with a route on every port and every key except toxics has about 14 MiB.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Reads a file, a pipe or a device. Stops one byte past the limit, so that an endless device is rejected too.
-pub(super) fn file(path: &Path) -> Result<Vec<u8>, Problem> {
+/// Whether a path stands for stdin.
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Reads stdin, a file, a pipe or a device. Stops one byte past the limit, so that an endless device is rejected too.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+    let read = if is_stdin(path) {
+        io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+    };
     match read {
         Err(error) => Err(unreadable(&error)),
         Ok(length) if length as u64 > MAX_BYTES => {

@@ -1,7 +1,8 @@
 //! The command line: help, version, errors, exit codes, and the ready line.
 
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use crate::harness::{Setup, echoes, one_route, serve_echo, unique_ip};
 
@@ -38,6 +39,27 @@ fn config_error_exits_with_2() {
             assert!(text(&output.stderr).contains(file), "{}", text(&output.stderr));
         }
     }
+}
+
+#[test]
+fn reads_the_config_from_stdin() {
+    let check = |text: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chaos-proxy"));
+        command.args(["--check", "--config", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let json = check("\n[{ \"localPort\": 8180, \"upstream\": \"127.0.0.1:9090\" }]");
+    assert_eq!(text(&json.stdout), "ok: 1 route\n", "{}", text(&json.stderr));
+    #[cfg(feature = "yaml")]
+    assert_eq!(text(&check("# JSON?\n- localPort: 8180\n  upstream: 127.0.0.1:9090\n").stdout), "ok: 1 route\n");
+    let invalid = check("[{ \"localPort\": 0, \"upstream\": \"127.0.0.1:9090\" }]");
+    assert!(
+        text(&invalid.stderr).starts_with("stdin:1:17: error: port 0 is out of range\n"),
+        "{}",
+        text(&invalid.stderr)
+    );
 }
 
 #[test]

@@ -67,11 +67,20 @@ pub enum Syntax {
 }
 
 impl Syntax {
-    /// The syntax of a file by its name: YAML for `.yaml` and `.yml`, otherwise JSON.
+    /// The syntax of a file: YAML if it is named `.yaml` or `.yml`, JSON if it is named `.json`. Any other name says
+    /// nothing, and the text decides: a config in JSON begins with a bracket.
     #[must_use]
-    pub fn of(path: &Path) -> Self {
-        let yaml = path.extension().is_some_and(|is| is.eq_ignore_ascii_case("yaml") || is.eq_ignore_ascii_case("yml"));
-        if yaml { Self::Yaml } else { Self::Json }
+    pub fn of(path: &Path, text: &str) -> Self {
+        let is_named = |ending| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(ending));
+        if is_named("json") {
+            Self::Json
+        } else if is_named("yaml") || is_named("yml") {
+            Self::Yaml
+        } else if text.trim_start_matches('\u{feff}').trim_start().starts_with(['[', '{']) {
+            Self::Json
+        } else {
+            Self::Yaml
+        }
     }
 
     /// Parses `text` into a tree, or reports its first syntax error.
@@ -133,10 +142,25 @@ fn too_deep(at: SourceSpan) -> Problem {
     )
 }
 
-#[cfg(all(test, not(feature = "yaml")))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_name_of_a_file_decides_its_syntax_or_else_its_text() {
+        for (path, text, expected) in [
+            ("a.json", "- localPort: 1", Syntax::Json),
+            ("a.YML", "[]", Syntax::Yaml),
+            ("-", "\u{feff}\n [", Syntax::Json),
+            ("/dev/fd/63", "{ \"routes\": [] }", Syntax::Json),
+            ("chaos.conf", "# routes\n- localPort: 1", Syntax::Yaml),
+            ("chaos", "", Syntax::Yaml),
+        ] {
+            assert_eq!(Syntax::of(Path::new(path), text), expected, "{path} {text}");
+        }
+    }
+
+    #[cfg(not(feature = "yaml"))]
     #[test]
     fn build_without_yaml_suggests_the_feature() {
         let problem = Syntax::Yaml.read("- localPort: 8180").expect_err("YAML is not built in");
