@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -110,7 +110,9 @@ impl Listener {
         // BSD and macOS hand the listener's own mode on; Linux does not (accept(2)).
         #[cfg(not(target_os = "linux"))]
         stream.set_nonblocking(false)?;
-        let subject = Subject { route: self.route(), number: self.route.count_connection(), client: addr };
+        // A listener on `::` sees IPv4 clients as IPv4-mapped addresses (RFC 4291, section 2.5.5.2).
+        let client = SocketAddr::new(addr.ip().to_canonical(), addr.port());
+        let subject = Subject { route: self.route(), number: self.route.count_connection(), client };
         let state = ConnectionState::new(subject, Arc::clone(&self.route), stream, accepted_at);
         Ok(Accepted { registration: shared.registry.register(state), shared: Arc::clone(shared) })
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::harness::{StreamEnd, accept, echoes, one_route, read_to_end, serve_echo};
+use crate::harness::{Setup, StreamEnd, accept, echoes, one_route, read_to_end, serve_echo};
 
 /// Parses a logfmt line into keys and values. A quoted value is a JSON string.
 fn logfmt(line: &str) -> Vec<(String, String)> {
@@ -72,6 +72,17 @@ fn logs_every_event_of_a_connection() {
     assert_eq!((value(start, "seed"), value(start, "max_connections")), ("5", "9"));
     assert_eq!((value(closed, "bytes_up"), value(closed, "bytes_down")), ("0", "5"));
     assert!(value(closed, "duration_us").parse::<u64>().unwrap() >= 100_000);
+}
+
+/// An IPv6 listener sees the addresses of IPv4 clients as IPv4-mapped ones, here as on `::`.
+#[test]
+fn ipv4_clients_are_logged_as_ipv4() {
+    let setup = Setup::new();
+    let ip = setup.ip();
+    let route = format!(r#"{{"localPort": 8180, "bind": "::ffff:{ip}", "upstream": "{ip}:9090", "dropRate": 1}}"#);
+    let proxy = setup.raw_route(&route).start();
+    let client = proxy.connect();
+    proxy.logged(&["connection opened", &format!("client={}", client.local_addr().unwrap())]);
 }
 
 #[test]
