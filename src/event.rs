@@ -12,6 +12,7 @@ use std::time::Duration;
 use log::{error, info, warn};
 
 use crate::limits::Cap;
+use crate::logging::LogfmtValue;
 use crate::plan::{DropMode, Plan, Route};
 use crate::toxic::{Amount, NEVER, ToxicEvent, ToxicSummary};
 use crate::value::Millis;
@@ -23,7 +24,7 @@ pub struct Subject {
     pub route: Arc<Route>,
     /// Its number on that route: 1, 2, 3, …
     pub number: u64,
-    /// The client's address.
+    /// The client's address, an IPv4 one as IPv4.
     pub client: SocketAddr,
 }
 
@@ -238,17 +239,20 @@ fn log_closed(subject: &Subject, report: &Report) {
 }
 
 /// `corrupt_downstream=3,3B latency_both=12,200000us`: how often each toxic acted, and on how much. The directions of a
-/// toxic are added up.
+/// toxic are added up. Names are quoted where a value of logfmt would be.
 fn toxic_sums(summaries: &[ToxicSummary]) -> String {
     let mut sums: BTreeMap<&str, (u64, Amount)> = BTreeMap::new();
     for ToxicSummary { toxic, times, amount } in summaries {
         let sum = |(count, total): &mut (u64, Amount)| (*count, *total) = (*count + times, total.and(*amount));
         sums.entry(toxic.name.as_str()).and_modify(sum).or_insert((*times, *amount));
     }
-    let text = |(name, (times, amount)): (&&str, &(u64, Amount))| match *amount {
-        Amount::Delay(NEVER) => format!("{name}={times},forever"),
-        Amount::Delay(delay) => format!("{name}={times},{}us", micros(delay)),
-        Amount::Bytes(bytes) => format!("{name}={times},{bytes}B"),
+    let text = |(name, (times, amount)): (&&str, &(u64, Amount))| {
+        let name = LogfmtValue(name);
+        match *amount {
+            Amount::Delay(NEVER) => format!("{name}={times},forever"),
+            Amount::Delay(delay) => format!("{name}={times},{}us", micros(delay)),
+            Amount::Bytes(bytes) => format!("{name}={times},{bytes}B"),
+        }
     };
     sums.iter().map(text).collect::<Vec<_>>().join(" ")
 }

@@ -208,8 +208,9 @@ impl<'kvs> VisitSource<'kvs> for Json<'_> {
     }
 }
 
-/// A logfmt value. Quoted and escaped as in JSON, which readers of Go's `%q` accept too, unless it needs no quotes.
-struct LogfmtValue<'a>(&'a str);
+/// Displays a value of logfmt. Quoted and escaped as in JSON, which readers of Go's `%q` accept too, unless it needs no quotes.
+#[derive(Clone, Copy, Debug)]
+pub struct LogfmtValue<'a>(pub &'a str);
 
 impl fmt::Display for LogfmtValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -79,6 +79,18 @@ fn closing_line_sums_faults_by_toxic() {
     assert!(closed.ends_with("toxics=\"corrupt_both=13,13B slicer_downstream=3,6B\""), "{closed}");
 }
 
+/// A name may have a space or a `=`, as Toxiproxy's API accepts them.
+#[test]
+fn closing_line_quotes_names_that_would_be_ambiguous() {
+    let toxics = ["plain", "a =9", "b\\\"c"]
+        .map(|name| format!(r#"{{"type": "corrupt", "name": "{name}", "attributes": {{"rate": 1}}}}"#));
+    let run = run(&toxics);
+    transfer(&run.endpoints("downstream"), &noise(2), 2);
+    let closed = run.proxy.logged(&["connection closed"]);
+    let (_, toxics) = closed.split_once("toxics=").unwrap();
+    assert_eq!(serde_json::from_str::<String>(toxics).unwrap(), r#""a =9"=2,2B "b\"c"=2,2B plain=2,2B"#);
+}
+
 /// Delays are counted per segment, independent of the write size: 3,000 bytes are two segments of 1,448 bytes and a
 /// part of a third.
 #[test]
