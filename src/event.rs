@@ -156,7 +156,7 @@ pub fn emit(event: &Event<'_>) {
         Event::StartFailed(error) => error!(error:%; "can't start"),
         Event::Listening(route) => info!(
             route = route.name.as_str(), addr:% = route.listen(), upstream:% = route.upstream,
-            drop_rate = route.drop_rate.get(), drop_mode = route.drop_mode.as_str(), latency_ms = route.latency.get(),
+            drop_rate = route.drop_rate.get(), drop_mode = route.drop_mode.as_str(), latency_us = micros(route.latency.duration()),
             toxics = route.toxics.len();
             "listening"
         ),
@@ -169,7 +169,7 @@ pub fn emit(event: &Event<'_>) {
             line!(info, subject, "fault injected", fault = "drop", mode = mode.as_str());
         }
         Event::Injected(subject, Fault::Latency(latency)) => {
-            line!(info, subject, "fault injected", fault = "latency", latency_ms = latency.get());
+            line!(info, subject, "fault injected", fault = "latency", latency_us = micros(latency.duration()));
         }
         Event::Injected(subject, Fault::Toxic(act)) => log_toxic_event(subject, act),
         Event::UpstreamConnected(subject, took) => {
@@ -184,7 +184,7 @@ pub fn emit(event: &Event<'_>) {
             route = route.name.as_str(), error:%; "accepting is paused, new connections wait in the backlog"
         ),
         Event::AcceptResumed(route, after) => info!(
-            route = route.name.as_str(), paused_ms = after.as_millis(); "accepting again"
+            route = route.name.as_str(), paused_us = micros(after); "accepting again"
         ),
         Event::Full(route, capacity) => warn!(
             route = route.name.as_str(), max_connections = capacity;

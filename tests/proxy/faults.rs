@@ -128,7 +128,7 @@ fn neither_direction_is_early() {
         assert!(byte == *b"s" && began.elapsed() >= LATENCY);
         server.read_exact(&mut byte).unwrap();
         assert!(byte == *b"c" && began.elapsed() >= LATENCY);
-        proxy.logged(&["fault injected", &format!("conn={number} "), "fault=latency latency_ms=60"]);
+        proxy.logged(&["fault injected", &format!("conn={number} "), "fault=latency latency_us=60000"]);
     }
 }
 
