@@ -15,6 +15,23 @@ enum Purpose {
     ToxicDownstream = 4,
 }
 
+/// A draw that decides by a share of all draws.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Draw {
+    /// The number drawn: 0.0 to 1.0, never 1.0 itself.
+    pub value: f64,
+    /// The share of draws that hit.
+    pub share: Probability,
+}
+
+impl Draw {
+    /// Whether it hits: always for a share of 1.0, never for one of 0.0.
+    #[must_use]
+    pub fn hits(self) -> bool {
+        self.value < self.share.get()
+    }
+}
+
 /// The random decisions of one route.
 #[derive(Clone, Debug)]
 pub struct Dice {
@@ -28,17 +45,17 @@ impl Dice {
         Self { route: mix_text(mix(seed), route.as_str()) }
     }
 
-    /// Whether to drop the connection with this number on the route, counted from 1.
+    /// The draw that decides whether to drop the connection with this number on the route, counted from 1.
     #[must_use]
-    pub fn drops(&self, connection: u64, rate: Probability) -> bool {
-        // f64() is below 1.0, so a rate of 1.0 always drops and a rate of 0.0 never does.
-        self.rng(Purpose::Drop, connection).f64() < rate.get()
+    pub fn drop_draw(&self, connection: u64, rate: Probability) -> Draw {
+        Draw { value: self.rng(Purpose::Drop, connection).f64(), share: rate }
     }
 
-    /// Whether the toxic acts on the connection with this number. Both directions share one draw.
+    /// The draw that decides whether the toxic acts on the connection with this number. Both directions share it.
     #[must_use]
-    pub fn selects(&self, connection: u64, toxic: &ToxicName, toxicity: Probability) -> bool {
-        ToxicRng(self.toxic_state(Purpose::Toxicity, connection, toxic)).in_order().f64() < toxicity.get()
+    pub fn toxicity_draw(&self, connection: u64, toxic: &ToxicName, toxicity: Probability) -> Draw {
+        let state = self.toxic_state(Purpose::Toxicity, connection, toxic);
+        Draw { value: ToxicRng(state).in_order().f64(), share: toxicity }
     }
 
     /// The generator of one toxic on one connection and direction.
@@ -117,7 +134,7 @@ mod tests {
     }
 
     fn dropped(dice: &Dice, number: f64, connections: u64) -> Vec<u64> {
-        (1..=connections).filter(|&connection| dice.drops(connection, rate(number))).collect()
+        (1..=connections).filter(|&connection| dice.drop_draw(connection, rate(number)).hits()).collect()
     }
 
     /// A seed must give the same draws in every release: users store seeds to reproduce faults.
@@ -148,9 +165,10 @@ mod tests {
     fn consecutive_connections_and_seeds_are_independent() {
         let (here, next_seed) = (dice(7, "orders"), dice(8, "orders"));
         let half = rate(0.5);
-        let both = |hit: &dyn Fn(u64) -> bool| (1..=40_000).filter(|&n| here.drops(n, half) && hit(n)).count();
-        let neighbours = both(&|n| here.drops(n + 1, half));
-        let seeds = both(&|n| next_seed.drops(n, half));
+        let both =
+            |hit: &dyn Fn(u64) -> bool| (1..=40_000).filter(|&n| here.drop_draw(n, half).hits() && hit(n)).count();
+        let neighbours = both(&|n| here.drop_draw(n + 1, half).hits());
+        let seeds = both(&|n| next_seed.drop_draw(n, half).hits());
         assert!(neighbours.abs_diff(10_000) < 783, "{neighbours}");
         assert!(seeds.abs_diff(10_000) < 783, "{seeds}");
     }
@@ -158,15 +176,15 @@ mod tests {
     proptest! {
         #[test]
         fn rate_zero_never_drops_and_rate_one_always_does(seed: u64, connection: u64) {
-            prop_assert!(!dice(seed, "x").drops(connection, rate(0.0)));
-            prop_assert!(dice(seed, "x").drops(connection, rate(1.0)));
+            prop_assert!(!dice(seed, "x").drop_draw(connection, rate(0.0)).hits());
+            prop_assert!(dice(seed, "x").drop_draw(connection, rate(1.0)).hits());
         }
 
         #[test]
         fn higher_rate_drops_all_that_a_lower_rate_drops(seed: u64, connection: u64, a in 0.0..=1.0, b in 0.0..=1.0) {
             let (low, high) = if a < b { (a, b) } else { (b, a) };
             let dice = dice(seed, "x");
-            prop_assert!(!dice.drops(connection, rate(low)) || dice.drops(connection, rate(high)));
+            prop_assert!(!dice.drop_draw(connection, rate(low)).hits() || dice.drop_draw(connection, rate(high)).hits());
         }
     }
 }

@@ -9,13 +9,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::{error, info, warn};
+use log::{Level, error, info, log_enabled, warn};
 
+use crate::dice::Draw;
 use crate::limits::Cap;
-use crate::logging::LogfmtValue;
+use crate::logging::{FAULTS, LogfmtValue};
 use crate::plan::{DropMode, Plan, Route};
-use crate::toxic::{Amount, NEVER, ToxicEvent, ToxicSummary};
-use crate::value::Millis;
+use crate::toxic::{Amount, NEVER, Recorded, Toxic, ToxicEvent, ToxicSummary};
+use crate::value::{Direction, Millis, Probability};
 
 /// Which connection an event is about.
 #[derive(Clone, Debug)]
@@ -41,8 +42,16 @@ pub enum Event<'a> {
     BindFailed(&'a Route, &'a io::Error),
     /// A connection was accepted.
     Opened(&'a Subject),
+    /// The draw that decides whether a connection is dropped.
+    DropDrawn(&'a Subject, Draw),
+    /// The draw that decides whether a toxic acts on a connection that its selector takes.
+    ToxicityDrawn(&'a Subject, &'a Toxic, Draw),
+    /// A direction forwards on a path from now on.
+    PathTaken(&'a Subject, Direction, Path),
     /// A fault acts on a connection because it was asked for.
     Injected(&'a Subject, Fault<'a>),
+    /// The upstream is dialled, and has this long to accept.
+    Dialling(&'a Subject, Duration),
     /// The upstream accepted, this long after the dial began.
     UpstreamConnected(&'a Subject, Duration),
     /// The upstream could not be reached.
@@ -65,6 +74,24 @@ pub enum Event<'a> {
     StillDraining(usize),
     /// The drain is over. This number of connections had to be cut.
     Drained(usize),
+}
+
+/// How bytes are forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Past no toxic.
+    Plain,
+    /// Through toxics.
+    Toxic,
+}
+
+impl Path {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Toxic => "toxic",
+        }
+    }
 }
 
 /// A fault that was asked for.
@@ -140,10 +167,35 @@ impl CloseReason {
 
 /// A line about one connection. Each begins with the same three fields.
 macro_rules! line {
-    ($level:ident, $subject:expr, $message:literal $(, $key:ident $(: $how:tt)? = $value:expr)*) => {{
+    ($level:ident, $subject:expr, $message:literal $(, $key:ident $(: $how:tt)? = $value:expr)*) => {
+        line!(@ module_path!(), Level::$level, $subject, $message $(, $key $(: $how)? = $value)*)
+    };
+    (@ $target:expr, $level:expr, $subject:expr, $message:literal $(, $key:ident $(: $how:tt)? = $value:expr)*) => {{
         let Subject { route, number, client } = $subject;
-        $level!(route = route.name.as_str(), conn = *number, client:% = client $(, $key $(: $how)? = $value)*; $message);
+        log::log!(
+            target: $target, $level,
+            route = route.name.as_str(), conn = *number, client:% = client $(, $key $(: $how)? = $value)*; $message
+        );
     }};
+}
+
+/// A line about an injected fault.
+macro_rules! fault {
+    ($level:expr, $subject:expr $(, $key:ident = $value:expr)*) => {
+        line!(@ FAULTS, $level, $subject, "fault injected" $(, $key = $value)*)
+    };
+}
+
+/// Whether debug lines are logged, which some events are too costly to make for nothing.
+#[must_use]
+pub fn logs_debug() -> bool {
+    log_enabled!(Level::Debug)
+}
+
+/// Which acts of toxics are logged.
+#[must_use]
+pub fn logged_acts() -> Recorded {
+    if log_enabled!(target: FAULTS, Level::Debug) { Recorded::Every } else { Recorded::First }
 }
 
 /// Logs it.
@@ -156,29 +208,43 @@ pub fn emit(event: &Event<'_>) {
         Event::StartFailed(error) => error!(error:%; "can't start"),
         Event::Listening(route) => info!(
             route = route.name.as_str(), addr:% = route.listen(), upstream:% = route.upstream,
-            drop_rate = route.drop_rate.get(), drop_mode = route.drop_mode.as_str(), latency_us = micros(route.latency.duration()),
-            toxics = route.toxics.len();
+            drop_rate = route.drop_rate.get(), drop_mode = route.drop_mode.as_str(),
+            latency_us = micros(route.latency.duration()), toxics = route.toxics.len();
             "listening"
         ),
         Event::BindFailed(route, error) => error!(
             route = route.name.as_str(), port = route.port.get(), addr:% = route.listen(), error:%,
             hint = bind_hint(error); "can't listen"
         ),
-        Event::Opened(subject) => line!(info, subject, "connection opened"),
+        Event::Opened(subject) => line!(Info, subject, "connection opened"),
+        // Without a rate there is nothing to decide.
+        Event::DropDrawn(subject, Draw { value, share }) if share != Probability::NEVER => {
+            line!(Debug, subject, "drop drawn", draw = value, drop_rate = share.get());
+        }
+        Event::DropDrawn(..) => {}
+        Event::ToxicityDrawn(subject, toxic, Draw { value, share }) => {
+            line!(Debug, subject, "toxicity drawn", toxic = toxic.name.as_str(), draw = value, toxicity = share.get());
+        }
+        Event::PathTaken(subject, direction, path) => {
+            line!(Debug, subject, "forwarding", stream = direction.as_str(), path = path.as_str());
+        }
         Event::Injected(subject, Fault::Drop(mode)) => {
-            line!(info, subject, "fault injected", fault = "drop", mode = mode.as_str());
+            fault!(Level::Info, subject, fault = "drop", mode = mode.as_str());
         }
         Event::Injected(subject, Fault::Latency(latency)) => {
-            line!(info, subject, "fault injected", fault = "latency", latency_us = micros(latency.duration()));
+            fault!(Level::Info, subject, fault = "latency", latency_us = micros(latency.duration()));
         }
         Event::Injected(subject, Fault::Toxic(act)) => log_toxic_event(subject, act),
+        Event::Dialling(subject, timeout) => {
+            line!(Debug, subject, "dialling", upstream:% = subject.route.upstream, timeout_us = micros(timeout));
+        }
         Event::UpstreamConnected(subject, took) => {
-            line!(info, subject, "upstream connected", upstream:% = subject.route.upstream, connect_us = micros(took));
+            line!(Info, subject, "upstream connected", upstream:% = subject.route.upstream, connect_us = micros(took));
         }
         Event::UpstreamFailed(subject, error) => {
-            line!(warn, subject, "upstream unreachable", upstream:% = subject.route.upstream, error:% = error);
+            line!(Warn, subject, "upstream unreachable", upstream:% = subject.route.upstream, error:% = error);
         }
-        Event::Starved(subject, error) => line!(error, subject, "no resources for the connection", error:% = error),
+        Event::Starved(subject, error) => line!(Error, subject, "no resources for the connection", error:% = error),
         Event::Closed(subject, report) => log_closed(subject, report),
         Event::AcceptPaused(route, error) => error!(
             route = route.name.as_str(), error:%; "accepting is paused, new connections wait in the backlog"
@@ -201,14 +267,14 @@ pub fn emit(event: &Event<'_>) {
 }
 
 fn log_toxic_event(subject: &Subject, act: &ToxicEvent) {
-    let ToxicEvent { toxic, direction, offset, amount, times } = act;
+    let ToxicEvent { toxic, direction, offset, amount, times, is_repeat } = act;
+    let level = if *is_repeat { Level::Debug } else { Level::Info };
     let (fault, name, stream) = (toxic.effect.as_str(), toxic.name.as_str(), direction.as_str());
     macro_rules! injected {
         ($key:ident, $value:expr) => {
-            line!(
-                info,
+            fault!(
+                level,
                 subject,
-                "fault injected",
                 fault = fault,
                 toxic = name,
                 stream = stream,
@@ -230,7 +296,7 @@ fn log_closed(subject: &Subject, report: &Report) {
     macro_rules! closed {
         ($($key:ident = $value:expr)?) => {
             line!(
-                info, subject, "connection closed", bytes_up = *bytes_up, bytes_down = *bytes_down,
+                Info, subject, "connection closed", bytes_up = *bytes_up, bytes_down = *bytes_down,
                 duration_us = micros(*duration), why = close_reason.as_str() $(, $key = $value)?
             )
         };

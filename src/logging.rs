@@ -52,6 +52,54 @@ impl FromStr for LogFormat {
     }
 }
 
+/// The target of lines about injected faults, for filters in `RUST_LOG`.
+pub const FAULTS: &str = concat!(env!("CARGO_CRATE_NAME"), "::faults");
+
+/// Which lines are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Errors only.
+    Error,
+    /// Injected faults and errors.
+    Faults,
+    /// Warnings and errors.
+    Warn,
+    /// All but debug lines.
+    Info,
+    /// All lines.
+    Debug,
+}
+
+impl LogLevel {
+    /// The words of flags, and their levels.
+    const WORDS: [(&'static str, Self); 5] = [
+        ("error", Self::Error),
+        ("faults", Self::Faults),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+    ];
+
+    fn apply(self, builder: &mut Builder) {
+        match self {
+            Self::Error => builder.filter_level(LevelFilter::Error),
+            Self::Faults => builder.filter_level(LevelFilter::Error).filter_module(FAULTS, LevelFilter::Info),
+            Self::Warn => builder.filter_level(LevelFilter::Warn),
+            Self::Info => builder.filter_level(LevelFilter::Info),
+            Self::Debug => builder.filter_level(LevelFilter::Debug),
+        };
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::WORDS.iter().find(|(word, _)| *word == text);
+        found.map(|(_, level)| *level).ok_or("use error, faults, warn, info or debug")
+    }
+}
+
 /// The running log. Dropping it flushes the queue.
 #[derive(Debug)]
 pub struct Log {
@@ -62,12 +110,12 @@ pub struct Log {
 ///
 /// # Errors
 /// The writer thread can't be spawned, or a logger is already installed.
-pub fn start(level: Option<LevelFilter>, format: LogFormat) -> io::Result<Log> {
+pub fn start(level: Option<LogLevel>, format: LogFormat) -> io::Result<Log> {
     let (queue, entries) = crossbeam_channel::bounded(QUEUE_LINES);
     let lost = Arc::new(AtomicU64::new(0));
     let writer = QueueWriter { queue: queue.clone(), lost: Arc::clone(&lost) };
     let mut builder = Builder::new();
-    builder.filter_level(level.unwrap_or(LevelFilter::Info));
+    level.unwrap_or(LogLevel::Info).apply(&mut builder);
     // An empty RUST_LOG, or one that names modules of other programs only, keeps the default level.
     if let (None, Ok(filters)) = (level, env::var("RUST_LOG")) {
         builder.parse_filters(&filters);
@@ -208,7 +256,8 @@ impl<'kvs> VisitSource<'kvs> for Json<'_> {
     }
 }
 
-/// Displays a value of logfmt. Quoted and escaped as in JSON, which readers of Go's `%q` accept too, unless it needs no quotes.
+/// Displays a value of logfmt: quoted and escaped as in JSON, which readers of Go's `%q` accept too, unless it needs no
+/// quotes.
 #[derive(Clone, Copy, Debug)]
 pub struct LogfmtValue<'a>(pub &'a str);
 

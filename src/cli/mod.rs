@@ -11,11 +11,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use log::LevelFilter;
 use pico_args::Arguments;
 
 use crate::config::Defaults;
-use crate::logging::LogFormat;
+use crate::logging::{LogFormat, LogLevel};
 use crate::plan::{Bind, DropMode, Plan, Route, Upstream};
 use crate::value::{Millis, Port, Probability, RouteName, Timeout};
 pub use help::HELP;
@@ -77,7 +76,7 @@ pub struct Settings {
     /// The time from the first signal until live connections are cut. `None` waits until they end.
     pub drain_timeout: Option<Duration>,
     /// `None` leaves the level to `RUST_LOG`.
-    pub log_level: Option<LevelFilter>,
+    pub log_level: Option<LogLevel>,
     /// The format of log lines.
     pub log_format: LogFormat,
 }
@@ -178,10 +177,10 @@ impl ParsedFlags {
         Ok(Command::Run(Box::new(Options { routes, settings, warnings })))
     }
 
-    fn log_level(&self) -> Option<LevelFilter> {
+    fn log_level(&self) -> Option<LogLevel> {
         match (self.quiet, self.verbose) {
-            (true, _) => Some(LevelFilter::Error),
-            (false, true) => Some(LevelFilter::Debug),
+            (true, _) => Some(LogLevel::Error),
+            (false, true) => Some(LogLevel::Debug),
             (false, false) => None,
         }
     }

@@ -49,7 +49,7 @@ fn flags_define_a_route() {
 #[test]
 fn quiet_overrides_verbose_with_a_warning() {
     let options = options("--verbose --quiet --config a");
-    assert_eq!(options.settings.log_level, Some(LevelFilter::Error));
+    assert_eq!(options.settings.log_level, Some(LogLevel::Error));
     assert_eq!(options.warnings, ["--quiet wins over --verbose"]);
 }
 

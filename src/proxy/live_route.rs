@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::dice::Dice;
+use crate::event;
 use crate::plan::Route;
 use crate::stop::Latch;
 use crate::toxic::Toxics;
@@ -39,7 +40,7 @@ impl LiveRoute {
     /// No descriptors are left.
     pub fn new(route: Route, seed: u64, number: u64, accepted: Arc<AtomicU64>) -> io::Result<Self> {
         let dice = Dice::new(seed, &route.name);
-        let toxics = Toxics::new(&route.toxics, dice.clone());
+        let toxics = Toxics::new(&route.toxics, dice.clone(), event::logged_acts());
         let first = Generation { number, route: Arc::new(route), toxics, replaced: Latch::new()? };
         let (since, stop) = (Instant::now(), Latch::new()?);
         Ok(Self { dice, accepted, since, stop, generation: Mutex::new(Arc::new(first)) })

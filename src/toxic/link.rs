@@ -87,7 +87,7 @@ impl Link {
             last: Moment::ZERO,
             has_ended: false,
             has_dropped: false,
-            stats: ToxicStats::of(Arc::clone(&toxic.toxic), direction),
+            stats: ToxicStats::of(Arc::clone(&toxic.toxic), direction, toxic.recorded),
             toxic,
         }
     }
@@ -241,6 +241,7 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::toxic::Recorded;
     use crate::toxic::segment::Segments;
     use crate::toxic::span::Edge;
     use crate::toxic::trial;
@@ -250,7 +251,7 @@ mod tests {
     fn an_empty_span_delays_nothing() {
         let (mut queue, mut held, mut last, mut end) = (VecDeque::new(), 0, Moment::ZERO, None);
         let (mut buffer, toxic) = (Buffer::at(0), Arc::new(trial::toxic(0, trial::steady(5))));
-        let mut stats = ToxicStats::of(toxic, Direction::Downstream);
+        let mut stats = ToxicStats::of(toxic, Direction::Downstream, Recorded::default());
         let mut out = Out {
             queue: &mut queue,
             held: &mut held,

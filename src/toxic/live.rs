@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::Moment;
 use super::chain::Chain;
 use super::route_toxic::RouteToxic;
-use crate::dice::Dice;
+use super::stats::Recorded;
+use crate::dice::{Dice, Draw};
 use crate::toxic::Toxic;
 use crate::value::Direction;
 
@@ -15,6 +16,7 @@ use crate::value::Direction;
 #[derive(Debug)]
 pub struct Toxics {
     dice: Dice,
+    recorded: Recorded,
     toxics: Vec<Arc<RouteToxic>>,
 }
 
@@ -30,18 +32,20 @@ pub struct Target {
 }
 
 impl Toxics {
-    /// Of a route that has these dice.
+    /// Of a route that has these dice; `recorded` of their acts become events.
     #[must_use]
-    pub fn new(toxics: &[Toxic], dice: Dice) -> Self {
-        Self { dice, toxics: toxics.iter().map(|toxic| Arc::new(RouteToxic::new(toxic, Moment::ZERO))).collect() }
+    pub fn new(toxics: &[Toxic], dice: Dice, recorded: Recorded) -> Self {
+        let live = |toxic| Arc::new(RouteToxic::new(toxic, Moment::ZERO, recorded));
+        Self { dice, recorded, toxics: toxics.iter().map(live).collect() }
     }
 
     /// These toxics instead, from `now` on, by the route's clock. One that was there already stays as it is.
     #[must_use]
     pub fn replaced_by(&self, toxics: &[Toxic], now: Moment) -> Self {
         let stays = |toxic: &Toxic| self.toxics.iter().find(|old| *old.toxic == *toxic).cloned();
-        let toxics = toxics.iter().map(|toxic| stays(toxic).unwrap_or_else(|| Arc::new(RouteToxic::new(toxic, now))));
-        Self { dice: self.dice.clone(), toxics: toxics.collect() }
+        let new = |toxic| Arc::new(RouteToxic::new(toxic, now, self.recorded));
+        let toxics = toxics.iter().map(|toxic| stays(toxic).unwrap_or_else(|| new(toxic)));
+        Self { dice: self.dice.clone(), recorded: self.recorded, toxics: toxics.collect() }
     }
 
     /// The same for a stream whose last bytes `unsent` have been received without toxics and wait to be sent.
@@ -87,8 +91,17 @@ impl Toxics {
     }
 
     fn selects(&self, RouteToxic { toxic, .. }: &RouteToxic, target: &Target) -> bool {
-        toxic.selector.takes(target.number, target.client)
-            && self.dice.selects(target.number, &toxic.name, toxic.toxicity)
+        toxic.selector.takes(target.number, target.client) && self.draw(toxic, target).hits()
+    }
+
+    fn draw(&self, toxic: &Toxic, target: &Target) -> Draw {
+        self.dice.toxicity_draw(target.number, &toxic.name, toxic.toxicity)
+    }
+
+    /// The draw of each toxic whose selector takes that connection, for the log.
+    pub fn draws(&self, target: &Target) -> impl Iterator<Item = (&Toxic, Draw)> {
+        let selected = self.toxics.iter().filter(|it| it.toxic.selector.takes(target.number, target.client));
+        selected.map(|it| (&*it.toxic, self.draw(&it.toxic, target)))
     }
 }
 

@@ -74,7 +74,7 @@ pub use latency::Distribution;
 pub use live::{Target, Toxics};
 pub use segment::Boundary;
 pub use span::{End, EndKind};
-pub use stats::{Amount, RunningSum, ToxicEvent, ToxicSummary};
+pub use stats::{Amount, Recorded, RunningSum, ToxicEvent, ToxicSummary};
 
 use crate::value::{CloseMode, Millis, Window};
 use link::Out;

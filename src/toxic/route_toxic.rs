@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::bandwidth::Buckets;
 use super::behaviour::{Coverage, Place};
 use super::live::Target;
+use super::stats::Recorded;
 use super::{ActiveTime, Moment, Stage, Toxic};
 use crate::dice::Dice;
 use crate::value::Direction;
@@ -14,13 +15,14 @@ pub(super) struct RouteToxic {
     pub(super) toxic: Arc<Toxic>,
     /// When it came, by the route's clock.
     added: Moment,
+    pub(super) recorded: Recorded,
     upstream: Arc<Buckets>,
     downstream: Arc<Buckets>,
 }
 
 impl RouteToxic {
-    pub(super) fn new(toxic: &Toxic, added: Moment) -> Self {
-        Self { toxic: Arc::new(toxic.clone()), added, upstream: Arc::default(), downstream: Arc::default() }
+    pub(super) fn new(toxic: &Toxic, added: Moment, recorded: Recorded) -> Self {
+        Self { toxic: Arc::new(toxic.clone()), added, recorded, upstream: Arc::default(), downstream: Arc::default() }
     }
 
     /// Whether it has something to do in that direction.

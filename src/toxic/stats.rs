@@ -21,6 +21,19 @@ pub struct ToxicEvent {
     pub amount: Amount,
     /// The sequence number of this event of the toxic on this connection and direction, from 1.
     pub times: u64,
+    /// Whether it is one of many alike: neither the 1st, 2nd, 4th, 8th, … time, nor the end of the connection.
+    pub is_repeat: bool,
+}
+
+/// Which acts of a toxic become events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recorded {
+    /// Those that are no repeats: a fault that repeats must not flood the log, and the same ones are to be logged in every
+    /// run.
+    #[default]
+    First,
+    /// All of them.
+    Every,
 }
 
 /// How much of a fault.
@@ -85,6 +98,7 @@ impl RunningSum {
 /// What a toxic does in one direction of a connection, and how it is recorded.
 pub(super) struct ToxicStats {
     direction: Direction,
+    recorded: Recorded,
     sum: Arc<RunningSum>,
     /// The last segment that was counted.
     counted: Option<u64>,
@@ -93,9 +107,9 @@ pub(super) struct ToxicStats {
 
 impl ToxicStats {
     /// Nothing yet.
-    pub(super) fn of(toxic: Arc<Toxic>, direction: Direction) -> Self {
+    pub(super) fn of(toxic: Arc<Toxic>, direction: Direction, recorded: Recorded) -> Self {
         let sum = Arc::new(RunningSum { toxic, sum: Mutex::default() });
-        Self { direction, sum, counted: None, pending_events: Vec::new() }
+        Self { direction, recorded, sum, counted: None, pending_events: Vec::new() }
     }
 
     pub(super) fn sum(&self) -> &Arc<RunningSum> {
@@ -143,19 +157,20 @@ impl ToxicStats {
         }
     }
 
-    /// Records what was done. Logged are the 1st, 2nd, 4th, 8th, … time: a fault that repeats must not flood the log, and
-    /// the same ones are to be logged in every run.
+    /// Records what was done.
     pub(super) fn record(&mut self, offset: u64, amount: Amount) {
         let times = self.count(1, amount);
-        if times.is_power_of_two() {
-            self.log(offset, amount, times);
+        let is_repeat = !times.is_power_of_two();
+        if !is_repeat || self.recorded == Recorded::Every {
+            let event = self.event(offset, amount, times);
+            self.pending_events.push(ToxicEvent { is_repeat, ..event });
         }
     }
 
-    /// The same for what happens once and ends the connection: that is always logged.
+    /// The same for what happens once and ends the connection, which is no repeat.
     pub(super) fn record_end(&mut self, offset: u64, amount: Amount) {
         let times = self.count(1, amount);
-        self.log(offset, amount, times);
+        self.pending_events.push(self.event(offset, amount, times));
     }
 
     /// Records that the end of the stream is held until a moment, which it returns. Where bytes are held before it, that
@@ -176,8 +191,8 @@ impl ToxicStats {
         *times
     }
 
-    fn log(&mut self, offset: u64, amount: Amount, times: u64) {
+    fn event(&self, offset: u64, amount: Amount, times: u64) -> ToxicEvent {
         let (toxic, direction) = (Arc::clone(&self.sum.toxic), self.direction);
-        self.pending_events.push(ToxicEvent { toxic, direction, offset, amount, times });
+        ToxicEvent { toxic, direction, offset, amount, times, is_repeat: false }
     }
 }

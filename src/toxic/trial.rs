@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
+use super::Recorded;
 use super::span::Edge;
 use super::{
     ActiveTime, Amount, Boundary, Chain, Corrupt, Distribution, Effect, EndKind, LimitData, Misfit, Moment, NEVER,
@@ -135,7 +136,7 @@ pub(super) fn rng(name: &str) -> ToxicRng {
 }
 
 pub(super) fn route(toxics: &[Toxic]) -> Toxics {
-    Toxics::new(toxics, Dice::new(42, &"8180".parse().expect("a name")))
+    Toxics::new(toxics, Dice::new(42, &"8180".parse().expect("a name")), Recorded::default())
 }
 
 pub(super) fn toxic(place: usize, effect: Effect) -> Toxic {

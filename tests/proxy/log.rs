@@ -54,8 +54,11 @@ fn logs_every_event_of_a_connection() {
         "starting",
         "listening",
         "connection opened",
+        "dialling",
         "upstream connected",
         "fault injected",
+        "forwarding",
+        "forwarding",
         "connection closed",
         "draining, no new connections",
         "drained",
@@ -64,10 +67,10 @@ fn logs_every_event_of_a_connection() {
     for pairs in &lines {
         assert!(value(pairs, "time").ends_with('Z'));
     }
-    for pairs in &lines[2..6] {
+    for pairs in &lines[2..9] {
         assert_eq!((value(pairs, "route"), value(pairs, "conn"), value(pairs, "client")), (NAME, "1", &*from));
     }
-    let (start, closed) = (&lines[0], &lines[5]);
+    let (start, closed) = (&lines[0], &lines[8]);
     assert_eq!(value(start, "version"), env!("CARGO_PKG_VERSION"));
     assert_eq!((value(start, "seed"), value(start, "max_connections")), ("5", "9"));
     assert_eq!((value(closed, "bytes_up"), value(closed, "bytes_down")), ("0", "5"));
@@ -118,6 +121,40 @@ fn level_is_set_by_flag_or_environment() {
     assert_eq!(log_of(&[], Some("error")), "");
     assert!(log_of(&["--verbose"], Some("error")).contains("listening"));
     assert_eq!(log_of(&["--quiet", "--verbose"], None), "chaos-proxy: warning: --quiet wins over --verbose");
+}
+
+/// Draws with their values, the paths of both directions, and each act of a toxic: the 3rd one is logged with `--verbose`
+/// only.
+#[test]
+fn debug_lines_explain_a_connection() {
+    let toxics = r#""dropRate": 1e-300, "toxics": [
+        { "type": "corrupt", "stream": "upstream", "toxicity": 0.999999, "attributes": { "rate": 1 } },
+        { "type": "noop", "name": "elsewhere", "connections": "2" }
+    ]"#;
+    for flags in [&["--verbose"][..], &[]] {
+        let setup = one_route(toxics).args(flags).args(["--seed", "7"]);
+        serve_echo(setup.upstream());
+        let proxy = setup.start();
+        echoes(&proxy.connect(), b"abc");
+        proxy.logged(&["connection closed"]);
+        let third = proxy.lines(&["fault injected", "fault=corrupt", "times=3"]);
+        if flags.is_empty() {
+            assert!(third.is_empty() && proxy.lines(&["level=debug"]).is_empty());
+            continue;
+        }
+        assert!(third.len() == 1 && third[0].contains("level=debug"));
+        for (message, fields) in [
+            ("drop drawn", " drop_rate=0.000"),
+            ("dialling", "timeout_us=10000000"),
+            ("toxicity drawn", "toxic=corrupt_upstream draw=0."),
+            ("toxicity drawn", " toxicity=0.999999"),
+            ("forwarding", "stream=upstream path=toxic"),
+            ("forwarding", "stream=downstream path=plain"),
+        ] {
+            proxy.logged(&["level=debug", message, fields]);
+        }
+        assert!(proxy.lines(&["toxic=elsewhere"]).is_empty());
+    }
 }
 
 /// The pipe holds 64 KiB and the queue 4,096 lines. 3,000 connections log three lines each, which is more than both

@@ -15,7 +15,7 @@ use super::forward::Forwarding;
 use super::registry::Registration;
 use super::shared::Shared;
 use super::state::{ConnectionState, Phase};
-use crate::event::{CloseReason, Event, Fault, Report, emit};
+use crate::event::{CloseReason, Event, Fault, Report, emit, logs_debug};
 use crate::plan::{DropMode, Route};
 use crate::value::Direction;
 
@@ -63,7 +63,9 @@ impl Connection {
         let state = self.state();
         emit(&Event::Opened(&state.subject));
         let route = &state.subject.route;
-        if state.route.dice().drops(state.subject.number, route.drop_rate) {
+        let draw = state.route.dice().drop_draw(state.subject.number, route.drop_rate);
+        emit(&Event::DropDrawn(&state.subject, draw));
+        if draw.hits() {
             self.drop_client(route.drop_mode);
             return report(state);
         }
@@ -89,7 +91,9 @@ impl Connection {
 
     fn dial(&self, route: &Route) -> Option<TcpStream> {
         let (state, began) = (self.state(), Instant::now());
-        match dial(route.upstream.addr(), route.connect_timeout.duration(), state) {
+        let timeout = route.connect_timeout.duration();
+        emit(&Event::Dialling(&state.subject, timeout));
+        match dial(route.upstream.addr(), timeout, state) {
             Ok(upstream) => {
                 emit(&Event::UpstreamConnected(&state.subject, began.elapsed()));
                 return Some(upstream);
@@ -97,10 +101,9 @@ impl Connection {
             Err(DialError::Left(why)) => state.abort(why),
             Err(DialError::Starved(error)) => self.starve(&error),
             Err(DialError::Failed(error)) => self.give_up(format_args!("{error}")),
-            Err(DialError::TimedOut) => self.give_up(format_args!(
-                "no answer within connectTimeoutMs, {} ms",
-                route.connect_timeout.duration().as_millis()
-            )),
+            Err(DialError::TimedOut) => {
+                self.give_up(format_args!("no answer within connectTimeoutMs, {} ms", timeout.as_millis()))
+            }
         }
         None
     }
@@ -132,6 +135,7 @@ impl Serving {
     fn new(connection: Connection, upstream: TcpStream) -> Self {
         let state = connection.state();
         let latency = state.subject.route.latency;
+        log_draws(state);
         let upstream = state.connect(upstream);
         if state.accepted_at.elapsed() < latency.duration() {
             emit(&Event::Injected(&state.subject, Fault::Latency(latency)));
@@ -164,6 +168,15 @@ impl Serving {
         }
         if let Some(last) = Arc::into_inner(self) {
             report(last.connection.state());
+        }
+    }
+}
+
+fn log_draws(state: &ConnectionState) {
+    if logs_debug() {
+        let generation = state.route.generation();
+        for (toxic, draw) in generation.toxics.draws(&state.target()) {
+            emit(&Event::ToxicityDrawn(&state.subject, toxic, draw));
         }
     }
 }

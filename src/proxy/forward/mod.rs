@@ -25,7 +25,7 @@ use super::socket::acknowledgement::{await_acknowledgement, unacknowledged};
 use super::socket::discard::discard;
 use super::socket::wait::{Woken, wait, wait_for};
 use super::state::{ConnectionState, Phase};
-use crate::event::CloseReason;
+use crate::event::{CloseReason, Event, Path, emit, logs_debug};
 use crate::toxic::{Chain, Target};
 use crate::value::{CloseMode, Direction};
 
@@ -92,6 +92,11 @@ impl<'a> Forwarding<'a> {
     fn copy(&mut self) -> CopyOutcome {
         let Self { state, direction, source, sink, .. } = *self;
         let change = &self.generation.replaced;
+        // Only then: an emit before the copy would leave one more page of an idle thread's stack resident.
+        if logs_debug() {
+            let path = if self.chain.is_some() { Path::Toxic } else { Path::Plain };
+            emit(&Event::PathTaken(&state.subject, direction, path));
+        }
         match &mut self.chain {
             None => PlainPath { source, sink, progress: state.progress(direction), change }.run(),
             Some(chain) => {
