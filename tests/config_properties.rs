@@ -5,7 +5,7 @@
 #![cfg(feature = "yaml")]
 #![allow(clippy::unwrap_used)]
 
-use chaos_proxy::config::{Defaults, Report, Syntax, parse, parse_route, parse_toxic};
+use chaos_proxy::config::{Defaults, Report, Syntax, parse, parse_arguments, parse_route, parse_toxic};
 use chaos_proxy::plan::Plan;
 use chaos_proxy::toxic::keys::{AFTER, FOR, STREAM, TOXIC, TOXICITY};
 use chaos_proxy::toxic::{TYPES, ToxicType};
@@ -33,6 +33,14 @@ proptest! {
         let text = damage.iter().fold(text.to_owned(), |text, damage| damage.apply_to(&text));
         for syntax in SYNTAXES {
             check_report(&text, &read(&text, syntax))?;
+        }
+    }
+
+    #[test]
+    fn any_argument_gives_toxics_or_a_valid_report(profile in option::of(text()), toxics in vec(argument(), 0..3)) {
+        if let Err(report) = parse_arguments(profile.as_deref(), &toxics) {
+            prop_assert!(report.problems().len() > 0);
+            prop_assert!(!report.to_string().contains(|c: char| c.is_control() && c != '\n'));
         }
     }
 
@@ -105,6 +113,13 @@ fn check_report(text: &str, result: &Result<Plan, Report>) -> Result<(), TestCas
     }
     prop_assert!(!report.to_string().contains(|c: char| c.is_control() && c != '\n'));
     Ok(())
+}
+
+/// A toxic as an argument, or something similar.
+fn argument() -> impl Strategy<Value = String> {
+    const PIECES: [&str; 12] =
+        ["latency", "noop", ":", ",", "=", "latency=1", "connections=1", "clients=", "::1", "1-2", "\u{e4}", "\n"];
+    prop_oneof![text(), vec(select(&PIECES[..]), 0..9).prop_map(|pieces| pieces.concat())]
 }
 
 /// Text of arbitrary characters and of many tokens that are special to the parsers.

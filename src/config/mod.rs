@@ -7,6 +7,7 @@
 //!
 //! This module only reads files and stdin. It opens no sockets.
 
+mod arguments;
 mod check;
 mod document;
 mod invisible;
@@ -18,6 +19,7 @@ mod schema;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
+pub use arguments::parse_arguments;
 pub use document::Syntax;
 pub use problem::{Problem, SourceSpan};
 pub use report::{Position, Report};

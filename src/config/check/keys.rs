@@ -54,7 +54,7 @@ impl MapKind {
     fn addition(self, key: &str, meaning: &str) -> String {
         match self {
             Self::A(_) => format!("add `{key}`: {meaning}"),
-            Self::AttributesOf(_) => format!("add `{key}` to its `attributes`: {meaning}"),
+            Self::AttributesOf(_) => format!("add `{key}` to its attributes: {meaning}"),
         }
     }
 }

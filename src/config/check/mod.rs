@@ -45,6 +45,19 @@ pub(super) fn toxic(text: &str, root: &Node) -> Result<Toxic, Vec<Problem>> {
     check(text, Defaults::default(), |check| check.lone_toxic(root))
 }
 
+/// The same for toxics that no file has: those of a profile, and then the others.
+pub(super) fn toxics<'t>(
+    text: &'t str,
+    profile: Option<&'t Node>,
+    toxics: &'t [Node],
+) -> Result<Vec<Toxic>, Vec<Problem>> {
+    check(text, Defaults::default(), |check| {
+        let profile = profile.map_or(Some(Vec::new()), |node| check.profile(node));
+        let toxics = check.each_toxic(toxics);
+        check.chain(profile, Some(toxics))
+    })
+}
+
 fn check<'t, T>(
     text: &'t str,
     defaults: Defaults,

@@ -42,10 +42,14 @@ impl<'t> Check<'t> {
 
     pub(super) fn toxics(&mut self, node: &'t Node) -> Option<Vec<Draft>> {
         match &node.value {
-            Value::List(nodes) => Some(nodes.iter().map(|node| self.toxic(node)).collect()),
+            Value::List(nodes) => Some(self.each_toxic(nodes)),
             Value::Map(_) => self.expected("a list of toxics", node, "put it into a list: [ {…} ]"),
             _ => self.expected("a list of toxics", node, EXAMPLE),
         }
+    }
+
+    pub(super) fn each_toxic(&mut self, nodes: &'t [Node]) -> Vec<Draft> {
+        nodes.iter().map(|node| self.toxic(node)).collect()
     }
 
     /// All toxics of a route, unless one of them could not be read; no two of them have the same name.

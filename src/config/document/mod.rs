@@ -2,6 +2,7 @@
 //!
 //! This module checks only syntax, depth and size, and keeps duplicate and unknown keys. `check` interprets the values.
 
+pub(super) mod argument;
 mod json;
 mod json_syntax;
 #[cfg(feature = "yaml")]

@@ -1,0 +1,43 @@
+//! Toxics of the command line. They are read as those of a file, by the same declarations and with the same problems, from
+//! a text that repeats the flags: one on each line.
+
+use super::check;
+use super::document::{Node, argument};
+use super::problem::{Problem, SourceSpan};
+use super::{Report, invisible};
+use crate::toxic::Toxic;
+
+/// Parses the values of `--profile` and of each `--toxic`.
+///
+/// # Errors
+/// Every problem of them. Reports show the flags, one on each line.
+pub fn parse_arguments(profile: Option<&str>, toxics: &[String]) -> Result<Vec<Toxic>, Report> {
+    let mut text = String::new();
+    let profile = profile.map(|profile| line(&mut text, "--profile", profile));
+    let toxics: Vec<SourceSpan> = toxics.iter().map(|toxic| line(&mut text, "--toxic", toxic)).collect();
+    let read = || -> Result<Vec<Toxic>, Vec<Problem>> {
+        let nodes: Vec<Result<Node, Problem>> = toxics.iter().map(|span| argument::read(&text, *span)).collect();
+        let nodes = all(nodes)?;
+        check::toxics(&text, profile.map(|span| argument::text_node(&text, span)).as_ref(), &nodes)
+    };
+    read().map_err(|problems| {
+        let problems = problems.into_iter().map(|problem| invisible::explained(&text, problem));
+        Report::new("command line", &text, problems.collect())
+    })
+}
+
+/// Adds a line; returns where the value is in it.
+fn line(text: &mut String, flag: &str, value: &str) -> SourceSpan {
+    let start = text.len() + flag.len() + 1;
+    text.push_str(&format!("{flag} {value}\n"));
+    SourceSpan { start, end: start + value.len() }
+}
+
+fn all(nodes: Vec<Result<Node, Problem>>) -> Result<Vec<Node>, Vec<Problem>> {
+    let (read, failed): (Vec<_>, Vec<_>) = nodes.into_iter().partition(Result::is_ok);
+    if failed.is_empty() {
+        Ok(read.into_iter().flatten().collect())
+    } else {
+        Err(failed.into_iter().filter_map(Result::err).collect())
+    }
+}
