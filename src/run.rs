@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 
-use crate::cli::{Command, HELP, Options, Routes, Settings, Upstreams, UsageError};
+use crate::cli::{self, Command, Options, Routes, Settings, Upstreams, UsageError};
 use crate::config;
 use crate::dice;
 use crate::event::{Event, emit};
@@ -47,12 +47,14 @@ impl From<Exit> for ExitCode {
 #[must_use]
 pub fn run(command: Result<Command, UsageError>) -> Exit {
     match command {
-        Ok(Command::Help) => print(HELP),
-        Ok(Command::Version) => print(concat!("chaos-proxy ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Help) => print(&cli::help()),
+        Ok(Command::Version) => print(cli::VERSION),
+        Ok(Command::BuildDetails) => print(&cli::build_details()),
         Ok(Command::Schema) => print(&config::schema()),
         Ok(Command::Check(routes)) => check(routes),
         Ok(Command::Run(options)) => proxy(*options),
-        Err(UsageError(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
+        Err(UsageError::Flag(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
+        Err(UsageError::Toxics(problems)) => print_error(&problems.to_string(), Exit::Usage),
     }
 }
 

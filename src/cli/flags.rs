@@ -13,12 +13,14 @@ use crate::spelling::nearest;
 use super::{Parsed, UsageError, usage_error};
 
 /// Every flag, for suggestions.
-pub(super) const FLAGS: [&str; 20] = [
+pub(super) const FLAGS: [&str; 26] = [
     "--config",
     "--listen",
     "--upstream",
     "--drop-rate",
     "--latency-ms",
+    "--profile",
+    "--toxic",
     "--bind",
     "--check",
     "--schema",
@@ -29,12 +31,19 @@ pub(super) const FLAGS: [&str; 20] = [
     "--drain-timeout",
     "--verbose",
     "--quiet",
+    "--log",
     "--log-format",
     "--help",
     "--version",
+    "-c",
+    "-v",
+    "-q",
     "-h",
     "-V",
 ];
+
+/// The flags with one letter that stand for a long one. Help and version are handled by pico-args.
+const SHORT: [(&str, &str); 3] = [("-c", "--config"), ("-v", "--verbose"), ("-q", "--quiet")];
 
 /// The flags without a value.
 pub(super) const SWITCHES: [&str; 7] =
@@ -47,15 +56,22 @@ pub(super) fn split_at_double_dash(args: impl IntoIterator<Item = OsString>) -> 
     (flags, operands.unwrap_or_default())
 }
 
-/// Rewrites `-config=x` and `--config=x` as `--config x`.
+/// Rewrites `-config=x`, `--config=x` and `-c=x` as `--config x`.
 pub(super) fn normalized(arg: OsString) -> Vec<OsString> {
     let arg = with_two_dashes(arg);
     let bytes = arg.as_bytes();
-    let equals = bytes.iter().position(|&byte| byte == b'=').filter(|_| bytes.starts_with(b"--"));
-    match equals.map(|at| (OsStr::from_bytes(&bytes[..at]), OsStr::from_bytes(&bytes[at + 1..]))) {
-        Some((flag, value)) if SWITCHES.iter().all(|switch| flag != *switch) => vec![flag.to_owned(), value.to_owned()],
-        _ => vec![arg],
+    let is_flag =
+        |at: &usize| bytes.starts_with(b"--") || SHORT.iter().any(|(short, _)| bytes[..*at] == *short.as_bytes());
+    let equals = bytes.iter().position(|&byte| byte == b'=').filter(is_flag);
+    match equals.map(|at| (long(OsStr::from_bytes(&bytes[..at])), OsStr::from_bytes(&bytes[at + 1..]))) {
+        Some((flag, value)) if SWITCHES.iter().all(|switch| flag != *switch) => vec![flag, value.to_owned()],
+        Some(_) => vec![arg],
+        None => vec![long(&arg)],
     }
+}
+
+fn long(flag: &OsStr) -> OsString {
+    SHORT.iter().find(|(short, _)| flag == *short).map_or(flag, |(_, long)| OsStr::new(long)).to_owned()
 }
 
 /// Rewrites `-config`, the spelling of Go's flag package, as `--config`. Leaves `-h`, `-5` and `-` alone.
@@ -77,7 +93,16 @@ pub(super) fn value<T, E: Display>(
 ) -> Parsed<Option<T>> {
     let Some(raw) = raw_value(args, flag)? else { return Ok(None) };
     let Some(text) = raw.to_str() else { return usage_error(format!("the value of {flag} is not UTF-8")) };
-    parse(text).map(Some).map_err(|error| UsageError(format!("{flag} {text}: {error}")))
+    parse(text).map(Some).map_err(|error| UsageError::Flag(format!("{flag} {text}: {error}")))
+}
+
+/// The values of a flag that may be given several times.
+pub(super) fn values(args: &mut Arguments, flag: &'static str) -> Parsed<Vec<String>> {
+    let mut values = Vec::new();
+    while let Some(next) = value(args, flag, |text| Ok::<_, Infallible>(text.to_owned()))? {
+        values.push(next);
+    }
+    Ok(values)
 }
 
 /// The argument after `flag`. Rejects one that starts with `--`, which pico-args would take as the value.
@@ -93,13 +118,11 @@ pub(super) fn raw_value(args: &mut Arguments, flag: &'static str) -> Parsed<Opti
     }
 }
 
-/// Reports the first argument that pico-args did not consume.
-pub(super) fn reject_leftovers<'a>(left: impl Iterator<Item = &'a OsString>) -> Parsed<()> {
-    let Some(first) = left.map(|arg| arg.to_string_lossy()).next() else { return Ok(()) };
+/// Splits what pico-args did not consume: reports a flag among it, and returns the operands.
+pub(super) fn reject_flags(left: Vec<OsString>) -> Parsed<Vec<OsString>> {
+    let is_flag = |arg: &&OsString| arg.as_bytes().starts_with(b"-") && arg.len() > 1;
+    let Some(first) = left.iter().find(is_flag).map(|arg| arg.to_string_lossy()) else { return Ok(left) };
     let flag = first.split_once('=').map_or(&*first, |(flag, _)| flag);
-    if !first.starts_with('-') {
-        return usage_error(format!("unexpected argument `{first}`; pass a config file with --config"));
-    }
     if !FLAGS.contains(&flag) {
         return usage_error(format!("unknown flag {flag}{}", suggestion(flag)));
     }

@@ -1,20 +1,43 @@
-//! The text of `--help`.
+//! The texts of `--help` and `--version`.
+
+use std::env::consts::{ARCH, OS};
+
+use crate::plan::Profile;
+use crate::toxic::TYPES;
+
+/// The most columns of a line.
+const COLUMNS: usize = 80;
 
 /// What `--help` prints.
-pub const HELP: &str = "\
+#[must_use]
+pub fn help() -> String {
+    let types: Vec<&str> = TYPES.iter().map(|toxic_type| toxic_type.name).collect();
+    let profiles: Vec<&str> = Profile::ALL.iter().map(|profile| profile.as_str()).collect();
+    format!(
+        "\
 chaos-proxy: forwards TCP connections by local port and injects faults into them
 
 Usage:
-  chaos-proxy --config FILE [options]
+  chaos-proxy [--config] FILE [options]
   chaos-proxy --listen PORT --upstream IP:PORT [options]
 
+Examples, then connect to port 8180 instead of 5432:
+  chaos-proxy --listen 8180 --upstream 127.0.0.1:5432 --profile 3g
+  chaos-proxy --listen 8180 --upstream 127.0.0.1:5432 \\
+    --toxic latency:latency=100,jitter=20 --toxic reset_peer:toxicity=0.1
+
 Routes:
-  --config FILE            read routes from FILE: JSON, or YAML (.yaml, .yml)
-  --listen PORT            without a file: local port of the only route
+  -c, --config FILE        read routes from FILE ({formats}), or from stdin: -
+  --bind IP                listen address of routes that set none [127.0.0.1]
+  --listen [IP:]PORT       without a file: local port of the only route
   --upstream IP:PORT       without a file: forward its connections here
   --drop-rate P            without a file: share to drop, 0.0 to 1.0 [0.0]
   --latency-ms N           without a file: delay before forwarding, in ms [0]
-  --bind IP                listen address of routes that set none [127.0.0.1]
+  --profile NAME           without a file: imitate a network, see below
+  --toxic TYPE:KEY=VALUE,KEY=VALUE
+                           without a file: fault in the stream, repeatable; keys
+                           are the attributes of the type and name, stream,
+                           toxicity, connections, clients, after, for
 
 Running:
   --check                  validate the routes and exit, without opening a port
@@ -22,18 +45,76 @@ Running:
   --test-server            serve HTTP on every upstream: /, /bytes/N, /echo
   --seed N                 repeat the faults of an earlier run [random]
   --max-connections N      serve at most N at once, others wait [system limits]
-  --max-buffered MIB       memory for data that toxics hold [1/4 of what is free]
+  --max-buffered MIB       memory for data that toxics hold [1/4 of the free]
   --drain-timeout SECONDS  time after SIGINT/SIGTERM to cut connections [never]
 
 Log, on stderr:
-  --verbose                log debug lines too
-  --quiet                  log errors only
+  --log LEVEL              error, faults, warn, info or debug [info]
+  -v, --verbose            log debug lines too, as --log debug
+  -q, --quiet              log errors only, as --log error
   --log-format FORMAT      logfmt or json [logfmt]
 
   -h, --help               print this help
-  -V, --version            print the version
+  -V, --version            print the version; with --verbose, how it was built
 
+{toxics}{profiles}
 Long flags also work with one dash, and as --flag=value. RUST_LOG sets the log
 level unless a flag does. Exit codes: 0 success; 1 could not run, or connections
 were cut; 2 usage or config error; 130 or 143 cut short by a second signal.
-";
+",
+        formats = if cfg!(feature = "yaml") { "JSON, YAML" } else { "JSON" },
+        toxics = wrapped("Toxics: ", &types),
+        profiles = wrapped("Profiles: ", &profiles),
+    )
+}
+
+/// A list of words in lines of at most [`COLUMNS`].
+fn wrapped(title: &str, words: &[&str]) -> String {
+    let (mut text, mut line) = (String::new(), title.trim_end().to_owned());
+    for (index, word) in words.iter().enumerate() {
+        let comma = if index + 1 < words.len() { "," } else { "" };
+        if line.len() + 1 + word.len() + comma.len() > COLUMNS {
+            text.push_str(&line);
+            text.push('\n');
+            line = " ".repeat(title.len() - 1);
+        }
+        line = format!("{line} {word}{comma}");
+    }
+    text + &line + "\n"
+}
+
+/// What `--version` prints.
+pub const VERSION: &str = concat!("chaos-proxy ", env!("CARGO_PKG_VERSION"), "\n");
+
+/// What `--version --verbose` prints: also the cargo features and the target.
+#[must_use]
+pub fn build_details() -> String {
+    let features = if cfg!(feature = "yaml") { "yaml" } else { "none" };
+    let environment = if cfg!(target_env = "musl") {
+        "-musl"
+    } else if cfg!(target_env = "gnu") {
+        "-gnu"
+    } else {
+        ""
+    };
+    let linked = if cfg!(target_feature = "crt-static") { ", static" } else { "" };
+    format!("{VERSION}features: {features}\ntarget: {ARCH}-{OS}{environment}{linked}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::flags::FLAGS;
+
+    #[test]
+    fn help_fits_a_terminal_and_names_every_flag_toxic_and_profile() {
+        let help = help();
+        assert!(help.lines().all(|line| line.chars().count() <= COLUMNS), "{help}");
+        let words: Vec<&str> = help.split([' ', ',', '\n']).collect();
+        let profiles = Profile::ALL.iter().map(|profile| profile.as_str());
+        for word in FLAGS.into_iter().chain(TYPES.iter().map(|it| it.name)).chain(profiles) {
+            assert!(words.contains(&word), "{word}");
+        }
+        assert_eq!(help.contains("YAML"), cfg!(feature = "yaml"));
+    }
+}

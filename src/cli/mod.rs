@@ -2,10 +2,10 @@
 
 mod flags;
 mod help;
+mod lone_route;
 mod values;
 
-use std::ffi::OsString;
-use std::net::IpAddr;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,22 +13,23 @@ use std::time::Duration;
 
 use pico_args::Arguments;
 
-use crate::config::Defaults;
+use crate::config::{Defaults, Report};
 use crate::logging::{LogFormat, LogLevel};
-use crate::plan::{Bind, DropMode, Plan, Route, Upstream};
-use crate::value::{Millis, Port, Probability, RouteName, Timeout};
-pub use help::HELP;
-
-use flags::{normalized, raw_value, reject_leftovers, split_at_double_dash, value};
-use values::{connections, mebibytes, millis, port, probability, seconds, seed};
+use crate::plan::{Bind, Plan};
+use flags::{normalized, raw_value, reject_flags, split_at_double_dash, value};
+pub use help::{VERSION, build_details, help};
+use lone_route::LoneRoute;
+use values::{connections, mebibytes, seconds, seed};
 
 /// What the command line requests.
 #[derive(Debug)]
 pub enum Command {
-    /// Print [`HELP`].
+    /// Print the [`help`].
     Help,
-    /// Print the version.
+    /// Print the [`VERSION`].
     Version,
+    /// Print the [`build_details`].
+    BuildDetails,
     /// Print the JSON Schema of config files.
     Schema,
     /// Validate the routes and exit.
@@ -42,7 +43,7 @@ pub enum Command {
 pub enum Routes {
     /// A config file.
     File {
-        /// Its path.
+        /// Its path, or `-` for stdin.
         path: PathBuf,
         /// Values for keys that the file leaves out.
         defaults: Defaults,
@@ -92,7 +93,12 @@ pub enum Upstreams {
 
 /// An invalid command line: what is wrong, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UsageError(pub String);
+pub enum UsageError {
+    /// The first flag or operand that is wrong.
+    Flag(String),
+    /// Every problem of `--profile` and `--toxic`.
+    Toxics(Report),
+}
 
 type Parsed<T> = Result<T, UsageError>;
 
@@ -101,20 +107,23 @@ type Parsed<T> = Result<T, UsageError>;
 /// # Errors
 /// The first error found.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
-    let (flags, operands) = split_at_double_dash(args);
+    let (flags, rest) = split_at_double_dash(args);
     let mut args = Arguments::from_vec(flags.into_iter().flat_map(normalized).collect());
     if args.contains(["-h", "--help"]) {
         return Ok(Command::Help);
     }
     if args.contains(["-V", "--version"]) {
-        return Ok(Command::Version);
+        return Ok(if args.contains("--verbose") { Command::BuildDetails } else { Command::Version });
     }
     if args.contains("--schema") {
         return Ok(Command::Schema);
     }
     let flags = ParsedFlags::take_from(&mut args)?;
-    reject_leftovers(args.finish().iter().chain(&operands))?;
-    flags.into_command()
+    let operands = [reject_flags(args.finish())?, rest].concat();
+    match &operands[..] {
+        [word] if word == "help" => Ok(Command::Help),
+        operands => flags.with_operands(operands)?.into_command(),
+    }
 }
 
 /// The flags as given: each is valid on its own, their combination is not checked yet.
@@ -122,14 +131,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
 struct ParsedFlags {
     config: Option<PathBuf>,
     bind: Option<Bind>,
-    listen: Option<Port>,
-    upstream: Option<Upstream>,
-    drop_rate: Option<Probability>,
-    latency: Option<Millis>,
+    lone_route: LoneRoute,
     seed: Option<u64>,
     max_connections: Option<NonZeroUsize>,
     max_buffered: Option<NonZeroUsize>,
     drain_timeout: Option<Duration>,
+    log: Option<LogLevel>,
     log_format: Option<LogFormat>,
     verbose: bool,
     quiet: bool,
@@ -142,14 +149,12 @@ impl ParsedFlags {
         Ok(Self {
             config: raw_value(args, "--config")?.map(PathBuf::from),
             bind: value(args, "--bind", Bind::from_str)?,
-            listen: value(args, "--listen", port)?,
-            upstream: value(args, "--upstream", Upstream::from_str)?,
-            drop_rate: value(args, "--drop-rate", probability)?,
-            latency: value(args, "--latency-ms", millis)?,
+            lone_route: LoneRoute::take_from(args)?,
             seed: value(args, "--seed", seed)?,
             max_connections: value(args, "--max-connections", connections)?,
             max_buffered: value(args, "--max-buffered", mebibytes)?,
             drain_timeout: value(args, "--drain-timeout", seconds)?,
+            log: value(args, "--log", LogLevel::from_str)?,
             log_format: value(args, "--log-format", LogFormat::from_str)?,
             // Switches come last, so that `--config --verbose` is reported as a missing value.
             verbose: args.contains("--verbose"),
@@ -159,77 +164,66 @@ impl ParsedFlags {
         })
     }
 
+    /// The only operand is the config file.
+    fn with_operands(mut self, operands: &[OsString]) -> Parsed<Self> {
+        match (operands, &self.config) {
+            ([], _) => {}
+            ([file], None) => self.config = Some(PathBuf::from(file)),
+            ([.., last], _) => {
+                let shown = OsStr::display(last);
+                return usage_error(format!("unexpected argument `{shown}`: give one config file"));
+            }
+        }
+        Ok(self)
+    }
+
     fn into_command(self) -> Parsed<Command> {
-        let routes = self.routes()?;
+        let (log_level, warnings) = (self.log_level()?, self.warnings());
+        let routes = match self.config {
+            Some(path) => file(path, self.bind, &self.lone_route)?,
+            None => Routes::Flags(self.lone_route.into_plan(self.bind)?),
+        };
         if self.check {
             return Ok(Command::Check(routes));
         }
-        let warnings = if self.verbose && self.quiet { vec!["--quiet wins over --verbose"] } else { Vec::new() };
         let settings = Settings {
             seed: self.seed,
             upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::External },
             max_connections: self.max_connections,
             max_buffered: self.max_buffered,
             drain_timeout: self.drain_timeout,
-            log_level: self.log_level(),
+            log_level,
             log_format: self.log_format.unwrap_or_default(),
         };
         Ok(Command::Run(Box::new(Options { routes, settings, warnings })))
     }
 
-    fn log_level(&self) -> Option<LogLevel> {
-        match (self.quiet, self.verbose) {
-            (true, _) => Some(LogLevel::Error),
-            (false, true) => Some(LogLevel::Debug),
-            (false, false) => None,
+    fn log_level(&self) -> Parsed<Option<LogLevel>> {
+        match (self.log, self.quiet, self.verbose) {
+            (Some(_), true, _) => usage_error("--log and --quiet exclude each other: --quiet is --log error"),
+            (Some(_), _, true) => usage_error("--log and --verbose exclude each other: --verbose is --log debug"),
+            (None, true, _) => Ok(Some(LogLevel::Error)),
+            (None, false, true) => Ok(Some(LogLevel::Debug)),
+            (level, false, false) => Ok(level),
         }
     }
 
-    fn routes(&self) -> Parsed<Routes> {
-        let bind = self.bind.map_or(Defaults::default().bind, Bind::ip);
-        match (&self.config, self.listen, self.upstream, self.route_flag()) {
-            (Some(path), _, _, None) => Ok(Routes::File { path: path.clone(), defaults: Defaults { bind } }),
-            (Some(_), _, _, Some(flag)) => {
-                usage_error(format!("--config and {flag} exclude each other: define every route in the file"))
-            }
-            (None, Some(port), Some(upstream), _) => self.route(bind, port, upstream),
-            (None, Some(_), None, _) => usage_error("--listen needs --upstream IP:PORT"),
-            (None, None, _, Some(flag)) => usage_error(format!("{flag} needs --listen PORT")),
-            (None, None, _, None) => usage_error("no routes: give --config FILE, or --listen PORT --upstream IP:PORT"),
+    fn warnings(&self) -> Vec<&'static str> {
+        if self.verbose && self.quiet { vec!["--quiet wins over --verbose"] } else { Vec::new() }
+    }
+}
+
+fn file(path: PathBuf, bind: Option<Bind>, lone_route: &LoneRoute) -> Parsed<Routes> {
+    match lone_route.first_flag() {
+        None => {
+            Ok(Routes::File { path, defaults: bind.map_or(Defaults::default(), |bind| Defaults { bind: bind.ip() }) })
         }
-    }
-
-    fn route_flag(&self) -> Option<&'static str> {
-        let given = [
-            ("--listen", self.listen.is_some()),
-            ("--upstream", self.upstream.is_some()),
-            ("--drop-rate", self.drop_rate.is_some()),
-            ("--latency-ms", self.latency.is_some()),
-        ];
-        given.into_iter().find_map(|(flag, given)| given.then_some(flag))
-    }
-
-    fn route(&self, bind: IpAddr, port: Port, upstream: Upstream) -> Parsed<Routes> {
-        let route = Route {
-            name: RouteName::from(port),
-            bind,
-            port,
-            upstream,
-            drop_rate: self.drop_rate.unwrap_or_default(),
-            drop_mode: DropMode::default(),
-            latency: self.latency.unwrap_or_default(),
-            connect_timeout: Timeout::CONNECT,
-            toxics: Vec::new(),
-        };
-        // A single route can only conflict with itself, when its upstream is its own listener.
-        let loop_error =
-            |_| UsageError(format!("--upstream {upstream} is the listener itself: connections would loop"));
-        Plan::new(None, vec![route]).map(Routes::Flags).map_err(loop_error)
+        Some(flag) => usage_error(format!("--config and {flag} exclude each other: define every route in the file")),
     }
 }
 
 fn usage_error<T>(what: impl Into<String>) -> Parsed<T> {
-    Err(UsageError(what.into()))
+    Err(UsageError::Flag(what.into()))
 }
 
 #[cfg(test)]

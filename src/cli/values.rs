@@ -1,10 +1,12 @@
 //! Parses the values of flags into types that can't be invalid; errors say what to write instead. What the values mean
 //! is in `value` and `plan`, and which flags there are in `cli`.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::plan::Bind;
 use crate::value::{Kind, Millis, Port, Probability, Scalar, Size, Written};
 
 pub(super) fn seed(text: &str) -> Result<u64, &'static str> {
@@ -15,9 +17,23 @@ pub(super) fn connections(text: &str) -> Result<NonZeroUsize, &'static str> {
     number(text, "use a whole number, 1 or more")
 }
 
-pub(super) fn port(text: &str) -> Result<Port, String> {
-    let number: i128 = number(text, "use a port number, 1 to 65535; --bind takes the address")?;
-    Port::try_from(number).map_err(|rejected| rejected.to_string())
+/// A port to listen on, with or without an address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listen {
+    pub bind: Option<Bind>,
+    pub port: Port,
+}
+
+pub(super) fn listen(text: &str) -> Result<Listen, String> {
+    let (bind, port) = match (text.parse::<SocketAddr>(), text.rsplit_once(':')) {
+        (Ok(address), _) => (Some(address.ip().to_string()), address.port().to_string()),
+        (Err(_), Some(("", port))) => return Err(format!("write {port}, or 0.0.0.0:{port} for every address")),
+        (Err(_), Some(("localhost", port))) => return Err(format!("write 127.0.0.1:{port}")),
+        (Err(_), _) => (None, text.to_owned()),
+    };
+    let number: i128 = number(&port, "use a port number, 1 to 65535, or IP:PORT")?;
+    let bind = bind.map(|ip| ip.parse::<Bind>()).transpose().map_err(|rejected| rejected.to_string())?;
+    Ok(Listen { bind, port: Port::try_from(number).map_err(|rejected| rejected.to_string())? })
 }
 
 pub(super) fn probability(text: &str) -> Result<Probability, String> {

@@ -20,6 +20,11 @@ fn prints_help_and_version_to_stdout() {
     assert!(help.status.success() && text(&help.stdout).starts_with("chaos-proxy: ") && help.stderr.is_empty());
     let version = chaos_proxy(&["-version"]);
     assert_eq!(text(&version.stdout), concat!("chaos-proxy ", env!("CARGO_PKG_VERSION"), "\n"));
+    let details = chaos_proxy(&["--version", "--verbose"]);
+    let features = if cfg!(feature = "yaml") { "\nfeatures: yaml\n" } else { "\nfeatures: none\n" };
+    assert!(text(&details.stdout).starts_with(text(&version.stdout).trim_end()));
+    assert!(text(&details.stdout).contains(features) && text(&details.stdout).contains("\ntarget: "));
+    assert_eq!(chaos_proxy(&["help"]).stdout, help.stdout);
 }
 
 #[test]
@@ -111,6 +116,39 @@ fn flags_define_a_route() {
     let client = TcpStream::connect((ip, 8180)).unwrap();
     assert!(echoes(&client, b"no file"));
     drop(proxy);
+}
+
+#[test]
+fn flags_define_toxics_and_a_profile() {
+    let setup = Setup::new();
+    let ip = setup.ip();
+    let upstream = TcpListener::bind((ip, 9090)).unwrap();
+    let (listen, upstream_addr) = (format!("{ip}:8180"), format!("{ip}:9090"));
+    let route = ["--listen", &listen, "--upstream", &upstream_addr];
+    let setup = setup.args(route).args(["--profile", "wifi", "--toxic", "corrupt:rate=1,name=flip", "--log", "faults"]);
+    serve_echo(upstream);
+    let proxy = setup.start();
+    assert!(!echoes(&proxy.connect(), b"no file"));
+    proxy.logged(&["fault=corrupt toxic=flip stream=downstream"]);
+    proxy.logged(&["fault=latency toxic=wifi_latency stream=upstream"]);
+}
+
+#[test]
+fn invalid_toxic_exits_with_2_and_shows_the_flags() {
+    let route = ["--listen", "8180", "--upstream", "127.0.0.1:9090"];
+    let output = chaos_proxy(&[&route[..], &["--toxic", "noop", "--toxic", "latency:latency=100ms"]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    let expected = "\
+command line:2:25: error: expected a whole number, found text
+  |
+2 | --toxic latency:latency=100ms
+  |                         ^^^^^
+  |
+  = help: write 100, in ms
+
+command line: 1 problem
+";
+    assert_eq!(text(&output.stderr), expected);
 }
 
 #[test]

@@ -157,6 +157,16 @@ fn debug_lines_explain_a_connection() {
     }
 }
 
+#[test]
+fn faults_can_be_logged_alone() {
+    let setup = one_route(r#""dropRate": 1"#).args(["--log", "faults"]);
+    let mut proxy = setup.start();
+    assert_eq!(read_to_end(&proxy.connect()), StreamEnd::Fin(Vec::new()));
+    proxy.logged(&["level=info", "fault injected", "fault=drop"]);
+    assert_eq!(proxy.stop(), 0);
+    assert_eq!(proxy.lines(&[]).len(), 1, "{}", proxy.log_text());
+}
+
 /// The pipe holds 64 KiB and the queue 4,096 lines. 3,000 connections log three lines each, which is more than both
 /// hold.
 #[test]

@@ -1,0 +1,86 @@
+//! The flags that define one route without a file.
+
+use std::net::IpAddr;
+
+use pico_args::Arguments;
+
+use super::flags::{value, values};
+use super::values::{Listen, listen, millis, probability};
+use super::{Parsed, UsageError, usage_error};
+use crate::config::{Defaults, parse_arguments};
+use crate::plan::{Bind, DropMode, Plan, Route, Upstream};
+use crate::value::{Millis, Probability, RouteName, Timeout};
+
+/// The flags as given: each is valid on its own, except for the toxics, which are parsed together.
+#[derive(Debug)]
+pub(super) struct LoneRoute {
+    listen: Option<Listen>,
+    upstream: Option<Upstream>,
+    drop_rate: Option<Probability>,
+    latency: Option<Millis>,
+    profile: Option<String>,
+    toxics: Vec<String>,
+}
+
+impl LoneRoute {
+    pub(super) fn take_from(args: &mut Arguments) -> Parsed<Self> {
+        Ok(Self {
+            listen: value(args, "--listen", listen)?,
+            upstream: value(args, "--upstream", str::parse)?,
+            drop_rate: value(args, "--drop-rate", probability)?,
+            latency: value(args, "--latency-ms", millis)?,
+            profile: value(args, "--profile", str::parse)?,
+            toxics: values(args, "--toxic")?,
+        })
+    }
+
+    /// The first of the flags that is given.
+    pub(super) fn first_flag(&self) -> Option<&'static str> {
+        let given = [
+            ("--listen", self.listen.is_some()),
+            ("--upstream", self.upstream.is_some()),
+            ("--drop-rate", self.drop_rate.is_some()),
+            ("--latency-ms", self.latency.is_some()),
+            ("--profile", self.profile.is_some()),
+            ("--toxic", !self.toxics.is_empty()),
+        ];
+        given.into_iter().find_map(|(flag, given)| given.then_some(flag))
+    }
+
+    pub(super) fn into_plan(self, bind: Option<Bind>) -> Parsed<Plan> {
+        match (self.listen, self.upstream, self.first_flag()) {
+            (Some(listen), Some(upstream), _) => self.route(listen, upstream, bind),
+            (Some(_), None, _) => usage_error("--listen needs --upstream IP:PORT"),
+            (None, _, Some(flag)) => usage_error(format!("{flag} needs --listen PORT")),
+            (None, _, None) => usage_error("no routes: give a config FILE, or --listen PORT --upstream IP:PORT"),
+        }
+    }
+
+    fn route(self, listen: Listen, upstream: Upstream, bind: Option<Bind>) -> Parsed<Plan> {
+        let route = Route {
+            name: RouteName::from(listen.port),
+            bind: address(listen, bind)?,
+            port: listen.port,
+            upstream,
+            drop_rate: self.drop_rate.unwrap_or_default(),
+            drop_mode: DropMode::default(),
+            latency: self.latency.unwrap_or_default(),
+            connect_timeout: Timeout::CONNECT,
+            toxics: parse_arguments(self.profile.as_deref(), &self.toxics).map_err(UsageError::Toxics)?,
+        };
+        // A single route can only conflict with itself, when its upstream is its own listener.
+        let is_loop =
+            |_| UsageError::Flag(format!("--upstream {upstream} is the listener itself: connections would loop"));
+        Plan::new(None, vec![route]).map_err(is_loop)
+    }
+}
+
+/// The address to listen on: that of `--listen`, of `--bind`, or the default.
+fn address(listen: Listen, bind: Option<Bind>) -> Parsed<IpAddr> {
+    match (listen.bind, bind) {
+        (Some(one), Some(other)) if one != other => {
+            usage_error(format!("--listen {one}:{} and --bind {other} name different addresses", listen.port))
+        }
+        (one, other) => Ok(one.or(other).map_or(Defaults::default().bind, Bind::ip)),
+    }
+}
