@@ -29,7 +29,7 @@ pub fn parse_arguments(profile: Option<&str>, toxics: &[String]) -> Result<Vec<T
 /// Adds a line; returns where the value is in it.
 fn line(text: &mut String, flag: &str, value: &str) -> SourceSpan {
     let start = text.len() + flag.len() + 1;
-    text.push_str(&format!("{flag} {value}\n"));
+    text.extend([flag, " ", value, "\n"]);
     SourceSpan { start, end: start + value.len() }
 }
 

@@ -17,7 +17,7 @@ use crate::value::Direction;
 pub struct Toxics {
     dice: Dice,
     recorded: Recorded,
-    toxics: Vec<Arc<RouteToxic>>,
+    live: Vec<Arc<RouteToxic>>,
 }
 
 /// A connection that toxics may act on.
@@ -35,17 +35,17 @@ impl Toxics {
     /// Of a route that has these dice; `recorded` of their acts become events.
     #[must_use]
     pub fn new(toxics: &[Toxic], dice: Dice, recorded: Recorded) -> Self {
-        let live = |toxic| Arc::new(RouteToxic::new(toxic, Moment::ZERO, recorded));
-        Self { dice, recorded, toxics: toxics.iter().map(live).collect() }
+        let live = toxics.iter().map(|toxic| Arc::new(RouteToxic::new(toxic, Moment::ZERO, recorded)));
+        Self { dice, recorded, live: live.collect() }
     }
 
     /// These toxics instead, from `now` on, by the route's clock. One that was there already stays as it is.
     #[must_use]
     pub fn replaced_by(&self, toxics: &[Toxic], now: Moment) -> Self {
-        let stays = |toxic: &Toxic| self.toxics.iter().find(|old| *old.toxic == *toxic).cloned();
+        let stays = |toxic: &Toxic| self.live.iter().find(|old| *old.toxic == *toxic).cloned();
         let new = |toxic| Arc::new(RouteToxic::new(toxic, now, self.recorded));
-        let toxics = toxics.iter().map(|toxic| stays(toxic).unwrap_or_else(|| new(toxic)));
-        Self { dice: self.dice.clone(), recorded: self.recorded, toxics: toxics.collect() }
+        let live = toxics.iter().map(|toxic| stays(toxic).unwrap_or_else(|| new(toxic)));
+        Self { dice: self.dice.clone(), recorded: self.recorded, live: live.collect() }
     }
 
     /// The same for a stream whose last bytes `unsent` have been received without toxics and wait to be sent.
@@ -69,7 +69,7 @@ impl Toxics {
     #[must_use]
     pub fn chain(&self, target: &Target, direction: Direction, received: u64) -> Option<Chain> {
         let is_hit = |toxic: &Arc<RouteToxic>| toxic.covers(direction) && self.selects(toxic, target);
-        if self.toxics.iter().any(is_hit) { Some(self.compose(target, direction, received)) } else { None }
+        if self.live.iter().any(is_hit) { Some(self.compose(target, direction, received)) } else { None }
     }
 
     /// Never inlined: a connection that no toxic selects, as is most often the case, needs no stack for it.
@@ -84,7 +84,7 @@ impl Toxics {
     pub fn rebuild(&self, chain: &mut Chain, target: &Target, now: Moment) {
         let direction = chain.direction();
         let acts = |toxic: &&Arc<RouteToxic>| toxic.covers(direction) && self.selects(toxic, target);
-        let acting = self.toxics.iter().filter(acts).cloned().collect();
+        let acting = self.live.iter().filter(acts).cloned().collect();
         chain.exchange(acting, target.opened, now, |toxic, direction, received| {
             toxic.stage(&self.dice, target, direction, received)
         });
@@ -100,7 +100,7 @@ impl Toxics {
 
     /// The draw of each toxic whose selector takes that connection, for the log.
     pub fn draws(&self, target: &Target) -> impl Iterator<Item = (&Toxic, Draw)> {
-        let selected = self.toxics.iter().filter(|it| it.toxic.selector.takes(target.number, target.client));
+        let selected = self.live.iter().filter(|it| it.toxic.selector.takes(target.number, target.client));
         selected.map(|it| (&*it.toxic, self.draw(&it.toxic, target)))
     }
 }

@@ -41,20 +41,20 @@ impl Unit {
     /// How many of it one of the unit named `name`, in lower case, is.
     fn times(self, name: &str) -> Option<f64> {
         match self {
+            // The unit may be left out.
+            _ if name.is_empty() => Some(1.0),
             Self::Micros => micros(name),
-            Self::Millis if name.is_empty() => Some(1.0),
             Self::Millis => micros(name).map(|micros| micros / 1e3),
             Self::Bytes => bytes(name),
-            Self::KilobytesPerSecond if name.is_empty() => Some(1.0),
             Self::KilobytesPerSecond => bytes_per_second(name).map(|bytes| bytes / 1e3),
-            Self::None => name.is_empty().then_some(1.0),
+            Self::None => None,
         }
     }
 }
 
 fn micros(name: &str) -> Option<f64> {
     Some(match name {
-        "" | "us" | "µs" => 1.0,
+        "us" | "µs" => 1.0,
         "ms" | "msec" | "millis" => 1e3,
         "s" | "sec" | "second" | "seconds" => 1e6,
         "m" | "min" | "minute" | "minutes" => 6e7,
@@ -65,7 +65,7 @@ fn micros(name: &str) -> Option<f64> {
 
 fn bytes(name: &str) -> Option<f64> {
     Some(match name {
-        "" | "b" | "byte" | "bytes" => 1.0,
+        "b" | "byte" | "bytes" => 1.0,
         "k" | "kb" => 1e3,
         "kib" => 1024.0,
         "m" | "mb" => 1e6,

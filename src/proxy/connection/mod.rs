@@ -102,7 +102,7 @@ impl Connection {
             Err(DialError::Starved(error)) => self.starve(&error),
             Err(DialError::Failed(error)) => self.give_up(format_args!("{error}")),
             Err(DialError::TimedOut) => {
-                self.give_up(format_args!("no answer within connectTimeoutMs, {} ms", timeout.as_millis()))
+                self.give_up(format_args!("no answer within connectTimeoutMs, {} ms", timeout.as_millis()));
             }
         }
         None
