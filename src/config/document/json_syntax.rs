@@ -22,7 +22,10 @@ pub(super) fn explain(text: &str, base: usize, slice: &str, error: &serde_json::
     if let Some(rejected) = reject_variable(word_at(text, found)) {
         return Problem::at(found, format!("this is not JSON: {}", rejected.what), rejected.hint);
     }
-    if let Some((number, hint)) = number_with_unit(text, found) {
+    // Both are errors after a value, so that no number within a text is meant.
+    if ["expected `,`", "key must be"].iter().any(|start| message.starts_with(start))
+        && let Some((number, hint)) = number_with_unit(text, found)
+    {
         let written = &text[number.start..number.end];
         return Problem::at(number, format!("this is not JSON: `{written}` is not a number"), hint);
     }
