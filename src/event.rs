@@ -1,5 +1,5 @@
-//! What happened, and the one match that turns it into log lines. Whoever notices something hands over an [`Event`]; how
-//! it is worded, which level it has and which fields it carries is decided here. How lines look is `logging`.
+//! What happened, and the one match that turns it into log lines. Other modules report an [`Event`]; its message, level and
+//! fields are decided here. The format of a line is `logging`.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,13 +12,14 @@ use std::time::Duration;
 use log::{error, info, warn};
 
 use crate::limits::Cap;
-use crate::plan::{DropMode, Millis, Plan, Route};
+use crate::plan::{DropMode, Plan, Route};
 use crate::toxic::{Amount, NEVER, ToxicEvent, ToxicSummary};
+use crate::value::Millis;
 
 /// Which connection an event is about.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// The route that it came in by.
+    /// The route that accepted it.
     pub route: Arc<Route>,
     /// Its number on that route: 1, 2, 3, …
     pub number: u64,
@@ -26,12 +27,12 @@ pub struct Subject {
     pub client: SocketAddr,
 }
 
-/// Something worth telling.
+/// Something worth a log line.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// The configuration holds and the limits are known.
+    /// The configuration is valid and the limits are known.
     Starting(&'a Plan, u64, &'a Cap),
-    /// Something that a run can't do without can't be had.
+    /// Something that every run needs is missing.
     StartFailed(&'a dyn Error),
     /// A route's port is bound.
     Listening(&'a Route),
@@ -41,27 +42,27 @@ pub enum Event<'a> {
     Opened(&'a Subject),
     /// A fault acts on a connection because it was asked for.
     Injected(&'a Subject, Fault<'a>),
-    /// The upstream accepted, so long after it was dialled.
+    /// The upstream accepted, this long after the dial began.
     UpstreamConnected(&'a Subject, Duration),
     /// The upstream could not be reached.
     UpstreamFailed(&'a Subject, fmt::Arguments<'a>),
-    /// There is no thread or no descriptor for a connection.
+    /// The machine has no thread or descriptor for a connection.
     Starved(&'a Subject, &'a io::Error),
-    /// A connection is over.
+    /// A connection has closed.
     Closed(&'a Subject, &'a Report),
     /// Accepting fails for lack of resources.
     AcceptPaused(&'a Route, &'a io::Error),
-    /// Accepting works again, so long after it failed.
+    /// Accepting works again, this long after it first failed.
     AcceptResumed(&'a Route, Duration),
-    /// All places are taken: from here on connections wait in the backlog.
+    /// The connection limit is reached: from now on connections wait in the backlog.
     Full(&'a Route, usize),
-    /// Toxics hold as many bytes as they may: from here on senders wait.
+    /// The budget for held bytes is used up: from now on senders wait.
     BuffersFull(usize),
-    /// A signal has come, or the run ends otherwise; so many connections are in flight.
+    /// The drain begins with this number of connections in flight.
     Draining(usize),
-    /// So many are still in flight.
+    /// The drain still waits for this number of connections.
     StillDraining(usize),
-    /// The drain is over: so many connections had to be cut.
+    /// The drain is over. This number of connections had to be cut.
     Drained(usize),
 }
 
@@ -76,22 +77,22 @@ pub enum Fault<'a> {
     Toxic(&'a ToxicEvent),
 }
 
-/// What a connection came to.
+/// The account of a closed connection.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Bytes that went from the client to the upstream.
+    /// The bytes sent to the upstream.
     pub bytes_up: u64,
-    /// Bytes that went from the upstream to the client.
+    /// The bytes sent to the client.
     pub bytes_down: u64,
-    /// From the accept to the end.
-    pub lasted: Duration,
-    /// Why it ended.
-    pub end: CloseReason,
-    /// What each toxic that acted came to.
+    /// From the accept to the close.
+    pub duration: Duration,
+    /// Why it closed.
+    pub close_reason: CloseReason,
+    /// The sums of each toxic that acted.
     pub toxics: Vec<ToxicSummary>,
 }
 
-/// Why a connection ended.
+/// Why a connection closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
     /// Both sides closed in good order, the client first.
@@ -106,9 +107,9 @@ pub enum CloseReason {
     ClientLeft,
     /// The upstream could not be reached.
     Unreachable,
-    /// It was drawn to be dropped.
+    /// The route's drop rate selected it.
     Dropped,
-    /// The machine had no thread or no descriptor for it.
+    /// The machine had no thread or descriptor for it.
     Starved,
     /// The drain's deadline or a second signal.
     Cut,
@@ -136,7 +137,7 @@ impl CloseReason {
     }
 }
 
-/// A line about one connection: all of them begin with the same three fields.
+/// A line about one connection. Each begins with the same three fields.
 macro_rules! line {
     ($level:ident, $subject:expr, $message:literal $(, $key:ident $(: $how:tt)? = $value:expr)*) => {{
         let Subject { route, number, client } = $subject;
@@ -144,7 +145,7 @@ macro_rules! line {
     }};
 }
 
-/// Tells it.
+/// Logs it.
 pub fn emit(event: &Event<'_>) {
     match *event {
         Event::Starting(plan, seed, cap) => info!(
@@ -186,10 +187,10 @@ pub fn emit(event: &Event<'_>) {
         ),
         Event::Full(route, capacity) => warn!(
             route = route.name.as_str(), max_connections = capacity;
-            "as many connections as can be, further ones wait in the backlog"
+            "connection limit reached, further connections wait in the backlog"
         ),
         Event::BuffersFull(limit) => {
-            warn!(max_buffered = limit; "toxics hold as many bytes as they may, senders wait");
+            warn!(max_buffered = limit; "buffer limit reached, senders wait");
         }
         Event::Draining(left) => info!(left; "draining, no new connections"),
         Event::StillDraining(left) => info!(left; "still draining"),
@@ -217,38 +218,39 @@ fn log_toxic_event(subject: &Subject, act: &ToxicEvent) {
         };
     }
     match *amount {
-        Amount::Delay(NEVER) => injected!(held, "for ever"),
+        Amount::Delay(NEVER) => injected!(held, "forever"),
         Amount::Delay(delay) => injected!(delay_us, micros(delay)),
         Amount::Bytes(bytes) => injected!(bytes, bytes),
     }
 }
 
 fn log_closed(subject: &Subject, report: &Report) {
-    let Report { bytes_up, bytes_down, lasted, end, toxics } = report;
+    let Report { bytes_up, bytes_down, duration, close_reason, toxics } = report;
     macro_rules! closed {
         ($($key:ident = $value:expr)?) => {
             line!(
                 info, subject, "connection closed", bytes_up = *bytes_up, bytes_down = *bytes_down,
-                duration_us = micros(*lasted), why = end.as_str() $(, $key = $value)?
+                duration_us = micros(*duration), why = close_reason.as_str() $(, $key = $value)?
             )
         };
     }
-    if toxics.is_empty() { closed!() } else { closed!(toxics = told(toxics).as_str()) }
+    if toxics.is_empty() { closed!() } else { closed!(toxics = toxic_sums(toxics).as_str()) }
 }
 
-/// `corrupt_downstream=3,3B latency_both=12,200000us`: how often, and how much. Both directions of a toxic together.
-fn told(summaries: &[ToxicSummary]) -> String {
+/// `corrupt_downstream=3,3B latency_both=12,200000us`: how often each toxic acted, and on how much. The directions of a
+/// toxic are added up.
+fn toxic_sums(summaries: &[ToxicSummary]) -> String {
     let mut sums: BTreeMap<&str, (u64, Amount)> = BTreeMap::new();
     for ToxicSummary { toxic, times, amount } in summaries {
         let sum = |(count, total): &mut (u64, Amount)| (*count, *total) = (*count + times, total.and(*amount));
         sums.entry(toxic.name.as_str()).and_modify(sum).or_insert((*times, *amount));
     }
-    let told = |(name, (times, amount)): (&&str, &(u64, Amount))| match *amount {
-        Amount::Delay(NEVER) => format!("{name}={times},for-ever"),
+    let text = |(name, (times, amount)): (&&str, &(u64, Amount))| match *amount {
+        Amount::Delay(NEVER) => format!("{name}={times},forever"),
         Amount::Delay(delay) => format!("{name}={times},{}us", micros(delay)),
         Amount::Bytes(bytes) => format!("{name}={times},{bytes}B"),
     };
-    sums.iter().map(told).collect::<Vec<_>>().join(" ")
+    sums.iter().map(text).collect::<Vec<_>>().join(" ")
 }
 
 fn bind_hint(error: &io::Error) -> &'static str {
@@ -262,7 +264,7 @@ fn bind_hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// A whole number: formatting a fraction takes 2 KiB of stack, which stay resident in a thread that has done so.
+/// Whole microseconds: formatting a fraction takes 2 KiB of stack, which stay resident in the thread.
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

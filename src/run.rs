@@ -49,6 +49,7 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
     match command {
         Ok(Command::Help) => print(HELP),
         Ok(Command::Version) => print(concat!("chaos-proxy ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Schema) => print(&config::schema()),
         Ok(Command::Check(routes)) => check(routes),
         Ok(Command::Run(options)) => proxy(*options),
         Err(UsageError(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),

@@ -11,7 +11,7 @@ use pico_args::Arguments;
 use super::{Parsed, UsageError, usage_error};
 
 /// Every flag, for suggestions.
-pub(super) const FLAGS: [&str; 19] = [
+pub(super) const FLAGS: [&str; 20] = [
     "--config",
     "--listen",
     "--upstream",
@@ -19,6 +19,7 @@ pub(super) const FLAGS: [&str; 19] = [
     "--latency-ms",
     "--bind",
     "--check",
+    "--schema",
     "--test-server",
     "--seed",
     "--max-connections",
@@ -34,7 +35,8 @@ pub(super) const FLAGS: [&str; 19] = [
 ];
 
 /// The flags without a value.
-pub(super) const SWITCHES: [&str; 6] = ["--check", "--test-server", "--verbose", "--quiet", "--help", "--version"];
+pub(super) const SWITCHES: [&str; 7] =
+    ["--check", "--schema", "--test-server", "--verbose", "--quiet", "--help", "--version"];
 
 /// Splits at `--`, which pico-args does not support. Arguments after it are never flags.
 pub(super) fn split_at_double_dash(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {

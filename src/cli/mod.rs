@@ -15,7 +15,8 @@ use pico_args::Arguments;
 
 use crate::config::Defaults;
 use crate::logging::LogFormat;
-use crate::plan::{Bind, DropMode, Millis, Plan, Port, Probability, Route, RouteName, Timeout, Upstream};
+use crate::plan::{Bind, DropMode, Plan, Route, Upstream};
+use crate::value::{Millis, Port, Probability, RouteName, Timeout};
 use flags::{normalized, raw_value, reject_leftovers, split_at_double_dash, value};
 use values::{connections, mebibytes, millis, port, probability, seconds, seed};
 
@@ -37,6 +38,7 @@ Routes:
 
 Running:
   --check                  validate the routes and exit, without opening a port
+  --schema                 print a JSON Schema of config files, for editors
   --test-server            serve HTTP on every upstream: /, /bytes/N, /echo
   --seed N                 repeat the faults of an earlier run [random]
   --max-connections N      serve at most N at once, others wait [system limits]
@@ -63,6 +65,8 @@ pub enum Command {
     Help,
     /// Print the version.
     Version,
+    /// Print the JSON Schema of config files.
+    Schema,
     /// Validate the routes and exit.
     Check(Routes),
     /// Run the proxy.
@@ -140,6 +144,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
     }
     if args.contains(["-V", "--version"]) {
         return Ok(Command::Version);
+    }
+    if args.contains("--schema") {
+        return Ok(Command::Schema);
     }
     let flags = ParsedFlags::take_from(&mut args)?;
     reject_leftovers(args.finish().iter().chain(&operands))?;

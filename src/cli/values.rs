@@ -1,11 +1,11 @@
 //! Parses the values of flags into types that can't be invalid; errors say what to write instead. What the values mean
-//! is in `plan`, and which flags there are in `cli`.
+//! is in `value` and `plan`, and which flags there are in `cli`.
 
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::plan::{Millis, Port, Probability};
+use crate::value::{Millis, Port, Probability};
 
 pub(super) fn seed(text: &str) -> Result<u64, &'static str> {
     number(text, "use a whole number, 0 to 18446744073709551615")

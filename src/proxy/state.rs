@@ -4,24 +4,14 @@
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
-
-use rustix::event::{PollFd, PollFlags};
-use rustix::io::ioctl_fionread;
+use std::time::Instant;
 
 use super::live_route::LiveRoute;
 use super::socket::acknowledgement::unacknowledged;
-use super::socket::discard::discard;
-use super::socket::liveness::{FIRST_LOOK, LivenessProbe};
-use super::socket::presence::{self, Presence};
 use super::socket::reset::reset;
-use super::socket::wait::wait;
 use crate::event::{CloseReason, Subject};
-use crate::plan::Direction;
 use crate::toxic::{RunningSum, Target, ToxicSummary};
-
-/// How long a peer may take to answer our FIN with its own.
-pub const LINGER: Duration = Duration::from_secs(5);
+use crate::value::Direction;
 
 /// A connection from its accept to its end.
 #[derive(Debug)]
@@ -37,7 +27,7 @@ pub struct ConnectionState {
     /// What toxics have done to it so far.
     sums: Mutex<Vec<Arc<RunningSum>>>,
     /// Whether its client was seen on this machine.
-    client_was_here: AtomicBool,
+    pub(super) client_was_here: AtomicBool,
 }
 
 /// How far one direction has come. Each has cache lines of its own, since each is written by another thread.
@@ -201,91 +191,6 @@ impl ConnectionState {
 
     fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until `due`.
-    ///
-    /// # Errors
-    /// Why it ended earlier: the client was reset or cut, or has left and has nothing to deliver. One that has sent its FIN
-    /// may still want to read, so it is only taken to have left when that is certain.
-    pub fn wait_until(&self, due: Instant) -> Result<(), CloseReason> {
-        self.wait_present(Some(due))
-    }
-
-    /// Reads and forgets what the client sends until it has left. Were nothing read, a client that leaves in the middle
-    /// of sending could not get its FIN through to us.
-    pub fn drain_until_gone(&self) {
-        // A client that was seen here can be missed later.
-        let _ = self.look();
-        if discard(&self.client, None) {
-            // It can only end when the client leaves.
-            let _ = self.wait_present(None);
-        }
-    }
-
-    /// Closes the client with a FIN, even if it has sent or is sending something: closing with input unread would make a
-    /// RST of it (RFC 2525, section 2.17), so what comes is read until the client has closed too.
-    pub fn close_client(&self) {
-        if self.client.shutdown(Shutdown::Write).is_ok() {
-            discard(&self.client, Some(Instant::now() + LINGER));
-        }
-    }
-
-    fn wait_present(&self, due: Option<Instant>) -> Result<(), CloseReason> {
-        let mut probe = LivenessProbe::begin();
-        loop {
-            let mut fds = [PollFd::new(&self.client, probe.interest())];
-            wait(&mut fds, due.map_or(Some(probe.next_look()), |due| Some(due.min(probe.next_look()))));
-            self.check(fds[0].revents())?;
-            if due.is_some_and(|due| Instant::now() >= due) {
-                return Ok(());
-            }
-            if probe.is_due(fds[0].revents()) && !self.has_something_to_deliver() {
-                self.look()?;
-            }
-        }
-    }
-
-    /// Whether the client has sent bytes that were not read yet. They are delivered, even if it does not wait for an answer.
-    fn has_something_to_deliver(&self) -> bool {
-        ioctl_fionread(&self.client).is_ok_and(|bytes| bytes > 0)
-    }
-
-    /// Looks whether the client is still there.
-    ///
-    /// # Errors
-    /// It is certain that it has left.
-    pub fn look(&self) -> Result<(), CloseReason> {
-        match presence::of_peer(&self.client) {
-            Presence::Here => self.client_was_here.store(true, Ordering::Relaxed),
-            Presence::Gone => self.classify_departure()?,
-            Presence::NotLocal if self.client_was_here.load(Ordering::Relaxed) => self.classify_departure()?,
-            Presence::NotLocal | Presence::Unknown => {}
-        }
-        Ok(())
-    }
-
-    /// How a client went that is gone. In the middle of a close that resets, the kernel has let go of the socket and not
-    /// yet sent the RST. And one that has our FIN as well as we have its own is gone in good order: the other direction's
-    /// delay is over, and so is this one's.
-    fn classify_departure(&self) -> Result<(), CloseReason> {
-        let mut fds = [PollFd::new(&self.client, PollFlags::empty())];
-        wait(&mut fds, Some(Instant::now() + FIRST_LOOK));
-        self.check(fds[0].revents())?;
-        if fds[0].revents().contains(PollFlags::HUP) { Ok(()) } else { Err(CloseReason::ClientLeft) }
-    }
-
-    /// A hang-up without an error is no reset: both sides have finished their sending, as they may while one direction's
-    /// delay is over and the other's is about to be.
-    ///
-    /// # Errors
-    /// The connection was aborted, or the client was reset, after a poll of it that returned `revents`.
-    pub fn check(&self, revents: PollFlags) -> Result<(), CloseReason> {
-        match self.aborted() {
-            Some(why) => Err(why),
-            None if revents.contains(PollFlags::ERR) => Err(CloseReason::ClientReset),
-            None => Ok(()),
-        }
     }
 }
 

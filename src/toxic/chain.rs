@@ -14,7 +14,7 @@ use super::segment::{Boundary, Segments};
 use super::span::{Edge, End, EndKind, Span};
 use super::stats::{Amount, RunningSum, ToxicEvent};
 use super::{Moment, NEVER, Stage};
-use crate::plan::{CloseMode, Direction};
+use crate::value::{CloseMode, Direction};
 
 /// The most bytes that are handed to a chain at once.
 pub const TAKEN_AT_ONCE: usize = 64 * 1024;

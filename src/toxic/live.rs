@@ -8,7 +8,8 @@ use super::Moment;
 use super::chain::Chain;
 use super::route_toxic::RouteToxic;
 use crate::dice::Dice;
-use crate::plan::{Direction, Toxic};
+use crate::toxic::Toxic;
+use crate::value::Direction;
 
 /// What a route's connections meet.
 #[derive(Debug)]
@@ -96,10 +97,11 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::plan::{Distribution, Effect, Sharing, Stream};
     use crate::toxic::trial::{
         Outcome, bandwidth, corrupt, latency, loss, ms, route, send, share, slicer, steady, stream, target, toxic,
     };
+    use crate::toxic::{Distribution, Effect, Noop, Sharing};
+    use crate::value::Stream;
 
     /// As it goes in earnest: each direction of each connection on a thread of its own.
     #[test]
@@ -169,7 +171,7 @@ mod tests {
         elsewhere.selector.clients = vec!["10.0.0.0/8".parse().expect("a network")];
         let mut another = toxic(0, steady(5));
         another.selector.connections = "1-2".parse().expect("connections");
-        assert!(spared(elsewhere) && spared(another) && spared(toxic(0, Effect::Noop)));
+        assert!(spared(elsewhere) && spared(another) && spared(toxic(0, Effect::Noop(Noop {}))));
         assert!(spared(Toxic { toxicity: share(0.0), ..toxic(0, steady(5)) }));
         assert!(spared(Toxic { stream: Stream::Downstream, ..toxic(0, steady(5)) }));
     }

@@ -16,7 +16,8 @@ use super::registry::Registration;
 use super::shared::Shared;
 use super::state::{ConnectionState, Phase};
 use crate::event::{CloseReason, Event, Fault, Report, emit};
-use crate::plan::{Direction, DropMode, Route};
+use crate::plan::{DropMode, Route};
+use crate::value::Direction;
 
 /// An accepted connection that has no permit yet.
 #[derive(Debug)]
@@ -124,8 +125,6 @@ impl Connection {
 #[derive(Debug)]
 struct Serving {
     upstream: Arc<TcpStream>,
-    /// When forwarding begins: a latency after the accept, however much of that time the dial took.
-    due: Instant,
     connection: Connection,
 }
 
@@ -133,13 +132,12 @@ impl Serving {
     fn new(connection: Connection, upstream: TcpStream) -> Self {
         let state = connection.state();
         let latency = state.subject.route.latency;
-        let due = state.accepted_at + latency.duration();
         let upstream = state.connect(upstream);
-        if Instant::now() < due {
+        if state.accepted_at.elapsed() < latency.duration() {
             emit(&Event::Injected(&state.subject, Fault::Latency(latency)));
             state.enter(Phase::Delayed);
         }
-        Self { upstream, due, connection }
+        Self { upstream, connection }
     }
 
     fn run(self) {
@@ -152,11 +150,12 @@ impl Serving {
         here.forward(Direction::Upstream);
     }
 
-    /// Each direction waits for itself, so that its thread is there when the delay ends: where a thousand end at once, a
-    /// thousand threads would have to be started first.
+    /// Forwarding begins a latency after the accept, however much of that time the dial took. Each direction waits for
+    /// itself, so that its thread is there when the delay ends: where a thousand end at once, a thousand threads would have
+    /// to be started first.
     fn forward(self: Arc<Self>, direction: Direction) {
         let state = self.connection.state();
-        match self.delay() {
+        match state.wait_latency() {
             Ok(()) => {
                 state.begin_forwarding();
                 Forwarding::new(state, &self.upstream, &self.connection.accepted.shared.budget, direction).run();
@@ -167,10 +166,6 @@ impl Serving {
             report(last.connection.state());
         }
     }
-
-    fn delay(&self) -> Result<(), CloseReason> {
-        if Instant::now() >= self.due { Ok(()) } else { self.connection.state().wait_until(self.due) }
-    }
 }
 
 fn report(state: &ConnectionState) {
@@ -178,8 +173,8 @@ fn report(state: &ConnectionState) {
     let report = Report {
         bytes_up: sent(Direction::Upstream),
         bytes_down: sent(Direction::Downstream),
-        lasted: state.accepted_at.elapsed(),
-        end: state.close_reason(),
+        duration: state.accepted_at.elapsed(),
+        close_reason: state.close_reason(),
         toxics: state.toxics(),
     };
     emit(&Event::Closed(&state.subject, &report));

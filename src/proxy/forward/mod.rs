@@ -19,14 +19,15 @@ use self::plain_path::PlainPath;
 use self::side::{Side, ends};
 use self::toxic_path::{ToxicPath, other_carried};
 use super::budget::Budget;
+use super::client::LINGER;
 use super::live_route::Generation;
 use super::socket::acknowledgement::{await_acknowledgement, unacknowledged};
 use super::socket::discard::discard;
 use super::socket::wait::{Woken, wait, wait_for};
-use super::state::{ConnectionState, LINGER, Phase};
+use super::state::{ConnectionState, Phase};
 use crate::event::CloseReason;
-use crate::plan::{CloseMode, Direction};
 use crate::toxic::{Chain, Target};
+use crate::value::{CloseMode, Direction};
 
 /// What a path came to.
 enum CopyOutcome {

@@ -16,6 +16,7 @@ use super::pipe_pool::{self, Pipe};
 use super::side::Side;
 use crate::proxy::socket::wait::{Woken, wait_for};
 use crate::proxy::state::Progress;
+use crate::scheduling::{self, Policy};
 use crate::stop::Latch;
 
 /// Room for most messages, on the stack, where it costs nothing: an idle thread has two pages of it resident, and this
@@ -36,6 +37,9 @@ const SMALL_PIECES: u32 = 16;
 /// each message a poll(2), which took 12 % of the requests of 50 busy connections. A read that has waited for that long
 /// is followed by a poll, which ends at once when the toxics change.
 const BUSY: Duration = Duration::from_millis(20);
+
+/// A connection with more messages than this is worth a scheduling policy of its own; a short one would only pay for it.
+const MANY_MESSAGES: u64 = 16;
 
 /// One direction of a connection.
 #[derive(Clone, Copy)]
@@ -59,6 +63,12 @@ enum Wait {
 impl PlainPath<'_> {
     /// Copies until the source ends, one of the two is lost or the toxics change.
     pub fn run(&self) -> CopyOutcome {
+        let outcome = self.copy_all();
+        scheduling::set(Policy::Normal);
+        outcome
+    }
+
+    fn copy_all(&self) -> CopyOutcome {
         // It fails for a time of zero only.
         let _ = self.source.stream.set_read_timeout(Some(BUSY));
         loop {
@@ -73,15 +83,18 @@ impl PlainPath<'_> {
     #[inline(never)]
     fn copy_small(&self) -> Result<(), CopyOutcome> {
         let mut buffer = [MaybeUninit::uninit(); SMALL_BYTES];
-        let mut wait = Wait::InRead;
+        let (mut wait, mut messages) = (Wait::InRead, 0);
         loop {
             if wait == Wait::InPoll {
                 wait = self.wait_in_poll()?;
             }
             match self.copy(&mut buffer)? {
                 Some(SMALL_BYTES) => return Ok(()),
-                Some(_) => {}
+                Some(_) => messages += 1,
                 None => wait = Wait::InPoll,
+            }
+            if messages == MANY_MESSAGES {
+                scheduling::set(Policy::Batch);
             }
         }
     }

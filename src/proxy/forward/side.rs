@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use rustix::event::PollFlags;
 
 use crate::event::CloseReason;
-use crate::plan::Direction;
 use crate::proxy::state::{ConnectionState, Progress};
+use crate::value::Direction;
 
 #[derive(Clone, Copy)]
 pub struct Side<'a> {

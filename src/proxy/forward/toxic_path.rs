@@ -16,14 +16,15 @@ use super::CopyOutcome;
 use super::side::Side;
 use super::silence::Silence;
 use crate::event::{CloseReason, Event, Fault, emit};
-use crate::plan::{CloseMode, Direction};
 use crate::proxy::budget::{Budget, Charge};
 use crate::proxy::socket::acknowledgement::{Standstill, await_acknowledgement};
 use crate::proxy::socket::liveness::LivenessProbe;
 use crate::proxy::socket::wait::{Woken, wait_for};
 use crate::proxy::state::ConnectionState;
+use crate::scheduling::{self, Policy};
 use crate::stop::Latch;
 use crate::toxic::{Boundary, Chain, EndKind, Moment, NEVER};
+use crate::value::{CloseMode, Direction};
 
 /// Between two tries to take more memory for a stream while others have all that there is.
 const RETRY: Duration = Duration::from_millis(10);
@@ -86,6 +87,7 @@ impl ToxicPath<'_> {
     /// inlined, as it needs more stack than the plain path.
     #[inline(never)]
     pub fn run(&self, chain: &mut Chain, other_carried: &mut u64) -> CopyOutcome {
+        scheduling::set(Policy::Normal);
         let mut state = PathState {
             path: self,
             chain,

@@ -34,9 +34,9 @@ fn logs_the_first_fault_of_each_toxic() {
         ("limit_time", r#""time": 1000"#, "offset=30 delay_us=1000000 times=1"),
         ("reset_peer", r#""timeout": 1000"#, "offset=30 delay_us=1000000 times=1"),
         ("timeout", r#""timeout": 1000"#, "offset=0 bytes=30 times=1"),
-        ("packet_loss", r#""loss_rate": 1"#, "offset=0 held=\"for ever\" times=1"),
-        ("bandwidth", r#""rate": 0"#, "offset=0 held=\"for ever\" times=1"),
-        ("stall", "", "offset=0 held=\"for ever\" times=1"),
+        ("packet_loss", r#""loss_rate": 1"#, "offset=0 held=forever times=1"),
+        ("bandwidth", r#""rate": 0"#, "offset=0 held=forever times=1"),
+        ("stall", "", "offset=0 held=forever times=1"),
     ] {
         for stream in STREAMS {
             let run = run(&[toxic(kind, stream, attributes)]);
