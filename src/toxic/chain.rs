@@ -68,6 +68,9 @@ impl Chain {
 
     /// Puts bytes before everything else that it holds. No toxic acts on them.
     pub(super) fn preload(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         let start = self.buffer.end();
         self.buffer.push(bytes);
         let range = start..self.buffer.end();

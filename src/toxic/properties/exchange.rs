@@ -190,3 +190,11 @@ fn tiny_pieces_take_no_more_memory_than_a_queue_has() {
     live.left_by(ms(1500));
     assert!(live.chain.memory() < 6 << 20, "{}", live.chain.memory());
 }
+
+/// Nothing waited to be sent: an empty piece could never be written, and would be tried without end.
+#[test]
+fn a_chain_after_a_stream_that_was_sent_holds_nothing() {
+    let toxics = route(&[]);
+    let after = |unsent: &[u8]| toxics.chain_after(&target(1, ms(0)), Direction::Downstream, 9, unsent, ms(5));
+    assert!(after(b"").is_done() && !after(b"rest").is_done());
+}
