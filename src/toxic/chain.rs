@@ -107,6 +107,9 @@ impl Chain {
             }
         }
         self.remove(old.into_iter(), now);
+        let is_revoked = self.links.iter_mut().fold(false, |is_revoked, link| link.revoke_end(is_revoked));
+        self.end = self.end.filter(|_| !is_revoked);
+        self.links.retain(|link| !link.is_spent());
         self.resumes = Moment::ZERO;
     }
 
@@ -115,9 +118,7 @@ impl Chain {
         for mut link in links {
             self.is_torn |= link.has_torn();
             link.let_go(now);
-            if !link.is_spent() {
-                self.links.push(link);
-            }
+            self.links.push(link);
         }
     }
 

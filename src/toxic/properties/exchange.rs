@@ -169,6 +169,30 @@ fn a_limit_that_is_removed_before_its_end_leaves_ends_nothing() {
     assert_eq!((outcome.bytes.as_slice(), outcome.ended), (b"abcd".as_slice(), None));
 }
 
+/// Its end has passed all links, and waits only for a slow receiver.
+#[test]
+fn a_limit_that_is_removed_before_its_end_is_taken_ends_nothing() {
+    let mut live = Live::with(&[toxic(0, limit_data(2, CloseMode::Close)), toxic(1, steady(100))]);
+    live.send(b"ab", ms(0));
+    live.chain.advance(ms(100));
+    assert!(live.chain.end.is_some() && live.chain.has_output());
+    live.change_to(&[], ms(150));
+    live.send(b"cd", ms(150));
+    let outcome = live.left_by(ms(150));
+    assert_eq!((outcome.bytes.as_slice(), outcome.ended), (b"abcd".as_slice(), None));
+}
+
+/// The end that a removed toxic holds is that of another one, which stays.
+#[test]
+fn an_end_that_is_let_go_still_ends_the_stream() {
+    let limit = toxic(0, limit_data(2, CloseMode::Close));
+    let mut live = Live::with(&[limit.clone(), toxic(1, steady(100)), toxic(2, limit_data(9, CloseMode::Reset))]);
+    live.send(b"ab", ms(0));
+    live.chain.advance(ms(0));
+    live.change_to(&[limit], ms(50));
+    assert_eq!(live.left_by(ms(50)).ended, Some((ms(50), CloseMode::Close)));
+}
+
 /// A shared link that stays goes on where it was, for new connections too.
 #[test]
 fn a_shared_link_that_stays_keeps_its_queue() {
