@@ -132,10 +132,7 @@ impl PathState<'_> {
             return Err(CopyOutcome::Ended(close_mode));
         }
         self.conclude()?;
-        if self.wait(now)? == Source::Ready {
-            self.read();
-        }
-        Ok(())
+        if self.wait(now)? == Source::Ready { self.read() } else { Ok(()) }
     }
 
     fn write_output(&mut self) -> Result<(), CopyOutcome> {
@@ -196,7 +193,7 @@ impl PathState<'_> {
             }
         };
         let [sink, source] = match woken {
-            Woken::Changed => return Err(CopyOutcome::HandOver(Vec::new())),
+            Woken::Changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Woken::Due => [PollFlags::empty(); 2],
             Woken::Ready(revents) => revents,
         };
@@ -242,21 +239,29 @@ impl PathState<'_> {
         self.path.client_is_source() || self.source == SourceState::Reset || is_finished()
     }
 
-    fn read(&mut self) {
+    fn read(&mut self) -> Result<(), CopyOutcome> {
         let most = self.chain.takes(self.path.now());
         let mut buffer = vec![MaybeUninit::uninit(); most];
-        match recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT) {
+        let received = recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT);
+        // What has come after the toxics have changed meets the present ones. A stream's end is there to be read again.
+        let has_changed = self.path.change.is_triggered();
+        match received {
+            Ok((_, 0)) | Err(_) if has_changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Ok((_, 0)) if self.path.source.eof_is_reset() => self.end(EndKind::Reset),
             Ok((_, 0)) => self.end(EndKind::Fin),
             Ok(((bytes, _), read)) => {
                 let (arrived, boundary) = (self.arrival(read, most), self.boundary());
                 self.path.state.progress(self.path.direction).received.fetch_add(read as u64, Ordering::Relaxed);
+                if has_changed {
+                    return Err(CopyOutcome::Changed(boundary, bytes.to_vec()));
+                }
                 self.chain.push(arrived, boundary, bytes);
             }
-            Err(Errno::AGAIN | Errno::INTR) => return,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
             Err(_) => self.end(EndKind::Reset),
         }
         self.silence = Silence::Unknown;
+        Ok(())
     }
 
     /// The end of the stream goes through the chain like its bytes.
