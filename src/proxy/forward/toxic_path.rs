@@ -180,19 +180,7 @@ impl PathState<'_> {
     fn wait(&mut self, now: Moment) -> Result<Source, CopyOutcome> {
         let can_read = self.can_read(now);
         self.silence = self.silence.polled(can_read);
-        let (sink, source) = (self.path.sink.stream, self.path.source.stream);
-        let sink = (sink, self.sink_events(now));
-        let due = self.wake_at(now);
-        let woken = if can_read || matches!(self.source, SourceState::Open | SourceState::Ended) {
-            wait_for([sink, (source, self.source_events(now, can_read))], due, self.path.change)
-        } else {
-            match wait_for([sink], due, self.path.change) {
-                Woken::Ready([revents]) => Woken::Ready([revents, PollFlags::empty()]),
-                Woken::Due => Woken::Due,
-                Woken::Changed => Woken::Changed,
-            }
-        };
-        let [sink, source] = match woken {
+        let [sink, source] = match wait_for(self.interests(now, can_read), self.wake_at(now), self.path.change) {
             Woken::Changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Woken::Due => [PollFlags::empty(); 2],
             Woken::Ready(revents) => revents,
@@ -210,6 +198,20 @@ impl PathState<'_> {
             self.silence = self.silence.went_on();
         }
         Ok(if can_read && !source.is_empty() { Source::Ready } else { Source::Quiet })
+    }
+
+    /// What the sink and the source are polled for. A source that has nothing more to report would end every poll at once:
+    /// the sink takes its place, whose own errors are looked at first.
+    fn interests(&self, now: Moment, can_read: bool) -> [(&TcpStream, PollFlags); 2] {
+        let probe = if self.depends_on_client(now) { self.probe.interest() } else { PollFlags::empty() };
+        let (sink_probe, source_probe) =
+            if self.path.client_is_source() { (PollFlags::empty(), probe) } else { (probe, PollFlags::empty()) };
+        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
+        let more = if can_read { PollFlags::IN } else { PollFlags::empty() };
+        let (sink, source) = (self.path.sink.stream, self.path.source.stream);
+        let reports = can_read || matches!(self.source, SourceState::Open | SourceState::Ended);
+        let source = if reports { (source, more | source_probe) } else { (sink, PollFlags::empty()) };
+        [(sink, room | sink_probe), source]
     }
 
     fn look_after_the_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), CopyOutcome> {
@@ -305,21 +307,6 @@ impl PathState<'_> {
 
     fn wants_to_read(&self) -> bool {
         !self.chain.has_source_end() && self.chain.takes(self.path.now()) > 0
-    }
-
-    fn sink_events(&self, now: Moment) -> PollFlags {
-        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
-        room | if self.path.client_is_source() { PollFlags::empty() } else { self.probe_events(now) }
-    }
-
-    fn source_events(&self, now: Moment, can_read: bool) -> PollFlags {
-        let more = if can_read { PollFlags::IN } else { PollFlags::empty() };
-        more | if self.path.client_is_source() { self.probe_events(now) } else { PollFlags::empty() }
-    }
-
-    /// What the client is polled for to see it leave.
-    fn probe_events(&self, now: Moment) -> PollFlags {
-        if self.depends_on_client(now) { self.probe.interest() } else { PollFlags::empty() }
     }
 
     /// Whether it would all be for nothing if the client were gone: what is held for it, or what is held back from the
