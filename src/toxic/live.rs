@@ -1,12 +1,12 @@
 //! The toxics of one route while it is live: which connection meets which. They are an immutable value: another set of
 //! toxics is another value, in which those that stay the same live on.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Moment;
 use super::chain::Chain;
 use super::route_toxic::RouteToxic;
+use super::target::Target;
 use crate::dice::Dice;
 use crate::toxic::Toxic;
 use crate::value::Direction;
@@ -16,17 +16,6 @@ use crate::value::Direction;
 pub struct Toxics {
     dice: Dice,
     toxics: Vec<Arc<RouteToxic>>,
-}
-
-/// A connection that toxics may act on.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    /// Its number on the route.
-    pub number: u64,
-    /// Where its client is.
-    pub client: IpAddr,
-    /// When it was accepted, by the route's clock, which all of its connections have in common.
-    pub opened: Moment,
 }
 
 impl Toxics {

@@ -132,10 +132,7 @@ impl PathState<'_> {
             return Err(CopyOutcome::Ended(close_mode));
         }
         self.conclude()?;
-        if self.wait(now)? == Source::Ready {
-            self.read();
-        }
-        Ok(())
+        if self.wait(now)? == Source::Ready { self.read() } else { Ok(()) }
     }
 
     fn write_output(&mut self) -> Result<(), CopyOutcome> {
@@ -185,20 +182,8 @@ impl PathState<'_> {
         if can_read {
             self.silence = self.silence.begin(Instant::now());
         }
-        let (sink, source) = (self.path.sink.stream, self.path.source.stream);
-        let sink = (sink, self.sink_events(now));
-        let due = self.wake_at(now);
-        let woken = if can_read || matches!(self.source, SourceState::Open | SourceState::Ended) {
-            wait_for([sink, (source, self.source_events(now, can_read))], due, self.path.change)
-        } else {
-            match wait_for([sink], due, self.path.change) {
-                Woken::Ready([revents]) => Woken::Ready([revents, PollFlags::empty()]),
-                Woken::Due => Woken::Due,
-                Woken::Changed => Woken::Changed,
-            }
-        };
-        let [sink, source] = match woken {
-            Woken::Changed => return Err(CopyOutcome::HandOver(Vec::new())),
+        let [sink, source] = match wait_for(self.interests(now, can_read), self.wake_at(now), self.path.change) {
+            Woken::Changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Woken::Due => [PollFlags::empty(); 2],
             Woken::Ready(revents) => revents,
         };
@@ -215,6 +200,20 @@ impl PathState<'_> {
             self.silence = self.silence.go_on(Instant::now());
         }
         Ok(if can_read && !source.is_empty() { Source::Ready } else { Source::Quiet })
+    }
+
+    /// What the sink and the source are polled for. A source that has nothing more to report would end every poll at once:
+    /// the sink takes its place, whose own errors are looked at first.
+    fn interests(&self, now: Moment, can_read: bool) -> [(&TcpStream, PollFlags); 2] {
+        let probe = if self.depends_on_client(now) { self.probe.interest() } else { PollFlags::empty() };
+        let (sink_probe, source_probe) =
+            if self.path.client_is_source() { (PollFlags::empty(), probe) } else { (probe, PollFlags::empty()) };
+        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
+        let more = if can_read { PollFlags::IN } else { PollFlags::empty() };
+        let (sink, source) = (self.path.sink.stream, self.path.source.stream);
+        let reports = can_read || matches!(self.source, SourceState::Open | SourceState::Ended);
+        let source = if reports { (source, more | source_probe) } else { (sink, PollFlags::empty()) };
+        [(sink, room | sink_probe), source]
     }
 
     fn look_after_the_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), CopyOutcome> {
@@ -244,21 +243,29 @@ impl PathState<'_> {
         self.path.client_is_source() || self.source == SourceState::Reset || is_finished()
     }
 
-    fn read(&mut self) {
+    fn read(&mut self) -> Result<(), CopyOutcome> {
         let most = self.chain.takes(self.path.now());
         let mut buffer = vec![MaybeUninit::uninit(); most];
-        match recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT) {
+        let received = recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT);
+        // What has come after the toxics have changed meets the present ones. A stream's end is there to be read again.
+        let has_changed = self.path.change.is_triggered();
+        match received {
+            Ok((_, 0)) | Err(_) if has_changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Ok((_, 0)) if self.path.source.eof_is_reset() => self.end(EndKind::Reset),
             Ok((_, 0)) => self.end(EndKind::Fin),
             Ok(((bytes, _), read)) => {
                 let (arrived, boundary) = (self.arrival(read, most), self.boundary());
                 self.path.state.progress(self.path.direction).received.fetch_add(read as u64, Ordering::Relaxed);
+                if has_changed {
+                    return Err(CopyOutcome::Changed(boundary, bytes.to_vec()));
+                }
                 self.chain.push(arrived, boundary, bytes);
             }
-            Err(Errno::AGAIN | Errno::INTR) => return,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
             Err(_) => self.end(EndKind::Reset),
         }
         self.silence = Silence::Unknown;
+        Ok(())
     }
 
     /// The end of the stream goes through the chain like its bytes.
@@ -302,21 +309,6 @@ impl PathState<'_> {
 
     fn wants_to_read(&self) -> bool {
         !self.chain.has_source_end() && self.chain.takes(self.path.now()) > 0
-    }
-
-    fn sink_events(&self, now: Moment) -> PollFlags {
-        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
-        room | if self.path.client_is_source() { PollFlags::empty() } else { self.probe_events(now) }
-    }
-
-    fn source_events(&self, now: Moment, can_read: bool) -> PollFlags {
-        let more = if can_read { PollFlags::IN } else { PollFlags::empty() };
-        more | if self.path.client_is_source() { self.probe_events(now) } else { PollFlags::empty() }
-    }
-
-    /// What the client is polled for to see it leave.
-    fn probe_events(&self, now: Moment) -> PollFlags {
-        if self.depends_on_client(now) { self.probe.interest() } else { PollFlags::empty() }
     }
 
     /// Whether it would all be for nothing if the client were gone: what is held for it, or what is held back from the
