@@ -179,7 +179,9 @@ impl PathState<'_> {
     /// Waits for what comes first.
     fn wait(&mut self, now: Moment) -> Result<Source, CopyOutcome> {
         let can_read = self.can_read(now);
-        self.silence = self.silence.polled(can_read);
+        if can_read {
+            self.silence = self.silence.begin(Instant::now());
+        }
         let [sink, source] = match wait_for(self.interests(now, can_read), self.wake_at(now), self.path.change) {
             Woken::Changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Woken::Due => [PollFlags::empty(); 2],
@@ -194,8 +196,8 @@ impl PathState<'_> {
             self.source = SourceState::HungUp;
         }
         self.look_after_the_client(now, sink, source)?;
-        if source.is_empty() {
-            self.silence = self.silence.went_on();
+        if can_read && source.is_empty() {
+            self.silence = self.silence.go_on(Instant::now());
         }
         Ok(if can_read && !source.is_empty() { Source::Ready } else { Source::Quiet })
     }
@@ -341,7 +343,8 @@ impl PathState<'_> {
         let look = Some(self.probe.next_look()).filter(|_| self.depends_on_client(now));
         let retry = (self.wants_to_read() && !self.charge.allows_more()).then(|| Instant::now() + RETRY);
         let first = first.and_then(|first| self.path.instant(first));
-        [first, look, gives_up, retry, self.silence.next_look()].into_iter().flatten().min()
+        let pause = self.silence.next_look().filter(|_| self.can_read(now));
+        [first, look, gives_up, retry, pause].into_iter().flatten().min()
     }
 }
 

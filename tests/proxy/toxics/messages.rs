@@ -4,6 +4,7 @@
 //! What was drawn is read from the log. Measured times are only compared where a busy machine can't change the outcome: a
 //! message is never earlier than drawn, and may be late.
 
+use std::fmt::Debug;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
@@ -67,6 +68,15 @@ const CONNECTIONS: usize = 25;
 /// The 1st, 2nd, 4th, ... 128th message of each connection are logged: eight, and 200 in all.
 const ROUND_TRIPS: usize = 128;
 
+/// Runs `drawn` with the same seed twice, and with another one.
+fn assert_seed_repeats<T: PartialEq + Debug + Send>(drawn: fn(&str) -> T) {
+    let [first, again, other] = thread::scope(|scope| {
+        ["7", "7", "8"].map(|seed| scope.spawn(move || drawn(seed))).map(|drawn| drawn.join().unwrap())
+    });
+    assert_eq!(again, first);
+    assert_ne!(other, first);
+}
+
 /// What was drawn for the logged messages, and what each message took.
 fn jittered(stream: &str, seed: &str) -> Vec<(Vec<Injected>, Vec<Duration>)> {
     let run = start_echo("latency", stream, r#""latency": 10, "jitter": 10"#, seed);
@@ -114,10 +124,9 @@ fn jitter_is_drawn_for_each_small_message() {
 
 #[test]
 fn seed_repeats_the_jitter_of_each_message() {
-    let drawn = |seed| jittered("upstream", seed).into_iter().map(|(injected, _)| injected).collect::<Vec<_>>();
-    let first = drawn("7");
-    assert_eq!(drawn("7"), first);
-    assert_ne!(drawn("8"), first);
+    assert_seed_repeats(|seed| {
+        jittered("upstream", seed).into_iter().map(|(injected, _)| injected).collect::<Vec<_>>()
+    });
 }
 
 /// Loses a tenth of 200 messages, each of which comes 50 ms late at least. Returns the logged losses, the number of
@@ -136,8 +145,9 @@ fn lossy(stream: &str, seed: &str) -> (Vec<Injected>, usize, Vec<bool>) {
 /// that is too slow adds single late messages, and each of them only once.
 #[test]
 fn losses_hit_single_messages() {
-    for stream in STREAMS {
-        let (losses, times, is_late) = lossy(stream, "7");
+    let losses =
+        thread::scope(|scope| STREAMS.map(|stream| scope.spawn(|| lossy(stream, "7"))).map(|it| it.join().unwrap()));
+    for (losses, times, is_late) in losses {
         assert!(times.abs_diff(20) <= 17, "{times}");
         assert!(losses.iter().all(|loss| is_late[loss.offset]), "{losses:?}");
         let late = is_late.iter().filter(|late| **late).count();
@@ -149,13 +159,10 @@ fn losses_hit_single_messages() {
 
 #[test]
 fn seed_repeats_the_losses() {
-    let drawn = |seed| {
+    assert_seed_repeats(|seed| {
         let (losses, times, _) = lossy("upstream", seed);
         (losses, times)
-    };
-    let first = drawn("7");
-    assert_eq!(drawn("7"), first);
-    assert_ne!(drawn("8"), first);
+    });
 }
 
 /// No reply ends a message of a feed, and the pause after it does: also while the messages before it are still held. The
