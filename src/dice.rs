@@ -4,7 +4,7 @@
 
 use fastrand::Rng;
 
-use crate::plan::{Direction, Probability, RouteName, ToxicName};
+use crate::value::{Direction, Probability, RouteName, ToxicName};
 
 /// The purpose of a draw. Draws with different purposes are independent.
 #[derive(Clone, Copy)]

@@ -12,8 +12,9 @@ use std::time::Duration;
 use log::{error, info, warn};
 
 use crate::limits::Cap;
-use crate::plan::{DropMode, Millis, Plan, Route};
+use crate::plan::{DropMode, Plan, Route};
 use crate::toxic::{Amount, NEVER, ToxicEvent, ToxicSummary};
+use crate::value::Millis;
 
 /// Which connection an event is about.
 #[derive(Clone, Debug)]

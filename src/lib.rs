@@ -24,9 +24,10 @@
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
 //! | [`proxy`] | the only rooms that touch the sockets of clients and upstreams |
 //! | [`event`] | what happened, and how it is worded |
-//! | [`toxic`] | what toxics do to a stream, as arithmetic |
-//! | [`dice`] | every random decision, from the seed and nothing else |
 //! | [`plan`] | what was asked for, in values that can't be wrong |
+//! | [`toxic`] | what each toxic is made of, and what it does to a stream, as arithmetic |
+//! | [`dice`] | every random decision, from the seed and nothing else |
+//! | [`value`] | numbers, names and words that were checked once |
 //! | [`logging`] | how a log line looks, and how it gets out without making anyone wait |
 //! | [`signals`], [`stop`] | what asks for the end, and what waits for it |
 //! | [`limits`] | how many connections this machine can carry |
@@ -61,3 +62,4 @@ pub mod stop;
 pub mod test_server;
 pub mod threads;
 pub mod toxic;
+pub mod value;

@@ -11,7 +11,7 @@ const SHARE: u64 = 4;
 /// Where the system does not tell how much it has.
 const UNKNOWN: u64 = 1 << 30;
 
-/// The bytes that may be held without an order of the user's.
+/// The bytes that toxics may hold where `--max-buffered` does not set the limit.
 #[must_use]
 pub fn default_buffers() -> NonZeroUsize {
     let free = [machine(), cgroup()].into_iter().flatten().min().unwrap_or(UNKNOWN);

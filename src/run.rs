@@ -49,6 +49,7 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
     match command {
         Ok(Command::Help) => print(HELP),
         Ok(Command::Version) => print(concat!("chaos-proxy ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Schema) => print(&config::schema()),
         Ok(Command::Check(routes)) => check(routes),
         Ok(Command::Run(options)) => proxy(*options),
         Err(UsageError(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
@@ -97,7 +98,8 @@ fn prepare(plan: &Plan, settings: &Settings) -> io::Result<Exit> {
 fn serve(plan: &Plan, settings: &Settings, cap: Cap, stop: &Arc<Stop>) -> Exit {
     let seed = settings.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
     emit(&Event::Starting(plan, seed, &cap));
-    let supervisor = Supervisor::new(cap, memory::default_buffers(), seed, Arc::clone(stop));
+    let max_buffered = settings.max_buffered.unwrap_or_else(memory::default_buffers);
+    let supervisor = Supervisor::new(cap, max_buffered, seed, Arc::clone(stop));
     if let Err(exit) = open(&supervisor, plan, settings.upstreams) {
         return exit;
     }

@@ -1,12 +1,17 @@
 //! Properties of config parsing: every text gives a plan or a report, never a panic; positions in a report exist and it
-//! prints without control characters; JSON and YAML with the same content give the same result.
+//! prints without control characters; JSON and YAML with the same content give the same result; what is written from a
+//! plan is parsed to an equal plan.
 // Half of the examples are YAML.
 #![cfg(feature = "yaml")]
 #![allow(clippy::unwrap_used)]
 
-use chaos_proxy::config::{Defaults, Report, Syntax, parse};
+use chaos_proxy::config::{Defaults, Report, Syntax, parse, parse_route, parse_toxic};
 use chaos_proxy::plan::Plan;
+use chaos_proxy::toxic::keys::{AFTER, FOR, STREAM, TOXIC, TOXICITY};
+use chaos_proxy::toxic::{TYPES, ToxicType};
+use chaos_proxy::value::{Bounds, Kind};
 use proptest::collection::{btree_map, vec};
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -53,7 +58,8 @@ proptest! {
         let plan = read(&json, Syntax::Json);
         prop_assert!(plan.is_ok(), "{}", plan.unwrap_err());
         prop_assert_eq!(plan.as_ref().unwrap().routes()[0].toxics.len(), toxics.len());
-        prop_assert_eq!(plan, read(&yaml, Syntax::Yaml));
+        prop_assert_eq!(&plan, &read(&yaml, Syntax::Yaml));
+        is_written_as_it_is_read(&plan.unwrap())?;
     }
 
     #[test]
@@ -62,19 +68,30 @@ proptest! {
         let yaml = yaml_of(&routes.iter().map(|(port, route)| route.keys(*port)).collect::<Vec<_>>(), seed);
         let plan = read(&json, Syntax::Json);
         prop_assert!(plan.is_ok(), "{}", plan.unwrap_err());
-        prop_assert_eq!(plan, read(&yaml, Syntax::Yaml));
+        prop_assert_eq!(&plan, &read(&yaml, Syntax::Yaml));
+        is_written_as_it_is_read(&plan.unwrap())?;
     }
-}
-
-#[test]
-fn type_list_of_this_test_is_complete() {
-    let report = read(&format!("[{{ {ROUTE}, \"toxics\": [{{ \"type\": \"?\" }}] }}]"), Syntax::Json).unwrap_err();
-    let (_, problem) = report.problems().next().unwrap();
-    assert_eq!(problem.hint(), format!("the types of toxics are {}", TYPES.join(", ")));
 }
 
 fn read(text: &str, syntax: Syntax) -> Result<Plan, Report> {
     parse("config", text, syntax, Defaults::default())
+}
+
+/// What is written from a plan, a route or a toxic is parsed to the same, in both formats.
+fn is_written_as_it_is_read(plan: &Plan) -> Result<(), TestCaseError> {
+    for syntax in SYNTAXES {
+        let text = serde_json::to_string_pretty(plan).unwrap();
+        prop_assert_eq!(&read(&text, syntax).map_err(|report| report.to_string()), &Ok(plan.clone()));
+        for route in plan.routes() {
+            let text = serde_json::to_string(route).unwrap();
+            prop_assert_eq!(&parse_route("it", &text, syntax, Defaults::default()), &Ok(route.clone()));
+            for toxic in &route.toxics {
+                let text = serde_json::to_string(toxic).unwrap();
+                prop_assert_eq!(&parse_toxic("it", &text, syntax), &Ok(toxic.clone()));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Checks that a report has problems, that their positions are in the text, and that it prints no control characters.
@@ -206,48 +223,15 @@ fn json_leaf() -> impl Strategy<Value = String> {
 
 const ROUTE: &str = r#""localPort": 8180, "upstream": "10.0.0.1:9090""#;
 
-const TYPES: &[&str] = &[
-    "latency",
-    "bandwidth",
-    "packet_loss",
-    "corrupt",
-    "slicer",
-    "limit_data",
-    "limit_time",
-    "timeout",
-    "stall",
-    "slow_close",
-    "reset_peer",
-    "noop",
-];
-
 /// A toxic of an existing type with arbitrary other keys, some of them duplicates.
 fn toxic_with_any_keys() -> impl Strategy<Value = String> {
-    let key = select(vec!["name", "stream", "toxicity", "connections", "clients", "after", "for", "type", "x"]);
-    let attribute = select(vec![
-        "latency",
-        "jitter",
-        "correlation",
-        "distribution",
-        "rate",
-        "burst",
-        "shared",
-        "loss_rate",
-        "retransmit",
-        "average_size",
-        "size_variation",
-        "delay",
-        "bytes",
-        "reset",
-        "time",
-        "timeout",
-        "duration",
-    ]);
+    let key = select(TOXIC.iter().map(|key| key.name).chain(["x"]).collect::<Vec<_>>());
+    let attribute = select(TYPES.iter().flat_map(|kind| kind.attributes).map(|key| key.name).collect::<Vec<_>>());
     let value =
         prop_oneof![4 => json_leaf(), 1 => vec(json_leaf(), 0..3).prop_map(|list| format!("[{}]", list.join(", ")))];
     let attributes = vec(entry(attribute, json_leaf()), 0..5).prop_map(|it| format!("{{ {} }}", it.join(", ")));
     let attributes = prop_oneof![8 => attributes, 1 => json_leaf()].prop_map(|it| format!("\"attributes\": {it}"));
-    let kind = select(TYPES).prop_map(|kind| format!("\"type\": \"{kind}\""));
+    let kind = select(TYPES).prop_map(|kind| format!("\"type\": \"{}\"", kind.name));
     (kind, attributes, vec(entry(key, value), 0..4)).prop_map(|(kind, attributes, others)| {
         let entries: Vec<String> = [kind, attributes].into_iter().chain(others).collect();
         format!("{{ {} }}", entries.join(",\n   "))
@@ -265,59 +249,64 @@ type Entries = Vec<(&'static str, String)>;
 
 /// A valid toxic: its keys and its attributes.
 fn toxic() -> impl Strategy<Value = (Entries, Entries)> {
-    let stream = proptest::option::of(select(vec!["upstream", "downstream", "both"]).prop_map(quoted));
-    let connections = proptest::option::of(select(vec!["1-2,5,10-", "*/3", "7"]).prop_map(quoted));
-    let clients = proptest::option::of(select(vec!["10.0.0.0/8", "::1"]).prop_map(quoted));
-    let toxicity = proptest::option::of((0.0..=1.0_f64).prop_map(|share| format!("{share:?}")));
-    let after = any::<Option<u32>>().prop_map(|after| after.map(|after| after.to_string()));
-    (select(TYPES), any::<(u32, u32, bool)>(), 0.0..=1.0_f64, (stream, connections, clients, toxicity, after)).prop_map(
-        |(kind, numbers, share, (stream, connections, clients, toxicity, after))| {
-            let entries = [
-                ("stream", stream),
-                ("connections", connections),
-                ("clients", clients),
-                ("toxicity", toxicity),
-                ("after", after),
-            ];
+    let connections = option::of(select(vec!["1-2,5,10-", "*/3", "7"]).prop_map(quoted));
+    let clients = option::of(select(vec!["10.0.0.0/8", "::1", "::ffff:10.0.0.0/104"]).prop_map(quoted));
+    let scalars = [STREAM, TOXICITY, AFTER, FOR].map(|key| (key.name, option::of(written(key.kind))));
+    let scalars = scalars.map(|(name, value)| value.prop_map(move |value| value.map(|value| (name, value))));
+    (select(TYPES).prop_flat_map(attributes), scalars, connections, clients)
+        .prop_map(|((kind, attributes), scalars, connections, clients)| {
+            let selected = [("connections", connections), ("clients", clients)];
+            let selected = selected.into_iter().filter_map(|(key, value)| value.map(|value| (key, value)));
             let mut keys = vec![("type", quoted(kind))];
-            keys.extend(entries.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))));
-            (keys, attributes(kind, numbers, share))
-        },
-    )
+            keys.extend(scalars.into_iter().flatten().chain(selected));
+            (keys, attributes)
+        })
+        .prop_filter("attributes that don't fit each other", |(keys, attributes)| {
+            parse_toxic("it", &json_of_toxic(keys, attributes), Syntax::Json).is_ok()
+        })
 }
 
-fn attributes(kind: &str, (first, second, flag): (u32, u32, bool), share: f64) -> Entries {
-    let (low, high) = (first.min(second), first.max(second));
-    let number = first.to_string();
+/// The attributes of a type, some of them left out.
+fn attributes(kind: &'static ToxicType) -> impl Strategy<Value = (&'static str, Entries)> {
+    let each: Vec<_> =
+        kind.attributes.iter().map(|key| (Just(key.name), option::weighted(0.9, written(key.kind)))).collect();
+    each.prop_map(|values| {
+        let written = values.into_iter().filter_map(|(name, value)| value.map(|value| (name, value)));
+        (kind.name, written.collect())
+    })
+}
+
+/// A value of that kind, as JSON writes it.
+fn written(kind: Kind) -> BoxedStrategy<String> {
     match kind {
-        "latency" => vec![("latency", high.to_string()), ("jitter", low.to_string())],
-        "bandwidth" => {
-            vec![("rate", first.max(1).to_string()), ("burst", second.to_string()), ("shared", flag.to_string())]
+        Kind::Whole(Bounds { least, most, .. }) => {
+            prop_oneof![Just(least), least..=most.min(least + 3000), least..=most].prop_map(|it| it.to_string()).boxed()
         }
-        "packet_loss" => vec![("loss_rate", format!("{share:?}")), ("correlation", format!("{share:?}"))],
-        "corrupt" => vec![("rate", format!("{share:?}"))],
-        "slicer" => vec![("average_size", high.max(1).to_string()), ("size_variation", (low / 2).to_string())],
-        "limit_data" => vec![("bytes", u64::MAX.to_string()), ("reset", flag.to_string())],
-        "limit_time" => vec![("time", number), ("reset", flag.to_string())],
-        "stall" => vec![("duration", number)],
-        "slow_close" => vec![("delay", number)],
-        "timeout" | "reset_peer" => vec![("timeout", number)],
-        _ => Vec::new(),
+        Kind::Share => (0.0..=1.0_f64).prop_map(|share| format!("{share:?}")).boxed(),
+        Kind::Word(words) => select(words).prop_map(quoted).boxed(),
+        Kind::Flag => any::<bool>().prop_map(|flag| flag.to_string()).boxed(),
+        Kind::Text | Kind::Texts | Kind::Nested(_) => unreachable!("it has a form of its own"),
     }
 }
 
-/// Names each toxic by its number, so that names are unique.
-fn json_of_toxics(toxics: &[(Entries, Entries)]) -> String {
+fn json_of_toxic(keys: &Entries, attributes: &Entries) -> String {
     let joined = |entries: &Entries| -> String {
         entries.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect::<Vec<_>>().join(", ")
     };
-    let toxics = toxics.iter().enumerate().map(|(number, (keys, attributes))| {
-        format!("{{ \"name\": \"{number}\", {}, \"attributes\": {{ {} }} }}", joined(keys), joined(attributes))
-    });
-    format!("[{{ {ROUTE}, \"toxics\": [ {} ] }}]", toxics.collect::<Vec<_>>().join(", "))
+    format!("{{ {}, \"attributes\": {{ {} }} }}", joined(keys), joined(attributes))
 }
 
-/// Writes block style. A toxic without attributes has no `attributes` key.
+/// Numbered, so that no two have the same name.
+fn json_of_toxics(toxics: &[(Entries, Entries)]) -> String {
+    let numbered = |(number, (keys, attributes)): (usize, &(Entries, Entries))| {
+        let name = ("name", quoted(&number.to_string()));
+        json_of_toxic(&[name].into_iter().chain(keys.clone()).collect(), attributes)
+    };
+    let toxics: Vec<String> = toxics.iter().enumerate().map(numbered).collect();
+    format!("[{{ {ROUTE}, \"toxics\": [ {} ] }}]", toxics.join(", "))
+}
+
+/// In block style; a toxic without attributes has no such key.
 fn yaml_of_toxics(toxics: &[(Entries, Entries)]) -> String {
     let lines = |entries: &Entries, indent: &str| -> String {
         entries.iter().flat_map(|(key, value)| [indent, key, ": ", value, "\n"]).collect()
@@ -336,9 +325,9 @@ fn quoted(text: &str) -> String {
     format!("{text:?}")
 }
 
-/// The values of a valid route.
+/// The keys of a valid route.
 #[derive(Clone, Debug)]
-struct RouteValues {
+struct Said {
     upstream: u16,
     drop_rate: Option<f64>,
     latency: Option<u32>,
@@ -347,11 +336,11 @@ struct RouteValues {
     name: Option<String>,
 }
 
-fn route() -> impl Strategy<Value = RouteValues> {
-    let mode = proptest::option::of(select(vec!["close", "reset", "hang"]));
-    let name = proptest::option::of("[a-z \u{e4}\u{1F600}#:'-]{1,9}");
-    let numbers = (1_u16.., proptest::option::of(0.0..=1.0_f64), any::<Option<u32>>(), proptest::option::of(1_u32..));
-    (numbers, mode, name).prop_map(|((upstream, drop_rate, latency, timeout), drop_mode, name)| RouteValues {
+fn route() -> impl Strategy<Value = Said> {
+    let mode = option::of(select(vec!["close", "reset", "hang"]));
+    let name = option::of("[a-z \u{e4}\u{1F600}#:'-]{1,9}");
+    let numbers = (1_u16.., option::of(0.0..=1.0_f64), any::<Option<u32>>(), option::of(1_u32..));
+    (numbers, mode, name).prop_map(|((upstream, drop_rate, latency, timeout), drop_mode, name)| Said {
         upstream,
         drop_rate,
         latency,
@@ -361,8 +350,8 @@ fn route() -> impl Strategy<Value = RouteValues> {
     })
 }
 
-impl RouteValues {
-    /// Each key with its value in JSON. The port makes the name unique. No route listens on the upstream's IP.
+impl Said {
+    /// Each key and its value, as JSON writes it. The port makes the name unique; no listener is at the upstream's IP.
     fn keys(&self, port: u16) -> Vec<(&'static str, String)> {
         let mut keys =
             vec![("localPort", port.to_string()), ("upstream", quoted(&format!("10.0.0.1:{}", self.upstream)))];
@@ -383,14 +372,14 @@ fn json_of(routes: &[Vec<(&str, String)>], seed: u64) -> String {
     format!("{{ \"routes\": [ {} ], \"seed\": {seed} }}", routes.join(", "))
 }
 
-/// Writes block style with single quotes, in which `'` is doubled and no other character of a name is special.
+/// In block style; a `'` is doubled in YAML's single quotes, and no other character of a name means anything there.
 fn yaml_of(routes: &[Vec<(&str, String)>], seed: u64) -> String {
     let value = |value: &str| match value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(text) => format!("'{}'", text.replace('\'', "''")),
         None => value.to_owned(),
     };
     let entries = |keys: &Vec<(&str, String)>| -> Vec<String> {
-        keys.iter().map(|(key, text)| format!("{key}: {}", value(text))).collect()
+        keys.iter().map(|(key, said)| format!("{key}: {}", value(said))).collect()
     };
     let routes: Vec<String> = routes.iter().map(|keys| format!("- {}\n", entries(keys).join("\n  "))).collect();
     format!("seed: {seed}\nroutes:\n{}", routes.concat())

@@ -15,9 +15,10 @@ const LAYERS: &[&[&str]] = &[
     &["test_server"],
     &["config", "http", "proxy"],
     &["event"],
+    &["plan"],
     &["toxic"],
     &["dice"],
-    &["plan"],
+    &["value"],
     &["logging", "signals"],
     &["limits", "memory", "scheduling", "stop", "threads"],
 ];
@@ -37,7 +38,7 @@ const PROXY_LAYERS: &[&[&str]] = &[
 ];
 
 /// Modules that receive time, randomness and bytes as arguments, so that their tests need neither a socket nor a sleep.
-const PURE: &[&str] = &["dice", "plan", "toxic"];
+const PURE: &[&str] = &["dice", "plan", "toxic", "value"];
 const IMPURE: &[&str] = &["TcpStream", "TcpListener", "std::thread", "Instant::now", "log"];
 
 /// Only `threads.rs` may use these: it sets a name and a stack size, and returns an error where std would panic.
@@ -343,8 +344,8 @@ mod checker {
         for (file, source) in [
             ("src/main.rs", "fn main() { chaos_proxy::run(chaos_proxy::cli::Args) }"),
             ("src/lib.rs", "pub mod plan; use crate::proxy::Supervisor;"),
-            ("src/dice.rs", "use crate::plan::Probability; let x = y.log(2.0); // log::info!, crate::proxy, unsafe"),
-            ("src/plan/mod.rs", "use std::net::{IpAddr, SocketAddr}; pub(super) use self::value::Port;"),
+            ("src/dice.rs", "use crate::value::Probability; let x = y.log(2.0); // log::info!, crate::proxy, unsafe"),
+            ("src/plan/mod.rs", "use std::net::{IpAddr, SocketAddr}; pub(super) use self::bind::Bind;"),
             (
                 "src/stop.rs",
                 "let url = \"http://x\";\n#[cfg(test)]\nmod tests {\n use crate::proxy; thread::spawn(f);\n}",

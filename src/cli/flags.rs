@@ -11,7 +11,7 @@ use pico_args::Arguments;
 use super::{Parsed, UsageError, usage_error};
 
 /// Every flag, for suggestions.
-pub(super) const FLAGS: [&str; 18] = [
+pub(super) const FLAGS: [&str; 20] = [
     "--config",
     "--listen",
     "--upstream",
@@ -19,9 +19,11 @@ pub(super) const FLAGS: [&str; 18] = [
     "--latency-ms",
     "--bind",
     "--check",
+    "--schema",
     "--test-server",
     "--seed",
     "--max-connections",
+    "--max-buffered",
     "--drain-timeout",
     "--verbose",
     "--quiet",
@@ -33,7 +35,8 @@ pub(super) const FLAGS: [&str; 18] = [
 ];
 
 /// The flags without a value.
-pub(super) const SWITCHES: [&str; 6] = ["--check", "--test-server", "--verbose", "--quiet", "--help", "--version"];
+pub(super) const SWITCHES: [&str; 7] =
+    ["--check", "--schema", "--test-server", "--verbose", "--quiet", "--help", "--version"];
 
 /// Splits at `--`, which pico-args does not support. Arguments after it are never flags.
 pub(super) fn split_at_double_dash(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {

@@ -1,6 +1,7 @@
 //! The command line: its flags, the help text, and the [`Command`] they parse into. No I/O: `run` executes the command.
 
 mod flags;
+mod values;
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -14,8 +15,10 @@ use pico_args::Arguments;
 
 use crate::config::Defaults;
 use crate::logging::LogFormat;
-use crate::plan::{Bind, DropMode, Millis, Plan, Port, Probability, Route, RouteName, Timeout, Upstream};
+use crate::plan::{Bind, DropMode, Plan, Route, Upstream};
+use crate::value::{Millis, Port, Probability, RouteName, Timeout};
 use flags::{normalized, raw_value, reject_leftovers, split_at_double_dash, value};
+use values::{connections, mebibytes, millis, port, probability, seconds, seed};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -35,9 +38,11 @@ Routes:
 
 Running:
   --check                  validate the routes and exit, without opening a port
+  --schema                 print a JSON Schema of config files, for editors
   --test-server            serve HTTP on every upstream: /, /bytes/N, /echo
   --seed N                 repeat the faults of an earlier run [random]
   --max-connections N      serve at most N at once, others wait [system limits]
+  --max-buffered MIB       memory for data that toxics hold [1/4 of what is free]
   --drain-timeout SECONDS  time after SIGINT/SIGTERM to cut connections [never]
 
 Log, on stderr:
@@ -60,6 +65,8 @@ pub enum Command {
     Help,
     /// Print the version.
     Version,
+    /// Print the JSON Schema of config files.
+    Schema,
     /// Validate the routes and exit.
     Check(Routes),
     /// Run the proxy.
@@ -100,6 +107,8 @@ pub struct Settings {
     pub upstreams: Upstreams,
     /// Lowers the connection cap derived from the system's limits.
     pub max_connections: Option<NonZeroUsize>,
+    /// The most bytes that toxics hold in all connections together. `None` derives it from the free memory.
+    pub max_buffered: Option<NonZeroUsize>,
     /// The time from the first signal until live connections are cut. `None` waits until they end.
     pub drain_timeout: Option<Duration>,
     /// `None` leaves the level to `RUST_LOG`.
@@ -136,6 +145,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
     if args.contains(["-V", "--version"]) {
         return Ok(Command::Version);
     }
+    if args.contains("--schema") {
+        return Ok(Command::Schema);
+    }
     let flags = ParsedFlags::take_from(&mut args)?;
     reject_leftovers(args.finish().iter().chain(&operands))?;
     flags.into_command()
@@ -152,6 +164,7 @@ struct ParsedFlags {
     latency: Option<Millis>,
     seed: Option<u64>,
     max_connections: Option<NonZeroUsize>,
+    max_buffered: Option<NonZeroUsize>,
     drain_timeout: Option<Duration>,
     log_format: Option<LogFormat>,
     verbose: bool,
@@ -169,8 +182,9 @@ impl ParsedFlags {
             upstream: value(args, "--upstream", Upstream::from_str)?,
             drop_rate: value(args, "--drop-rate", probability)?,
             latency: value(args, "--latency-ms", millis)?,
-            seed: value(args, "--seed", |text| number(text, "use a whole number, 0 to 18446744073709551615"))?,
-            max_connections: value(args, "--max-connections", |text| number(text, "use a whole number, 1 or more"))?,
+            seed: value(args, "--seed", seed)?,
+            max_connections: value(args, "--max-connections", connections)?,
+            max_buffered: value(args, "--max-buffered", mebibytes)?,
             drain_timeout: value(args, "--drain-timeout", seconds)?,
             log_format: value(args, "--log-format", LogFormat::from_str)?,
             // Switches come last, so that `--config --verbose` is reported as a missing value.
@@ -191,6 +205,7 @@ impl ParsedFlags {
             seed: self.seed,
             upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::External },
             max_connections: self.max_connections,
+            max_buffered: self.max_buffered,
             drain_timeout: self.drain_timeout,
             log_level: self.log_level(),
             log_format: self.log_format.unwrap_or_default(),
@@ -253,36 +268,6 @@ fn usage_error<T>(what: impl Into<String>) -> Parsed<T> {
     Err(UsageError(what.into()))
 }
 
-fn number<T: FromStr>(text: &str, hint: &'static str) -> Result<T, &'static str> {
-    text.parse().map_err(|_| hint)
-}
-
-fn port(text: &str) -> Result<Port, String> {
-    let number: i128 = number(text, "use a port number, 1 to 65535; --bind takes the address")?;
-    Port::try_from(number).map_err(|rejected| rejected.to_string())
-}
-
-fn probability(text: &str) -> Result<Probability, String> {
-    let number: f64 = number(text, "use 0.0 (never) to 1.0 (always)")?;
-    Probability::try_from(number).map_err(|rejected| rejected.to_string())
-}
-
-fn millis(text: &str) -> Result<Millis, String> {
-    let number: i128 = number(text, "use whole milliseconds")?;
-    Millis::try_from(number).map_err(|rejected| rejected.to_string())
-}
-
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    // A hundred years, which no clock overflows by adding.
-    const MAX_SECONDS: f64 = 3.2e9;
-    let seconds = number(text, "use seconds, such as 30 or 2.5")?;
-    if (0.0..MAX_SECONDS).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("use seconds, 0 or more")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::flags::FLAGS;
@@ -335,6 +320,13 @@ mod tests {
     }
 
     #[test]
+    fn the_memory_for_held_data_is_in_mebibytes() {
+        let max_buffered = |line| options(line).settings.max_buffered.map(NonZeroUsize::get);
+        assert_eq!(max_buffered("--config a --max-buffered 3"), Some(3 << 20));
+        assert_eq!(max_buffered("--config a"), None);
+    }
+
+    #[test]
     fn errors_suggest_a_fix() {
         for (line, expected) in [
             ("", "no routes: give --config FILE, or --listen PORT --upstream IP:PORT"),
@@ -380,6 +372,12 @@ mod tests {
             ),
             ("--config a --seed -1", "--seed -1: use a whole number, 0 to 18446744073709551615"),
             ("--config a --max-connections 0", "--max-connections 0: use a whole number, 1 or more"),
+            ("--config a --max-buffered 0", "--max-buffered 0: use whole MiB, 1 or more"),
+            ("--config a --max-buffered 1.5", "--max-buffered 1.5: use whole MiB, 1 or more"),
+            (
+                "--config a --max-buffered 18446744073709551615",
+                "--max-buffered 18446744073709551615: more than any machine has; use whole MiB, such as 256",
+            ),
             ("--config a --drain-timeout soon", "--drain-timeout soon: use seconds, such as 30 or 2.5"),
             ("--config a --drain-timeout inf", "--drain-timeout inf: use seconds, 0 or more"),
             ("--config a --log-format xml", "--log-format xml: use logfmt or json"),

@@ -12,6 +12,7 @@ mod document;
 mod problem;
 mod read;
 mod report;
+mod schema;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -19,8 +20,11 @@ use std::path::Path;
 pub use document::Syntax;
 pub use problem::{Problem, SourceSpan};
 pub use report::{Position, Report};
+pub use schema::schema;
 
-use crate::plan::Plan;
+use crate::plan::{Plan, Route};
+use crate::toxic::Toxic;
+use document::Node;
 
 /// Values for keys that a route leaves out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,20 +55,42 @@ pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
     }
 }
 
-/// Parses `text`. Reports refer to it as `name`.
+/// Parses the text of a file. Reports refer to it as `name`.
 ///
 /// # Errors
 /// Every problem of the text. A syntax error is reported alone.
 pub fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Plan, Report> {
-    // Some editors on Windows write a byte order mark before UTF-8 text.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    plan(text, syntax, defaults).map_err(|problems| Report::new(name, text, problems))
+    read(name, text, syntax, |text, root| check::plan(text, root, defaults))
 }
 
-fn plan(text: &str, syntax: Syntax, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
-    if text.trim().is_empty() {
-        return Err(vec![Problem::of_file("the file is empty", check::EXAMPLE)]);
-    }
-    let root = syntax.read(text).map_err(|problem| vec![problem])?;
-    check::plan(text, &root, defaults)
+/// Parses the text of one route. Reports refer to it as `name`.
+///
+/// # Errors
+/// Every problem of the text, and that the route is its own upstream.
+pub fn parse_route(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Route, Report> {
+    read(name, text, syntax, |text, root| check::route(text, root, defaults))
+}
+
+/// Parses the text of one toxic. Reports refer to it as `name`.
+///
+/// # Errors
+/// Every problem of the text.
+pub fn parse_toxic(name: &str, text: &str, syntax: Syntax) -> Result<Toxic, Report> {
+    read(name, text, syntax, check::toxic)
+}
+
+fn read<T>(
+    name: &str,
+    text: &str,
+    syntax: Syntax,
+    bind: impl FnOnce(&str, &Node) -> Result<T, Vec<Problem>>,
+) -> Result<T, Report> {
+    // Some editors on Windows write a byte order mark before UTF-8 text.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let bound = if text.trim().is_empty() {
+        Err(vec![Problem::of_file("the file is empty", check::EXAMPLE)])
+    } else {
+        syntax.read(text).map_err(|problem| vec![problem]).and_then(|root| bind(text, &root))
+    };
+    bound.map_err(|problems| Report::new(name, text, problems))
 }

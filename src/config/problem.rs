@@ -1,6 +1,6 @@
 //! A problem of a config: what is wrong, where, and how to fix it. `report` prints it.
 
-use crate::plan::Rejected;
+use crate::value::Rejected;
 
 /// A range of the config's text, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

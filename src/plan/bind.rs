@@ -1,16 +1,17 @@
-//! The address that a listener is bound to, and what to write instead of what is not one.
+//! The address that a listener is bound to, and what to write instead of an invalid one.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use super::Rejected;
+use crate::value::{Rejected, text};
 
 /// An IP address that a listener can be bound to: one of this machine's, or `0.0.0.0` or `::` for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bind(IpAddr);
 
 impl Bind {
-    /// The address alone.
+    /// The IP address.
     #[must_use]
     pub fn ip(self) -> IpAddr {
         self.0
@@ -32,6 +33,14 @@ impl FromStr for Bind {
     }
 }
 
+impl fmt::Display for Bind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+text!(Bind);
+
 fn hint(text: &str) -> String {
     let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     if let Some(Ok(ip)) = bracketed.map(str::parse::<IpAddr>) {
@@ -51,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_taken_and_every_other_text_gets_what_to_write_instead() {
+    fn addresses_are_accepted_and_every_other_text_has_a_hint() {
         for ip in ["127.0.0.1", "0.0.0.0", "::", "10.0.0.7"] {
             assert_eq!(ip.parse::<Bind>().map(|bind| bind.ip().to_string()).as_deref(), Ok(ip));
         }

@@ -1,16 +1,17 @@
-//! What no single route can tell: that two of them claim the same port or name, or that connections would go in circles.
+//! Conflicts between routes: two have the same port or name, or connections would go in a loop.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Port, RouteName, Upstream};
+use super::Upstream;
+use crate::value::{Port, RouteName};
 
-/// What a route takes for itself. The parts that could not be made out are absent and conflict with nothing, so that a
-/// file's conflicts can be told together with its other problems.
+/// What no other route may have. A part that could not be parsed is absent and conflicts with nothing, so that a file's
+/// conflicts are reported together with its other problems.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteKey {
-    /// What the route is called.
+    /// The name of the route.
     pub name: Option<RouteName>,
     /// The address it listens on.
     pub bind: Option<IpAddr>,
@@ -20,26 +21,26 @@ pub struct RouteKey {
     pub upstream: Option<Upstream>,
 }
 
-/// Why routes can't be live together. Routes are given by their index.
+/// Why routes can't be open at the same time. Routes are given by their index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conflict {
-    /// There is no route at all.
+    /// There is no route.
     NoRoutes,
     /// Two routes listen on one port.
     SamePort {
         /// The first route that claims it.
         first: usize,
-        /// The one that claims it again.
+        /// The later one.
         second: usize,
     },
-    /// Two routes have one name, so that their random draws and log lines could not be told apart.
+    /// Two routes have one name: their random draws and log lines could not be distinguished.
     SameName {
         /// The first route that has it.
         first: usize,
-        /// The one that has it again.
+        /// The later one.
         second: usize,
     },
-    /// Each route's upstream is the next one's listener, and the last one's is the first one's: a connection would
+    /// The upstream of each route is the listener of the next, and that of the last is the first: a connection would
     /// open connections until the descriptors run out.
     Loop(Vec<usize>),
 }
@@ -59,7 +60,7 @@ impl Conflict {
     }
 }
 
-/// The index of each value that was there before, behind the index of its first appearance.
+/// Pairs of indices of equal values: the first one, and each later one.
 fn repeats<T: Hash + Eq>(values: impl Iterator<Item = Option<T>>) -> Vec<(usize, usize)> {
     let mut seen = HashMap::new();
     let mut found = Vec::new();
@@ -73,7 +74,7 @@ fn repeats<T: Hash + Eq>(values: impl Iterator<Item = Option<T>>) -> Vec<(usize,
     found
 }
 
-/// Each route has one upstream, so from any route there is one way to go: follow it until it ends or comes back.
+/// Each route has one upstream, so that from any route there is one path: follow it until it ends or returns.
 fn loops(keys: &[RouteKey]) -> Vec<Vec<usize>> {
     let next = feeds(keys);
     let mut settled = vec![false; keys.len()];
@@ -93,7 +94,7 @@ fn loops(keys: &[RouteKey]) -> Vec<Vec<usize>> {
     found
 }
 
-/// For each route the one that its connections go on to, if it is one of these.
+/// For each route, the route that its upstream is, if any.
 pub(super) fn feeds(keys: &[RouteKey]) -> Vec<Option<usize>> {
     let listeners = listeners(keys);
     keys.iter().map(|key| fed_by(key, &listeners)).collect()
@@ -116,11 +117,11 @@ fn fed_by(key: &RouteKey, listeners: &HashMap<(IpAddr, u16), usize>) -> Option<u
     binds_that_take(upstream.ip()).filter_map(|bind| listeners.get(&(bind, upstream.port())).copied()).min()
 }
 
-/// Where a listener takes connections to `ip`. Of a listener on every address it is only known that it takes those to
-/// the loopback: which other addresses are this machine's is not for a config check to find out.
+/// The addresses on which a listener accepts connections to `ip`. A listener on every address is only known to accept
+/// those to the loopback: a config check does not look up the other addresses of this machine.
 fn binds_that_take(ip: IpAddr) -> impl Iterator<Item = IpAddr> {
     let ip = ip.to_canonical();
-    // [::] takes IPv4 as well, unless net.ipv6.bindv6only is set (ipv6(7)).
+    // [::] accepts IPv4 too, unless net.ipv6.bindv6only is set (ipv6(7)).
     let v6 = ip.is_loopback().then_some(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
     let v4 = (ip.is_loopback() && ip.is_ipv4()).then_some(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     std::iter::once(ip).chain(v4).chain(v6)
@@ -151,14 +152,15 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_is_found_once_and_without_the_way_into_it() {
-        let lasso = [("127.0.0.1", 1, "127.0.0.1:2"), ("127.0.0.1", 2, "127.0.0.1:3"), ("127.0.0.1", 3, "127.0.0.1:2")];
-        assert_eq!(loops_among(&lasso), [[1, 2]]);
+    fn a_loop_is_reported_once_without_the_routes_that_lead_to_it() {
+        let routes =
+            [("127.0.0.1", 1, "127.0.0.1:2"), ("127.0.0.1", 2, "127.0.0.1:3"), ("127.0.0.1", 3, "127.0.0.1:2")];
+        assert_eq!(loops_among(&routes), [[1, 2]]);
         assert_eq!(loops_among(&[("::1", 5, "[::1]:5")]), [[0]]);
     }
 
     #[test]
-    fn a_listener_on_every_address_takes_the_loopback() {
+    fn a_listener_on_every_address_accepts_the_loopback() {
         assert_eq!(loops_among(&[("0.0.0.0", 5, "127.0.0.9:5")]), [[0]]);
         assert_eq!(loops_among(&[("::", 5, "127.0.0.1:5")]), [[0]]);
         assert_eq!(loops_among(&[("::", 5, "[::1]:5")]), [[0]]);
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_made_out_conflicts_with_nothing() {
+    fn absent_parts_conflict_with_nothing() {
         let keys = [RouteKey::default(), RouteKey::default()];
         assert!(Conflict::among(&keys).is_empty());
         assert_eq!(Conflict::among(&[]), [Conflict::NoRoutes]);

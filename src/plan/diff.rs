@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{Route, RouteName};
+use super::Route;
+use crate::value::RouteName;
 
 /// What has to happen to one route.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +38,8 @@ pub fn diff(live: &[Route], wanted: &[Route]) -> Vec<Change> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{DropMode, Millis, Port, Probability, Timeout};
+    use crate::plan::DropMode;
+    use crate::value::{Millis, Port, Probability, Timeout};
 
     fn route(name: &str, port: u16, upstream: &str) -> Route {
         Route {

@@ -1,32 +1,28 @@
-//! What was asked for, in values that cannot be wrong: a [`Plan`] of [`Route`]s and the newtypes they are made of.
+//! What was asked for, in values that can't be invalid: a [`Plan`] of [`Route`]s.
 //!
-//! No file formats, no I/O, no defaults of the command line: whoever reads a file or a flag parses into these types,
-//! and past that point nothing has to be checked again. Imports nothing of this crate.
+//! No file formats, no I/O, no defaults of the command line. Files and flags are parsed into these types, and past that
+//! point nothing has to be checked again. What a toxic does is in `toxic`.
 
 mod bind;
 mod conflict;
 mod diff;
+pub mod keys;
 mod profile;
-mod toxic;
+mod serial;
 mod upstream;
-mod value;
 
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 
 pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey};
 pub use diff::{Change, diff};
 pub use profile::Profile;
-pub use toxic::{
-    Bandwidth, CloseMode, Connections, Corrupt, Direction, Distribution, Effect, Latency, LimitData, LimitTime, Micros,
-    Network, PacketLoss, Rate, ResetPeer, Selector, Sharing, Slicer, SlowClose, Stall, Stream, TimeoutToxic, Toxic,
-    ToxicName, Window,
-};
 pub use upstream::Upstream;
-pub use value::{Millis, Port, Probability, Rejected, RouteName, Timeout};
 
-/// Every route that is to be live, and the seed that the file named, if it did.
+use crate::toxic::Toxic;
+use crate::value::{Millis, Port, Probability, RouteName, Timeout, words};
+
+/// Every route to open, and the seed if the file has one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     seed: Option<u64>,
@@ -34,32 +30,33 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Joins routes that don't get in each other's way.
+    /// A plan of routes that don't conflict.
     ///
     /// # Errors
-    /// Every [`Conflict`] among `routes`, which are referred to by their index.
+    /// Every [`Conflict`] among `routes`, which it names by their index.
     pub fn new(seed: Option<u64>, routes: Vec<Route>) -> Result<Self, Vec<Conflict>> {
         let keys: Vec<RouteKey> = routes.iter().map(Route::key).collect();
         let conflicts = Conflict::among(&keys);
         if conflicts.is_empty() { Ok(Self { seed, routes }) } else { Err(conflicts) }
     }
 
-    /// The seed that the file named.
+    /// The seed of the file.
     #[must_use]
     pub fn seed(&self) -> Option<u64> {
         self.seed
     }
 
-    /// For each route, how many others its connections pass through on their way to an upstream that is no route.
+    /// For each route, the number of other routes that its connections pass through before they reach an upstream that
+    /// is no route.
     #[must_use]
     pub fn stages_ahead(&self) -> Vec<usize> {
         let next = self.feeds();
-        let way = |route: usize| std::iter::successors(next[route], |&at| next[at]);
-        // A plan has no loops, so that every way ends.
-        (0..self.routes.len()).map(|route| way(route).count()).collect()
+        let path = |route: usize| std::iter::successors(next[route], |&at| next[at]);
+        // A plan has no loops: every path ends.
+        (0..self.routes.len()).map(|route| path(route).count()).collect()
     }
 
-    /// The addresses that connections leave the routes for.
+    /// The upstreams that are no routes.
     pub fn outer_upstreams(&self) -> impl Iterator<Item = SocketAddr> {
         let outer = self.routes.iter().zip(self.feeds()).filter(|(_, next)| next.is_none());
         outer.map(|(route, _)| route.upstream.addr())
@@ -79,7 +76,7 @@ impl Plan {
 /// One listener, its upstream, and the faults between them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
-    /// What logs and random draws know this route by.
+    /// The name in logs and random draws.
     pub name: RouteName,
     /// The address to listen on.
     pub bind: IpAddr,
@@ -91,11 +88,11 @@ pub struct Route {
     pub drop_rate: Probability,
     /// What a dropped connection looks like to its client.
     pub drop_mode: DropMode,
-    /// From the accept of a connection to the first byte forwarded, in either direction.
+    /// The delay from the accept of a connection to its first byte forwarded, in either direction.
     pub latency: Millis,
-    /// How long the upstream has to accept.
+    /// The limit on dialling the upstream.
     pub connect_timeout: Timeout,
-    /// What is done to the bytes, in this order; no two have the same name.
+    /// The toxics in the order in which bytes meet them; each name is unique.
     pub toxics: Vec<Toxic>,
 }
 
@@ -106,7 +103,7 @@ impl Route {
         SocketAddr::new(self.bind, self.port.get())
     }
 
-    /// What it takes for itself.
+    /// What no other route may have.
     #[must_use]
     pub fn key(&self) -> RouteKey {
         RouteKey {
@@ -118,38 +115,16 @@ impl Route {
     }
 }
 
-/// What a client sees of a connection that was drawn to be dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DropMode {
-    /// A clean end of stream (FIN).
-    #[default]
-    Close,
-    /// A connection reset (RST).
-    Reset,
-    /// Nothing at all, until the client leaves.
-    Hang,
-}
-
-impl DropMode {
-    /// Every mode, in the order in which the documentation lists them.
-    pub const ALL: [Self; 3] = [Self::Close, Self::Reset, Self::Hang];
-
-    /// The word for it in configs and logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Close => "close",
-            Self::Reset => "reset",
-            Self::Hang => "hang",
-        }
-    }
-}
-
-impl FromStr for DropMode {
-    type Err = Rejected;
-
-    fn from_str(text: &str) -> Result<Self, Rejected> {
-        let found = Self::ALL.into_iter().find(|mode| mode.as_str() == text);
-        found.ok_or_else(|| Rejected::new(format!("`{text}` is not a drop mode"), "use close, reset or hang"))
+words! {
+    /// What a client sees of a connection that was drawn to be dropped.
+    #[derive(Default)]
+    pub enum DropMode("is not a drop mode", "use close, reset or hang") {
+        /// A clean end of stream (FIN).
+        #[default]
+        Close = "close",
+        /// A connection reset (RST).
+        Reset = "reset",
+        /// Nothing at all, until the client leaves.
+        Hang = "hang",
     }
 }

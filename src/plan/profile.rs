@@ -1,74 +1,41 @@
-//! Networks that have a name, and the toxics that one is made of. The numbers are those of published sources, each
-//! named beside them.
+//! Named networks, and the toxics that imitate them. The numbers come from published sources, named beside them.
 
-use std::num::NonZeroU32;
+use crate::toxic::{Bandwidth, Effect, Latency, PacketLoss, Sharing, Toxic};
+use crate::value::{Probability, Selector, Stream, Timeout, ToxicName, words};
 
-use super::toxic::{Bandwidth, Effect, Latency, PacketLoss, Selector, Sharing, Stream, Toxic, ToxicName};
-use super::{Probability, Timeout};
-
-/// A kind of network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// A mobile network of the second generation.
-    Gprs,
-    /// A faster one of that generation.
-    Edge,
-    /// A mobile network of the third generation.
-    ThreeG,
-    /// A mobile network of the fourth generation.
-    FourG,
-    /// A telephone line.
-    Dsl,
-    /// A television cable.
-    Cable,
-    /// A wireless LAN.
-    Wifi,
-    /// Satellites in a low orbit.
-    Starlink,
-    /// A satellite in the geostationary orbit.
-    GeoSatellite,
-    /// A wireless LAN at the edge of its range.
-    LossyWifi,
+words! {
+    /// A kind of network.
+    pub enum Profile("is not a profile", "use the name of a network, such as 3g") {
+        /// A mobile network of the second generation.
+        Gprs = "gprs",
+        /// A faster one of that generation.
+        Edge = "edge",
+        /// A mobile network of the third generation.
+        ThreeG = "3g",
+        /// A mobile network of the fourth generation.
+        FourG = "4g",
+        /// A telephone line.
+        Dsl = "dsl",
+        /// A television cable.
+        Cable = "cable",
+        /// A wireless LAN.
+        Wifi = "wifi",
+        /// Satellites in a low orbit.
+        Starlink = "starlink",
+        /// A satellite in the geostationary orbit.
+        GeoSatellite = "geo-satellite",
+        /// A wireless LAN at the edge of its range.
+        LossyWifi = "lossy-wifi",
+    }
 }
 
 impl Profile {
-    /// Every profile, in the order in which the documentation lists them.
-    pub const ALL: [Self; 10] = [
-        Self::Gprs,
-        Self::Edge,
-        Self::ThreeG,
-        Self::FourG,
-        Self::Dsl,
-        Self::Cable,
-        Self::Wifi,
-        Self::Starlink,
-        Self::GeoSatellite,
-        Self::LossyWifi,
-    ];
-
-    /// The word for it in configs and in the names of its toxics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Gprs => "gprs",
-            Self::Edge => "edge",
-            Self::ThreeG => "3g",
-            Self::FourG => "4g",
-            Self::Dsl => "dsl",
-            Self::Cable => "cable",
-            Self::Wifi => "wifi",
-            Self::Starlink => "starlink",
-            Self::GeoSatellite => "geo-satellite",
-            Self::LossyWifi => "lossy-wifi",
-        }
-    }
-
-    /// What makes a connection such a network, in the order in which it acts. The rate comes first: behind the latency
-    /// it would let as much in at once as a delay line holds. A network without loss has no toxic for it.
+    /// The toxics of this network, in their order. The rate comes first: after the latency it would accept as much at
+    /// once as a delay line holds. A network without loss has no toxic for it.
     #[must_use]
     pub fn toxics(self) -> Vec<Toxic> {
         let link = self.link();
-        let loss = Some(link.packet_loss).filter(|loss| loss.loss_rate > Probability::default());
+        let loss = Some(link.packet_loss).filter(|loss| loss.loss_rate > Probability::NEVER);
         let toxics = [
             Some(("bandwidth_upstream", Stream::Upstream, Effect::Bandwidth(link.up))),
             Some(("bandwidth_downstream", Stream::Downstream, Effect::Bandwidth(link.down))),
@@ -84,13 +51,13 @@ impl Profile {
     }
 
     /// The numbers: KB/s to the client and from it, the round trip in ms, its share of jitter in each direction in ms,
-    /// and how many of a thousand segments are lost.
+    /// and the share of segments that are lost.
     ///
     /// - Firefox: the throttling profiles of its developer tools, `devtools/client/shared/components/throttling/
     ///   profiles.js` in mozilla/gecko-dev, in bits of which 1 K is 1024.
     /// - `WebPageTest`: `www/settings/connectivity.ini.sample` in catchpoint/WebPageTest.
     /// - Loadero: the network conditions of its browser tests, wiki.loadero.com/test-creation/participant-configuration/
-    ///   network-conditions. The others say nothing of jitter, nor, but for `WebPageTest`'s 0, of loss.
+    ///   network-conditions. The others don't document jitter, nor loss, except for the 0 of `WebPageTest`.
     /// - Ookla: medians of the USA in the third quarter of 2021, as in freestatefoundation.blogspot.com/2022/01/
     ///   starlinks-performance-shows-prudence-of.html. The geostationary one is `HughesNet`.
     /// - APNIC: blog.apnic.net/2022/11/28/fact-checking-starlinks-performance-figures (round trips between 40 and 60 ms
@@ -99,30 +66,30 @@ impl Profile {
     fn link(self) -> Link {
         match self {
             // Firefox GPRS: 50 and 20 Kbit/s, 500 ms. Loadero GPRS: 100 ms, 1 %.
-            Self::Gprs => const { Link::new(6, 3, 500, 100, 10) },
+            Self::Gprs => const { Link::new(6, 3, 500, 100, 0.01) },
             // WebPageTest Edge: 240 and 200 kbit/s, 840 ms. Loadero Edge: 100 ms, 1 %.
-            Self::Edge => const { Link::new(30, 25, 840, 100, 10) },
+            Self::Edge => const { Link::new(30, 25, 840, 100, 0.01) },
             // WebPageTest 3G: 1.6 Mbit/s and 768 kbit/s, 300 ms. Loadero 3G: 50 ms, 0.5 %.
-            Self::ThreeG => const { Link::new(200, 96, 300, 50, 5) },
+            Self::ThreeG => const { Link::new(200, 96, 300, 50, 0.005) },
             // Firefox 4G / LTE: 4 and 3 Mbit/s, 20 ms. Loadero 4G: 5 ms incoming, 0.2 %.
-            Self::FourG => const { Link::new(524, 393, 20, 5, 2) },
+            Self::FourG => const { Link::new(524, 393, 20, 5, 0.002) },
             // WebPageTest DSL: 1.5 Mbit/s and 384 kbit/s, 50 ms.
-            Self::Dsl => const { Link::new(188, 48, 50, 0, 0) },
+            Self::Dsl => const { Link::new(188, 48, 50, 0, 0.0) },
             // WebPageTest Cable: 5 and 1 Mbit/s, 28 ms.
-            Self::Cable => const { Link::new(625, 125, 28, 0, 0) },
+            Self::Cable => const { Link::new(625, 125, 28, 0, 0.0) },
             // Firefox Wi-Fi: 30 and 15 Mbit/s, 2 ms.
-            Self::Wifi => const { Link::new(3932, 1966, 2, 0, 0) },
-            // Ookla: 87.25 and 13.54 Mbit/s, 44 ms. APNIC: 5 ms of jitter. What is lost at its handovers is in neither.
-            Self::Starlink => const { Link::new(10_906, 1693, 44, 5, 0) },
+            Self::Wifi => const { Link::new(3932, 1966, 2, 0, 0.0) },
+            // Ookla: 87.25 and 13.54 Mbit/s, 44 ms. APNIC: 5 ms of jitter. Neither documents the loss at handovers.
+            Self::Starlink => const { Link::new(10_906, 1693, 44, 5, 0.0) },
             // Ookla: 19.30 and 2.54 Mbit/s. APNIC: 600 ms.
-            Self::GeoSatellite => const { Link::new(2413, 318, 600, 0, 0) },
+            Self::GeoSatellite => const { Link::new(2413, 318, 600, 0, 0.0) },
             // Firefox Wi-Fi, with Loadero's condition of 5 % packet loss.
-            Self::LossyWifi => const { Link::new(3932, 1966, 2, 0, 50) },
+            Self::LossyWifi => const { Link::new(3932, 1966, 2, 0, 0.05) },
         }
     }
 }
 
-/// A network as the values of its toxics.
+/// The attributes of the toxics of a network.
 struct Link {
     down: Bandwidth,
     up: Bandwidth,
@@ -131,17 +98,17 @@ struct Link {
 }
 
 impl Link {
-    const fn new(down: u32, up: u32, round_trip: u32, jitter: u32, lost_per_mille: u16) -> Self {
+    const fn new(down: u32, up: u32, round_trip: u32, jitter: u32, lost: f64) -> Self {
         let packet_loss = PacketLoss {
-            loss_rate: Probability::per_mille(lost_per_mille),
-            correlation: Probability::per_mille(0),
+            loss_rate: Probability::literal(lost),
+            correlation: Probability::NEVER,
             retransmit: Self::retransmit(round_trip),
         };
         let latency = Latency::literal(round_trip / 2, jitter);
         Self { down: Self::bandwidth(down), up: Self::bandwidth(up), latency, packet_loss }
     }
 
-    /// All connections of a route go through the one network.
+    /// All connections of a route share the network.
     const fn bandwidth(rate: u32) -> Bandwidth {
         Bandwidth::literal(rate, Sharing::Shared)
     }
@@ -149,7 +116,7 @@ impl Link {
     /// Linux sends again after the round trip and four times its mean deviation, for which it takes at least 200 ms
     /// (`tcp_rtt_estimator` in `net/ipv4/tcp_input.c`).
     const fn retransmit(round_trip: u32) -> Timeout {
-        Timeout::literal(NonZeroU32::MIN.saturating_add(round_trip + 199))
+        Timeout::literal(round_trip + 200)
     }
 }
 
@@ -177,19 +144,15 @@ mod tests {
             (Profile::LossyWifi, 30 * M, 15 * M),
         ] {
             let link = profile.link();
-            let kilobytes = |bits: u64| (bits + 4000) / 8000 * 1000;
-            let rates = [link.down, link.up].map(|bandwidth| bandwidth.rate().bytes_per_second());
-            assert_eq!(rates, [kilobytes(down), kilobytes(up)], "{profile:?}");
+            let bandwidth = |bits: u64| Link::bandwidth(u32::try_from((bits + 4000) / 8000).expect("some KB/s"));
+            assert_eq!([link.down, link.up], [down, up].map(bandwidth), "{profile:?}");
         }
     }
 
     #[test]
     fn each_direction_takes_half_of_the_round_trip() {
         let link = Profile::ThreeG.link();
-        assert_eq!(
-            (link.latency.mean(), link.latency.jitter()),
-            (Duration::from_millis(150), Duration::from_millis(50))
-        );
+        assert_eq!(link.latency, Latency::literal(150, 50));
         assert_eq!(link.packet_loss.retransmit.duration(), Duration::from_millis(300 + 200));
     }
 

@@ -1,13 +1,13 @@
-//! The address of an upstream, and what to write instead of what is not one.
+//! The address of an upstream, and what to write instead of an invalid one.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use super::{Port, Rejected};
+use crate::value::{Port, Rejected, text};
 
 /// An address that a connection can be made to: an IP, never a host name (a lookup would be a fault of its own,
-/// with a cache and a timeout that nobody asked for), and a port that is not 0.
+/// with its own cache and timeout), and a port that is not 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Upstream(SocketAddr);
 
@@ -24,6 +24,8 @@ impl fmt::Display for Upstream {
         self.0.fmt(f)
     }
 }
+
+text!(Upstream);
 
 impl FromStr for Upstream {
     type Err = Rejected;
@@ -110,7 +112,7 @@ fn reject_parts(text: &str, host: &str, port: &str) -> Rejected {
     Rejected::new(format!("`{host}` is a host name"), host_hint(host, port))
 }
 
-/// `::1:9090` is an IPv6 address by the letter, but a last group of four digits or more was meant for a port.
+/// `::1:9090` is a valid IPv6 address, but a last group of four digits or more was probably meant as a port.
 fn unbracketed(text: &str) -> Option<(Ipv6Addr, Port)> {
     let (host, port) = text.rsplit_once(':')?;
     let ip = host.parse().ok()?;
@@ -128,7 +130,7 @@ fn bare_ip(text: &str) -> Option<IpAddr> {
     inner.unwrap_or(text).parse().ok()
 }
 
-/// A lookup of names is left to the user, so that no fault of DNS passes for an injected one.
+/// Names are not looked up: a fault of DNS must not look like an injected one.
 fn host_hint(host: &str, port: &str) -> String {
     if host.eq_ignore_ascii_case("localhost") {
         return format!("use 127.0.0.1:{port}");
@@ -136,7 +138,7 @@ fn host_hint(host: &str, port: &str) -> String {
     format!("upstreams are IP addresses, so that DNS is never a hidden fault; `getent hosts {host}` prints its IP")
 }
 
-/// `: write …`, where what is left of a text is itself worth writing.
+/// `: write …`, if the rest of a text is itself a valid address.
 fn written_as(rest: &str) -> String {
     match rest.parse::<Upstream>() {
         Ok(upstream) => format!(": write {upstream}"),
@@ -153,14 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn addresses_with_a_port_are_taken() {
+    fn addresses_with_a_port_are_accepted() {
         for text in ["127.0.0.1:1", "10.0.0.7:65535", "[::1]:9090", "[fe80::1%2]:80"] {
             assert_eq!(text.parse::<Upstream>().map(|it| it.to_string()).as_deref(), Ok(text));
         }
     }
 
     #[test]
-    fn every_other_text_gets_what_to_write_instead() {
+    fn every_other_text_has_a_hint() {
         for (text, expected) in [
             ("", "use IP:PORT, such as 127.0.0.1:9090"),
             ("localhost:9090", "use 127.0.0.1:9090"),

@@ -227,7 +227,8 @@ mod tests {
     use rustix::net::sockopt::{socket_keepalive, socket_oobinline};
 
     use super::*;
-    use crate::plan::{DropMode, Millis, Port, Probability, RouteName, Timeout};
+    use crate::plan::DropMode;
+    use crate::value::{Millis, Port, Probability, RouteName, Timeout};
 
     fn listener() -> Listener {
         // An address that no other process has, so that any port of it is free.

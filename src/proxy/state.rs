@@ -10,8 +10,8 @@ use super::live_route::LiveRoute;
 use super::socket::acknowledgement::unacknowledged;
 use super::socket::reset::reset;
 use crate::event::{CloseReason, Subject};
-use crate::plan::Direction;
 use crate::toxic::{RunningSum, Target, ToxicSummary};
+use crate::value::Direction;
 
 /// A connection from its accept to its end.
 #[derive(Debug)]
@@ -137,27 +137,15 @@ impl ConnectionState {
     /// it.
     pub fn abort(&self, why: CloseReason) {
         let first = *self.status().close_reason.get_or_insert(why);
-        self.uncount_unacknowledged();
-        reset(&self.client);
+        reset_and_uncount(&self.client, &self.down);
         match self.upstream.get() {
             // It left with a FIN, and its upstream gets one too, after all that it has sent. That its socket is reset then
             // is our doing, and no reason for a reset there; a cut is.
             Some(upstream) if first == CloseReason::ClientLeft && why != CloseReason::Cut => {
                 let _ = upstream.shutdown(Shutdown::Both);
             }
-            Some(upstream) => reset(upstream),
+            Some(upstream) => reset_and_uncount(upstream, &self.up),
             None => {}
-        }
-    }
-
-    /// A reset discards what the kernel has taken from us and not delivered yet: the peer never gets it.
-    fn uncount_unacknowledged(&self) {
-        let ends = [(Some(&self.client), &self.down), (self.upstream.get().map(Arc::as_ref), &self.up)];
-        for (peer, progress) in ends {
-            let sent = progress.sent.load(Ordering::Relaxed);
-            if let Some(lost) = peer.filter(|_| sent > 0).map(unacknowledged).filter(|lost| *lost < u32::MAX) {
-                progress.sent.fetch_sub(sent.min(lost.into()), Ordering::Relaxed);
-            }
         }
     }
 
@@ -204,4 +192,16 @@ impl ConnectionState {
     fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A reset discards what the kernel has taken from us and not delivered yet: the peer never gets it.
+fn reset_and_uncount(peer: &TcpStream, progress: &Progress) {
+    let sent = progress.sent.load(Ordering::Relaxed);
+    if sent > 0
+        && let lost = unacknowledged(peer)
+        && lost < u32::MAX
+    {
+        progress.sent.fetch_sub(sent.min(lost.into()), Ordering::Relaxed);
+    }
+    reset(peer);
 }

@@ -18,9 +18,10 @@ use super::live_route::LiveRoute;
 use super::shared::Shared;
 use crate::event::{Event, emit};
 use crate::limits::Cap;
-use crate::plan::{Change, Plan, Route, RouteName, diff};
+use crate::plan::{Change, Plan, Route, diff};
 use crate::stop::{Latch, Stop};
 use crate::threads;
+use crate::value::RouteName;
 
 /// Between two lines that log how many connections a drain still waits for.
 const REMINDER: Duration = Duration::from_secs(5);

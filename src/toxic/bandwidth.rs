@@ -1,63 +1,80 @@
-//! `bandwidth`: a token bucket that paces instead of letting through in bursts. When a byte leaves follows from how many
-//! went before it, exactly: nothing adds up over time but the bytes.
+//! `bandwidth`: a token bucket that paces bytes instead of passing bursts. The time at which a byte leaves follows exactly
+//! from the number of bytes before it: no rounding error adds up.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::chain::TAKEN_AT_ONCE;
+use super::behaviour::{Behaviour, Misfit, Place};
+use super::bucket::{Bucket, Buckets};
+use super::declaration::declare;
 use super::link::Out;
 use super::stats::ToxicStats;
-use super::{ActiveTime, End, Moment, NEVER, Span, Stage, until};
-use crate::plan::Bandwidth;
+use super::{ActiveTime, End, Moment, NEVER, Span, Stage, TAKEN_AT_ONCE, until};
+use crate::value::{Bytes, Rate, flag};
 
-/// The bytes of so long leave together: a smooth stream, and not too many writes.
+declare! {
+    /// A paced token bucket, 1 KB = 1000 bytes. 0 lets nothing pass. `shared`: one bucket for all connections of the route,
+    /// for each direction.
+    pub struct Bandwidth("bandwidth", Keeps, Load) {
+        /// What passes; 0 is nothing at all.
+        rate: Rate, such as Rate::literal(128);
+        /// What passes at once after a pause.
+        burst: Bytes = Bytes::literal(0);
+        /// Whether all connections of the route take from one bucket, for each direction.
+        shared: Sharing = Sharing::Own;
+    }
+}
+
+impl Bandwidth {
+    /// A bucket without a burst.
+    pub(crate) const fn literal(kilobytes_per_second: u32, shared: Sharing) -> Self {
+        Self { rate: Rate::literal(kilobytes_per_second), burst: Bytes::literal(0), shared }
+    }
+}
+
+impl Behaviour for Bandwidth {
+    /// At a rate of 0 nothing passes, not even the first bytes.
+    fn misfits(&self) -> Vec<Misfit> {
+        if self.burst.get() == 0 || self.rate.get() > 0 {
+            return Vec::new();
+        }
+        let what = format!("a burst of {} bytes changes nothing at a rate of 0: nothing passes", self.burst.get());
+        vec![Misfit::new("burst", what, "use 0, or a rate of 1 KB/s or more")]
+    }
+
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        let buckets = match self.shared {
+            Sharing::Own => Arc::default(),
+            Sharing::Shared => Arc::clone(place.shared),
+        };
+        Box::new(BandwidthStage::new(*self, place.active, place.opened, buckets))
+    }
+}
+
+/// The connections that share a token bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// Each connection has its own bucket for each direction.
+    #[default]
+    Own,
+    /// All connections of the route share one for each direction.
+    Shared,
+}
+
+flag!(Sharing: Own, Shared);
+
+/// Bytes of this duration leave together: short enough for a smooth stream, long enough for few writes.
 const STEP: Duration = Duration::from_millis(5);
 
-/// What is taken from the sender at a time lasts for so many steps.
+/// The number of steps that are read from the sender at a time.
 const STEPS_TAKEN: u64 = 5;
 
 pub(super) struct BandwidthStage {
     bandwidth: Bandwidth,
     active: ActiveTime,
-    /// When the connection was opened, by the clock of those that share the bucket.
+    /// When the connection was opened, by the clock of the connections that share the bucket.
     opened: Moment,
     buckets: Arc<Buckets>,
-}
-
-/// A queue is at its toxic's place in the chain. What is on its way there counts already for how much is taken from the
-/// sender: else a delay before a slow link would fill up before the sender felt it.
-#[derive(Debug, Default)]
-pub(super) struct Buckets {
-    entrance: Mutex<Bucket>,
-    exit: Mutex<Bucket>,
-}
-
-/// The queue in front of a link of a fixed rate, by two numbers: since when it has never been empty, and what has gone in
-/// since then.
-#[derive(Debug, Default)]
-struct Bucket {
-    since: Moment,
-    bytes: u64,
-}
-
-impl Bucket {
-    /// Puts `bytes` in at a moment; returns when the last of them leaves at `rate` bytes a second, if `burst` bytes may
-    /// leave ahead of that.
-    fn put(&mut self, bytes: u64, at: Moment, rate: u64, burst: u32) -> Moment {
-        if at > self.since.saturating_add(lasting(self.bytes, rate)) {
-            *self = Self { since: at, bytes: 0 };
-        }
-        self.bytes += bytes;
-        let ahead = self.bytes.saturating_sub(burst.into());
-        self.since.saturating_add(lasting(ahead, rate)).max(at)
-    }
-}
-
-/// How long `bytes` take at `rate` bytes a second.
-fn lasting(bytes: u64, rate: u64) -> Duration {
-    let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate);
-    // 2^64 ns are 584 years.
-    u64::try_from(nanos).map_or(NEVER, Duration::from_nanos)
 }
 
 impl BandwidthStage {
@@ -65,19 +82,19 @@ impl BandwidthStage {
         Self { bandwidth, active, opened, buckets }
     }
 
-    /// What leaves together.
+    /// The number of bytes that leave together.
     fn step(&self) -> u64 {
-        let bytes = u128::from(self.bandwidth.rate().bytes_per_second()) * STEP.as_nanos() / 1_000_000_000;
+        let bytes = u128::from(self.bandwidth.rate.bytes_per_second()) * STEP.as_nanos() / 1_000_000_000;
         u64::try_from(bytes).unwrap_or(u64::MAX).clamp(1, TAKEN_AT_ONCE as u64)
     }
 
     /// When the last of `bytes` leaves that are put into a bucket at a moment.
     fn leaves(&self, bucket: &Mutex<Bucket>, bytes: u64, at: Moment) -> Moment {
-        let due = match self.bandwidth.rate().bytes_per_second() {
+        let due = match self.bandwidth.rate.bytes_per_second() {
             0 => NEVER,
             rate => {
                 let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
-                let due = bucket.put(bytes, self.opened.saturating_add(at), rate, self.bandwidth.burst());
+                let due = bucket.put(bytes, self.opened.saturating_add(at), rate, self.bandwidth.burst.get());
                 until(due, self.opened)
             }
         };
@@ -96,14 +113,14 @@ impl Stage for BandwidthStage {
         }
     }
 
-    /// Through a link that nothing passes, no end passes either.
+    /// A link that passes no bytes passes no end of stream.
     fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
-        let passes = self.bandwidth.rate().bytes_per_second() > 0;
+        let passes = self.bandwidth.rate.bytes_per_second() > 0;
         stats.hold_the_end(end, if passes { end.at } else { self.active.ends })
     }
 
     fn pace(&self) -> Option<u64> {
-        Some((self.step() * STEPS_TAKEN).max(self.bandwidth.burst().into()))
+        Some((self.step() * STEPS_TAKEN).max(self.bandwidth.burst.get().into()))
     }
 
     fn admit(&mut self, bytes: u64, now: Moment) -> Moment {
@@ -114,16 +131,16 @@ impl Stage for BandwidthStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Direction, Sharing, Toxic};
     use crate::toxic::trial::{
         bandwidth, chain, chain_of, chunks, finish, loss, ms, route, send, stream, target, toxic, within,
     };
-    use crate::toxic::{Amount, Chain};
+    use crate::toxic::{Amount, Chain, Sharing, Toxic};
+    use crate::value::Direction;
 
     /// From 1 KB/s to 200 MB/s.
     const RATES: [u32; 8] = [1, 3, 10, 128, 1000, 12_500, 99_999, 200_000];
 
-    /// How many bytes more than `rate` lets through have left at most, and how many fewer, for a stream in chunks.
+    /// The most and the least bytes that have left at any time, relative to `rate`, for a stream in chunks.
     fn lead(rate: u32, chunk: usize) -> (i128, i128) {
         let sent = stream(if chunk == 1 { 20_000 } else { 600_000 });
         let outcome = send(&mut chain_of([bandwidth(rate, 0, Sharing::Own)]), &sent, chunks(chunk, ms(0)));
@@ -137,10 +154,10 @@ mod tests {
         steps.fold((0, 0), |(most, least), (after, before)| (most.max(after), least.min(before)))
     }
 
-    /// Bytes leave with the last one of their step: never ahead of the rate, and never more than a step behind it. A
+    /// Bytes leave with the last one of their step: never before the rate allows, and at most a step after. A
     /// moment is a whole number of nanoseconds, rounded down: that may be a byte.
     #[test]
-    fn what_has_left_is_within_a_step_of_the_rate() {
+    fn bytes_leave_within_a_step_of_the_rate() {
         for rate in RATES {
             for chunk in [1, 1460, TAKEN_AT_ONCE] {
                 let step = i128::from(rate) * 5;
@@ -151,11 +168,11 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_passes_at_once_and_is_saved_up_again() {
+    fn a_burst_passes_at_once_and_refills() {
         let mut chain = chain_of([bandwidth(10, 5000, Sharing::Own)]);
         let mut send = |length, at| send(&mut chain, &stream(length), [(length, ms(at))]).leaves;
         assert_eq!(send(5000, 0), vec![ms(0); 5000]);
-        // After 200 ms there are 2,000 bytes again, and 10 bytes a millisecond behind them.
+        // After 200 ms there are 2,000 bytes again, and 10 bytes a millisecond after them.
         assert_eq!(send(2000, 200), vec![ms(200); 2000]);
         assert_eq!(send(100, 200).last(), Some(&ms(210)));
         // After a long time there are 5,000 and no more.
@@ -164,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_link_saves_nothing_up_without_a_burst() {
+    fn an_idle_link_without_a_burst_saves_nothing() {
         let mut chain = chain_of([bandwidth(10, 0, Sharing::Own)]);
         for at in [0, 1000, 1010, 60_000] {
             assert_eq!(send(&mut chain, &stream(100), [(100, ms(at))]).leaves.last(), Some(&ms(at + 10)));
@@ -182,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_window_releases_what_waits() {
+    fn the_end_of_the_window_releases_held_bytes() {
         for rate in [0, 1] {
             let mut chain = chain(&[within(0..100, toxic(0, bandwidth(rate, 0, Sharing::Own)))]);
             let outcome = send(&mut chain, &stream(1001), [(1000, ms(0)), (1, ms(100))]);
@@ -203,7 +220,7 @@ mod tests {
         assert_eq!(last(3, Direction::Upstream), Some(ms(100)));
     }
 
-    /// Each counts from its own accept, and the link from none of them.
+    /// The times of each count from its own accept; the link has its own clock.
     #[test]
     fn connections_of_any_age_share_a_bucket() {
         let route = route(&[toxic(0, bandwidth(10, 0, Sharing::Shared))]);
@@ -217,9 +234,9 @@ mod tests {
         assert_eq!(last(&mut young, 0), Some(ms(300)));
     }
 
-    /// What never comes to a shared link takes none of it from the others.
+    /// Bytes that never reach a shared link take no share of it.
     #[test]
-    fn what_never_comes_takes_nothing() {
+    fn lost_bytes_use_no_bandwidth() {
         let mut lossy = toxic(0, loss(1.0, 0.0));
         lossy.selector.connections = "1".parse().expect("a connection");
         let route = route(&[lossy, toxic(1, bandwidth(10, 0, Sharing::Shared))]);
@@ -230,8 +247,8 @@ mod tests {
         assert_eq!((last(1), last(2)), (Some(NEVER), Some(ms(100))));
     }
 
-    /// A sender that writes as much as it may is told to wait, and what was taken from it leaves within 75 ms: those that
-    /// the queue may reach, and as much as is taken at a time, 25 ms.
+    /// A sender that always writes has to wait, and its bytes leave within 75 ms: 50 ms that the queue may hold, and 25 ms
+    /// that are read at a time.
     #[test]
     fn the_queue_is_short_and_never_runs_dry() {
         for rate in RATES {
@@ -246,9 +263,9 @@ mod tests {
         }
     }
 
-    /// What may pass at once is taken at once, and so is everything while the toxic does not act.
+    /// A burst is read at once, and so is everything while the toxic does not act.
     #[test]
-    fn a_burst_and_a_wide_link_are_not_taken_in_crumbs() {
+    fn a_burst_is_read_at_once() {
         let taken = |toxic: Toxic, now| chain(&[toxic]).takes(now);
         assert_eq!(taken(toxic(0, bandwidth(1, 0, Sharing::Own)), ms(0)), 25);
         assert_eq!(taken(toxic(0, bandwidth(1, 5000, Sharing::Own)), ms(0)), 5000);

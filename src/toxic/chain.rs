@@ -13,11 +13,8 @@ use super::route_toxic::RouteToxic;
 use super::segment::{Boundary, Segments};
 use super::span::{Edge, End, EndKind, Span};
 use super::stats::{Amount, RunningSum, ToxicEvent};
-use super::{Moment, NEVER, Stage};
-use crate::plan::{CloseMode, Direction};
-
-/// The most bytes that are handed to a chain at once.
-pub const TAKEN_AT_ONCE: usize = 64 * 1024;
+use super::{Moment, NEVER, Stage, TAKEN_AT_ONCE};
+use crate::value::{CloseMode, Direction};
 
 /// The most bytes that are written at once: enough to make the calls cheap beside the copying.
 const WRITTEN_AT_ONCE: u64 = 256 * 1024;

@@ -2,15 +2,31 @@
 
 use fastrand::Rng;
 
+use super::behaviour::{Behaviour, Place};
+use super::declaration::declare;
 use super::link::Out;
 use super::stats::Amount;
 use super::{Span, Stage};
 use crate::dice::ToxicRng;
-use crate::plan::Corrupt;
+use crate::value::Probability;
 
-/// Hits are drawn for each block of so many bytes on its own. So where the toxic begins to act after gigabytes, none of
-/// them has to be drawn for first.
+/// Hits are drawn separately for each block of this size: where the toxic begins to act after gigabytes, no draws for
+/// them are needed.
 const BLOCK: u64 = 64 * 1024;
+
+declare! {
+    /// One bit of some bytes is flipped.
+    pub struct Corrupt("corrupt", Changes, Offset) {
+        /// The share of bytes with a flipped bit.
+        pub rate: Probability, such as Probability::literal(0.0001);
+    }
+}
+
+impl Behaviour for Corrupt {
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(CorruptStage::new(*self, place.rng))
+    }
+}
 
 pub(super) struct CorruptStage {
     corrupt: Corrupt,
@@ -34,7 +50,7 @@ impl CorruptStage {
         Self { corrupt, toxic_rng, block: 0, rng, hit }
     }
 
-    /// To the block that byte `offset` is in.
+    /// Goes to the block of byte `offset`.
     fn go_to(&mut self, offset: u64) {
         if self.block != offset / BLOCK {
             self.block = offset / BLOCK;
@@ -64,8 +80,8 @@ impl Stage for CorruptStage {
     }
 }
 
-/// The first hit from byte `from` on. How many bytes are spared in between has a geometric distribution, which is drawn
-/// at once by inverting it: a draw for each byte would cost more than everything else that is done to it.
+/// The first hit from byte `from` on. The number of bytes before it has a geometric distribution, which takes one draw
+/// by inversion: a draw for each byte would cost more than everything else that is done to it.
 fn draw(corrupt: Corrupt, rng: &mut Rng, from: u64) -> Hit {
     let (rate, u, mask) = (corrupt.rate.get(), 1.0 - rng.f64(), 1 << rng.u8(..8));
     // u is in (0, 1]. At a rate of 1 the quotient is 0, at one of 0 it is infinite or, for u = 1, no number.
@@ -83,8 +99,8 @@ fn draw(corrupt: Corrupt, rng: &mut Rng, from: u64) -> Hit {
 mod tests {
     use super::*;
     use crate::dice::Dice;
-    use crate::plan::Direction;
     use crate::toxic::trial::{chain_of, corrupt, ms, send, share, stream};
+    use crate::value::Direction;
 
     /// Which bytes of a stream are hit, the first ones of seed 42, and which bits of them.
     fn hits(rate: f64, length: usize) -> Vec<(usize, u8)> {
@@ -96,17 +112,17 @@ mod tests {
         hits
     }
 
-    /// What a seed gives is a promise.
+    /// A seed must give the same draws in every release.
     #[test]
-    fn a_seed_flips_the_same_bits_for_ever() {
+    fn a_seed_always_flips_the_same_bits() {
         assert_eq!(hits(0.1, 100), [(15, 2), (29, 16), (68, 32), (69, 64)]);
         let in_the_second_block: Vec<_> = hits(0.1, 65_590).into_iter().filter(|(place, _)| *place >= 65_536).collect();
         assert_eq!(in_the_second_block, [(65_557, 1), (65_562, 1), (65_565, 8), (65_571, 128)]);
     }
 
-    /// A petabyte may have passed before the toxic acts: were each of its bytes drawn for, this would take a year.
+    /// A petabyte may have passed before the toxic acts: a draw for each byte would take a year.
     #[test]
-    fn what_was_spared_is_not_drawn_for() {
+    fn skipped_blocks_need_no_draws() {
         const FAR: u64 = 1 << 50;
         let name = "corrupt".parse().expect("a name");
         let rng = Dice::new(42, &"8180".parse().expect("a name")).of_toxic(1, &name, Direction::Downstream);
@@ -116,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn never_is_never_and_always_is_always() {
+    fn rates_of_0_and_1_are_exact() {
         assert_eq!(hits(0.0, 100_000), []);
         assert_eq!(hits(1.0, 100_000).len(), 100_000);
         // A chance of 100,000 * 2^-53 for one to be spared, and of as many times 5e-324 for one to be hit.
@@ -133,7 +149,7 @@ mod tests {
         }
     }
 
-    /// Hits are independent of each other if a byte behind one is hit as often as any: some 40,000 pairs at 0.1 have mean
+    /// Hits are independent of each other if a byte after a hit is hit as often as any: some 40,000 pairs at 0.1 have mean
     /// 4,000 and a standard deviation of sqrt(40,000 * 0.1 * 0.9) = 60; six are 360, and six more of 0.1 * 190 for the
     /// number of hits itself, whose standard deviation that is: 475.
     #[test]

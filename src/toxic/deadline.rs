@@ -1,17 +1,15 @@
-//! `limit_time` and `reset_peer`: the connection ends after a time, and until then nothing is done to it.
+//! The stage of `limit_time` and `reset_peer`: it ends the connection at a time, and does nothing before.
 
-use super::{ActiveTime, Moment, Stage};
-use crate::plan::{CloseMode, LimitTime, ResetPeer};
+use super::behaviour::Place;
+use super::{Moment, Stage};
+use crate::value::{CloseMode, Millis};
 
 pub(super) struct DeadlineStage(Option<(Moment, CloseMode)>);
 
 impl DeadlineStage {
-    pub(super) fn of_limit(limit: LimitTime, active: ActiveTime) -> Self {
-        Self(active.moment(limit.time).map(|at| (at, limit.close_mode)))
-    }
-
-    pub(super) fn of_reset(reset: ResetPeer, active: ActiveTime) -> Self {
-        Self(active.moment(reset.timeout).map(|at| (at, CloseMode::Reset)))
+    /// Ends the connection a time after the toxic begins to act, if it still acts then.
+    pub(super) fn new(after: Millis, close_mode: CloseMode, place: &Place<'_>) -> Self {
+        Self(place.active.moment(after).map(|at| (at, close_mode)))
     }
 }
 
@@ -24,20 +22,21 @@ impl Stage for DeadlineStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Direction, Effect, Toxic};
     use crate::toxic::trial::{chain, finish, millis, ms, route, send, stream, target, toxic, within};
+    use crate::toxic::{Effect, LimitTime, ResetPeer, Toxic};
+    use crate::value::Direction;
 
     fn limit_time(time: u32, close_mode: CloseMode) -> Toxic {
-        toxic(0, Effect::LimitTime(LimitTime { time: millis(time), close_mode }))
+        toxic(0, Effect::LimitTime(LimitTime { time: millis(time), reset: close_mode }))
     }
 
     fn reset_peer(timeout: u32) -> Toxic {
         toxic(0, Effect::ResetPeer(ResetPeer { timeout: millis(timeout) }))
     }
 
-    /// So long after the toxic begins to act; not at all if it acts no more then.
+    /// Counted from when the toxic begins to act; not at all if it no longer acts then.
     #[test]
-    fn the_connection_ends_a_time_after_the_toxic_begins_to_act() {
+    fn ends_the_connection_after_its_time() {
         let reset = |at| Some((ms(at), CloseMode::Reset));
         let close = |at| Some((ms(at), CloseMode::Close));
         for (toxic, deadline) in [
@@ -53,9 +52,9 @@ mod tests {
         }
     }
 
-    /// One direction does it for both.
+    /// One direction ends both.
     #[test]
-    fn what_ends_a_connection_does_so_once() {
+    fn ends_the_connection_once() {
         for toxic in [limit_time(5, CloseMode::Close), reset_peer(5)] {
             let route = route(&[toxic]);
             assert!(route.chain(&target(1, ms(0)), Direction::Downstream, 0).is_some());
@@ -63,9 +62,9 @@ mod tests {
         }
     }
 
-    /// What comes before leaves as it came.
+    /// Bytes before that pass unchanged.
     #[test]
-    fn until_then_the_connection_is_healthy() {
+    fn does_nothing_before_its_time() {
         for toxic in [limit_time(50, CloseMode::Close), reset_peer(50)] {
             let mut chain = chain(&[toxic]);
             let outcome = send(&mut chain, &stream(9), [(9, ms(49))]);

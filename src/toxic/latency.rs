@@ -1,19 +1,85 @@
 //! `latency`: each byte leaves a delay after it came. Delays overlap, so that they cost no throughput.
 //!
-//! A segment's bytes meet the same delay. Where delays are correlated, a segment's is that of the segment before with
-//! the correlation as its chance, and else a new one: that leaves each delay distributed as without correlation, and
-//! makes those of two segments n apart correlate by its nth power.
+//! All bytes of a segment have the same delay. With the correlation as probability, a segment has the delay of the one
+//! before, else a new one: so each delay is distributed as without correlation, and the delays of two segments that are n
+//! apart correlate by its nth power.
 
 use std::f64::consts::TAU;
 use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::behaviour::{Behaviour, Misfit, Place};
+use super::declaration::declare;
 use super::link::Out;
 use super::stats::ToxicStats;
 use super::{End, Moment, Span, Stage};
 use crate::dice::ToxicRng;
-use crate::plan::{Distribution, Latency};
+use crate::value::{Millis, Probability, Written, words};
+
+declare! {
+    /// Each byte leaves that much later, and the end of the stream too, never out of order. Delays overlap: throughput is
+    /// as without, some 27 MiB under way.
+    pub struct Latency("latency", Keeps, Offset) {
+        /// The delay.
+        latency: Millis, such as Millis::literal(100);
+        /// How far delays lie from the latency, at most as far as that.
+        jitter: Millis = Millis::literal(0);
+        /// The share of segments that meet the same delay as the one before.
+        correlation: Probability = Probability::NEVER;
+        /// How delays lie around the latency.
+        distribution: Distribution = Distribution::Uniform;
+    }
+}
+
+impl Latency {
+    /// Uniform delays, independent of each other, with numbers that the compiler checks.
+    pub(crate) const fn literal(latency: u32, jitter: u32) -> Self {
+        assert!(jitter <= latency, "some bytes would have to leave before they came");
+        let (latency, jitter) = (Millis::literal(latency), Millis::literal(jitter));
+        Self { latency, jitter, correlation: Probability::NEVER, distribution: Distribution::Uniform }
+    }
+}
+
+impl Behaviour for Latency {
+    /// With more jitter than latency some bytes would have to leave before they came; without jitter all delays are the
+    /// same anyway.
+    fn misfits(&self) -> Vec<Misfit> {
+        let Self { latency, jitter, correlation, distribution } = *self;
+        let is_steady = jitter.get() == 0;
+        let mut misfits = Vec::new();
+        if jitter > latency {
+            let what = format!("a jitter of {} ms is more than the latency of {} ms", jitter.get(), latency.get());
+            misfits.push(Misfit::new("jitter", what, format!("use 0 to {}", latency.get())));
+        }
+        if is_steady && correlation != Probability::NEVER {
+            let what = format!("a correlation of {} changes nothing without a jitter", correlation.write());
+            misfits.push(Misfit::new("correlation", what, "use 0, or a jitter of 1 ms or more"));
+        }
+        if is_steady && distribution != Distribution::Uniform {
+            let what = format!("a {} distribution changes nothing without a jitter", distribution.as_str());
+            misfits.push(Misfit::new("distribution", what, "use uniform, or a jitter of 1 ms or more"));
+        }
+        misfits
+    }
+
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(LatencyStage::new(*self, place.rng))
+    }
+}
+
+words! {
+    /// How delays lie around their mean.
+    pub enum Distribution("is not a distribution", "use uniform, normal or pareto") {
+        /// Evenly, from one jitter below the latency to one above.
+        Uniform = "uniform",
+        /// In a bell with the jitter as standard deviation; what would be negative is no delay.
+        Normal = "normal",
+        /// Most a little below the latency, some far above: a Pareto distribution of shape 3 with the latency as its
+        /// mean, whose least is a third of the jitter below.
+        Pareto = "pareto",
+    }
+}
 
 pub(super) struct LatencyStage {
     latency: Latency,
@@ -55,15 +121,15 @@ impl Stage for LatencyStage {
 }
 
 fn next(latency: &Latency, rng: &mut Rng, last: Option<(u64, Duration)>) -> Duration {
-    let kept = rng.f64() < latency.correlation().get();
+    let kept = rng.f64() < latency.correlation.get();
     let fresh = draw(latency, rng);
     last.filter(|_| kept).map_or(fresh, |(_, delay)| delay)
 }
 
 fn draw(latency: &Latency, rng: &mut Rng) -> Duration {
-    let deviation = latency.jitter().as_secs_f64() * deviation(latency.distribution(), rng.f64(), rng.f64());
-    let seconds = latency.mean().as_secs_f64() + deviation;
-    // It is finite; what is negative, or more than a Duration holds, is none or for ever.
+    let deviation = latency.jitter.duration().as_secs_f64() * deviation(latency.distribution, rng.f64(), rng.f64());
+    let seconds = latency.latency.duration().as_secs_f64() + deviation;
+    // It is finite. A negative delay is none; one that exceeds a Duration never ends.
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
 
@@ -82,13 +148,11 @@ fn deviation(distribution: Distribution, u: f64, v: f64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
 mod tests {
     use super::*;
-    use crate::plan::Effect;
     use crate::toxic::trial::{self, chain_of, millis, ms, send, share, stream};
-    use crate::toxic::until;
+    use crate::toxic::{Effect, until};
 
     fn latency(correlation: f64, distribution: Distribution) -> Latency {
-        let latency = Latency::new(millis(100), millis(60)).and_then(|it| it.correlated(share(correlation)));
-        latency.and_then(|it| it.distributed(distribution)).expect("a jitter that is less than the latency")
+        Latency { latency: millis(100), jitter: millis(60), correlation: share(correlation), distribution }
     }
 
     /// The delays of segments that follow each other.
@@ -130,15 +194,15 @@ mod tests {
     /// With a correlation of 0.8 a delay is that of the segment before in 80 % of all cases: 40,000 pairs have a
     /// standard deviation of sqrt(40,000 * 0.8 * 0.2) = 80 around 32,000, and six of those are 480.
     #[test]
-    fn a_correlated_delay_is_often_the_last_one() {
+    fn a_correlated_delay_is_often_the_one_before() {
         let delays = delays(&latency(0.8, Distribution::Uniform), 40_001);
         let kept = delays.windows(2).filter(|pair| pair[0].total_cmp(&pair[1]).is_eq()).count();
         assert!(kept.abs_diff(32_000) < 480, "{kept}");
     }
 
-    /// What a seed gives is a promise. In whole microseconds: the last bits of a logarithm may differ between machines.
+    /// A seed must give the same draws in every release. In whole microseconds: the last bits of a logarithm may differ between machines.
     #[test]
-    fn a_seed_delays_alike_for_ever() {
+    fn a_seed_always_gives_the_same_delays() {
         for (correlation, distribution, expected) in [
             (0.0, Distribution::Uniform, [45274, 140_233, 92249, 109_463, 123_725, 143_290]),
             (0.1, Distribution::Normal, [102_352, 11604, 50563, 50563, 117_495, 128_967]),
@@ -149,7 +213,7 @@ mod tests {
         }
     }
 
-    /// How late the first six segments of seed 42 are that come a second after each other.
+    /// The delays of the first six segments of seed 42, which come a second apart.
     fn six(effect: Effect) -> [u128; 6] {
         let mut chain = chain_of([effect]);
         [0, 1, 2, 3, 4, 5].map(|second| {

@@ -1,10 +1,28 @@
-//! `limit_data`: exactly so many bytes pass, then the connection ends.
+//! `limit_data`: an exact number of bytes passes, then the connection ends.
 
+use super::behaviour::{Behaviour, Place};
+use super::declaration::declare;
 use super::link::Out;
 use super::segment::Boundary;
 use super::stats::Amount;
 use super::{Span, Stage};
-use crate::plan::LimitData;
+use crate::value::{CloseMode, StreamLength};
+
+declare! {
+    /// Exactly this many bytes pass, then FIN or RST to both sides; 0 ends the connection at the first byte.
+    pub struct LimitData("limit_data", Ends, Offset) {
+        /// The length of the stream; bytes after that are discarded.
+        pub bytes: StreamLength, such as StreamLength::literal(1000);
+        /// Whether it ends with a RST.
+        pub reset: CloseMode = CloseMode::Close;
+    }
+}
+
+impl Behaviour for LimitData {
+    fn stage(&self, _: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(LimitDataStage::new(*self))
+    }
+}
 
 pub(super) struct LimitDataStage {
     limit: LimitData,
@@ -13,7 +31,7 @@ pub(super) struct LimitDataStage {
 
 impl LimitDataStage {
     pub(super) fn new(limit: LimitData) -> Self {
-        Self { limit, left: limit.bytes }
+        Self { limit, left: limit.bytes.get() }
     }
 }
 
@@ -27,8 +45,8 @@ impl Stage for LimitDataStage {
         let segment = passed.segments.of_end(Boundary::None, offset);
         out.pass(passed);
         if self.left == 0 {
-            out.stats().record(offset, Amount::Bytes(self.limit.bytes));
-            out.end(at, offset, segment, self.limit.close_mode);
+            out.stats().record(offset, Amount::Bytes(self.limit.bytes.get()));
+            out.end(at, offset, segment, self.limit.reset);
         }
     }
 
@@ -40,12 +58,12 @@ impl Stage for LimitDataStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::CloseMode;
     use crate::toxic::trial::{chain, chain_of, chunks, finish, limit_data, ms, send, stream, toxic, within};
+    use crate::value::CloseMode;
 
-    /// Bytes beyond the limit, its exact number, and one that is at hand only in a later chunk.
+    /// More bytes than the limit, exactly as many, and a limit that is reached in a later chunk.
     #[test]
-    fn it_ends_with_its_last_byte() {
+    fn ends_with_the_last_byte_of_the_limit() {
         for (limit, length, ended) in
             [(0, 1, true), (10, 10, true), (10, 9, false), (10, 25, true), (u64::MAX, 25, false)]
         {
@@ -55,21 +73,21 @@ mod tests {
                 let passed = usize::try_from(limit).unwrap_or(length).min(length);
                 assert_eq!(outcome.bytes, stream(passed), "{limit} of {length} by {chunk}");
                 assert_eq!(outcome.ended, ended.then_some((ms(7), CloseMode::Reset)), "{limit} of {length} by {chunk}");
-                let told = ("limit_data_0".to_owned(), 1, limit, Amount::Bytes(limit));
-                assert_eq!(outcome.acts, if ended { vec![told] } else { vec![] });
+                let event = ("limit_data_0".to_owned(), 1, limit, Amount::Bytes(limit));
+                assert_eq!(outcome.acts, if ended { vec![event] } else { vec![] });
             }
         }
     }
 
     #[test]
-    fn whoever_sends_nothing_is_let_alone() {
+    fn a_silent_connection_stays_open() {
         let mut chain = chain_of([limit_data(0, CloseMode::Close)]);
         assert_eq!((finish(&mut chain, ms(5)), chain.deadline()), (ms(5), None));
     }
 
-    /// Only what passes while it acts is counted.
+    /// Only bytes that pass while it acts count.
     #[test]
-    fn it_counts_in_its_window() {
+    fn counts_bytes_in_its_window_only() {
         let mut chain = chain(&[within(10..20, toxic(0, limit_data(3, CloseMode::Close)))]);
         let outcome = send(&mut chain, &stream(9), [(4, ms(0)), (2, ms(10)), (3, ms(19))]);
         assert_eq!((outcome.bytes.len(), outcome.ended), (7, Some((ms(19), CloseMode::Close))));

@@ -8,7 +8,7 @@ use super::route_toxic::RouteToxic;
 use super::span::{End, EndKind, Span};
 use super::stats::{RunningSum, ToxicStats};
 use super::{ActiveTime, Moment, Stage};
-use crate::plan::{CloseMode, Direction};
+use crate::value::{CloseMode, Direction};
 
 /// The most spans that a link whose bytes queue takes before some have gone on. A toxic makes the same of what comes
 /// whenever that is; and a stream that is cut into single bytes takes no more memory than this.
@@ -247,5 +247,34 @@ impl Link {
 
     pub(super) fn sum(&self) -> &Arc<RunningSum> {
         self.stats.sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toxic::segment::Segments;
+    use crate::toxic::span::Edge;
+    use crate::toxic::trial;
+
+    /// An empty span has no byte that could be overtaken.
+    #[test]
+    fn an_empty_span_delays_nothing() {
+        let (mut queue, mut held, mut last, mut end) = (VecDeque::new(), 0, Moment::ZERO, None);
+        let (mut buffer, toxic) = (Buffer::at(0), Arc::new(trial::toxic(0, trial::steady(5))));
+        let mut stats = ToxicStats::of(toxic, Direction::Downstream);
+        let mut out = Out {
+            queue: &mut queue,
+            held: &mut held,
+            last: &mut last,
+            end: &mut end,
+            buffer: &mut buffer,
+            stats: &mut stats,
+        };
+        let span =
+            |range, millis| Span { range, segments: Segments::default(), at: trial::ms(millis), edge: Edge::Joined };
+        out.pass(span(0..0, 900));
+        out.pass(span(0..1, 100));
+        assert_eq!(queue, [span(0..1, 100)]);
     }
 }

@@ -1,31 +1,21 @@
 //! The toxics of one route while it is live: which connection meets which. They are an immutable value: another set of
 //! toxics is another value, in which those that stay the same live on.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Moment;
 use super::chain::Chain;
 use super::route_toxic::RouteToxic;
+use super::target::Target;
 use crate::dice::Dice;
-use crate::plan::{Direction, Toxic};
+use crate::toxic::Toxic;
+use crate::value::Direction;
 
 /// What a route's connections meet.
 #[derive(Debug)]
 pub struct Toxics {
     dice: Dice,
     toxics: Vec<Arc<RouteToxic>>,
-}
-
-/// A connection that toxics may act on.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    /// Its number on the route.
-    pub number: u64,
-    /// Where its client is.
-    pub client: IpAddr,
-    /// When it was accepted, by the route's clock, which all of its connections have in common.
-    pub opened: Moment,
 }
 
 impl Toxics {
@@ -96,10 +86,11 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::plan::{Distribution, Effect, Sharing, Stream};
     use crate::toxic::trial::{
         Outcome, bandwidth, corrupt, latency, loss, ms, route, send, share, slicer, steady, stream, target, toxic,
     };
+    use crate::toxic::{Distribution, Effect, Noop, Sharing};
+    use crate::value::Stream;
 
     /// As it goes in earnest: each direction of each connection on a thread of its own.
     #[test]
@@ -169,7 +160,7 @@ mod tests {
         elsewhere.selector.clients = vec!["10.0.0.0/8".parse().expect("a network")];
         let mut another = toxic(0, steady(5));
         another.selector.connections = "1-2".parse().expect("connections");
-        assert!(spared(elsewhere) && spared(another) && spared(toxic(0, Effect::Noop)));
+        assert!(spared(elsewhere) && spared(another) && spared(toxic(0, Effect::Noop(Noop {}))));
         assert!(spared(Toxic { toxicity: share(0.0), ..toxic(0, steady(5)) }));
         assert!(spared(Toxic { stream: Stream::Downstream, ..toxic(0, steady(5)) }));
     }

@@ -1,6 +1,6 @@
-//! What toxics do to a stream, as arithmetic: bytes come in at a moment, and go out with the moment at which each leaves.
-//! Time, bytes and draws are handed in. Nothing here sleeps, reads a clock or knows a socket; what is decided here is
-//! carried out by `proxy::gate`.
+//! What toxics are, and what they do to a stream, as arithmetic: bytes come in at a moment, and go out with the moment at
+//! which each leaves. Time, bytes and draws are handed in. Nothing here sleeps, reads a clock or knows a socket;
+//! `proxy::forward` carries out what is decided here.
 //!
 //! # A stream in a chain
 //!
@@ -9,51 +9,45 @@
 //!                  each link gets the spans of the one before, in order
 //! ```
 //!
-//! A chunk is whatever a read has brought. A [`Span`] is a stretch of it and the [`Moment`] at which it gets to that
-//! place of the chain: a link passes it on, later, or cut in two, or not at all. No link needs to know of the others,
-//! and none lets a byte overtake another: [`Chain`] sees to that.
+//! A chunk is what one read has returned. A `Span` is a part of it and the [`Moment`] at which it reaches that place of
+//! the chain. A link passes it on, later, or cut in two, or not at all. No link needs to know the others, and no byte
+//! overtakes another: [`Chain`] sees to that.
 //!
 //! # How to add a toxic
 //!
-//! Begin with the arm: the compiler asks for the rest of the first two steps, and the tests for most of the others.
+//! 1. Write `src/toxic/<type>.rs`: a `declare!` with the attributes, an `impl Behaviour` that makes the stage, and the
+//!    stage. `limit_data.rs` is a good model, `slicer.rs` is one that draws. Its own tests go to the end of the file;
+//!    `trial` sends streams through chains.
+//! 2. Add `mod <type>;` below, and `<type>::<Struct>` to the list in `effect.rs`.
+//! 3. Run `BLESS=1 cargo test --test config`. It writes the tables of the documents and the expected messages that list
+//!    the types, and fails until there is an entry in `configs/valid/toxics.json`, an example in `README.md` and a test
+//!    over real sockets in `tests/proxy/toxics`. Each failure says what to add.
 //!
-//! 1. The arm, what it is told: in `plan::Effect` (`src/plan/toxic/effect.rs`), with its type's word, and a struct that
-//!    `plan::toxic` and `plan` export. Values that make no sense can't be written there; where they have to fit each other,
-//!    they get a file of their own, as in `slicer.rs`.
-//! 2. The file, what it does: here, with a `mod` line below, a struct that implements `Stage` and, at its end, tests, for
-//!    which `trial` sends streams through chains. Most toxics have a method or two; `limit_data.rs` is a good one to begin
-//!    with, `slicer.rs` one that draws. `Toxics::stage` (`live.rs`) makes one for each direction of a connection.
-//! 3. The row, how it is written: in `TYPES` of `src/config/check/attributes.rs`, and a function with a line for each
-//!    attribute. Then `cargo test --test config --test config_properties` asks for a row in the tables of `README.md` and
-//!    `configs/README.md`, at the same place as in `TYPES`, for an entry in `configs/valid/toxics.json`, and for lines in
-//!    those tests themselves.
+//! The rest follows from the declaration: the config check with its hints, the serialised form, the schema, and the
+//! property tests, which try the toxic in chains with all others.
 //!
-//! Nobody asks for these, so that they are easily left out:
-//!
-//! - Lines among the effects that are tried in every combination, in `properties/mod.rs`: in `drawing` if it draws, in
-//!   `harmless` if it changes, discards and ends nothing, else in `any_effect`. And the ends of its ranges, in
-//!   `properties/extremes.rs`.
-//! - If it ends the connection at a time: `acts_in` (`live.rs`), or `ends_in` if it does more, so that it does so once for both directions, and `due`
-//!   (`src/config/check/toxics.rs`), so that nobody asks for an end after its own.
-//! - A file of mistakes in `configs/invalid`; its line in `configs/README.md` is asked for. `BLESS=1 cargo test --test
-//!   config` writes down what is said of them, and of a type that there isn't.
-//! - A test over real sockets, in a file of `tests/proxy/toxics` that its `mod.rs` names, and what the log says of it, in
-//!   `fault_log.rs` there.
-//!
-//! One rule: what happens to a byte depends on its offset, not on the chunk that it came in. So whatever is drawn is
-//! drawn in the order of the offsets, as with `segment::Segments`. `properties` holds every toxic to it but `bandwidth`: its
-//! steps are about when bytes come.
+//! One rule: what happens to a byte depends on its offset, not on the chunk that it came in. So each draw belongs to a
+//! segment (`Span::take_segment`) or to an offset. `properties` holds every toxic to it, unless it declares `Basis::Load`.
 
 mod bandwidth;
+mod behaviour;
+mod bucket;
 mod buffer;
 mod chain;
 mod corrupt;
 mod deadline;
+mod declaration;
+mod effect;
+mod entry;
+pub mod keys;
 mod latency;
 mod limit_data;
+mod limit_time;
 mod link;
 mod live;
+mod noop;
 mod packet_loss;
+mod reset_peer;
 mod route_toxic;
 mod segment;
 mod slicer;
@@ -61,6 +55,7 @@ mod slow_close;
 mod span;
 mod stall;
 mod stats;
+mod target;
 mod timeout;
 
 #[cfg(test)]
@@ -70,16 +65,27 @@ mod trial;
 
 use std::time::Duration;
 
-pub use chain::{Chain, TAKEN_AT_ONCE};
-pub use live::{Target, Toxics};
+pub use bandwidth::Sharing;
+pub use behaviour::Misfit;
+pub use chain::Chain;
+pub use declaration::{Basis, Source, ToxicType, Treatment};
+// The enum, the list of types, and the struct of each.
+pub use effect::*;
+pub use entry::Toxic;
+pub use latency::Distribution;
+pub use live::Toxics;
 pub use segment::Boundary;
 pub use span::{End, EndKind};
 pub use stats::{Amount, RunningSum, ToxicEvent, ToxicSummary};
+pub use target::Target;
 
-use crate::plan::{CloseMode, Millis, Window};
+use crate::value::{CloseMode, Millis, Window};
 use link::Out;
 use span::Span;
 use stats::ToxicStats;
+
+/// The most bytes that are handed to a chain at once.
+pub const TAKEN_AT_ONCE: usize = 64 * 1024;
 
 /// A time, counted from the accept of the connection.
 pub type Moment = Duration;

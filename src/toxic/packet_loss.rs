@@ -1,22 +1,47 @@
-//! `packet_loss`: what the loss of a segment does to a TCP stream. The segment comes by its retransmission, so much
-//! later, and all that follows waits for it. No byte is lost.
+//! `packet_loss`: the effect of lost segments on a TCP stream. A lost segment arrives with its retransmission, and later
+//! segments wait for it. No byte is lost.
 
 use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::behaviour::{Behaviour, Place};
+use super::declaration::declare;
 use super::link::Out;
 use super::stats::ToxicStats;
 use super::{ActiveTime, End, Moment, NEVER, Span, Stage, until};
 use crate::dice::ToxicRng;
-use crate::plan::{PacketLoss, Probability};
+use crate::value::{Probability, Timeout};
 
-/// With the last of so many a segment comes, where Linux would give the connection up (`tcp_retries2` in tcp(7)): a loss
-/// makes bytes late, and ends nothing.
+/// A segment arrives with the last of these, where Linux would close the connection (`tcp_retries2` in tcp(7)): a loss
+/// delays bytes, and ends nothing.
 const MOST_RETRANSMISSIONS: usize = 15;
 
-/// Doubling makes a retransmission take no longer (`TCP_RTO_MAX` in `include/net/tcp.h`).
+/// The limit of doubling (`TCP_RTO_MAX` in `include/net/tcp.h`).
 const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(120);
+
+/// Linux' shortest retransmission time-out (`TCP_RTO_MIN` in `include/net/tcp.h`).
+const SHORTEST_RETRANSMISSION: Timeout = Timeout::literal(200);
+
+declare! {
+    /// A lost segment comes `retransmit` later, twice as much for each repeated loss up to 120 s and 15 times, and holds
+    /// up what follows. No byte is lost; at a `loss_rate` of 1 none passes, until the first retransmission after the end
+    /// of `for`: an outage.
+    pub struct PacketLoss("packet_loss", Keeps, Offset) {
+        /// The share of segments that are lost; of those sent again, the same share is lost again.
+        pub loss_rate: Probability, such as Probability::literal(0.01);
+        /// The share of segments that are lost or not like the one before.
+        pub correlation: Probability = Probability::NEVER;
+        /// The delay of the first retransmission; each further one takes twice as long.
+        pub retransmit: Timeout = SHORTEST_RETRANSMISSION;
+    }
+}
+
+impl Behaviour for PacketLoss {
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(PacketLossStage::new(*self, place.active, place.rng))
+    }
+}
 
 pub(super) struct PacketLossStage {
     loss: PacketLoss,
@@ -25,12 +50,12 @@ pub(super) struct PacketLossStage {
     last: Option<Way>,
 }
 
-/// How a segment comes through.
+/// The delay of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Way {
     segment: u64,
     late: Duration,
-    /// When its retransmission is there. Set as its first byte comes: what is sent after that is not lost once more.
+    /// When it arrives. Set when its first byte comes: later bytes of the segment are not lost again.
     there: Moment,
 }
 
@@ -94,13 +119,13 @@ fn retransmission(loss: &PacketLoss, rng: &mut Rng) -> Duration {
     if loss.loss_rate < Probability::ALWAYS { late } else { NEVER }
 }
 
-/// How late a segment comes by the first retransmission that is at least so late: the one that was drawn, or the first
-/// one behind the time in which the toxic acts.
+/// The delay of the first retransmission that is not before `least`: the one that was drawn, or the first one after the
+/// end of the window.
 fn first_from(loss: &PacketLoss, least: Duration) -> Duration {
     if least == NEVER { NEVER } else { retransmissions(loss).find(|late| *late >= least).unwrap_or(NEVER) }
 }
 
-/// How late each retransmission is.
+/// The delay of each retransmission.
 fn retransmissions(loss: &PacketLoss) -> impl Iterator<Item = Duration> + use<> {
     let first = loss.retransmit.duration();
     let longest = first.max(LONGEST_RETRANSMISSION);
@@ -120,7 +145,7 @@ mod tests {
 
     fn loss(rate: f64, correlation: f64) -> PacketLoss {
         let share = |number: f64| number.try_into().expect("a share");
-        PacketLoss { loss_rate: share(rate), correlation: share(correlation), retransmit: PacketLoss::RETRANSMIT }
+        PacketLoss { loss_rate: share(rate), correlation: share(correlation), retransmit: SHORTEST_RETRANSMISSION }
     }
 
     /// How late segments are that follow each other.
@@ -171,31 +196,31 @@ mod tests {
     /// 0.99 is lost again and again, and comes with the fifteenth retransmission at the latest: 200 ms doubled nine times are
     /// 204.6 s in all, and the five after that take 120 s each.
     #[test]
-    fn what_is_not_always_lost_comes() {
+    fn a_loss_rate_below_1_loses_nothing() {
         let latest = ways(&loss(0.99, 0.0), 1000).into_iter().max();
         assert_eq!(latest, Some(Duration::from_millis(204_600 + 5 * 120_000)));
     }
 
     #[test]
-    fn what_is_always_lost_never_comes() {
+    fn a_loss_rate_of_1_passes_nothing() {
         assert!(ways(&loss(1.0, 0.0), 10).iter().all(|&late| late == NEVER));
     }
 
-    /// Sent at 50, 100 and 350 ms and again after 200, 600 and 1,400 ms: the first of those that the network takes again is
-    /// at 650, 700 and 550 ms. What comes behind is late by that only.
+    /// Sent at 50, 100 and 350 ms and again after 200, 600 and 1,400 ms: the first of those after the outage
+    /// are at 650, 700 and 550 ms. Later bytes are delayed no further.
     #[test]
-    fn an_outage_that_is_over_loses_no_retransmission() {
+    fn the_first_retransmission_after_an_outage_arrives() {
         for (sent, there) in [(50, 650), (100, 700), (350, 550), (499, 699), (500, 500)] {
             let mut chain = chain(&[within(50..500, toxic(0, trial::loss(1.0, 0.0)))]);
             let outcome = send(&mut chain, &stream(2000), [(1, ms(sent)), (1999, ms(900))]);
             assert_eq!((outcome.leaves[0], outcome.leaves[1999]), (ms(there), ms(900)), "{sent}");
-            let told = ("packet_loss_0".to_owned(), 1, 0, Amount::Delay(ms(there - sent)));
-            assert_eq!(outcome.acts, if there > sent { vec![told] } else { vec![] });
+            let event = ("packet_loss_0".to_owned(), 1, 0, Amount::Delay(ms(there - sent)));
+            assert_eq!(outcome.acts, if there > sent { vec![event] } else { vec![] });
         }
     }
 
-    /// Of the first 40 segments of seed 42 those that are lost, and how many milliseconds late they are for that. They come
-    /// so far apart that none holds up another.
+    /// The lost ones of the first 40 segments of seed 42, and their delays in ms. They come so far apart that none delays
+    /// another.
     fn lost_of_40() -> Vec<(u32, u128)> {
         let mut chain = chain_of([trial::loss(0.2, 0.3)]);
         let mut late = |segment: u32| {
@@ -205,9 +230,9 @@ mod tests {
         (0..40).map(|segment| (segment, late(segment))).filter(|(_, late)| *late > 0).collect()
     }
 
-    /// What a seed gives is a promise.
+    /// A seed must give the same draws in every release.
     #[test]
-    fn a_seed_loses_the_same_segments_for_ever() {
+    fn a_seed_always_loses_the_same_segments() {
         let golden = [
             (0, 200),
             (3, 600),
@@ -225,10 +250,9 @@ mod tests {
         assert_eq!(lost_of_40(), golden);
     }
 
-    /// What is sent in a lost segment waits for its retransmission; after that it is not lost once more. What follows a
-    /// lost segment waits for it.
+    /// Bytes of a lost segment wait for its retransmission, and are not lost again after it. Later segments wait too.
     #[test]
-    fn a_segment_is_lost_once_and_holds_up_what_follows() {
+    fn a_segment_is_lost_once_and_delays_later_ones() {
         let (segment, late) = lost_of_40()[0];
         let before = segment as usize * 1448;
         let chunks = [(before, ms(0)), (1, ms(10)), (1, ms(20)), (1, ms(9000)), (1445, ms(9000)), (1448, ms(9000))];

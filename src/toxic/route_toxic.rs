@@ -2,20 +2,12 @@
 
 use std::sync::Arc;
 
-use super::bandwidth::{BandwidthStage, Buckets};
-use super::corrupt::CorruptStage;
-use super::deadline::DeadlineStage;
-use super::latency::LatencyStage;
-use super::limit_data::LimitDataStage;
-use super::live::Target;
-use super::packet_loss::PacketLossStage;
-use super::slicer::SlicerStage;
-use super::slow_close::SlowCloseStage;
-use super::stall::StallStage;
-use super::timeout::TimeoutStage;
-use super::{ActiveTime, Moment, Stage};
+use super::behaviour::{Coverage, Place};
+use super::bucket::Buckets;
+use super::target::Target;
+use super::{ActiveTime, Moment, Stage, Toxic};
 use crate::dice::Dice;
-use crate::plan::{Direction, Effect, Sharing, Stream, TimeoutToxic, Toxic};
+use crate::value::Direction;
 
 #[derive(Debug)]
 pub(super) struct RouteToxic {
@@ -31,15 +23,13 @@ impl RouteToxic {
         Self { toxic: Arc::new(toxic.clone()), added, upstream: Arc::default(), downstream: Arc::default() }
     }
 
-    /// Whether it has something to do in that direction. What ends a connection as a whole does so once.
+    /// Whether it has something to do in that direction.
     pub(super) fn covers(&self, direction: Direction) -> bool {
-        match self.toxic.effect {
-            Effect::Noop => false,
-            Effect::LimitTime(_) | Effect::ResetPeer(_) => {
-                self.toxic.stream.covers(direction) && ends_in(self.toxic.stream, direction)
-            }
-            _ => self.toxic.stream.covers(direction),
-        }
+        self.toxic.stream.covers(direction) && self.toxic.effect.acts_in(self.coverage(direction))
+    }
+
+    fn coverage(&self, direction: Direction) -> Coverage {
+        Coverage { direction, stream: self.toxic.stream }
     }
 
     /// When it acts on a connection, by that one's clock. On one that is older than itself its time begins when it comes.
@@ -49,42 +39,16 @@ impl RouteToxic {
 
     /// What it does to the bytes of a connection that go in one direction, from byte `offset` on.
     pub(super) fn stage(&self, dice: &Dice, target: &Target, direction: Direction, offset: u64) -> Box<dyn Stage> {
-        let Toxic { name, effect, stream, .. } = &*self.toxic;
-        let (active, rng) = (self.active(target.opened), dice.of_toxic(target.number, name, direction));
-        match *effect {
-            Effect::Latency(latency) => Box::new(LatencyStage::new(latency, rng)),
-            Effect::Bandwidth(bandwidth) => {
-                let buckets = self.buckets(bandwidth.sharing(), direction);
-                Box::new(BandwidthStage::new(bandwidth, active, target.opened, buckets))
-            }
-            Effect::PacketLoss(loss) => Box::new(PacketLossStage::new(loss, active, rng)),
-            Effect::Corrupt(corrupt) => Box::new(CorruptStage::new(corrupt, rng)),
-            Effect::Slicer(slicer) => Box::new(SlicerStage::new(slicer, rng.in_order(), offset)),
-            Effect::LimitData(limit) => Box::new(LimitDataStage::new(limit)),
-            Effect::LimitTime(limit) => Box::new(DeadlineStage::of_limit(limit, active)),
-            Effect::Timeout(timeout) if ends_in(*stream, direction) => Box::new(TimeoutStage::new(timeout, active)),
-            Effect::Timeout(_) => Box::new(TimeoutStage::new(TimeoutToxic::FOR_EVER, active)),
-            Effect::Stall(stall) => Box::new(StallStage::new(stall, active)),
-            Effect::SlowClose(slow_close) => Box::new(SlowCloseStage(slow_close)),
-            Effect::ResetPeer(reset) => Box::new(DeadlineStage::of_reset(reset, active)),
-            Effect::Noop => Box::new(Noop),
-        }
+        self.toxic.effect.stage(&Place {
+            coverage: self.coverage(direction),
+            active: self.active(target.opened),
+            rng: dice.of_toxic(target.number, &self.toxic.name, direction),
+            opened: target.opened,
+            offset,
+            shared: match direction {
+                Direction::Upstream => &self.upstream,
+                Direction::Downstream => &self.downstream,
+            },
+        })
     }
-
-    fn buckets(&self, sharing: Sharing, direction: Direction) -> Arc<Buckets> {
-        match (sharing, direction) {
-            (Sharing::Own, _) => Arc::default(),
-            (Sharing::Shared, Direction::Upstream) => Arc::clone(&self.upstream),
-            (Sharing::Shared, Direction::Downstream) => Arc::clone(&self.downstream),
-        }
-    }
-}
-
-struct Noop;
-
-impl Stage for Noop {}
-
-/// What ends a connection as a whole does so once, not once for each direction.
-fn ends_in(stream: Stream, direction: Direction) -> bool {
-    stream != Stream::Both || direction == Direction::Downstream
 }

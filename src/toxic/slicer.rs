@@ -1,23 +1,63 @@
 //! `slicer`: the stream goes out in small pieces, each a write of its own, with a pause between them.
 
+use std::ops::RangeInclusive;
+
 use fastrand::Rng;
 
+use super::behaviour::{Behaviour, Misfit, Place};
+use super::declaration::declare;
 use super::link::Out;
 use super::span::Edge;
 use super::stats::Amount;
 use super::{Moment, Span, Stage};
-use crate::plan::Slicer;
+use crate::value::{Bytes, Micros, Size};
 
-/// A write each: what a read costs beside a thousand of them is nothing.
+declare! {
+    /// Pieces of about this size, each a write of its own, and a pause after each.
+    pub struct Slicer("slicer", Keeps, Offset) {
+        /// The size of a piece.
+        average_size: Size, such as Size::literal(64);
+        /// How far sizes lie from the average, less than that.
+        size_variation: Bytes = Bytes::literal(0);
+        /// The pause from one piece to the next.
+        delay: Micros = Micros::literal(0);
+    }
+}
+
+impl Slicer {
+    /// The sizes of pieces in bytes, each as likely as the others; none is 0.
+    fn sizes(&self) -> RangeInclusive<u64> {
+        let (average, variation) = (u64::from(self.average_size.get()), u64::from(self.size_variation.get()));
+        average - variation..=average + variation
+    }
+}
+
+impl Behaviour for Slicer {
+    /// A variation that is not smaller than the size would make some pieces empty.
+    fn misfits(&self) -> Vec<Misfit> {
+        let (size, variation) = (self.average_size.get(), self.size_variation.get());
+        if variation < size {
+            return Vec::new();
+        }
+        let what = format!("a variation of {variation} bytes leaves nothing of a size of {size}");
+        vec![Misfit::new("size_variation", what, format!("use 0 to {}", size - 1))]
+    }
+
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(SlicerStage::new(*self, place.rng.in_order(), place.offset))
+    }
+}
+
+/// Each piece is a write: the cost of one read is small beside a thousand of them.
 const PIECES_AT_ONCE: u64 = 1000;
 
 pub(super) struct SlicerStage {
     slicer: Slicer,
     rng: Rng,
-    /// The piece that is going out: where it ends, and its size.
+    /// The current piece: its end, and its size.
     cut: u64,
     size: u64,
-    /// When that piece may begin.
+    /// When it may begin.
     begins: Moment,
 }
 
@@ -47,8 +87,8 @@ impl Stage for SlicerStage {
         }
     }
 
-    /// Pauses make a queue, and what waits in it for long is better off with the sender. And the smaller the pieces, the
-    /// more memory a chunk takes that is cut up.
+    /// Pauses make a queue, and bytes that would wait in it for long should stay with the sender. Also, the smaller the
+    /// pieces, the more memory their spans take.
     fn pace(&self) -> Option<u64> {
         Some(PIECES_AT_ONCE.saturating_mul(*self.slicer.sizes().end()))
     }
@@ -67,15 +107,15 @@ mod tests {
         begins.zip(&cuts).map(|(begin, end)| end - begin).collect()
     }
 
-    /// What a seed gives is a promise.
+    /// A seed must give the same draws in every release.
     #[test]
-    fn a_seed_cuts_alike_for_ever() {
+    fn a_seed_always_gives_the_same_sizes() {
         assert_eq!(pieces(100, 50, 1000), [78, 148, 115, 98, 104, 71, 122, 127]);
         assert_eq!(pieces(100, 0, 350), [100; 3]);
     }
 
     /// 21 sizes, each with a chance of 1/21. Their counts in n = 21,000 pieces or so give a chi-squared of 20 degrees of
-    /// freedom: its mean is 20, its standard deviation sqrt(40); above 75 it is with a chance of 3e-8 (its survival
+    /// freedom: its mean is 20, its standard deviation sqrt(40); it is above 75 with a probability of 3e-8 (its survival
     /// function, any table or library). The seed never changes.
     #[test]
     fn sizes_are_uniform_over_their_range() {
@@ -87,9 +127,9 @@ mod tests {
         assert!(pieces.iter().all(|piece| (10..=30).contains(piece)));
     }
 
-    /// A pause from the end of a piece to the next one, if that is not later anyway. All of a piece leaves at once.
+    /// The next piece leaves a pause after the last one, or when it comes if that is later. All of a piece leaves at once.
     #[test]
-    fn pieces_pause_between_each_other() {
+    fn pauses_between_pieces() {
         let mut chain = chain_of([slicer(2, 0, 3000)]);
         let outcome = send(&mut chain, &stream(9), [(5, ms(10)), (3, ms(10)), (1, ms(100))]);
         assert_eq!(outcome.leaves, [10, 10, 13, 13, 16, 16, 19, 19, 100].map(ms));

@@ -1,10 +1,26 @@
 //! `slow_close`: the end of the stream comes later.
 
+use super::behaviour::{Behaviour, Place};
+use super::declaration::declare;
 use super::stats::{Amount, ToxicStats};
 use super::{End, EndKind, Moment, Stage};
-use crate::plan::SlowClose;
+use crate::value::Millis;
 
-pub(super) struct SlowCloseStage(pub(super) SlowClose);
+declare! {
+    /// The end of the stream (FIN) comes this much later.
+    pub struct SlowClose("slow_close", Keeps, Arrival) {
+        /// The delay of the end.
+        pub delay: Millis, such as Millis::literal(1000);
+    }
+}
+
+impl Behaviour for SlowClose {
+    fn stage(&self, _: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(SlowCloseStage(*self))
+    }
+}
+
+struct SlowCloseStage(SlowClose);
 
 impl Stage for SlowCloseStage {
     fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
@@ -20,22 +36,22 @@ impl Stage for SlowCloseStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Effect;
+    use crate::toxic::Effect;
     use crate::toxic::trial::{chain, finish, millis, ms, send, steady, stream, toxic, within};
 
-    /// Of the end and of nothing else, from when it comes here: behind what a latency still holds.
+    /// The delay counts from when the end reaches the toxic: after the bytes that a latency still holds.
     #[test]
-    fn only_the_end_is_late() {
+    fn delays_the_end_only() {
         let slow_close = toxic(1, Effect::SlowClose(SlowClose { delay: millis(70) }));
         let mut chain = chain(&[toxic(0, steady(30)), slow_close]);
         assert_eq!(send(&mut chain, &stream(2), [(2, ms(5))]).leaves, [ms(35); 2]);
         assert_eq!(finish(&mut chain, ms(6)), ms(106));
-        let told: Vec<_> = chain.events().map(|act| (act.toxic.effect.as_str(), act.offset, act.amount)).collect();
-        assert_eq!(told, [("slow_close", 2, Amount::Delay(ms(70)))]);
+        let events: Vec<_> = chain.events().map(|act| (act.toxic.effect.as_str(), act.offset, act.amount)).collect();
+        assert_eq!(events, [("slow_close", 2, Amount::Delay(ms(70)))]);
     }
 
     #[test]
-    fn an_end_outside_its_window_is_not_late() {
+    fn does_not_delay_an_end_outside_its_window() {
         let slow_close = within(10..20, toxic(0, Effect::SlowClose(SlowClose { delay: millis(70) })));
         for (came, leaves) in [(9, 9), (10, 80), (19, 89), (20, 20)] {
             assert_eq!(finish(&mut chain(std::slice::from_ref(&slow_close)), ms(came)), ms(leaves));

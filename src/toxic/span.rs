@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Moment;
 use super::segment::Segments;
-use crate::plan::CloseMode;
+use crate::value::CloseMode;
 
 /// A stretch of the stream, all of which is at one place of the chain at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

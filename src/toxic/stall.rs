@@ -1,10 +1,25 @@
 //! `stall`: a partition that heals. Everything is held, and none of it lost.
 
-use super::chain::TAKEN_AT_ONCE;
+use super::behaviour::{Behaviour, Place};
+use super::declaration::declare;
 use super::link::Out;
 use super::stats::ToxicStats;
-use super::{ActiveTime, End, Moment, Span, Stage, until};
-use crate::plan::{Millis, Stall};
+use super::{ActiveTime, End, Moment, Span, Stage, TAKEN_AT_ONCE, until};
+use crate::value::Millis;
+
+declare! {
+    /// A partition that heals: everything is held, and passes after this time; 0 is as long as it acts.
+    pub struct Stall("stall", Keeps, Arrival) {
+        /// The time until everything passes; 0 is as long as the toxic acts.
+        pub duration: Millis = Millis::literal(0);
+    }
+}
+
+impl Behaviour for Stall {
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(StallStage::new(*self, place.active))
+    }
+}
 
 pub(super) struct StallStage {
     heals: Moment,
@@ -29,7 +44,7 @@ impl Stage for StallStage {
         stats.hold_the_end(end, end.at.max(self.heals))
     }
 
-    /// What is not taken yet stays with the sender, as it does where the network is cut.
+    /// Bytes that were not read yet stay with the sender, as in a real partition.
     fn pace(&self) -> Option<u64> {
         Some(TAKEN_AT_ONCE as u64)
     }
@@ -42,16 +57,15 @@ impl Stage for StallStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Effect, Toxic};
     use crate::toxic::trial::{chain, finish, millis, ms, send, stream, toxic, within};
-    use crate::toxic::{Amount, NEVER};
+    use crate::toxic::{Amount, Effect, NEVER, Toxic};
 
     fn stall(duration: u32) -> Toxic {
         toxic(0, Effect::Stall(Stall { duration: millis(duration) }))
     }
 
     #[test]
-    fn everything_is_held_until_the_partition_heals() {
+    fn holds_everything_until_the_partition_heals() {
         for (stall, came, heals) in [
             (stall(100), 30, ms(100)),
             (stall(0), 30, NEVER),
@@ -72,9 +86,9 @@ mod tests {
         }
     }
 
-    /// An end that is held is a fault like any other; behind bytes that are held it is told with them.
+    /// A held end of stream is a fault of its own, unless bytes before it are held and reported.
     #[test]
-    fn a_held_end_of_a_silent_stream_is_told() {
+    fn reports_a_held_end_of_a_silent_stream() {
         let mut silent = chain(&[stall(100)]);
         finish(&mut silent, ms(30));
         assert_eq!(silent.events().map(|act| act.amount).collect::<Vec<_>>(), [Amount::Delay(ms(70))]);
@@ -84,18 +98,18 @@ mod tests {
         assert_eq!(chatty.events().count(), 0);
     }
 
-    /// What waits for ever must be known as that: it is told in words, and a client that leaves meanwhile is seen.
+    /// An endless delay must be `NEVER`: the log has a word for it, and the liveness probe depends on it.
     #[test]
-    fn a_stall_without_end_is_for_ever() {
+    fn a_stall_without_duration_never_ends() {
         let mut chain = chain(&[stall(0)]);
         let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
         assert_eq!(outcome.acts, [("stall_0".to_owned(), 1, 0, Amount::Delay(NEVER))]);
         assert_eq!(chain.resumes(), NEVER);
     }
 
-    /// Once it holds something the rest stays with the sender, until a little before it heals.
+    /// Once it holds bytes, the rest stays with the sender until shortly before the partition heals.
     #[test]
-    fn the_sender_waits_until_just_before_it_heals() {
+    fn reads_again_shortly_before_the_partition_heals() {
         let mut chain = chain(&[stall(1000)]);
         assert_eq!(chain.resumes(), ms(0));
         send(&mut chain, &stream(9), [(9, ms(5))]);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::span::{End, Span};
 use super::{Moment, until};
-use crate::plan::{Direction, Toxic};
+use crate::toxic::Toxic;
+use crate::value::Direction;
 
 /// Something that a toxic did: one fault, with where and how much.
 #[derive(Clone, Debug)]

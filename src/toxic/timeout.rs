@@ -1,10 +1,37 @@
 //! `timeout`: everything is discarded, the end of the stream too, until the connection is closed. If the toxic's time ends
 //! first, a connection that has lost nothing by then goes on, and any other is closed.
 
+use super::behaviour::{Behaviour, Place};
+use super::declaration::declare;
 use super::link::Out;
 use super::stats::ToxicStats;
 use super::{ActiveTime, End, Moment, Span, Stage};
-use crate::plan::{CloseMode, Millis, TimeoutToxic};
+use crate::value::{CloseMode, Millis};
+
+declare! {
+    /// Everything is discarded, FIN too. The connection is closed after this time, never for 0. If `for` ends first, it is
+    /// closed then if bytes were discarded, and else goes on.
+    pub struct TimeoutToxic("timeout", Ends, Arrival) {
+        /// The time until the connection is closed; 0 is never.
+        pub timeout: Millis = Millis::literal(0);
+    }
+}
+
+impl TimeoutToxic {
+    /// One that never closes the connection.
+    const FOR_EVER: Self = Self { timeout: Millis::literal(0) };
+}
+
+impl Behaviour for TimeoutToxic {
+    fn due(&self) -> Option<(&'static str, Millis)> {
+        Some(("timeout", self.timeout)).filter(|_| *self != Self::FOR_EVER)
+    }
+
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        let here = if place.coverage.ends_the_connection() { *self } else { Self::FOR_EVER };
+        Box::new(TimeoutStage::new(here, place.active))
+    }
+}
 
 pub(super) struct TimeoutStage {
     timeout: TimeoutToxic,
@@ -48,17 +75,17 @@ impl Stage for TimeoutStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Direction, Effect, Toxic};
-    use crate::toxic::NEVER;
     use crate::toxic::trial::{chain, chain_of, finish, millis, ms, route, send, stream, target, toxic, within};
+    use crate::toxic::{Effect, NEVER, Toxic};
+    use crate::value::Direction;
 
     fn timeout(timeout: u32) -> Toxic {
-        toxic(0, Effect::Timeout(TimeoutToxic { timeout: millis(timeout) }))
+        toxic(0, Effect::TimeoutToxic(TimeoutToxic { timeout: millis(timeout) }))
     }
 
-    /// So long after it begins to act; not at all if it acts no more then.
+    /// Counted from when it begins to act; not at all if it no longer acts then.
     #[test]
-    fn it_closes_the_connection_a_time_after_it_begins_to_act() {
+    fn closes_the_connection_after_its_timeout() {
         for (toxic, closes) in [
             (timeout(50), Some(ms(50))),
             (timeout(0), None),
@@ -96,9 +123,9 @@ mod tests {
         assert_eq!(torn.deadline(), Some((ms(20), CloseMode::Close)));
     }
 
-    /// On both streams it ends the connection all the same once, and is told once.
+    /// On both streams it closes the connection only once, and is reported once.
     #[test]
-    fn one_direction_ends_the_connection() {
+    fn one_direction_closes_the_connection() {
         let route = route(&[timeout(50)]);
         let mut up = route.chain(&target(1, ms(0)), Direction::Upstream, 0).expect("it acts");
         assert_eq!((up.deadline(), send(&mut up, &stream(9), [(9, ms(1))]).bytes.len()), (None, 0));

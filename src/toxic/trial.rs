@@ -1,30 +1,33 @@
-//! How tests send a stream through toxics, and what they see of it. What must hold is in `properties` and at the end of
-//! each toxic's file.
+//! How tests send a stream through toxics, and what they observe. The tests are in `properties` and at the end of each
+//! toxic's file.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
 use super::span::Edge;
-use super::{ActiveTime, Boundary, Chain, EndKind, Moment, NEVER, Target, Toxics};
-use crate::dice::{Dice, ToxicRng};
-use crate::plan::{
-    Bandwidth, CloseMode, Corrupt, Direction, Distribution, Effect, Latency, LimitData, Millis, PacketLoss,
-    Probability, Selector, Sharing, Slicer, Stream, Toxic, Window,
+use super::{
+    ActiveTime, Amount, Boundary, Chain, Corrupt, Distribution, Effect, EndKind, LimitData, Misfit, Moment, NEVER,
+    Sharing, Source, Target, Toxic, Toxics,
 };
-use crate::toxic::Amount;
+use crate::dice::{Dice, ToxicRng};
+use crate::value::{
+    Bytes, CloseMode, Direction, Key, Micros, Millis, Probability, Rate, Scalar, Selector, Size, Stream, StreamLength,
+    Window, Written,
+};
 
 pub(super) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// What has become of a stream.
+/// What a stream has become.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Outcome {
-    /// What leaves.
+    /// The bytes that leave.
     pub bytes: Vec<u8>,
     /// When each of them does.
     pub leaves: Vec<Moment>,
-    /// How many have left before each cut.
+    /// The number of bytes before each cut.
     pub cuts: Vec<usize>,
-    /// Toxic, how manieth act of it, where, how much.
+    /// The events: the toxic, their sequence number, the offset and the amount.
     pub acts: Vec<(String, u64, u64, Amount)>,
     pub ended: Option<(Moment, CloseMode)>,
 }
@@ -78,7 +81,7 @@ impl Outcome {
         });
     }
 
-    /// With each toxic's acts in a row, in whatever order the toxics have told them.
+    /// With the events of each toxic together, whatever order they came in.
     pub(super) fn sorted(mut self) -> Self {
         self.acts.sort_by(|(name, times, ..), (other, others, ..)| (name, times).cmp(&(other, others)));
         self
@@ -157,7 +160,7 @@ pub(super) fn within(window: Range<u32>, toxic: Toxic) -> Toxic {
     aimed(Some((window.start, window.end - window.start)), toxic)
 }
 
-pub(super) fn ms(number: u64) -> Moment {
+pub(super) const fn ms(number: u64) -> Moment {
     Moment::from_millis(number)
 }
 
@@ -169,16 +172,14 @@ pub(super) fn share(number: f64) -> Probability {
     number.try_into().expect("a share")
 }
 
-/// A part of it, rounded down.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the whole")]
-pub(super) fn share_of(whole: u32, share: f64) -> u32 {
-    (f64::from(whole) * share) as u32
-}
-
 pub(super) fn latency(mean: u32, jitter: u32, correlation: f64, distribution: Distribution) -> Effect {
-    let latency = Latency::new(millis(mean), millis(jitter)).and_then(|it| it.correlated(share(correlation)));
-    let latency = latency.and_then(|it| it.distributed(distribution));
-    Effect::Latency(latency.expect("no more jitter than latency, and some for what is told of it"))
+    let attributes = [
+        ("latency", millis(mean).write()),
+        ("jitter", millis(jitter).write()),
+        ("correlation", share(correlation).write()),
+        ("distribution", distribution.write()),
+    ];
+    effect("latency", attributes).expect("no more jitter than latency, and some for what follows from it")
 }
 
 pub(super) fn steady(mean: u32) -> Effect {
@@ -186,13 +187,14 @@ pub(super) fn steady(mean: u32) -> Effect {
 }
 
 pub(super) fn bandwidth(rate: u32, burst: u32, sharing: Sharing) -> Effect {
-    let rate = i128::from(rate).try_into().expect("KB/s");
-    Effect::Bandwidth(Bandwidth::new(rate, burst, sharing).expect("no burst where nothing passes"))
+    let attributes =
+        [("rate", Rate::literal(rate).write()), ("burst", Bytes::literal(burst).write()), ("shared", sharing.write())];
+    effect("bandwidth", attributes).expect("no burst where nothing passes")
 }
 
 pub(super) fn loss(rate: f64, correlation: f64) -> Effect {
-    let (loss_rate, correlation) = (share(rate), share(correlation));
-    Effect::PacketLoss(PacketLoss { loss_rate, correlation, retransmit: PacketLoss::RETRANSMIT })
+    effect("packet_loss", [("loss_rate", share(rate).write()), ("correlation", share(correlation).write())])
+        .expect("any shares")
 }
 
 pub(super) fn corrupt(rate: f64) -> Effect {
@@ -200,11 +202,40 @@ pub(super) fn corrupt(rate: f64) -> Effect {
 }
 
 pub(super) fn slicer(size: u32, variation: u32, micros: u32) -> Effect {
-    let size = size.try_into().expect("a size");
-    let delay = i128::from(micros).try_into().expect("microseconds");
-    Effect::Slicer(Slicer::new(size, variation, delay).expect("less variation than size"))
+    let attributes = [
+        ("average_size", Size::literal(size).write()),
+        ("size_variation", Bytes::literal(variation).write()),
+        ("delay", Micros::literal(micros).write()),
+    ];
+    effect("slicer", attributes).expect("less variation than size")
 }
 
 pub(super) fn limit_data(bytes: u64, close_mode: CloseMode) -> Effect {
-    Effect::LimitData(LimitData { bytes, close_mode })
+    Effect::LimitData(LimitData { bytes: StreamLength::literal(bytes), reset: close_mode })
+}
+
+/// An effect with these attributes, unless one of them is invalid.
+pub(super) fn effect(
+    type_name: &str,
+    attributes: impl IntoIterator<Item = (&'static str, Scalar)>,
+) -> Result<Effect, Vec<Misfit>> {
+    let mut given = Given { attributes: attributes.into_iter().collect(), problems: Vec::new() };
+    Effect::read(type_name, &mut given).ok_or(given.problems)
+}
+
+/// Attributes by name.
+struct Given {
+    attributes: HashMap<&'static str, Scalar>,
+    problems: Vec<Misfit>,
+}
+
+impl Source for Given {
+    fn value<T: Written>(&mut self, attribute: &'static Key) -> Option<T> {
+        let scalar = self.attributes.remove(attribute.name).or(attribute.value())?;
+        T::read(scalar).map_err(|reason| self.reject(Misfit { attribute: attribute.name, reason })).ok()
+    }
+
+    fn reject(&mut self, misfit: Misfit) {
+        self.problems.push(misfit);
+    }
 }

@@ -1,10 +1,13 @@
 //! Tests of config parsing. Every file in `configs/valid` loads, and `tests/expected` pins the report for every file in
 //! `configs/invalid`. After an intended change of a message, `BLESS=1 cargo test --test config` rewrites the expected
-//! files; review the diff before you commit it. Tests of toxics are in `toxics`, properties in `config_properties`.
+//! files; review the diff before you commit it. Tests of toxics are in `toxics`, of
+//! tables in `documents`, of the JSON Schema in `schema`, properties in `config_properties`.
 // Half of the examples are YAML.
 #![cfg(feature = "yaml")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod documents;
+mod schema;
 mod toxics;
 
 use std::collections::BTreeSet;
@@ -15,8 +18,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chaos_proxy::config::{Defaults, Report, Syntax, load, parse};
+use chaos_proxy::config::{Defaults, Report, Syntax, load, parse, parse_route, parse_toxic};
+use chaos_proxy::plan::keys::{FILE, ROUTE};
 use chaos_proxy::plan::{DropMode, Plan};
+use chaos_proxy::toxic::keys::TOXIC;
 
 #[test]
 fn valid_configs_load_and_invalid_ones_give_the_expected_report() {
@@ -75,6 +80,41 @@ fn every_key_reaches_the_plan() {
     assert_eq!((route.drop_rate.get(), route.drop_mode), (0.1, DropMode::Reset));
     assert_eq!(route.latency.duration(), Duration::from_millis(50));
     assert_eq!(route.connect_timeout.duration(), Duration::from_secs(2));
+}
+
+#[test]
+fn every_valid_config_is_written_as_it_is_read() {
+    for path in files("configs/valid") {
+        let plan = load(&path, Defaults::default()).unwrap();
+        let written = serde_json::to_string(&plan).unwrap();
+        assert_eq!(json(&written, Defaults::default()).unwrap(), plan, "{path:?}");
+    }
+}
+
+#[test]
+fn a_route_and_a_toxic_are_parsed_alone() {
+    let route = |text| parse_route("it", text, Syntax::Json, Defaults::default());
+    assert_eq!(route(r#"{ "localPort": 1, "upstream": "127.0.0.1:2" }"#).unwrap().name.as_str(), "1");
+    let circle = route(r#"{ "localPort": 1, "upstream": "127.0.0.1:1" }"#).unwrap_err().to_string();
+    assert!(circle.starts_with("it:1:31: error: route `1` is its own upstream\n"), "{circle}");
+    assert_eq!(route(r#"{ "localPort": 0, "upstream": "", "x": 1 }"#).unwrap_err().problems().len(), 3);
+    let toxic = |text| parse_toxic("it", text, Syntax::Json);
+    assert_eq!(toxic(r#"{ "type": "timeout" }"#).unwrap().name.as_str(), "timeout_downstream");
+    assert_eq!(toxic(r#"{ "type": "latency", "name": "", "x": 1 }"#).unwrap_err().problems().len(), 3);
+}
+
+#[test]
+fn the_keys_that_are_read_are_those_that_are_declared() {
+    for (text, declared) in [
+        (r#"{ "zzz": 1, "routes": [{ "localPort": 1, "upstream": "127.0.0.1:2" }] }"#, FILE),
+        (r#"[{ "zzz": 1, "localPort": 1, "upstream": "127.0.0.1:2" }]"#, ROUTE),
+        (r#"[{ "localPort": 1, "upstream": "127.0.0.1:2", "toxics": [{ "zzz": 1, "type": "noop" }] }]"#, TOXIC),
+    ] {
+        let report = json(text, Defaults::default()).unwrap_err();
+        let (_, problem) = report.problems().next().unwrap();
+        let read: BTreeSet<&str> = problem.hint().strip_prefix("the keys are ").unwrap().split(", ").collect();
+        assert_eq!(read, declared.iter().map(|key| key.name).collect());
+    }
 }
 
 #[test]

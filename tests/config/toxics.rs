@@ -1,56 +1,95 @@
-//! Tests of toxics in configs: each attribute reaches the plan, missing attributes have defaults, and the documents
-//! have a row and an example for each type.
+//! Tests of toxics in configs: each attribute reaches the plan, missing attributes have defaults, and every type has its
+//! examples. The types are read from their declarations.
 
 use std::fmt::Debug;
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::Path;
 
-use chaos_proxy::config::{Defaults, load};
-use chaos_proxy::plan::{
-    Bandwidth, CloseMode, Corrupt, Distribution, Effect, Latency, LimitData, LimitTime, PacketLoss, Probability,
-    Profile, ResetPeer, Selector, Sharing, Slicer, SlowClose, Stall, Stream, TimeoutToxic, Toxic, Window,
-};
+use chaos_proxy::config::{Defaults, Syntax, load, parse_toxic};
+use chaos_proxy::plan::Profile;
+use chaos_proxy::toxic::{TYPES, Toxic, ToxicType};
+use chaos_proxy::value::{Key, Kind, Presence, Probability, Selector, Stream, Window};
+use serde_json::Value;
 
-use super::json;
+use super::{files, json};
 
 #[test]
 fn every_attribute_reaches_the_plan() {
-    let latency = Latency::new(value(200), value(50)).unwrap();
-    let latency = latency.correlated(probability(0.25)).unwrap().distributed(Distribution::Normal).unwrap();
-    let packet_loss =
-        PacketLoss { loss_rate: probability(0.01), correlation: probability(0.5), retransmit: value(300) };
-    let slicer = Slicer::new(NonZeroU32::new(64).unwrap(), 32, value(500)).unwrap();
-    let plan = load(Path::new("configs/valid/toxics.json"), Defaults::default()).unwrap();
-    let effects: Vec<&Effect> =
-        plan.routes().iter().flat_map(|route| &route.toxics).map(|toxic| &toxic.effect).collect();
-    let expected = [
-        Effect::Latency(latency),
-        Effect::Bandwidth(Bandwidth::new(value(128), 16_000, Sharing::Shared).unwrap()),
-        Effect::PacketLoss(packet_loss),
-        Effect::Slicer(slicer),
-        Effect::LimitData(LimitData { bytes: 100_000, close_mode: CloseMode::Reset }),
-        Effect::LimitTime(LimitTime { time: value(30_000), close_mode: CloseMode::Close }),
-        Effect::ResetPeer(ResetPeer { timeout: value(1000) }),
-        Effect::SlowClose(SlowClose { delay: value(2000) }),
-        Effect::Stall(Stall { duration: value(2000) }),
-        Effect::Timeout(TimeoutToxic { timeout: value(10_000) }),
-        Effect::Corrupt(Corrupt { rate: probability(0.0001) }),
-        Effect::Noop,
-    ];
-    assert_eq!(effects, expected.iter().collect::<Vec<_>>());
-    for kind in toxic_types() {
-        assert!(effects.iter().any(|effect| effect.as_str() == kind), "configs/valid/toxics.json has no {kind}");
+    let path = Path::new("configs/valid/toxics.json");
+    let written: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let written: Vec<&Value> = written["routes"].as_array().unwrap().iter().flat_map(toxics_of).collect();
+    let plan = load(path, Defaults::default()).unwrap();
+    let read: Vec<&Toxic> = plan.routes().iter().flat_map(|route| &route.toxics).collect();
+    assert_eq!(read.len(), written.len());
+    for (toxic, written) in read.iter().zip(&written) {
+        assert_eq!(written["type"], toxic.effect.as_str());
+        for (name, scalar) in toxic.effect.attributes() {
+            let value = &written["attributes"][name];
+            assert_eq!(
+                value,
+                &serde_json::to_value(scalar).unwrap(),
+                "`{name}` of {}: write it into {path:?}",
+                toxic.name
+            );
+        }
+    }
+    for kind in TYPES {
+        let is_there = read.iter().any(|toxic| toxic.effect.as_str() == kind.name);
+        assert!(is_there, "{path:?} has no toxic of the type {}: add one with all of its attributes", kind.name);
+    }
+}
+
+fn toxics_of(route: &Value) -> &Vec<Value> {
+    route["toxics"].as_array().unwrap()
+}
+
+#[test]
+fn every_declared_type_is_in_the_list() {
+    for path in files("src/toxic") {
+        let source = fs::read_to_string(&path).unwrap_or_default();
+        let Some((_, declared)) = source.split_once("\ndeclare! {\n").and_then(|(_, it)| it.split_once("pub struct "))
+        else {
+            continue;
+        };
+        let (name, module) = (declared.split('"').nth(1).unwrap(), path.file_stem().unwrap().to_str().unwrap());
+        assert!(
+            TYPES.iter().any(|kind| kind.name == name),
+            "{path:?} is not compiled: add `mod {module};` to src/toxic/mod.rs, and `{module}::{},` to src/toxic/effect.rs",
+            declared.split('(').next().unwrap()
+        );
     }
 }
 
 #[test]
-fn documents_have_a_row_for_every_toxic() {
-    for document in ["README.md", "configs/README.md"] {
-        let text = fs::read_to_string(document).unwrap();
-        let rows = text.lines().skip_while(|line| !line.starts_with("| type  ")).skip(2);
-        let kinds: Vec<&str> = rows.map_while(|row| row.strip_prefix("| `")?.split('`').next()).collect();
-        assert_eq!(kinds, toxic_types(), "{document}");
+fn every_type_is_tried_over_sockets() {
+    let sources: String = files("tests/proxy/toxics").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    for ToxicType { name, .. } in TYPES {
+        let is_there = sources.contains(&format!("\"{name}\""));
+        assert!(is_there, "no test of {name} over real sockets: add one in tests/proxy/toxics");
+    }
+}
+
+/// Of each attribute a value of another kind, and one beyond each end of its range.
+#[test]
+fn every_wrong_value_is_reported_where_it_stands() {
+    for kind in TYPES {
+        for attribute in kind.attributes {
+            let beyond = match attribute.kind {
+                Kind::Whole(range) => vec![i128::from(range.least) - 1, i128::from(range.most) + 1],
+                _ => vec![-1],
+            };
+            for wrong in beyond.iter().map(i128::to_string).chain(["null".to_owned(), "[]".to_owned()]) {
+                let of_others = required(kind).into_iter().filter(|other| other.name != attribute.name);
+                let entries = of_others.map(|other| (other.name, other.value().unwrap().to_string()));
+                let entries = [(attribute.name, wrong.clone())].into_iter().chain(entries);
+                let entries: Vec<String> = entries.map(|(name, value)| format!("\"{name}\": {value}")).collect();
+                let text = format!(r#"{{ "type": "{}", "attributes": {{ {} }} }}"#, kind.name, entries.join(", "));
+                let report = parse_toxic("it", &text, Syntax::Json).unwrap_err();
+                let column = text.find(&wrong).unwrap() + 1;
+                let found: Vec<_> = report.problems().map(|(position, _)| position.unwrap().column).collect();
+                assert_eq!(found, [column], "{text}\n{report}");
+            }
+        }
     }
 }
 
@@ -60,80 +99,48 @@ fn examples_of_the_readme_load() {
     let examples: Vec<&str> = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     let failed = examples.iter().find_map(|example| json(example, Defaults::default()).err());
     assert!(failed.is_none(), "{}", failed.unwrap());
-    for kind in toxic_types() {
-        assert!(examples.iter().any(|example| example.contains(&format!(r#""{kind}""#))), "no example of {kind}");
+    for ToxicType { name, .. } in TYPES {
+        let is_there = examples.iter().any(|example| example.contains(&format!(r#""{name}""#)));
+        assert!(is_there, "README.md has no example of {name}: add it below the table of types");
     }
-}
-
-/// The types of toxics, as listed in the hint for an unknown type.
-fn toxic_types() -> Vec<String> {
-    let report = json(&route_with(r#"{ "type": "?" }"#), Defaults::default()).unwrap_err();
-    let (_, problem) = report.problems().next().unwrap();
-    problem.hint().strip_prefix("the types of toxics are ").unwrap().split(", ").map(str::to_owned).collect()
 }
 
 #[test]
 fn missing_attributes_have_defaults() {
-    let defaults = [
-        (
-            r#""type": "latency", "attributes": { "latency": 5 }"#,
-            Effect::Latency(Latency::new(value(5), value(0)).unwrap()),
-        ),
-        (
-            r#""type": "bandwidth", "attributes": { "rate": 0 }"#,
-            Effect::Bandwidth(Bandwidth::new(value(0), 0, Sharing::Own).unwrap()),
-        ),
-        (
-            r#""type": "packet_loss", "attributes": { "loss_rate": 1 }"#,
-            Effect::PacketLoss(PacketLoss {
-                loss_rate: probability(1.0),
-                correlation: probability(0.0),
-                retransmit: value(200),
-            }),
-        ),
-        (r#""type": "corrupt", "attributes": { "rate": 1 }"#, Effect::Corrupt(Corrupt { rate: probability(1.0) })),
-        (
-            r#""type": "slicer", "attributes": { "average_size": 1 }"#,
-            Effect::Slicer(Slicer::new(NonZeroU32::MIN, 0, value(0)).unwrap()),
-        ),
-        (
-            r#""type": "limit_data", "attributes": { "bytes": 18446744073709551615 }"#,
-            Effect::LimitData(LimitData { bytes: u64::MAX, close_mode: CloseMode::Close }),
-        ),
-        (
-            r#""type": "limit_time", "attributes": { "time": 0 }"#,
-            Effect::LimitTime(LimitTime { time: value(0), close_mode: CloseMode::Close }),
-        ),
-        (r#""type": "timeout""#, Effect::Timeout(TimeoutToxic { timeout: value(0) })),
-        (r#""type": "stall""#, Effect::Stall(Stall { duration: value(0) })),
-        (r#""type": "slow_close", "attributes": { "delay": 5 }"#, Effect::SlowClose(SlowClose { delay: value(5) })),
-        (r#""type": "reset_peer""#, Effect::ResetPeer(ResetPeer { timeout: value(0) })),
-        (r#""type": "noop""#, Effect::Noop),
-    ];
-    assert_eq!(defaults.each_ref().map(|(_, effect)| effect.as_str())[..], toxic_types());
-    for (written, effect) in defaults {
-        let [toxic] = &toxics(&format!("{{ {written} }}"))[..] else { panic!("one toxic was written") };
-        assert_eq!(toxic.effect, effect, "{written}");
+    for kind in TYPES {
+        let toxic = toxic_of(kind, &required(kind));
+        let defaults: Vec<_> =
+            kind.attributes.iter().map(|attribute| (attribute.name, attribute.value().unwrap())).collect();
+        assert_eq!(toxic.effect.attributes().collect::<Vec<_>>(), defaults);
         assert_eq!(
             (toxic.stream, toxic.toxicity, &toxic.selector),
             (Stream::Downstream, probability(1.0), &Selector::default())
         );
-        // Configs and logs name the type alike.
-        assert_eq!(toxic.name.as_str(), format!("{}_downstream", effect.as_str()));
+        assert_eq!(toxic.name.as_str(), format!("{}_downstream", kind.name));
     }
 }
 
 /// Includes attributes that have no effect at their default, such as `correlation` without jitter.
 #[test]
 fn explicit_defaults_equal_missing_attributes() {
-    for (kind, without, with) in [
-        ("latency", r#""latency": 5"#, r#""latency": 5, "jitter": 0, "correlation": 0.0, "distribution": "uniform""#),
-        ("bandwidth", r#""rate": 0"#, r#""rate": 0, "burst": 0, "shared": false"#),
-    ] {
-        let [without, with] = [without, with]
-            .map(|attributes| toxics(&format!(r#"{{ "type": "{kind}", "attributes": {{ {attributes} }} }}"#)));
-        assert_eq!(without, with);
+    for kind in TYPES {
+        let all: Vec<&Key> = kind.attributes.iter().collect();
+        assert_eq!(toxic_of(kind, &all), toxic_of(kind, &required(kind)));
     }
+}
+
+fn required(kind: &ToxicType) -> Vec<&Key> {
+    let is_required = |attribute: &&Key| matches!(attribute.presence, Presence::Required(_));
+    kind.attributes.iter().filter(is_required).collect()
+}
+
+/// A toxic for which these attributes are written.
+fn toxic_of(kind: &ToxicType, attributes: &[&Key]) -> Toxic {
+    let entry = |attribute: &&Key| format!("\"{}\": {}", attribute.name, attribute.value().unwrap());
+    let attributes: Vec<String> = attributes.iter().map(entry).collect();
+    let written = format!(r#"{{ "type": "{}", "attributes": {{ {} }} }}"#, kind.name, attributes.join(", "));
+    let [toxic] = &toxics(&written)[..] else { panic!("one toxic was written") };
+    toxic.clone()
 }
 
 #[test]
@@ -172,13 +179,21 @@ fn every_profile_is_found_by_name() {
 /// A toxic that ends a connection must do so before its own window ends. The bound is exact to the millisecond.
 #[test]
 fn rejects_a_timeout_outside_of_the_window() {
-    for (kind, key) in [("limit_time", "time"), ("timeout", "timeout"), ("reset_peer", "timeout")] {
-        let due_at = |due: u32| format!(r#"{{ "type": "{kind}", "for": 100, "attributes": {{ "{key}": {due} }} }}"#);
-        assert_eq!(toxics(&due_at(99)).len(), 1);
-        let report = json(&route_with(&due_at(100)), Defaults::default()).unwrap_err();
-        let messages: Vec<&str> = report.problems().map(|(_, problem)| problem.what()).collect();
-        assert_eq!(messages, ["this never happens: the toxic acts for 100 ms only"], "{kind}");
+    let attributes = TYPES.iter().flat_map(|kind| kind.attributes.iter().map(move |key| (kind, key)));
+    let mut ending = Vec::new();
+    for (kind, key) in attributes {
+        let of = |value: u32| {
+            format!(r#"{{ "type": "{}", "for": 100, "attributes": {{ "{}": {value} }} }}"#, kind.name, key.name)
+        };
+        let Ok(toxic) = parse_toxic("it", &of(99), Syntax::Json) else { continue };
+        if toxic.effect.due().is_some() {
+            let report = parse_toxic("it", &of(100), Syntax::Json).unwrap_err();
+            let what: Vec<&str> = report.problems().map(|(_, problem)| problem.what()).collect();
+            assert_eq!(what, ["this never happens: the toxic acts for 100 ms only"], "{}", kind.name);
+            ending.push(kind.name);
+        }
     }
+    assert!(["limit_time", "timeout", "reset_peer"].iter().all(|it| ending.contains(it)), "{ending:?}");
     assert_eq!(toxics(r#"{ "type": "timeout", "for": 1, "attributes": { "timeout": 0 } }"#).len(), 1);
 }
 

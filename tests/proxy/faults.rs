@@ -205,8 +205,8 @@ fn delivers_data_of_a_client_that_leaves_during_the_delay() {
     for length in [1, 16, 4 << 20] {
         let bytes = vec![7; length];
         thread::scope(|scope| {
-            let client = proxy.connect();
             let began = Instant::now();
+            let client = proxy.connect();
             scope.spawn(|| {
                 let mut client = client;
                 client.write_all(&bytes).unwrap();

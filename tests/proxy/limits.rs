@@ -40,7 +40,7 @@ fn connections_over_the_cap_wait_in_the_backlog() {
     let (first, _second) = (forwarding_pair(&proxy, &upstream), forwarding_pair(&proxy, &upstream));
     let mut third = proxy.connect();
     third.write_all(b"patience").unwrap();
-    proxy.logged(&["further ones wait", "max_connections=2"]);
+    proxy.logged(&["further connections wait", "max_connections=2"]);
     assert!(has_no_connection(&upstream));
     upstream.set_nonblocking(false).unwrap();
 
@@ -102,7 +102,7 @@ fn drain_without_descriptors_serves_every_connection() {
     serve_echo(setup.upstream());
     let mut proxy = setup.start_with_descriptors(128);
     let clients: Vec<_> = (0..300).map(|_| proxy.connect()).collect();
-    proxy.logged(&["further ones wait"]);
+    proxy.logged(&["further connections wait"]);
     proxy.signal(Signal::SIGTERM);
     proxy.logged(&["draining"]);
     for client in clients {

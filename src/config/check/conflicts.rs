@@ -1,9 +1,10 @@
-//! How routes that can't be live together are told: which of them has to change, and which it runs into.
+//! Reports conflicts of routes: which route has to change, and which one it conflicts with.
 
 use super::{Check, EXAMPLE};
 use crate::config::document::Node;
 use crate::config::problem::{Problem, SourceSpan};
-use crate::plan::{Conflict, RouteKey, RouteName};
+use crate::plan::{Conflict, RouteKey};
+use crate::value::RouteName;
 
 impl Check<'_> {
     /// Reports conflicts among the routes of `list`; their indices are those of `nodes` and `keys`.
@@ -36,7 +37,7 @@ impl Routes<'_> {
             .also(self.position(first, "localPort"), "first used here")
     }
 
-    /// Two routes without a name are called the same only because their ports are, which is told already.
+    /// Two routes without names have the same one only because of their ports, which is reported already.
     fn same_name(&self, first: usize, second: usize) -> Option<Problem> {
         let [first_named, second_named] = [first, second].map(|route| self.nodes[route].get("name").is_some());
         let name = self.name(second);
@@ -79,12 +80,12 @@ impl Routes<'_> {
         self.keys[route].name.as_ref().map(RouteName::as_str).unwrap_or_default()
     }
 
-    /// Where a route says something: its value of `key`, or the route as a whole.
+    /// The position of the value of `key` in a route, or of the whole route.
     fn position(&self, route: usize, key: &str) -> SourceSpan {
         let node = &self.nodes[route];
         node.get(key).unwrap_or(node).place.used
     }
 }
 
-/// So many routes of a loop are named and shown.
+/// The number of routes of a loop that are named and shown.
 const MOST_SHOWN: usize = 8;

@@ -1,5 +1,5 @@
-//! The keys of one map: read one by one, each at most once; what nobody asked for is unknown. What a map is called in
-//! messages is here too.
+//! The keys of one map: each is read at most once; those that were not read are unknown. How messages name a map is here
+//! too.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use super::Check;
 use super::values::short;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, SourceSpan};
-use crate::plan::Rejected;
+use crate::value::{Key, Presence, Written};
 
-/// What messages call a map and what is in it.
+/// How messages name a map and its entries.
 #[derive(Clone, Copy)]
 pub(super) enum MapKind {
-    /// What has keys.
+    /// An object, by what it describes.
     A(&'static str),
-    /// What a toxic of that type is told.
+    /// The attributes of a toxic of that type.
     AttributesOf(&'static str),
 }
 
@@ -60,18 +60,18 @@ impl MapKind {
 pub(super) struct Keys<'c, 't> {
     check: &'c mut Check<'t>,
     map_kind: MapKind,
-    /// Where a key that is missing would have to be.
+    /// The position of the map, where a missing key is reported.
     whole: SourceSpan,
-    /// What has not been asked for yet: each key's name, the key and its value.
+    /// The keys that were not read yet: the name, the key and its value.
     left: BTreeMap<&'t str, &'t (Node, Node)>,
     known: Vec<&'static str>,
-    /// Where each value that was asked for was written.
+    /// The position of each value that was read.
     positions: BTreeMap<&'static str, SourceSpan>,
-    missing: Vec<(&'static str, &'static str)>,
+    missing: Vec<&'static Key>,
 }
 
 impl<'c, 't> Keys<'c, 't> {
-    /// The keys of `map`. Each that is there twice is reported.
+    /// The keys of `map`. Reports each key that is there twice.
     pub(super) fn of(check: &'c mut Check<'t>, map: &'t Node, map_kind: MapKind) -> Option<Self> {
         let Value::Map(entries) = &map.value else {
             return check.expected(&map_kind.kind(), map, "write its keys and values: { \"key\": value, … }");
@@ -93,67 +93,62 @@ impl<'c, 't> Keys<'c, 't> {
         Self { check, map_kind, whole, left, known: Vec::new(), positions, missing: Vec::new() }
     }
 
-    /// What `read` makes of the value of `key`, or `default` where the map doesn't have it.
-    pub(super) fn optional<T>(
+    /// The value of a key as it is declared, or its default.
+    pub(super) fn read<T: Written>(&mut self, key: &'static Key) -> Option<T> {
+        let default = match key.presence {
+            Presence::Optional(default) => T::read(default()).ok(),
+            Presence::Required(_) | Presence::Otherwise(_) => None,
+        };
+        self.read_with(key, Check::value, default)
+    }
+
+    /// The value of a key as `read` parses it, or `default` if the map doesn't have the key.
+    pub(super) fn read_with<T>(
         &mut self,
-        key: &'static str,
+        key: &'static Key,
         read: impl FnOnce(&mut Check<'t>, &'t Node) -> Option<T>,
         default: impl Into<Option<T>>,
     ) -> Option<T> {
-        self.known.push(key);
-        match self.left.remove(key) {
-            Some((_, value)) => {
-                self.positions.insert(key, value.place.written);
-                read(self.check, value)
-            }
-            None => default.into(),
-        }
+        self.known.push(key.name);
+        let Some((_, value)) = self.left.remove(key.name) else {
+            self.missing.extend(matches!(key.presence, Presence::Required(_)).then_some(key));
+            return default.into();
+        };
+        self.positions.insert(key.name, value.place.written);
+        read(self.check, value)
     }
 
-    /// What `read` makes of the value of `key`, which is `meaning`.
-    pub(super) fn required<T>(
-        &mut self,
-        key: &'static str,
-        meaning: &'static str,
-        read: impl FnOnce(&mut Check<'t>, &'t Node) -> Option<T>,
-    ) -> Option<T> {
-        if !self.left.contains_key(key) {
-            self.missing.push((key, meaning));
-        }
-        self.optional(key, read, None)
-    }
-
-    /// Where the value of `key` was written, or the map that has none.
+    /// The position of the value of `key`, or of the map if it has none.
     pub(super) fn position(&self, key: &str) -> SourceSpan {
         self.positions.get(key).copied().unwrap_or(self.whole)
     }
 
-    /// What several values make together; if they don't, it is the value of `key` that has to change.
-    pub(super) fn join<T>(&mut self, key: &str, made: Result<T, Rejected>) -> Option<T> {
-        let position = self.position(key);
-        made.map_err(|reason| self.check.problems.push(Problem::rejected(position, reason))).ok()
+    /// Reports a problem of several keys.
+    pub(super) fn report(&mut self, problem: Problem) {
+        self.check.problems.push(problem);
     }
 
-    /// Reports the keys that nobody asked for and those that are missing, unless the former were meant to be the latter.
+    /// Reports unknown keys and missing ones. A missing key that an unknown one was probably meant to be is not reported.
     pub(super) fn finish(self) {
         let Self { check, map_kind, whole, left, known, mut missing, .. } = self;
         for (name, (key, _)) in left {
             let meant = nearest(name, &known);
-            missing.retain(|&(key, _)| Some(key) != meant);
+            missing.retain(|key| Some(key.name) != meant);
             let hint = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => map_kind.all(&known),
             };
             check.problems.push(Problem::at(key.place.written, map_kind.unknown(short(name)), hint));
         }
-        for (key, meaning) in missing {
-            check.problems.push(Problem::at(whole, map_kind.lacks(key), map_kind.addition(key, meaning)));
+        for key in missing {
+            let hint = map_kind.addition(key.name, &key.advice());
+            check.problems.push(Problem::at(whole, map_kind.lacks(key.name), hint));
         }
     }
 }
 
 impl<'t> Check<'t> {
-    /// A key that is not text is called by how it was written: none of ours is.
+    /// The name of a key. One that is not text is unknown, and named as it was written.
     fn name(&self, key: &'t Node) -> &'t str {
         match &key.value {
             Value::Text(name) => name,
@@ -168,10 +163,10 @@ impl<'t> Check<'t> {
     }
 }
 
-/// The word that was meant, if one is near: the same but for case, `_` and `-`, or at most a third of its letters wrong.
+/// The known word that was probably meant: equal except for case, `_` and `-`, or at most a third of its letters wrong.
 pub(super) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let bare = |key: &str| key.replace(['_', '-'], "").to_ascii_lowercase();
-    // No more of it than any key has with its misspellings: the distance takes the product of both lengths.
+    // Only as many characters as a misspelt key may have: the distance takes time in proportion to both lengths.
     let name = bare(&name.chars().take(64).collect::<String>());
     let distances = known.iter().map(|&key| (strsim::damerau_levenshtein(&name, &bare(key)), key));
     distances.filter(|&(distance, key)| distance <= key.len() / 3).min().map(|(_, key)| key)
@@ -182,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_near_key_is_named_and_a_far_one_is_not() {
+    fn suggests_a_similar_key_and_no_other() {
         const KNOWN: [&str; 4] = ["localPort", "latencyMs", "dropRate", "bind"];
         for (name, meant) in [
             ("localport", Some("localPort")),

@@ -1,8 +1,7 @@
-//! The tree becomes a plan, or every reason why it can't, found in one pass: a value that is wrong hides no other.
+//! Binds the tree to a plan, or reports every problem in one pass: an invalid value hides no other.
 //!
-//! A route's keys are the lines of `Check::route`, a new key is a new line there; those of its toxics are in `toxics`,
-//! and what each type of toxic is told in `attributes`. How a map is read lives in `keys`, how one value is read in
-//! `values`, what routes do to each other in `conflicts`.
+//! A key of a route is a line of `Check::route`, and is declared in `plan::keys`. The keys of toxics are read in `toxics`,
+//! their attributes in `attributes`. `keys` reads a map, `values` one value; `conflicts` reports conflicts of routes.
 
 mod attributes;
 mod conflicts;
@@ -10,30 +9,55 @@ mod keys;
 mod toxics;
 mod values;
 
-use crate::plan::{Bind, Conflict, DropMode, Millis, Plan, Probability, Route, RouteKey, RouteName, Timeout};
+use crate::plan::keys::{
+    BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED, TOXICS, UPSTREAM,
+};
+use crate::plan::{Bind, Conflict, Plan, Route, RouteKey};
+use crate::toxic::Toxic;
+use crate::value::{RouteName, Seed};
 
 use super::Defaults;
 use super::document::{Node, Value};
 use super::problem::Problem;
 use keys::{Keys, MapKind};
-use values::Seed;
 
-/// Binds the tree that was read from `text`.
+/// Binds the tree that was read from `text`, a file.
 pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
-    let mut check = Check { text, defaults, problems: Vec::new() };
-    match check.file(root) {
-        Some(plan) if check.problems.is_empty() => Ok(plan),
-        _ => Err(check.problems),
-    }
+    check(text, defaults, |check| check.file(root))
 }
 
-/// What to do where there is no list of routes.
+/// The same for a text that is one route.
+pub(super) fn route(text: &str, root: &Node, defaults: Defaults) -> Result<Route, Vec<Problem>> {
+    check(text, defaults, |check| {
+        let draft = check.route(root);
+        let key = draft.as_ref().map_or_else(RouteKey::clone, Route::key);
+        let keys = std::slice::from_ref(&key);
+        check.conflicts(Conflict::among(keys), root, std::slice::from_ref(root), keys);
+        draft.ok()
+    })
+}
+
+/// The same for a text that is one toxic.
+pub(super) fn toxic(text: &str, root: &Node) -> Result<Toxic, Vec<Problem>> {
+    check(text, Defaults::default(), |check| check.lone_toxic(root))
+}
+
+fn check<'t, T>(
+    text: &'t str,
+    defaults: Defaults,
+    bind: impl FnOnce(&mut Check<'t>) -> Option<T>,
+) -> Result<T, Vec<Problem>> {
+    let mut check = Check { text, defaults, problems: Vec::new() };
+    bind(&mut check).filter(|_| check.problems.is_empty()).ok_or(check.problems)
+}
+
+/// The hint where a list of routes is missing.
 pub(super) const EXAMPLE: &str = r#"write a list, such as [ { "localPort": 8180, "upstream": "127.0.0.1:9090" } ]"#;
 
-/// A route, or what could be made out of one that has problems.
+/// A route, or the parts that could be parsed of one that has problems.
 type Draft = Result<Route, RouteKey>;
 
-/// The problems so far. What reads a value gives `None` when it has reported why there is none.
+/// The problems so far. A function that reads a value returns `None` after it has reported a problem.
 struct Check<'t> {
     text: &'t str,
     defaults: Defaults,
@@ -47,8 +71,8 @@ impl<'t> Check<'t> {
             Value::Map(_) if is_route(root) => self.lone_route(root),
             Value::Map(_) => {
                 let mut keys = Keys::of(self, root, MapKind::A("file"))?;
-                let seed = keys.optional("seed", Check::whole::<Seed>, None);
-                let list = keys.required("routes", "the list of routes", |_, node| Some(node));
+                let seed = keys.read::<Seed>(&SEED);
+                let list = keys.read_with(&ROUTES, |_, node| Some(node), None);
                 keys.finish();
                 self.routes(list?, seed.map(Seed::get))
             }
@@ -72,7 +96,7 @@ impl<'t> Check<'t> {
         plan.map_err(|conflicts| self.conflicts(conflicts, list, nodes, &keys)).ok()
     }
 
-    /// Checks it nevertheless, for the other problems that it may have.
+    /// Reports the missing list, and the other problems of the route.
     fn lone_route(&mut self, root: &'t Node) -> Option<Plan> {
         let span = root.place.written;
         let hint = match &self.text[span.start..span.end] {
@@ -84,20 +108,20 @@ impl<'t> Check<'t> {
         None
     }
 
-    /// What every route says of itself.
+    /// The keys of a route.
     fn route(&mut self, node: &'t Node) -> Draft {
         let defaults = self.defaults;
         let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };
-        let port = keys.required("localPort", "the port to listen on, such as 8180", Check::whole);
-        let upstream = keys.required("upstream", "where connections go, such as \"127.0.0.1:9090\"", Check::word);
-        let name = keys.optional("name", Check::word, port.map(RouteName::from));
-        let bind = keys.optional("bind", |check, node| check.word(node).map(Bind::ip), defaults.bind);
-        let drop_rate = keys.optional("dropRate", Check::real, Probability::default());
-        let drop_mode = keys.optional("dropMode", Check::word, DropMode::default());
-        let latency = keys.optional("latencyMs", Check::whole, Millis::default());
-        let connect_timeout = keys.optional("connectTimeoutMs", Check::whole, Timeout::CONNECT);
-        let profile = keys.optional("profile", Check::profile, Vec::new());
-        let toxics = keys.optional("toxics", Check::toxics, Vec::new());
+        let port = keys.read(&LOCAL_PORT);
+        let upstream = keys.read(&UPSTREAM);
+        let name = keys.read_with(&NAME, Check::value, port.map(RouteName::from));
+        let bind = keys.read_with(&BIND, |check, node| check.value(node).map(Bind::ip), defaults.bind);
+        let drop_rate = keys.read(&DROP_RATE);
+        let drop_mode = keys.read(&DROP_MODE);
+        let latency = keys.read(&LATENCY);
+        let connect_timeout = keys.read(&CONNECT_TIMEOUT);
+        let profile = keys.read_with(&PROFILE, Check::profile, Vec::new());
+        let toxics = keys.read_with(&TOXICS, Check::toxics, Vec::new());
         keys.finish();
         let toxics = self.chain(profile, toxics);
 
@@ -121,5 +145,5 @@ impl<'t> Check<'t> {
 
 /// Whether a map at the top is a route that lacks its list.
 fn is_route(root: &Node) -> bool {
-    root.get("localPort").or(root.get("upstream")).is_some()
+    root.get(LOCAL_PORT.name).or(root.get(UPSTREAM.name)).is_some()
 }

@@ -1,40 +1,40 @@
-//! The toxics of a route: those that its profile brings along, then its own in the order of the list. What a toxic of
-//! each type is told lives in `attributes`.
+//! The toxics of a route: those of its profile, then its own in the order of the list. Their attributes are read in
+//! `attributes`.
 
 use std::collections::HashMap;
 
 use super::Check;
-use super::attributes::{Read, TYPES};
 use super::keys::{Keys, MapKind};
 use crate::config::document::{Node, Place, Value};
 use crate::config::problem::{Problem, SourceSpan};
-use crate::plan::{
-    Connections, Effect, Millis, Probability, Profile, Selector, Stream, Timeout, Toxic, ToxicName, Window,
-};
+use crate::plan::Profile;
+use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE};
+use crate::toxic::{Effect, TYPES, Toxic, ToxicType};
+use crate::value::{Connections, Selector, Timeout, ToxicName, Window};
 
 const EXAMPLE: &str = r#"write a list, such as [ { "type": "latency", "attributes": { "latency": 100 } } ]"#;
 
-/// A toxic as far as it could be read.
+/// The parts of a toxic that could be parsed.
 pub(super) struct Draft {
     name: Option<ToxicName>,
     named: Named,
     toxic: Option<Toxic>,
 }
 
-/// Where a toxic has its name from.
+/// The source of a name.
 #[derive(Clone, Copy)]
 enum Named {
     By(Place),
-    /// It has none of its own; its type is there.
+    /// The default name, from the type at that place.
     ByType(Place),
     ByProfile(Place),
 }
 
 impl<'t> Check<'t> {
-    /// A profile is what it brings along.
+    /// The toxics of a profile.
     pub(super) fn profile(&mut self, node: &'t Node) -> Option<Vec<Draft>> {
-        let profiles = Profile::ALL.map(|profile| (profile.as_str(), profile));
-        let (_, profile) = self.one_of(node, "profiles", &profiles)?;
+        let profiles: Vec<_> = Profile::ALL.iter().map(|profile| (profile.as_str(), *profile)).collect();
+        let profile = self.one_of(node, "profiles", &profiles)?;
         let named = Named::ByProfile(node.place);
         let draft = |toxic: Toxic| Draft { name: Some(toxic.name.clone()), named, toxic: Some(toxic) };
         Some(profile.toxics().into_iter().map(draft).collect())
@@ -64,30 +64,38 @@ impl<'t> Check<'t> {
         if whole { toxics } else { None }
     }
 
-    /// What every toxic says of itself.
+    /// A toxic without a route.
+    pub(super) fn lone_toxic(&mut self, node: &'t Node) -> Option<Toxic> {
+        self.toxic(node).toxic
+    }
+
+    fn toxic_type(&mut self, node: &'t Node) -> Option<&'static ToxicType> {
+        let types: Vec<_> = TYPES.iter().map(|toxic_type| (toxic_type.name, *toxic_type)).collect();
+        self.one_of(node, "types of toxics", &types)
+    }
+
+    /// The keys of a toxic.
     fn toxic(&mut self, node: &'t Node) -> Draft {
         let Some(mut keys) = Keys::of(self, node, MapKind::A("toxic")) else { return Draft::of_nothing(node) };
-        let kind = keys.required("type", "what it does, such as \"latency\"", |check, node| {
-            check.one_of(node, "types of toxics", TYPES)
-        });
-        let stream = keys.optional("stream", Check::word, Stream::default());
-        let default_name = kind.zip(stream).map(|((kind, _), stream)| ToxicName::default_of(kind, stream));
-        let name = keys.optional("name", Check::word, default_name);
-        let toxicity = keys.optional("toxicity", Check::real, Probability::ALWAYS);
-        let attributes = keys.optional("attributes", |_, node| Some(Some(node)), Some(None));
-        let connections = keys.optional("connections", Check::word, Connections::default());
-        let clients = keys.optional("clients", Check::words, Vec::new());
-        let after = keys.optional("after", Check::whole, Millis::default());
-        let lasts = keys.optional("for", |check, node| check.whole(node).map(Some), Some(None));
+        let kind = keys.read_with(&TYPE, Check::toxic_type, None);
+        let stream = keys.read(&STREAM);
+        let default_name = kind.zip(stream).map(|(kind, stream)| ToxicName::default_of(kind.name, stream));
+        let name = keys.read_with(&NAME, Check::value, default_name);
+        let toxicity = keys.read(&TOXICITY);
+        let attributes = keys.read_with(&ATTRIBUTES, |_, node| Some(Some(node)), Some(None));
+        let connections = keys.read_with(&CONNECTIONS, Check::value, Connections::default());
+        let clients = keys.read_with(&CLIENTS, Check::words, Vec::new());
+        let after = keys.read(&AFTER);
+        let lasts = keys.read_with(&FOR, |check, node| check.value(node).map(Some), Some(None));
         keys.finish();
 
         let effect = kind.zip(attributes).and_then(|(kind, attributes)| self.effect(kind, attributes, node));
         if let (Some(effect), Some(Some(lasts))) = (&effect, lasts) {
             self.unreachable(effect, lasts, node);
         }
-        let named = match node.get("name") {
+        let named = match node.get(NAME.name) {
             Some(name) => Named::By(name.place),
-            None => Named::ByType(node.get("type").unwrap_or(node).place),
+            None => Named::ByType(node.get(TYPE.name).unwrap_or(node).place),
         };
         let toxic = || {
             let window = Window { after: after?, lasts: lasts? };
@@ -98,48 +106,20 @@ impl<'t> Check<'t> {
         Draft { name, named, toxic }
     }
 
-    /// No attributes are as good as empty ones: what is required is missing in either.
-    fn effect(
-        &mut self,
-        (kind, read): (&'static str, Read),
-        attributes: Option<&'t Node>,
-        toxic: &Node,
-    ) -> Option<Effect> {
-        let map_kind = MapKind::AttributesOf(kind);
-        let mut keys = match attributes {
-            Some(attributes) => Keys::of(self, attributes, map_kind)?,
-            None => Keys::none(self, toxic.place.written, map_kind),
-        };
-        let effect = read(&mut keys);
-        keys.finish();
-        effect
-    }
-
-    /// Reports what is to happen at a time when the toxic acts no more.
+    /// Reports an end of the connection at a time when the toxic no longer acts.
     fn unreachable(&mut self, effect: &Effect, lasts: Timeout, toxic: &Node) {
-        let Some((key, due)) = due(effect) else { return };
+        let Some((key, due)) = effect.due() else { return };
         if due.duration() < lasts.duration() {
             return;
         }
-        let at = position(toxic.get("attributes").unwrap_or(toxic), key);
+        let at = position(toxic.get(ATTRIBUTES.name).unwrap_or(toxic), key);
         let what = format!("this never happens: the toxic acts for {} ms only", lasts.duration().as_millis());
         let hint = format!("let `for` be more than {} ms, or leave it out", due.get());
-        self.problems.push(Problem::at(at, what, hint).also(position(toxic, "for"), "over by then"));
+        self.problems.push(Problem::at(at, what, hint).also(position(toxic, FOR.name), "over by then"));
     }
 }
 
-/// After how long an effect ends the connection, counted like `for`, and what that is called. A stall needs no time to
-/// be over: at the end of `for` it is.
-fn due(effect: &Effect) -> Option<(&'static str, Millis)> {
-    match effect {
-        Effect::LimitTime(limit) => Some(("time", limit.time)),
-        Effect::Timeout(toxic) => Some(("timeout", toxic.timeout)).filter(|(_, never)| *never != Millis::default()),
-        Effect::ResetPeer(reset) => Some(("timeout", reset.timeout)),
-        _ => None,
-    }
-}
-
-/// Where the value of `key` was written, or the map that has none.
+/// The position of the value of `key`, or of the map if it has none.
 fn position(map: &Node, key: &str) -> SourceSpan {
     map.get(key).unwrap_or(map).place.written
 }
@@ -151,7 +131,7 @@ impl Draft {
 }
 
 impl Named {
-    /// What is wrong with a toxic that is named like an earlier one.
+    /// The problem of a toxic that has the name of an earlier one.
     fn again(self, name: &ToxicName, first: Self) -> Problem {
         let hint = match self {
             Self::ByType(_) => "give it a `name`: without one it is called by its type and stream",
@@ -163,7 +143,7 @@ impl Named {
         };
         let what = format!("two toxics of this route are called `{name}`");
         let (at, first_at) = match (self.place(), first.place()) {
-            // One toxic that aliases put there twice.
+            // The same text, which aliases repeat.
             (again, first) if again.written == first.written => (again.used, first.used),
             (again, first) => (again.written, first.written),
         };

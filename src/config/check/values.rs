@@ -1,67 +1,41 @@
-//! One value of the tree becomes one value of the plan. Which texts and numbers a type takes is the type's to say; what
-//! is said here is which kind of value it is written as.
-
-use std::fmt;
-use std::num::NonZeroU32;
-use std::str::FromStr;
+//! One value of the tree becomes one value of the plan. Which texts and numbers a type takes is decided by the type; what
+//! is reported here is a value of another kind.
 
 use super::Check;
 use super::keys::nearest;
-use crate::config::document::{Node, Number, Value};
+use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, char_start};
-use crate::plan::Rejected;
+use crate::value::{Kind, Rejected, Scalar, Written};
 
 impl<'t> Check<'t> {
-    /// A number written as an integer.
-    pub(super) fn whole<T: TryFrom<i128, Error = Rejected>>(&mut self, node: &Node) -> Option<T> {
-        match &node.value {
-            Value::Number(Number::Whole(number)) => self.accept(node, T::try_from(*number)),
-            Value::Number(Number::Real(number)) => self.not_whole::<T>(node, *number),
-            _ => {
-                let hint = unquoted::<i128, T>(node).unwrap_or_else(|| hint_of(T::try_from(i128::MIN)));
-                self.expected("a whole number", node, &hint)
-            }
+    /// The value of a scalar.
+    pub(super) fn value<T: Written>(&mut self, node: &Node) -> Option<T> {
+        let Some(scalar) = node.scalar() else { return self.mismatch::<T>(node) };
+        match (T::KIND, &scalar) {
+            (Kind::Whole(_), Scalar::Real(number)) => self.not_whole::<T>(node, *number),
+            (kind, _) if !kind.matches(&scalar) => self.mismatch::<T>(node),
+            (_, Scalar::Text(text)) if text.chars().nth(LONGEST_WORD).is_some() => self.too_long(node, text),
+            _ => self.accept(node, T::read(scalar)),
         }
     }
 
-    /// A number of bytes.
-    pub(super) fn bytes<T: Count>(&mut self, node: &Node) -> Option<T> {
-        self.whole::<Bytes<T>>(node).map(|bytes| bytes.0)
-    }
-
-    /// Any finite number.
-    pub(super) fn real<T: TryFrom<f64, Error = Rejected>>(&mut self, node: &Node) -> Option<T> {
-        match &node.value {
-            #[expect(clippy::cast_precision_loss, reason = "no range of reals has a border where f64 skips integers")]
-            Value::Number(Number::Whole(number)) => self.accept(node, T::try_from(*number as f64)),
-            Value::Number(Number::Real(number)) => self.accept(node, T::try_from(*number)),
-            _ => {
-                let hint = unquoted::<f64, T>(node).unwrap_or_else(|| hint_of(T::try_from(f64::NAN)));
-                self.expected("a number", node, &hint)
+    /// Reports a value of another kind than the type's.
+    fn mismatch<T: Written>(&mut self, node: &Node) -> Option<T> {
+        let (written, hint) = (self.written(node), hint_of::<T>());
+        let hint = match (T::KIND, &node.value) {
+            (Kind::Word(_) | Kind::Text, Value::Number(_) | Value::Bool(_))
+                if T::read(Scalar::Text(written.to_owned())).is_ok() =>
+            {
+                format!("put it in quotes: \"{written}\"")
             }
-        }
+            (_, Value::Text(text)) => unquoted::<T>(text).unwrap_or(hint),
+            _ => hint,
+        };
+        self.expected(T::KIND.noun(), node, &hint)
     }
 
-    /// A short text.
-    pub(super) fn word<T: FromStr<Err = Rejected>>(&mut self, node: &Node) -> Option<T> {
-        match &node.value {
-            Value::Text(text) if text.chars().nth(LONGEST_WORD).is_some() => self.too_long(node, text),
-            Value::Text(text) => self.accept(node, text.parse()),
-            Value::Number(_) | Value::Bool(_) if self.written(node).parse::<T>().is_ok() => {
-                let hint = format!("put it in quotes: \"{}\"", self.written(node));
-                self.expected("text", node, &hint)
-            }
-            _ => self.expected("text", node, &hint_of("".parse::<T>())),
-        }
-    }
-
-    /// One of `words`, with what stands beside it there; `what` is what they are, in the plural.
-    pub(super) fn one_of<T: Copy>(
-        &mut self,
-        node: &Node,
-        what: &str,
-        words: &[(&'static str, T)],
-    ) -> Option<(&'static str, T)> {
+    /// One of `words`, with the value that belongs to it; `what` names them in the plural.
+    pub(super) fn one_of<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&'static str, T)]) -> Option<T> {
         let known: Vec<&str> = words.iter().map(|&(word, _)| word).collect();
         let all = format!("the {what} are {}", known.join(", "));
         let Value::Text(text) = &node.value else { return self.expected("text", node, &all) };
@@ -71,23 +45,11 @@ impl<'t> Check<'t> {
             let problem = format!("`{}` is none of the {what}", short(text));
             self.problems.push(Problem::at(node.place.written, problem, hint));
         }
-        found.copied()
-    }
-
-    /// True or false, told by what they mean.
-    pub(super) fn either<T>(&mut self, node: &Node, if_false: T, if_true: T) -> Option<T> {
-        match &node.value {
-            Value::Bool(true) => Some(if_true),
-            Value::Bool(false) => Some(if_false),
-            Value::Text(text) if ["true", "false"].contains(&&**text) => {
-                self.expected("true or false", node, &format!("write {text} without the quotes"))
-            }
-            _ => self.expected("true or false", node, "write true or false"),
-        }
+        found.map(|(_, value)| *value)
     }
 
     /// A list of short texts, or one that stands alone.
-    pub(super) fn words<T: FromStr<Err = Rejected>>(&mut self, node: &Node) -> Option<Vec<T>> {
+    pub(super) fn words<T: Written>(&mut self, node: &Node) -> Option<Vec<T>> {
         match &node.value {
             Value::List(nodes) if nodes.is_empty() => {
                 let hint = "name at least one, or leave the key out for all";
@@ -95,22 +57,22 @@ impl<'t> Check<'t> {
                 None
             }
             Value::List(nodes) => {
-                // All are read before one that is none ends it.
-                let words: Vec<Option<T>> = nodes.iter().map(|node| self.word(node)).collect();
+                // All are read, so that each problem is reported.
+                let words: Vec<Option<T>> = nodes.iter().map(|node| self.value(node)).collect();
                 words.into_iter().collect()
             }
-            _ => self.word(node).map(|word| vec![word]),
+            _ => self.value(node).map(|word| vec![word]),
         }
     }
 
-    /// Reports that `node` is another kind of value than `what`.
+    /// Reports that `node` is not the expected kind of value.
     pub(super) fn expected<T>(&mut self, what: &str, node: &Node, hint: &str) -> Option<T> {
         let what = format!("expected {what}, found {}", node.kind());
         self.problems.push(Problem::at(node.place.written, what, hint));
         None
     }
 
-    /// A value as the file has it, or the beginning of a long one.
+    /// A value as it is written in the file, or the beginning of a long one.
     pub(super) fn written(&self, node: &Node) -> &'t str {
         short(&self.text[node.place.written.start..node.place.written.end])
     }
@@ -119,14 +81,15 @@ impl<'t> Check<'t> {
         value.map_err(|reason| self.problems.push(Problem::rejected(node.place.written, reason))).ok()
     }
 
-    fn not_whole<T: TryFrom<i128, Error = Rejected>>(&mut self, node: &Node, number: f64) -> Option<T> {
+    fn not_whole<T: Written>(&mut self, node: &Node, number: f64) -> Option<T> {
         let digits = format!("{number:.0}");
-        // From 2^53 on f64 skips integers, so that the one that was meant can't be told.
-        let near = digits.parse().ok().filter(|_| number.fract() == 0.0 && number.abs() < 2_f64.powi(53));
-        let hint = match near.map(T::try_from) {
+        // From 2^53 on f64 skips integers: the one that was meant is unknown.
+        let near =
+            digits.parse().ok().map(Scalar::Whole).filter(|_| number.fract() == 0.0 && number.abs() < 2_f64.powi(53));
+        let hint = match near.map(T::read) {
             Some(Ok(_)) => format!("write {digits}"),
             Some(Err(reason)) => reason.hint,
-            None => hint_of(T::try_from(i128::MIN)),
+            None => hint_of::<T>(),
         };
         let integer_of_64_bits = (-2_f64.powi(63)..2_f64.powi(64)).contains(&number);
         let what = if integer_of_64_bits { "is not written as a whole number" } else { "is out of range" };
@@ -142,8 +105,8 @@ impl<'t> Check<'t> {
     }
 }
 
-/// No value of a route needs a longer text: an IPv6 address with scope and port has about 60 characters. Connections
-/// that take more to number can be aimed at by two toxics.
+/// No value of a route needs a longer text: an IPv6 address with scope and port has about 60 characters. Longer lists of
+/// connections can be divided between two toxics.
 const LONGEST_WORD: usize = 100;
 
 /// The beginning of a text that is too long for a message.
@@ -151,78 +114,24 @@ pub(super) fn short(text: &str) -> &str {
     &text[..char_start(text, LONGEST_WORD)]
 }
 
-/// What to write for a text that is a number which `T` takes.
-fn unquoted<N: FromStr + Copy + fmt::Debug, T: TryFrom<N>>(node: &Node) -> Option<String> {
-    let Value::Text(text) = &node.value else { return None };
-    let number = text.parse().ok().filter(|&number| T::try_from(number).is_ok())?;
-    Some(format!("write {number:?} without the quotes"))
+/// The hint for a quoted value that `T` accepts without quotes.
+fn unquoted<T: Written>(text: &str) -> Option<String> {
+    let scalar = match T::KIND {
+        Kind::Whole(_) => Scalar::Whole(text.parse().ok()?),
+        Kind::Share => Scalar::Real(text.parse().ok()?),
+        Kind::Flag => Scalar::Flag(text.parse().ok()?),
+        Kind::Word(_) | Kind::Text | Kind::Texts | Kind::Nested(_) => return None,
+    };
+    T::read(scalar.clone()).is_ok().then(|| format!("write {scalar} without the quotes"))
 }
 
-/// What a type says to do about a value that it can't take.
-fn hint_of<T>(value: Result<T, Rejected>) -> String {
-    value.err().map(|reason| reason.hint).unwrap_or_default()
-}
-
-/// What counts bytes, and which numbers of them it takes.
-pub(super) trait Count: Sized {
-    const RANGE: &'static str;
-
-    fn of(number: i128) -> Option<Self>;
-}
-
-impl Count for u32 {
-    const RANGE: &'static str = "0 to 4294967295";
-
-    fn of(number: i128) -> Option<Self> {
-        number.try_into().ok()
-    }
-}
-
-impl Count for NonZeroU32 {
-    const RANGE: &'static str = "1 to 4294967295";
-
-    fn of(number: i128) -> Option<Self> {
-        u32::of(number).and_then(Self::new)
-    }
-}
-
-impl Count for u64 {
-    const RANGE: &'static str = "0 to 18446744073709551615";
-
-    fn of(number: i128) -> Option<Self> {
-        number.try_into().ok()
-    }
-}
-
-struct Bytes<T>(T);
-
-impl<T: Count> TryFrom<i128> for Bytes<T> {
-    type Error = Rejected;
-
-    fn try_from(number: i128) -> Result<Self, Rejected> {
-        T::of(number).map(Self).ok_or_else(|| Rejected {
-            what: format!("{number} bytes {}", if number < 0 { "is negative" } else { "is out of range" }),
-            hint: format!("use a whole number of bytes, {}", T::RANGE),
-        })
-    }
-}
-
-/// The seed of a file: every u64.
-pub(super) struct Seed(u64);
-
-impl Seed {
-    pub(super) fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl TryFrom<i128> for Seed {
-    type Error = Rejected;
-
-    fn try_from(number: i128) -> Result<Self, Rejected> {
-        u64::try_from(number).map(Self).map_err(|_| Rejected {
-            what: format!("the seed {number} is out of range"),
-            hint: format!("use a whole number from 0 to {}", u64::MAX),
-        })
-    }
+/// The hint of a type for a value of another kind.
+fn hint_of<T: Written>() -> String {
+    let rejected = match T::KIND {
+        Kind::Whole(_) => T::read(Scalar::Whole(i128::MIN)),
+        Kind::Share => T::read(Scalar::Real(f64::NAN)),
+        Kind::Word(_) | Kind::Text => T::read(Scalar::Text(String::new())),
+        Kind::Flag | Kind::Texts | Kind::Nested(_) => return format!("write {}", T::KIND.noun()),
+    };
+    rejected.err().map(|reason| reason.hint).unwrap_or_default()
 }

@@ -10,6 +10,7 @@ mod yaml;
 use std::path::Path;
 
 use super::problem::{Problem, SourceSpan};
+use crate::value::Scalar;
 
 /// Deep enough for every config: file, routes, route, toxics, toxic and attributes are 6 levels. Shallow enough for
 /// small stacks: for YAML of this depth a debug build takes 400 KiB and a release build 100 KiB. It also bounds the
@@ -93,6 +94,17 @@ impl Node {
     pub(super) fn get(&self, name: &str) -> Option<&Self> {
         let Value::Map(entries) = &self.value else { return None };
         entries.iter().find(|(key, _)| matches!(&key.value, Value::Text(text) if text == name)).map(|(_, value)| value)
+    }
+
+    /// The value, unless it is a list, a map or null.
+    pub(super) fn scalar(&self) -> Option<Scalar> {
+        match &self.value {
+            Value::Number(Number::Whole(number)) => Some(Scalar::Whole(*number)),
+            Value::Number(Number::Real(number)) => Some(Scalar::Real(*number)),
+            Value::Text(text) => Some(Scalar::Text(text.clone())),
+            Value::Bool(flag) => Some(Scalar::Flag(*flag)),
+            Value::Null | Value::List(_) | Value::Map(_) => None,
+        }
     }
 
     /// The kind of value, as printed in "expected …, found …".

@@ -48,6 +48,9 @@ fn begin(upstream: SocketAddr) -> Result<TcpStream, DialError> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let starved = |error: Errno| DialError::Starved(error.into());
     let socket = socket_with(family, SocketType::STREAM, flags, None).map_err(starved)?;
+    // Before the upstream can send any: of two urgent bytes the kernel would keep one (`tcp_check_urg` in
+    // `net/ipv4/tcp_input.c`).
+    set_socket_oobinline(&socket, true).map_err(starved)?;
     match connect(&socket, &upstream) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(TcpStream::from(socket)),
         Err(error) => Err(DialError::Failed(error.into())),
@@ -65,7 +68,6 @@ fn finish(stream: TcpStream) -> io::Result<TcpStream> {
     }
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
-    set_socket_oobinline(&stream, true)?;
     notice_silence(&stream)?;
     Ok(stream)
 }
@@ -80,6 +82,8 @@ fn is_failure(error: &io::Error) -> bool {
 mod tests {
     use std::io::{Read, Write};
     use std::net::{Shutdown, TcpListener};
+
+    use rustix::net::{SendFlags, send};
 
     use super::*;
 
@@ -102,5 +106,20 @@ mod tests {
             finish(stream).expect("reached").read_exact(&mut answer).expect("an answer");
             assert_eq!(&answer, b"busy");
         }
+    }
+
+    /// Both may come before the dial is over.
+    #[test]
+    fn urgent_bytes_of_the_upstream_stay_in_the_stream() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let stream = begin(listener.local_addr().expect("bound")).expect("a socket");
+        let (upstream, _) = listener.accept().expect("a client");
+        for byte in b"ab" {
+            send(&upstream, &[*byte], SendFlags::OOB).expect("connected");
+        }
+        upstream.shutdown(Shutdown::Write).expect("connected");
+        let mut answer = Vec::new();
+        finish(stream).expect("reached").read_to_end(&mut answer).expect("an answer");
+        assert_eq!(answer, b"ab");
     }
 }

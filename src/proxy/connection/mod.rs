@@ -16,7 +16,8 @@ use super::registry::Registration;
 use super::shared::Shared;
 use super::state::{ConnectionState, Phase};
 use crate::event::{CloseReason, Event, Fault, Report, emit};
-use crate::plan::{Direction, DropMode, Route};
+use crate::plan::{DropMode, Route};
+use crate::value::Direction;
 
 /// An accepted connection that has no permit yet.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 mod pipe_pool;
 mod plain_path;
 mod side;
+mod silence;
 mod toxic_path;
 
 use std::net::{Shutdown, TcpStream};
@@ -25,8 +26,8 @@ use super::socket::discard::discard;
 use super::socket::wait::{Woken, wait, wait_for};
 use super::state::{ConnectionState, Phase};
 use crate::event::CloseReason;
-use crate::plan::{CloseMode, Direction};
 use crate::toxic::{Boundary, Chain, Target};
+use crate::value::{CloseMode, Direction};
 
 /// What a path came to.
 enum CopyOutcome {

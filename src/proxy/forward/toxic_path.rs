@@ -14,8 +14,8 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
 use super::CopyOutcome;
 use super::side::Side;
+use super::silence::Silence;
 use crate::event::{CloseReason, Event, Fault, emit};
-use crate::plan::{CloseMode, Direction};
 use crate::proxy::budget::{Budget, Charge};
 use crate::proxy::socket::acknowledgement::{Standstill, await_acknowledgement};
 use crate::proxy::socket::liveness::LivenessProbe;
@@ -24,10 +24,7 @@ use crate::proxy::state::ConnectionState;
 use crate::scheduling::{self, Policy};
 use crate::stop::Latch;
 use crate::toxic::{Boundary, Chain, EndKind, Moment, NEVER};
-
-/// A source that is polled for this long and has nothing to read makes a pause: what comes then is another segment. It is
-/// longer than the gaps between the writes of a program that sends as fast as it can on a machine that is not overloaded.
-const PAUSE: Duration = Duration::from_millis(10);
+use crate::value::{CloseMode, Direction};
 
 /// Between two tries to take more memory for a stream while others have all that there is.
 const RETRY: Duration = Duration::from_millis(10);
@@ -53,8 +50,7 @@ struct PathState<'a> {
     /// Of a sink that is full, once nothing more comes for it.
     standstill: Option<Standstill>,
     source: SourceState,
-    /// Since when the source was polled and had nothing to read.
-    quiet_since: Option<Instant>,
+    silence: Silence,
     /// What the other direction had carried when this one last read.
     other_carried: &'a mut u64,
     backlog: Backlog,
@@ -100,7 +96,7 @@ impl ToxicPath<'_> {
             sink_is_full: false,
             standstill: None,
             source: SourceState::Open,
-            quiet_since: None,
+            silence: Silence::Unknown,
             other_carried,
             backlog: Backlog::default(),
         };
@@ -183,19 +179,10 @@ impl PathState<'_> {
     /// Waits for what comes first.
     fn wait(&mut self, now: Moment) -> Result<Source, CopyOutcome> {
         let can_read = self.can_read(now);
-        let (sink, source) = (self.path.sink.stream, self.path.source.stream);
-        let sink = (sink, self.sink_events(now));
-        let due = self.wake_at(now);
-        let woken = if can_read || matches!(self.source, SourceState::Open | SourceState::Ended) {
-            wait_for([sink, (source, self.source_events(now, can_read))], due, self.path.change)
-        } else {
-            match wait_for([sink], due, self.path.change) {
-                Woken::Ready([revents]) => Woken::Ready([revents, PollFlags::empty()]),
-                Woken::Due => Woken::Due,
-                Woken::Changed => Woken::Changed,
-            }
-        };
-        let [sink, source] = match woken {
+        if can_read {
+            self.silence = self.silence.begin(Instant::now());
+        }
+        let [sink, source] = match wait_for(self.interests(now, can_read), self.wake_at(now), self.path.change) {
             Woken::Changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Woken::Due => [PollFlags::empty(); 2],
             Woken::Ready(revents) => revents,
@@ -210,9 +197,23 @@ impl PathState<'_> {
         }
         self.look_after_the_client(now, sink, source)?;
         if can_read && source.is_empty() {
-            self.quiet_since.get_or_insert_with(Instant::now);
+            self.silence = self.silence.go_on(Instant::now());
         }
         Ok(if can_read && !source.is_empty() { Source::Ready } else { Source::Quiet })
+    }
+
+    /// What the sink and the source are polled for. A source that has nothing more to report would end every poll at once:
+    /// the sink takes its place, whose own errors are looked at first.
+    fn interests(&self, now: Moment, can_read: bool) -> [(&TcpStream, PollFlags); 2] {
+        let probe = if self.depends_on_client(now) { self.probe.interest() } else { PollFlags::empty() };
+        let (sink_probe, source_probe) =
+            if self.path.client_is_source() { (PollFlags::empty(), probe) } else { (probe, PollFlags::empty()) };
+        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
+        let more = if can_read { PollFlags::IN } else { PollFlags::empty() };
+        let (sink, source) = (self.path.sink.stream, self.path.source.stream);
+        let reports = can_read || matches!(self.source, SourceState::Open | SourceState::Ended);
+        let source = if reports { (source, more | source_probe) } else { (sink, PollFlags::empty()) };
+        [(sink, room | sink_probe), source]
     }
 
     fn look_after_the_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), CopyOutcome> {
@@ -263,7 +264,7 @@ impl PathState<'_> {
             Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
             Err(_) => self.end(EndKind::Reset),
         }
-        self.quiet_since = None;
+        self.silence = Silence::Unknown;
         Ok(())
     }
 
@@ -284,8 +285,7 @@ impl PathState<'_> {
         if std::mem::replace(self.other_carried, carried) != carried {
             return Boundary::Turn;
         }
-        let paused = self.quiet_since.is_some_and(|since| since.elapsed() >= PAUSE);
-        if paused { Boundary::Pause } else { Boundary::None }
+        if self.silence == Silence::Pause { Boundary::Pause } else { Boundary::None }
     }
 
     /// When the bytes came that were just read: now, or when the source was last looked at, if they were there then. For
@@ -309,21 +309,6 @@ impl PathState<'_> {
 
     fn wants_to_read(&self) -> bool {
         !self.chain.has_source_end() && self.chain.takes(self.path.now()) > 0
-    }
-
-    fn sink_events(&self, now: Moment) -> PollFlags {
-        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
-        room | if self.path.client_is_source() { PollFlags::empty() } else { self.probe_events(now) }
-    }
-
-    fn source_events(&self, now: Moment, can_read: bool) -> PollFlags {
-        let more = if can_read { PollFlags::IN } else { PollFlags::empty() };
-        more | if self.path.client_is_source() { self.probe_events(now) } else { PollFlags::empty() }
-    }
-
-    /// What the client is polled for to see it leave.
-    fn probe_events(&self, now: Moment) -> PollFlags {
-        if self.depends_on_client(now) { self.probe.interest() } else { PollFlags::empty() }
     }
 
     /// Whether it would all be for nothing if the client were gone: what is held for it, or what is held back from the
@@ -358,7 +343,8 @@ impl PathState<'_> {
         let look = Some(self.probe.next_look()).filter(|_| self.depends_on_client(now));
         let retry = (self.wants_to_read() && !self.charge.allows_more()).then(|| Instant::now() + RETRY);
         let first = first.and_then(|first| self.path.instant(first));
-        [first, look, gives_up, retry].into_iter().flatten().min()
+        let pause = self.silence.next_look().filter(|_| self.can_read(now));
+        [first, look, gives_up, retry, pause].into_iter().flatten().min()
     }
 }
 

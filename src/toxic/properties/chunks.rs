@@ -1,14 +1,14 @@
-//! The fate of a byte depends on its offset, not on the chunk that it came in, nor on what other connections do.
+//! What happens to a byte depends on its offset, not on the chunk that it came in, nor on other connections.
 
 use proptest::prelude::*;
 
 use super::{arrivals, cases, drawing, drawn_or_counted, toxics};
-use crate::plan::{CloseMode, Direction, Distribution, Effect, Stall, TimeoutToxic, Toxic};
-use crate::toxic::Amount;
 use crate::toxic::trial::{
     Outcome, chain, chain_of, chunks, corrupt, latency, limit_data, loss, millis, ms, route, send, slicer, steady,
     stream, summaries, target, toxic,
 };
+use crate::toxic::{Amount, Distribution, Effect, Stall, TimeoutToxic, Toxic};
+use crate::value::{CloseMode, Direction};
 
 /// More than a segment's bytes, and not a multiple.
 const LENGTH: usize = 9_000;
@@ -20,12 +20,12 @@ fn sent_in(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> Outcom
     send(&mut chain(toxics), &stream(LENGTH), chunks).sorted()
 }
 
-/// What leaves, when and how it is cut up, and what each toxic came to.
-fn fate(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> (Outcome, Vec<(u64, Amount)>) {
+/// What leaves, when and in which pieces, and the summary of each toxic.
+fn treatment(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> (Outcome, Vec<(u64, Amount)>) {
     let chunks = lengths.into_iter().map(|length| (length, ms(AT)));
     let mut chain = chain(toxics);
     let outcome = send(&mut chain, &stream(LENGTH), chunks);
-    // Not what is told on the way: of a segment that is discarded it is what came first.
+    // Without the events: that of a discarded segment has the bytes that came first.
     (Outcome { acts: Vec::new(), ..outcome }, summaries(&chain))
 }
 
@@ -54,14 +54,14 @@ proptest! {
         toxics in toxics(drawn_or_counted()),
         lengths in prop::collection::vec(1..5000_usize, 1..9),
     ) {
-        let whole = fate(&toxics, [LENGTH]);
+        let whole = treatment(&toxics, [LENGTH]);
         for length in [1, 1460] {
-            prop_assert_eq!(&fate(&toxics, repeated(length)), &whole);
+            prop_assert_eq!(&treatment(&toxics, repeated(length)), &whole);
         }
-        prop_assert_eq!(&fate(&toxics, lengths.into_iter().chain(repeated(LENGTH))), &whole);
+        prop_assert_eq!(&treatment(&toxics, lengths.into_iter().chain(repeated(LENGTH))), &whole);
     }
 
-    /// Time shifts when bytes leave, and nothing else.
+    /// The arrival changes when bytes leave, and nothing else.
     #[test]
     fn what_is_drawn_does_not_depend_on_when_bytes_come(effect in drawing(), arrivals in arrivals()) {
         let length = arrivals.iter().map(|(length, _)| length).sum();
@@ -72,14 +72,14 @@ proptest! {
         prop_assert_eq!(slowly.acts, at_once.acts);
     }
 
-    /// As threads would let them run: for a chunk the one, for a chunk another.
+    /// Interleaved by chunks, as threads would interleave them.
     #[test]
     fn connections_do_not_disturb_each_other(
         toxics in toxics(drawn_or_counted()),
         turns in prop::collection::vec(0..50_usize, 200),
     ) {
         let route = route(&toxics);
-        let open = |connection: usize| route.chain(&target(connection as u64, ms(0)), Direction::Downstream, 0).expect("a toxic that acts");
+        let open = |place: usize| route.chain(&target(place as u64 + 1, ms(0)), Direction::Downstream, 0).expect("a toxic that acts");
         let mut chains: Vec<_> = (0..50).map(open).collect();
         let mut together = vec![Outcome::default(); 50];
         let stream = stream(1000);
@@ -87,19 +87,19 @@ proptest! {
             let (chain, outcome) = (&mut chains[turn], &mut together[turn]);
             outcome.take(chain, &stream, ms(AT));
         }
-        for (connection, together) in (0..50).zip(&together) {
-            let (mut chain, mut alone) = (open(connection), Outcome::default());
-            turns.iter().filter(|&&turn| turn == connection).for_each(|_| alone.take(&mut chain, &stream, ms(AT)));
+        for (place, together) in together.iter().enumerate() {
+            let (mut chain, mut alone) = (open(place), Outcome::default());
+            turns.iter().filter(|&&turn| turn == place).for_each(|_| alone.take(&mut chain, &stream, ms(AT)));
             prop_assert_eq!(together, &alone);
         }
     }
 }
 
-/// What is held or discarded counts by segments, not by reads: 9,000 bytes are in seven.
+/// Held and discarded bytes count by segments, not by reads: 9,000 bytes are in seven.
 #[test]
-fn a_tally_does_not_depend_on_chunks() {
+fn a_summary_does_not_depend_on_chunks() {
     let stall = Effect::Stall(Stall { duration: millis(800) });
-    let timeout = Effect::Timeout(TimeoutToxic { timeout: millis(0) });
+    let timeout = Effect::TimeoutToxic(TimeoutToxic { timeout: millis(0) });
     for (effect, amount) in [(stall, Amount::Delay(ms(300))), (timeout, Amount::Bytes(9000))] {
         for length in [1, 1460, LENGTH] {
             let mut chain = chain_of([effect.clone()]);
@@ -109,9 +109,9 @@ fn a_tally_does_not_depend_on_chunks() {
     }
 }
 
-/// What a limit cuts off was not corrupted: nobody has seen it.
+/// Bytes that a limit discards are not counted as corrupt.
 #[test]
-fn what_is_behind_a_limit_is_not_counted() {
+fn bytes_after_a_limit_are_not_counted() {
     for length in [1, 1460, LENGTH] {
         let mut chain = chain_of([corrupt(1.0), steady(5), limit_data(1000, CloseMode::Close)]);
         send(&mut chain, &stream(LENGTH), chunks(length, ms(AT)));
@@ -120,9 +120,9 @@ fn what_is_behind_a_limit_is_not_counted() {
     }
 }
 
-/// Through 64 KiB and more: the sizes that reads really have.
+/// 64 KiB and more: the sizes of real reads.
 #[test]
-fn large_chunks_are_no_exception() {
+fn large_chunks_are_treated_alike() {
     let effects = [latency(200, 60, 0.5, Distribution::Pareto), loss(0.05, 0.3), corrupt(0.001), slicer(900, 899, 70)];
     let sent = stream(150_000);
     let by = |length| send(&mut chain_of(effects.clone()), &sent, chunks(length, ms(AT))).sorted();

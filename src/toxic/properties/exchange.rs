@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 
 use super::{arrivals, cases, drawn_or_counted, harmless, toxics};
-use crate::plan::{CloseMode, Direction, Effect, LimitTime, Sharing, Stall, TimeoutToxic, Toxic};
 use crate::toxic::trial::{
     Outcome, bandwidth, limit_data, loss, millis, ms, route, slicer, steady, stream, summaries, target, toxic, within,
 };
-use crate::toxic::{Boundary, Chain, Moment, NEVER, Toxics};
+use crate::toxic::{Boundary, Chain, Effect, LimitTime, Moment, NEVER, Sharing, Stall, TimeoutToxic, Toxic, Toxics};
+use crate::value::{CloseMode, Direction};
 
 /// A connection of a route whose toxics change.
 struct Live {
@@ -135,7 +135,7 @@ fn what_is_let_go_passes_the_toxics_that_stay() {
 
 #[test]
 fn the_time_of_a_new_toxic_begins_when_it_comes() {
-    let limit = Effect::LimitTime(LimitTime { time: millis(50), close_mode: CloseMode::Reset });
+    let limit = Effect::LimitTime(LimitTime { time: millis(50), reset: CloseMode::Reset });
     let mut live = Live::with(&[]);
     live.change_to(&[within(10..100, toxic(0, limit))], ms(500));
     assert_eq!(live.chain.deadline(), Some((ms(560), CloseMode::Reset)));
@@ -146,7 +146,7 @@ fn the_time_of_a_new_toxic_begins_when_it_comes() {
 /// Its stream has a hole.
 #[test]
 fn a_removed_timeout_that_has_discarded_closes() {
-    let timeout = toxic(0, Effect::Timeout(TimeoutToxic { timeout: millis(0) }));
+    let timeout = toxic(0, Effect::TimeoutToxic(TimeoutToxic { timeout: millis(0) }));
     let mut silent = Live::with(std::slice::from_ref(&timeout));
     silent.change_to(&[], ms(10));
     assert_eq!((silent.chain.deadline(), silent.chain.is_done()), (None, true));

@@ -1,35 +1,36 @@
-//! `after` and `for`: when a toxic acts, and that it leaves alone what comes outside of that.
+//! `after` and `for`: a toxic acts in its window, and leaves bytes outside of it unchanged.
 
 use proptest::prelude::*;
 
-use super::{any_effect, arrivals, cases, drawing};
-use crate::plan::{Effect, Probability};
-use crate::toxic::Moment;
+use super::{any_effect, arrivals, cases, effect_of, usual};
 use crate::toxic::trial::{chain, loss, millis, ms, send, stream, toxic, within};
+use crate::toxic::{Basis, Effect, Moment, ToxicType, Treatment};
+use crate::value::Scalar;
 
-/// A second for each chunk, which is longer than any delay drawn here: none is held up by the one before.
+/// Ten seconds for each chunk, which is longer than most delays drawn here.
+const PAUSE: Moment = ms(10_000);
+
 fn apart(lengths: &[usize]) -> Vec<(usize, Moment)> {
-    (0..).zip(lengths).map(|(second, length)| (*length, ms(1000 * second))).collect()
+    (0..).zip(lengths).map(|(chunk, length)| (*length, PAUSE * chunk)).collect()
 }
 
-/// Those that draw, each segment for itself, and hold nothing up beyond their window. A correlated segment is like the
-/// last one that the toxic acted on.
-fn short() -> impl Strategy<Value = Effect> {
-    drawing().prop_filter("may delay for long", |effect| match effect {
-        Effect::Latency(latency) => latency.mean() < ms(60) && latency.correlation() == Probability::default(),
-        Effect::Slicer(slicer) => slicer.delay.duration().is_zero(),
-        Effect::PacketLoss(_) => false,
-        _ => true,
-    })
+/// Toxics that draw for each segment alone, and pass every byte. A correlated segment is like the last one that the toxic
+/// acted on. What a loss does depends on the end of the window, see below.
+fn passing() -> impl Strategy<Value = Effect> {
+    let wanted =
+        |it: &ToxicType| it.basis == Basis::Offset && it.treatment != Treatment::Ends && it.name != "packet_loss";
+    let is_correlated =
+        |effect: &Effect| effect.attributes().any(|(name, value)| name == "correlation" && value != Scalar::Real(0.0));
+    effect_of(wanted, usual).prop_filter("correlates segments", move |effect| !is_correlated(effect))
 }
 
 proptest! {
     #![proptest_config(cases(100))]
 
-    /// Whatever it does in its window; but what it holds then holds up what comes later.
+    /// Except that bytes which it holds delay later ones.
     #[test]
     fn bytes_that_come_outside_a_window_are_left_alone(
-        effect in any_effect().prop_filter("does nothing", |effect| *effect != Effect::Noop),
+        effect in any_effect(),
         arrivals in arrivals(),
         after in 0..5000_u32,
         lasts in 1..3000_u32,
@@ -51,13 +52,13 @@ proptest! {
         }
     }
 
-    /// A byte's luck is that of its offset: in its window a toxic does to it what it does without one.
+    /// Draws belong to offsets: in its window a toxic does the same as without a window.
     #[test]
     fn a_window_does_not_move_what_is_drawn(
-        effect in short(),
+        effect in passing(),
         lengths in prop::collection::vec(1..4000_usize, 1..12),
-        after in 0..8000_u32,
-        lasts in 1..8000_u32,
+        after in 0..80_000_u32,
+        lasts in 1..80_000_u32,
     ) {
         let always = toxic(0, effect);
         let sometimes = within(after..after + lasts, always.clone());
@@ -65,6 +66,8 @@ proptest! {
         let (mut always, mut sometimes) = (chain(&[always]), chain(&[sometimes]));
         for (length, now) in apart(&lengths) {
             let one = send(&mut always, &stream(length), [(length, now)]);
+            // No chunk is delayed by the one before.
+            prop_assume!(one.leaves.last().is_some_and(|last| *last < now + PAUSE));
             let other = send(&mut sometimes, &stream(length), [(length, now)]);
             if window.contains(now) {
                 prop_assert_eq!((one.bytes, one.leaves, one.cuts), (other.bytes, other.leaves, other.cuts));

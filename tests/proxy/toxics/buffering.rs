@@ -40,7 +40,7 @@ fn max_kernel_buffers() -> usize {
 }
 
 /// The peak resident memory of the proxy, in bytes.
-fn peak_memory(run: &Run) -> usize {
+pub fn peak_memory(run: &Run) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", run.proxy.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024

@@ -1,17 +1,24 @@
 //! Toxics over real sockets: their effect on a stream as both ends see it. The arithmetic of toxics is tested in
 //! `src/toxic`. This file starts routes with toxics and reads and writes their streams.
 
+mod budget;
 mod buffering;
+mod byte_counts;
 mod bytes;
 mod closing;
 mod delays;
+mod early_answer;
+mod ends;
 mod fault_log;
 mod held_data;
 mod limit_data;
+mod messages;
 mod programs;
 mod selectors;
 mod slow_readers;
+mod urgent;
 
+use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
@@ -116,6 +123,23 @@ fn is_silent(mut stream: &TcpStream) -> bool {
     let received = stream.read(&mut [0]);
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     received.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+/// Waits until the peer's kernel has acknowledged all data: `tx_queue` of /proc/net/tcp is 0 (proc(5)). Ports and
+/// queues are hexadecimal.
+fn wait_until_acknowledged(stream: &TcpStream) {
+    let (here, there) = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
+    let began = Instant::now();
+    loop {
+        let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
+        let mut rows = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let is_ours =
+            |row: &Vec<&str>| row[1].ends_with(&format!(":{here:04X}")) && row[2].ends_with(&format!(":{there:04X}"));
+        if rows.find(is_ours).unwrap()[4].starts_with("00000000:") {
+            return;
+        }
+        assert!(began.elapsed() < TIMEOUT);
+    }
 }
 
 /// Random bytes, the same in every call.

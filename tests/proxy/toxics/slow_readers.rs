@@ -1,32 +1,13 @@
 //! Receivers that are slow, stop reading, or are gone, while data for them is buffered.
 
-use std::fs;
 use std::io::{ErrorKind, Write};
-use std::net::TcpStream;
 use std::thread;
 use std::time::Instant;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
-use super::{End, HOUR, STREAMS, millis, noise, read_all, read_exactly, run, toxic};
+use super::{End, HOUR, STREAMS, millis, noise, read_all, read_exactly, run, toxic, wait_until_acknowledged};
 use crate::harness::{TIMEOUT, reset};
-
-/// Waits until the peer's kernel has acknowledged all data: `tx_queue` of /proc/net/tcp is 0 (proc(5)). Ports and
-/// queues are hexadecimal.
-fn wait_until_acknowledged(stream: &TcpStream) {
-    let (here, there) = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
-    let began = Instant::now();
-    loop {
-        let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
-        let mut rows = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let is_ours =
-            |row: &Vec<&str>| row[1].ends_with(&format!(":{here:04X}")) && row[2].ends_with(&format!(":{there:04X}"));
-        if rows.find(is_ours).unwrap()[4].starts_with("00000000:") {
-            return;
-        }
-        assert!(began.elapsed() < TIMEOUT);
-    }
-}
 
 /// A toxic closes the connection with a FIN, which can't be sent before the data that the reader does not take.
 #[test]

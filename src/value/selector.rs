@@ -1,25 +1,27 @@
-//! Which connections of a route a toxic is meant for, and when in their lives.
+//! Which connections of a route a toxic acts on, and when.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::plan::{Millis, Rejected, Timeout};
+use super::word::text;
+use super::{Millis, Rejected, Timeout};
 
-/// Everything that a connection must be for a toxic to be drawn for it.
+/// The connections that a toxic is drawn for, and the time in which it acts on them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selector {
-    /// Its number on the route.
+    /// The numbers of connections on the route.
     pub connections: Connections,
-    /// Where its client may be; empty for anywhere.
+    /// The networks of clients; empty for all.
     pub clients: Vec<Network>,
-    /// When in its life the toxic acts.
+    /// When the toxic acts.
     pub window: Window,
 }
 
 impl Selector {
-    /// Whether the route's connection of that number (1, 2, 3, …), from that address, is meant.
+    /// Whether it selects the route's connection of that number (1, 2, 3, …) from that address.
     #[must_use]
     pub fn takes(&self, number: u64, client: IpAddr) -> bool {
         let from_there = self.clients.is_empty() || self.clients.iter().any(|network| network.contains(client));
@@ -27,25 +29,46 @@ impl Selector {
     }
 }
 
-/// A set of connection numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A set of connection numbers; the default is all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Connections {
-    /// All of them.
-    #[default]
-    All,
     /// Those in one of these ranges, both ends included.
     Ranges(Vec<(u64, u64)>),
-    /// Each one whose number is a multiple.
+    /// Each multiple of this number.
     Every(NonZeroU64),
 }
 
 impl Connections {
     fn include(&self, number: u64) -> bool {
         match self {
-            Self::All => true,
             Self::Ranges(ranges) => ranges.iter().any(|&(first, last)| (first..=last).contains(&number)),
             Self::Every(step) => number.is_multiple_of(step.get()),
         }
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self::Ranges(vec![(1, u64::MAX)])
+    }
+}
+
+/// As it is parsed, and no longer than it was written: the length of a config's texts is limited.
+impl fmt::Display for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ranges = match self {
+            Self::Every(step) => return write!(f, "*/{step}"),
+            Self::Ranges(ranges) => ranges,
+        };
+        for (index, (first, last)) in ranges.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            match last {
+                &u64::MAX => write!(f, "{comma}{first}-")?,
+                last if last == first => write!(f, "{comma}{first}")?,
+                last => write!(f, "{comma}{first}-{last}")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -75,12 +98,12 @@ fn range(text: &str) -> Option<(u64, u64)> {
     (first <= last).then_some((first, last))
 }
 
-/// A number without a sign, which `parse` would take as well.
+/// A number without a sign, which `parse` would accept.
 fn digits(text: &str) -> Option<&str> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then_some(text)
 }
 
-/// An address, or all that begin alike.
+/// An address, or all addresses with the same prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
@@ -88,7 +111,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// What was written as a network of IPv4 addresses in IPv6 is one of IPv4 (`::ffff:0:0/96`, RFC 4291, section 2.5.5.2).
+    /// A network of IPv4-mapped addresses is a network of IPv4 (`::ffff:0:0/96`, RFC 4291, section 2.5.5.2).
     fn canonical(self) -> Self {
         match (self.address.to_canonical(), self.prefix.checked_sub(96)) {
             (address @ IpAddr::V4(_), Some(prefix)) if self.address.is_ipv6() => Self { address, prefix },
@@ -96,22 +119,29 @@ impl Network {
         }
     }
 
-    /// Whether `address` lies in it. An IPv4 address that came in by an IPv6 socket is itself nevertheless.
+    /// Whether it contains `address`. An IPv4-mapped address is compared as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let (ours, length) = bits(self.address);
         let (theirs, their_length) = bits(address.to_canonical());
         let differing = (ours ^ theirs) >> (length - self.prefix).min(127);
-        // A shift by 128 is none: a prefix of 0 lets any address of the family in.
+        // A shift by 128 would overflow: a prefix of 0 contains every address of the family.
         length == their_length && (self.prefix == 0 || differing == 0)
     }
 }
 
-/// An address as a number, and how many bits it has.
+/// An address as a number, and its number of bits.
 fn bits(address: IpAddr) -> (u128, u8) {
     match address {
         IpAddr::V4(address) => (address.to_bits().into(), 32),
         IpAddr::V6(address) => (address.to_bits(), 128),
+    }
+}
+
+/// As it is parsed.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
     }
 }
 
@@ -133,29 +163,31 @@ impl FromStr for Network {
     }
 }
 
+text!(Connections, Network);
+
 /// The time in which a toxic acts, counted from the accept of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
-    /// When it begins.
+    /// The start.
     pub after: Millis,
-    /// How long it lasts; for ever if nothing is said.
+    /// The duration; without one it never ends.
     pub lasts: Option<Timeout>,
 }
 
 impl Window {
-    /// When it begins, after the accept.
+    /// The start, after the accept.
     #[must_use]
     pub fn begins(self) -> Duration {
         self.after.duration()
     }
 
-    /// When it is over, after the accept: the first moment in which the toxic acts no more.
+    /// The end, after the accept: the first moment at which the toxic no longer acts.
     #[must_use]
     pub fn ends(self) -> Duration {
         self.lasts.map_or(Duration::MAX, |lasts| self.begins() + lasts.duration())
     }
 
-    /// So long after it has begun, if it is not over by then.
+    /// The moment `after` its start, unless it is over by then.
     #[must_use]
     pub fn moment(self, after: Millis) -> Option<Duration> {
         Some(self.begins() + after.duration()).filter(|&moment| self.contains(moment))
@@ -182,6 +214,7 @@ mod tests {
             ("7", vec![7]),
         ] {
             let connections: Connections = text.parse().expect(text);
+            assert_eq!(connections.to_string(), text.replace(' ', ""));
             let included: Vec<u64> = (1..=12).filter(|&number| connections.include(number)).collect();
             assert_eq!(included, expected, "{text}");
         }
@@ -191,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_contains_what_begins_alike() {
+    fn a_network_contains_addresses_with_its_prefix() {
         for (network, address, contained) in [
             ("127.0.0.1", "127.0.0.1", true),
             ("127.0.0.1", "127.0.0.2", false),

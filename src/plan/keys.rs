@@ -1,0 +1,95 @@
+//! The keys of a file and of its routes. Those of a toxic are declared in `toxic`.
+
+use super::{Bind, DropMode, Profile, Upstream};
+use crate::value::Presence::{Optional, Otherwise, Required};
+use crate::value::{Key, Kind, Millis, Port, Probability, RouteName, Scalar, Seed, Timeout, Written};
+
+/// The keys of a file that is an object.
+pub const FILE: &[Key] = &[SEED, ROUTES];
+
+/// The keys of a route, in the order in which it is written.
+pub const ROUTE: &[Key] =
+    &[LOCAL_PORT, UPSTREAM, NAME, BIND, DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, PROFILE, TOXICS];
+
+/// The seed of all random draws.
+pub const SEED: Key =
+    Key::new("seed", "The number that every random draw is made from.", Seed::KIND, Otherwise("a new one each run"));
+
+/// The routes.
+pub const ROUTES: Key = Key::new("routes", "The list of routes.", Kind::Nested("a list"), Required(None));
+
+/// The port that a route listens on.
+pub const LOCAL_PORT: Key = Key::new(
+    "localPort",
+    "The port to listen on; each route has its own.",
+    Port::KIND,
+    Required(Some(|| Scalar::Whole(8180))),
+);
+
+/// The address that a route's connections go to.
+pub const UPSTREAM: Key = Key::new(
+    "upstream",
+    "Where connections go; `IP:PORT` or `[IPv6]:PORT`, never a host name.",
+    Upstream::KIND,
+    Required(Some(|| Scalar::Text("127.0.0.1:9090".to_owned()))),
+);
+
+/// What a route is called.
+pub const NAME: Key = Key::new(
+    "name",
+    "What logs and random draws call the route; 1 to 100 characters, distinct.",
+    RouteName::KIND,
+    Otherwise("its port"),
+);
+
+/// The address that a route listens on.
+pub const BIND: Key = Key::new(
+    "bind",
+    "The IP address to listen on; `0.0.0.0` or `::` for all.",
+    Bind::KIND,
+    Otherwise("`127.0.0.1`, or `--bind`"),
+);
+
+/// The share of connections that are dropped.
+pub const DROP_RATE: Key = Key::new(
+    "dropRate",
+    "The share of connections to drop.",
+    Probability::KIND,
+    Optional(|| Probability::NEVER.write()),
+);
+
+/// How a connection is dropped.
+pub const DROP_MODE: Key =
+    Key::new("dropMode", "What a dropped client sees.", DropMode::KIND, Optional(|| DropMode::default().write()));
+
+/// The delay of a connection.
+pub const LATENCY: Key = Key::new(
+    "latencyMs",
+    "The time from the accept of a connection to its first byte forwarded.",
+    Millis::KIND,
+    Optional(|| Millis::default().write()),
+);
+
+/// The limit on dialling.
+pub const CONNECT_TIMEOUT: Key = Key::new(
+    "connectTimeoutMs",
+    "The time that the upstream has to accept a connection.",
+    Timeout::KIND,
+    Optional(|| Timeout::CONNECT.write()),
+);
+
+/// A network that a route is like.
+pub const PROFILE: Key = Key::new(
+    "profile",
+    "A network that the route is like; its toxics come before those of the list.",
+    Profile::KIND,
+    Otherwise("none"),
+);
+
+/// A route's toxics.
+pub const TOXICS: Key = Key::new(
+    "toxics",
+    "What is done to the bytes of connections, in this order.",
+    Kind::Nested("a list"),
+    Otherwise("none"),
+);

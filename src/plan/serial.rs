@@ -1,0 +1,38 @@
+//! Plans and routes as a config file has them. What is written here is parsed to an equal plan.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::keys::{
+    BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, LATENCY, LOCAL_PORT, NAME, ROUTES, SEED, TOXICS, UPSTREAM,
+};
+use super::{Plan, Route};
+use crate::value::Written;
+
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(seed) = self.seed() {
+            map.serialize_entry(SEED.name, &seed)?;
+        }
+        map.serialize_entry(ROUTES.name, self.routes())?;
+        map.end()
+    }
+}
+
+/// A profile is written as the toxics that it stands for.
+impl Serialize for Route {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(LOCAL_PORT.name, &self.port.write())?;
+        map.serialize_entry(UPSTREAM.name, &self.upstream.write())?;
+        map.serialize_entry(NAME.name, &self.name.write())?;
+        map.serialize_entry(BIND.name, &self.bind)?;
+        map.serialize_entry(DROP_RATE.name, &self.drop_rate.write())?;
+        map.serialize_entry(DROP_MODE.name, &self.drop_mode.write())?;
+        map.serialize_entry(LATENCY.name, &self.latency.write())?;
+        map.serialize_entry(CONNECT_TIMEOUT.name, &self.connect_timeout.write())?;
+        map.serialize_entry(TOXICS.name, &self.toxics)?;
+        map.end()
+    }
+}

@@ -1,0 +1,22 @@
+//! `noop`: a toxic that does nothing, as a place for one that will.
+
+use super::Stage;
+use super::behaviour::{Behaviour, Coverage, Place};
+use super::declaration::declare;
+
+declare! {
+    /// Nothing.
+    pub struct Noop("noop", Keeps, Offset) {}
+}
+
+impl Behaviour for Noop {
+    fn acts_in(&self, _: Coverage) -> bool {
+        false
+    }
+
+    fn stage(&self, _: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(*self)
+    }
+}
+
+impl Stage for Noop {}

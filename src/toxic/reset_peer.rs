@@ -1,0 +1,29 @@
+//! `reset_peer`: the connection is reset after a time.
+
+use super::Stage;
+use super::behaviour::{Behaviour, Coverage, Place};
+use super::deadline::DeadlineStage;
+use super::declaration::declare;
+use crate::value::{CloseMode, Millis};
+
+declare! {
+    /// RST to both sides, this long after it begins to act, even if nothing was ever sent.
+    pub struct ResetPeer("reset_peer", Ends, Arrival) {
+        /// The time until the reset.
+        pub timeout: Millis = Millis::literal(0);
+    }
+}
+
+impl Behaviour for ResetPeer {
+    fn due(&self) -> Option<(&'static str, Millis)> {
+        Some(("timeout", self.timeout))
+    }
+
+    fn acts_in(&self, coverage: Coverage) -> bool {
+        coverage.ends_the_connection()
+    }
+
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(DeadlineStage::new(self.timeout, CloseMode::Reset, place))
+    }
+}

@@ -1,0 +1,44 @@
+//! The values that routes and toxics are made of: numbers, names and words that were checked once, and [`Rejected`], the
+//! reason why one was not accepted. An invalid value can't be written down. Imports nothing of this crate; what
+//! refers to several values at once lives where they meet.
+
+mod key;
+mod name;
+mod number;
+mod scalar;
+mod selector;
+mod stream;
+mod word;
+
+use std::fmt;
+
+pub use key::{Key, Presence};
+pub use name::{RouteName, ToxicName};
+pub use number::{Bytes, Micros, Millis, Port, Probability, Rate, Seed, Size, StreamLength, Timeout};
+pub use scalar::{Bounds, Kind, Scalar, Unit, Written};
+pub use selector::{Connections, Network, Selector, Window};
+pub use stream::{CloseMode, Direction, Stream};
+pub(crate) use word::{flag, text, words};
+
+/// Why a text or a number is not a value of some type, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// What is wrong, with the offending value in it.
+    pub what: String,
+    /// What to write instead.
+    pub hint: String,
+}
+
+impl Rejected {
+    pub(crate) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: hint.into() }
+    }
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.hint)
+    }
+}
+
+impl std::error::Error for Rejected {}

@@ -1,0 +1,61 @@
+//! The two directions of a connection, the streams that a toxic acts on, and how a connection ends.
+
+use super::word::{flag, words};
+
+/// A direction of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the client to the upstream.
+    Upstream,
+    /// From the upstream to the client.
+    Downstream,
+}
+
+impl Direction {
+    /// The word for it in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Downstream => "downstream",
+        }
+    }
+}
+
+words! {
+    /// The directions of a toxic.
+    #[derive(Default)]
+    pub enum Stream("is not a stream", "use upstream (client to server), downstream (server to client) or both") {
+        /// From the client to the upstream only.
+        Upstream = "upstream",
+        /// From the upstream to the client only.
+        #[default]
+        Downstream = "downstream",
+        /// Each of the two directions.
+        Both = "both",
+    }
+}
+
+impl Stream {
+    /// Whether it includes a direction.
+    #[must_use]
+    pub fn covers(self, direction: Direction) -> bool {
+        match self {
+            Self::Upstream => direction == Direction::Upstream,
+            Self::Downstream => direction == Direction::Downstream,
+            Self::Both => true,
+        }
+    }
+}
+
+/// How a toxic ends a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CloseMode {
+    /// With a FIN to both sides.
+    #[default]
+    Close,
+    /// With a RST to both sides.
+    Reset,
+}
+
+flag!(CloseMode: Close, Reset);

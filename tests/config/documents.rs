@@ -1,0 +1,113 @@
+//! The tables of keys and toxics in the documents: each is what the declarations say. After a declaration was changed,
+//! `BLESS=1 cargo test --test config` writes the tables anew, between the comments that name them.
+
+use std::env;
+use std::fs;
+
+use chaos_proxy::plan::keys::ROUTE;
+use chaos_proxy::toxic::keys::{TOXIC, TYPE};
+use chaos_proxy::toxic::{TYPES, ToxicType};
+use chaos_proxy::value::{Bounds, Key, Kind, Presence, Scalar, Unit};
+
+#[test]
+fn the_tables_are_what_the_declarations_say() {
+    assert_table("configs/README.md", "keys of a route", &["key", "meaning", "value", "default"], keys(ROUTE));
+    assert_table("configs/README.md", "keys of a toxic", &["key", "meaning", "value", "default"], keys(TOXIC));
+    let attributes = TYPES.iter().flat_map(|kind| attributes(kind)).collect();
+    assert_table("configs/README.md", "attributes", &["type", "attribute", "meaning", "value", "default"], attributes);
+    let types = TYPES.iter().map(|kind| vec![code(kind.name), summary(kind), kind.about().to_owned()]).collect();
+    assert_table("README.md", "types of toxics", &["type", "attributes", "what it does"], types);
+}
+
+#[track_caller]
+fn assert_table(document: &str, name: &str, head: &[&str], rows: Vec<Vec<String>>) {
+    let text = fs::read_to_string(document).unwrap();
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+    let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("{document} has no line `{begin}`"));
+    let (found, after) = rest.split_once(&end).unwrap_or_else(|| panic!("{document} has no line `{end}`"));
+    let expected = table(head, rows);
+    if env::var_os("BLESS").is_some() {
+        fs::write(document, [before, &begin, &expected, &end, after].concat()).unwrap();
+    } else {
+        assert!(found == expected, "{document} should have these {name}; BLESS=1 writes them:\n{expected}");
+    }
+}
+
+/// A table of Markdown with all columns but the last as wide as their cells, within reason.
+fn table(head: &[&str], mut rows: Vec<Vec<String>>) -> String {
+    const WIDEST: usize = 48;
+    rows.insert(0, head.iter().map(|cell| (*cell).to_owned()).collect());
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).filter(|it| *it <= WIDEST).max();
+    let widths: Vec<usize> = (0..head.len() - 1).map(|column| width(column).unwrap_or(0)).chain([1]).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("| {cell:width$} "));
+        cells.collect::<String>() + "|\n"
+    };
+    let ruler: String = widths.iter().flat_map(|width| ["|".to_owned(), "-".repeat(width + 2)]).collect();
+    format!("{}{ruler}|\n{}", line(&rows[0]), rows[1..].iter().map(line).collect::<String>())
+}
+
+fn keys(keys: &[Key]) -> Vec<Vec<String>> {
+    keys.iter().map(|key| vec![code(key.name), key.about().to_owned(), range(key), default(key)]).collect()
+}
+
+fn attributes(kind: &ToxicType) -> Vec<Vec<String>> {
+    let row = |key: &Key| vec![code(kind.name), code(key.name), key.about().to_owned(), range(key), default(key)];
+    let none = || vec![code(kind.name), "none".to_owned(), String::new(), String::new(), String::new()];
+    if kind.attributes.is_empty() { vec![none()] } else { kind.attributes.iter().map(row).collect() }
+}
+
+/// All attributes in one cell: the unit or the words of each, and its default in parentheses.
+fn summary(kind: &ToxicType) -> String {
+    let attribute = |key: &Key| {
+        let values = match key.kind {
+            Kind::Whole(Bounds { unit, .. }) if unit.symbol() != key.name => format!(" {}", unit.symbol()),
+            Kind::Share => " 0 to 1".to_owned(),
+            Kind::Word(words) => format!(" {}", one_of(words)),
+            _ => String::new(),
+        };
+        let default = match key.presence {
+            Presence::Optional(default) => format!(" ({})", bare(&default())),
+            _ => String::new(),
+        };
+        format!("{}{values}{default}", code(key.name))
+    };
+    kind.attributes.iter().map(attribute).collect::<Vec<_>>().join(", ")
+}
+
+/// Which values there are.
+fn range(key: &Key) -> String {
+    match key.kind {
+        _ if key.name == TYPE.name => "a type".to_owned(),
+        Kind::Whole(Bounds { least, most, unit: Unit::None }) => format!("{least} to {most}"),
+        Kind::Whole(Bounds { least, most, unit }) => format!("{least} to {most} {}", unit.symbol()),
+        Kind::Share => "0.0 to 1.0".to_owned(),
+        Kind::Word(words) => one_of(words),
+        Kind::Flag | Kind::Text | Kind::Texts | Kind::Nested(_) => key.kind.noun().to_owned(),
+    }
+}
+
+fn default(key: &Key) -> String {
+    match key.presence {
+        Presence::Required(_) => "required".to_owned(),
+        Presence::Optional(default) => bare(&default()),
+        Presence::Otherwise(what) => what.to_owned(),
+    }
+}
+
+/// A scalar as it is written in a sentence.
+fn bare(scalar: &Scalar) -> String {
+    match scalar {
+        Scalar::Real(number) => number.to_string(),
+        Scalar::Text(text) => code(text),
+        other => other.to_string(),
+    }
+}
+
+fn one_of(words: &[&str]) -> String {
+    words.iter().map(|word| code(word)).collect::<Vec<_>>().join(", ")
+}
+
+fn code(text: &str) -> String {
+    format!("`{text}`")
+}
