@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(hit.collect::<Vec<u64>>(), [3, 5, 6, 18, 20, 22, 29, 30]);
     }
 
-    /// A toxic is known by its name, not by its place: others that come and go ahead of it change nothing for it.
+    /// A toxic draws by its name, not by its place: others that come and go before it change nothing for it.
     #[test]
     fn the_luck_of_a_toxic_is_its_own() {
         let (here, there) = (toxic(0, corrupt(0.1)), toxic(1, corrupt(0.1)));

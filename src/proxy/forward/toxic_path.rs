@@ -326,7 +326,7 @@ impl PathState<'_> {
         }
     }
 
-    /// Whether the sink has been full for so long that it takes nothing more.
+    /// Whether the sink has been full for too long to take anything more.
     fn sink_stands_still(&mut self) -> bool {
         let sink = self.path.sink.stream;
         self.standstill = self.standstill.take().filter(|_| self.sink_is_full);
