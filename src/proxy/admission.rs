@@ -1,5 +1,5 @@
-//! How many connections may be served at once: past the machine's limits a connection waits in the kernel's backlog, where
-//! it costs nothing. Which ones there are is `registry`.
+//! The limit on concurrent connections. Connections beyond it wait in the kernel's backlog, which costs the process
+//! nothing. The list of live connections is `registry`.
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, select};
 
-/// A semaphore over all routes: a connection is given its threads only with a permit.
+/// A semaphore. A connection acquires a permit before it gets its threads.
 #[derive(Debug)]
 pub struct ConnectionLimit {
     capacity: NonZeroUsize,
@@ -16,7 +16,7 @@ pub struct ConnectionLimit {
     were_short: AtomicBool,
 }
 
-/// Given back when it is dropped.
+/// The right to serve one connection. Dropping it returns it to its [`ConnectionLimit`].
 #[derive(Debug)]
 pub struct Permit {
     give_back: Sender<()>,
@@ -25,7 +25,8 @@ pub struct Permit {
 impl ConnectionLimit {
     pub fn new(capacity: NonZeroUsize) -> Self {
         let (give_back, free) = crossbeam_channel::bounded(capacity.get());
-        // Both ends are here and the channel holds as many as there are permits: it is never full and never disconnected.
+        // `self` owns both ends, and the capacity equals the number of permits: the channel is never full and never
+        // disconnected.
         for _ in 0..capacity.get() {
             let _ = give_back.try_send(());
         }
@@ -36,13 +37,13 @@ impl ConnectionLimit {
         self.capacity.get()
     }
 
-    /// Whether this is the first time that permits are short. At the limit that changes with each connection, and would be
-    /// a log line for each.
+    /// Whether this is the first shortage of permits. At the limit every connection causes one, and each would be
+    /// logged.
     pub fn first_shortage(&self) -> bool {
         !self.were_short.swap(true, Ordering::Relaxed)
     }
 
-    /// A permit, if one is free at this moment.
+    /// Returns a permit if one is free now.
     pub fn try_take(&self) -> Option<Permit> {
         self.free.try_recv().ok().map(|()| self.permit())
     }
@@ -62,7 +63,8 @@ impl ConnectionLimit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        // As in `ConnectionLimit::new`.
+        // The channel is not full, since it has room for every permit. If the limit is gone, no connection waits for
+        // the permit.
         let _ = self.give_back.try_send(());
     }
 }

@@ -1,5 +1,4 @@
-//! The client's end of a connection while no bytes pass: waiting as long as it is there, closing it, and finding out that it
-//! has left.
+//! The client side of a connection while no bytes are forwarded: waits that end when the client leaves, and closing it.
 
 use std::net::Shutdown;
 use std::sync::atomic::Ordering;
@@ -19,21 +18,21 @@ use crate::stop::Latch;
 /// How long a peer may take to answer our FIN with its own.
 pub const LINGER: Duration = Duration::from_secs(5);
 
-/// What ended a wait for which the client stayed.
+/// What ended a wait during which the client stayed connected.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Present {
-    /// The time has come.
+    /// The deadline passed.
     Due,
-    /// The route has changed.
+    /// The route was replaced.
     Changed,
 }
 
 impl ConnectionState {
-    /// Waits until the latency of its route is over, which may change meanwhile.
+    /// Waits until the route's latency has passed since the accept. The latency may change during the wait.
     ///
     /// # Errors
-    /// Why it ended earlier: the client was reset or cut, or has left and has nothing to deliver. One that has sent its FIN
-    /// may still want to read, so it is only taken to have left when that is certain.
+    /// The reason to end the wait early: the client was reset or cut, or it left without unread bytes. A half-closed
+    /// client may still want to read, so a FIN alone does not count as leaving.
     pub fn wait_latency(&self) -> Result<(), CloseReason> {
         loop {
             let generation = self.route.generation();
@@ -44,24 +43,24 @@ impl ConnectionState {
         }
     }
 
-    /// Reads and forgets what the client sends until it has left. Were nothing read, a client that leaves in the middle
-    /// of sending could not get its FIN through to us.
+    /// Reads and discards input until the client has left. If nothing were read, the FIN of a client that closes in the
+    /// middle of sending would wait in its send queue and never arrive.
     pub fn drain_until_gone(&self) {
-        // A client that was seen here can be missed later.
+        // Records whether the client is local: only then does a later lookup that finds no socket prove that it left.
         let _ = self.look();
-        // What holds for the route by then changes nothing for it.
+        // A change of the route does not affect a connection that was already dropped.
         while discard(self.client(), None) && self.wait_present(None, &self.route.generation().replaced).is_ok() {}
     }
 
-    /// Closes the client with a FIN, even if it has sent or is sending something: closing with input unread would make a
-    /// RST of it (RFC 2525, section 2.17), so what comes is read until the client has closed too.
+    /// Closes the client with a FIN, even if it has sent or is still sending data. Closing a socket with unread input
+    /// sends a RST instead (RFC 2525, section 2.17), so the input is read until the client closes as well.
     pub fn close_client(&self) {
         if self.client().shutdown(Shutdown::Write).is_ok() {
             discard(self.client(), Some(Instant::now() + LINGER));
         }
     }
 
-    /// Waits until `due` or `change`, as long as the client is there.
+    /// Waits until `due` or `change`. Fails as soon as the client has left.
     fn wait_present(&self, due: Option<Instant>, change: &Latch) -> Result<Present, CloseReason> {
         let mut probe = LivenessProbe::begin();
         loop {
@@ -81,15 +80,15 @@ impl ConnectionState {
         }
     }
 
-    /// Whether the client has sent bytes that were not read yet. They are delivered, even if it does not wait for an answer.
+    /// Whether the client has sent bytes that are still unread. They are delivered even if the client has left.
     fn has_something_to_deliver(&self) -> bool {
         ioctl_fionread(self.client()).is_ok_and(|bytes| bytes > 0)
     }
 
-    /// Looks whether the client is still there.
+    /// Checks whether the client still holds its socket.
     ///
     /// # Errors
-    /// It is certain that it has left.
+    /// The client has certainly left.
     pub fn look(&self) -> Result<(), CloseReason> {
         match presence::of_peer(self.client()) {
             Presence::Here => self.client_was_here.store(true, Ordering::Relaxed),
@@ -100,9 +99,9 @@ impl ConnectionState {
         Ok(())
     }
 
-    /// How a client went that is gone. In the middle of a close that resets, the kernel has let go of the socket and not
-    /// yet sent the RST. And one that has our FIN as well as we have its own is gone in good order: the other direction's
-    /// delay is over, and so is this one's.
+    /// Determines how a client without a socket left. During a close that resets, the kernel detaches the socket before
+    /// it sends the RST, so this waits a moment for the RST. If both FINs were exchanged, the connection closed
+    /// cleanly, and that is no error: the other direction's delay is over, and this one's ends soon.
     fn classify_departure(&self) -> Result<(), CloseReason> {
         let mut fds = [PollFd::new(self.client(), PollFlags::empty())];
         wait(&mut fds, Some(Instant::now() + FIRST_LOOK));
@@ -110,11 +109,11 @@ impl ConnectionState {
         if fds[0].revents().contains(PollFlags::HUP) { Ok(()) } else { Err(CloseReason::ClientLeft) }
     }
 
-    /// A hang-up without an error is no reset: both sides have finished their sending, as they may while one direction's
-    /// delay is over and the other's is about to be.
+    /// Maps the result of a poll of the client to a close reason. A hang-up without an error is not a reset: it means
+    /// that both FINs were exchanged, which can happen when only one direction's delay is over.
     ///
     /// # Errors
-    /// The connection was aborted, or the client was reset, after a poll of it that returned `revents`.
+    /// The connection was aborted, or `revents` reports that the client was reset.
     pub fn check(&self, revents: PollFlags) -> Result<(), CloseReason> {
         match self.aborted() {
             Some(why) => Err(why),

@@ -1,5 +1,5 @@
-//! Pipes that bytes go through from socket to socket inside the kernel (`splice(2)`), lent to bulk streams piece by
-//! piece. When and to which is `plain_path`.
+//! A pool of pipes for splice(2), which moves bytes from socket to socket inside the kernel. A bulk stream borrows a
+//! pipe for one piece at a time. `plain_path` decides when to use one.
 
 #[cfg(target_os = "linux")]
 pub use linux::{Pipe, borrow};
@@ -15,20 +15,21 @@ mod linux {
     use rustix::io::Errno;
     use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, splice};
 
-    /// What a pipe can hold. At 64 KiB the proxy's CPU time per GiB is a third higher.
+    /// The capacity of a pipe. With 64 KiB the proxy uses a third more CPU time per GiB.
     const PIPE_BYTES: usize = 1 << 20;
 
-    /// Pipes lent at a time, over all connections. A user without privileges has 16,384 pages of pipes, which are 64 of
-    /// these, and gets pipes of two pages after that (`pipe-user-pages-soft` in pipe(7)); some are left for the user's
-    /// other processes. Two cores don't saturate many at once, and the others copy.
+    /// The most pipes in use at a time, over all connections. An unprivileged user may have 16,384 pages in pipes,
+    /// which is 64 pipes of this size; after that a new pipe gets two pages (`pipe-user-pages-soft` in pipe(7)). The
+    /// difference is left to the user's other processes. A few bulk streams saturate two cores, so further ones lose
+    /// little by copying.
     const MOST_LENT: usize = 48;
 
-    /// Pipes kept for the next piece; an empty one takes about 10 KiB of the kernel's memory.
+    /// The most idle pipes that are kept open. An empty pipe takes about 10 KiB of kernel memory.
     const MOST_KEPT: usize = 16;
 
     static POOL: Mutex<Pool> = Mutex::new(Pool { kept: Vec::new(), lent: 0 });
 
-    /// Of the process and not of a supervisor: the pages are counted for the user as a whole.
+    /// One pool for the process, because the kernel counts pipe pages for each user.
     struct Pool {
         kept: Vec<Arc<Ends>>,
         lent: usize,
@@ -39,13 +40,13 @@ mod linux {
         writer: PipeWriter,
     }
 
-    /// A pipe on loan.
+    /// A borrowed pipe. Dropping it returns it to the pool.
     pub struct Pipe {
         ends: Arc<Ends>,
         holds: usize,
     }
 
-    /// A pipe, unless too many are lent or the system has none.
+    /// Borrows a pipe. Returns none if too many are in use or the system has none.
     pub fn borrow() -> Option<Pipe> {
         let kept = {
             let mut pool = pool();
@@ -64,20 +65,20 @@ mod linux {
 
     fn open() -> io::Result<Arc<Ends>> {
         let (reader, writer) = io::pipe()?;
-        // Refused, it is a smaller pipe, and a pipe all the same.
+        // If the kernel refuses, the pipe is smaller but still works.
         let _ = fcntl_setpipe_size(&writer, PIPE_BYTES);
         Ok(Arc::new(Ends { reader, writer }))
     }
 
     impl Pipe {
-        /// Takes what `source` has, without waiting for it; 0 at its end.
+        /// Moves bytes from `source` into the pipe without blocking. 0 means that none can be spliced.
         pub fn fill(&mut self, source: &TcpStream) -> Result<usize, Errno> {
             let filled = splice(source, None, &self.ends.writer, None, PIPE_BYTES, SpliceFlags::NONBLOCK)?;
             self.holds += filled;
             Ok(filled)
         }
 
-        /// Gives `sink` what it takes without being waited for.
+        /// Moves bytes from the pipe to `sink`. Does not block if `sink` is non-blocking.
         pub fn pour(&mut self, sink: &TcpStream) -> Result<usize, Errno> {
             let poured = splice(&self.ends.reader, None, sink, None, self.holds, SpliceFlags::NONBLOCK)?;
             self.holds -= poured;
@@ -88,10 +89,10 @@ mod linux {
             self.holds == 0
         }
 
-        /// Takes out what it holds.
+        /// Reads the remaining bytes out of the pipe.
         pub fn take_rest(&mut self) -> Vec<u8> {
             let mut rest = Vec::with_capacity(self.holds);
-            // A pipe that holds that much neither fails nor waits.
+            // The pipe holds exactly this many bytes, so the read neither fails nor blocks.
             let read = (&self.ends.reader).take(self.holds as u64).read_to_end(&mut rest);
             self.holds -= read.unwrap_or(0);
             rest
@@ -99,7 +100,7 @@ mod linux {
     }
 
     impl Drop for Pipe {
-        /// Gives it back, if nothing is left in it and there are not enough of them.
+        /// Keeps the pipe for reuse if it is empty and the pool needs it. Otherwise it is closed.
         fn drop(&mut self) {
             let mut pool = pool();
             pool.lent -= 1;
@@ -114,7 +115,7 @@ mod linux {
     }
 }
 
-/// Where nothing can be spliced, everything is copied.
+/// Systems without splice(2): every stream is copied.
 #[cfg(not(target_os = "linux"))]
 mod none {
     use std::convert::Infallible;

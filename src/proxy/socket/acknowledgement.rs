@@ -1,5 +1,5 @@
-//! Whether the peer's kernel has acknowledged all that was written to a socket: a reset discards the rest. And whether a
-//! peer that has not acknowledged everything is slow, or has stopped reading.
+//! Waits for the peer's acknowledgement of written bytes, because a reset discards the others. Also tells a slow peer
+//! from one that has stopped reading.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -10,22 +10,23 @@ use rustix::io::Errno;
 use crate::proxy::socket::sock_diag;
 use crate::proxy::socket::wait::wait;
 
-/// The pause between two looks doubles from the first to the longest.
+/// The pause between checks doubles from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// A peer that takes nothing for this long has stopped reading.
+/// A peer that accepts no bytes for this long has stopped reading.
 const STANDSTILL: Duration = Duration::from_secs(5);
 
-/// A peer that takes nothing, as far as was seen.
+/// Detects a peer that has stopped reading.
 #[derive(Debug)]
 pub struct Standstill {
     since: Instant,
     seen: Backlog,
 }
 
-/// What a peer has not taken: bytes that its kernel has not acknowledged, and, on this machine, bytes that its process has
-/// not read. On loopback the kernel acknowledges a slow reader's progress only once in 128 KiB.
+/// The bytes that a peer has not received: those that its kernel has not acknowledged and, if the peer is local, those
+/// that its process has not read. On loopback the kernel acknowledges the progress of a slow reader only once per 128
+/// KiB.
 #[derive(Debug, PartialEq, Eq)]
 struct Backlog {
     unacknowledged: u32,
@@ -37,12 +38,12 @@ impl Standstill {
         Self { since: Instant::now(), seen: Backlog::of(stream) }
     }
 
-    /// When to look again.
+    /// When to check again.
     pub fn due(&self) -> Instant {
         self.since + STANDSTILL
     }
 
-    /// Whether it has lasted for too long.
+    /// Whether the peer has received nothing since the last check. Always false before [`due`](Self::due).
     pub fn is_over(&mut self, stream: &TcpStream) -> bool {
         if Instant::now() < self.due() {
             return false;
@@ -59,9 +60,9 @@ impl Backlog {
     }
 }
 
-/// Waits until the peer's kernel has acknowledged everything, at most until `due`; returns whether it has. A peer that
-/// reads slowly may take any time, as before a FIN; one that has stopped reading may not. A peer that is gone has nothing
-/// unacknowledged.
+/// Waits until the peer's kernel has acknowledged all bytes, at most until `due`. Returns whether it has. A peer that
+/// reads slowly may take any time, as it may before a FIN, but one that has stopped reading may not. A peer that is
+/// gone has nothing unacknowledged.
 pub fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>) -> bool {
     let (mut pause, mut standstill) = (FIRST_PAUSE, None);
     while unacknowledged(stream) > 0 {
@@ -79,8 +80,8 @@ pub fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>) -> bool {
     true
 }
 
-/// The bytes written to `stream` that the peer's kernel has not acknowledged. `u32::MAX` if there is no descriptor or
-/// memory left to find out.
+/// The number of bytes written to `stream` that the peer's kernel has not acknowledged. `u32::MAX` if no descriptor or
+/// memory is left to find out.
 pub fn unacknowledged(stream: &TcpStream) -> u32 {
     match ends(stream).map(|(here, there)| sock_diag::lookup(here, there)) {
         Some(Ok(socket)) => socket.unacknowledged,

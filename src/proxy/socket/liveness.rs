@@ -1,26 +1,26 @@
-//! When to look whether a waiting client is still there: from time to time, and at once when its FIN comes. `presence` does
-//! the looking.
+//! When to check whether a waiting client is still there: periodically, and as soon as its FIN arrives. The check
+//! itself is `presence`.
 
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
-/// The pauses between looks. After the client's FIN they begin short, since close(2) sends the FIN a moment before the kernel
-/// lets go of the socket, and double up to the longest. Before a FIN they are the longest: it may be queued after data that
-/// we don't read.
+/// The pause between checks. After the client's FIN it starts short, since close(2) sends the FIN a moment before the
+/// kernel releases the socket, and doubles up to the longest. Before a FIN it is the longest: without reading, a FIN
+/// may go unnoticed after unread data.
 pub const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct LivenessProbe {
-    /// RDHUP until the FIN has come: it would end every poll from then on.
+    /// RDHUP until the FIN has arrived. After that it would end every poll at once.
     interest: PollFlags,
     pause: Duration,
     next_look: Instant,
 }
 
 impl LivenessProbe {
-    /// The first look is due at once: a client that was seen on this machine can be missed later.
+    /// The first check is due at once, so that a local client is known to be local.
     pub fn begin() -> Self {
         Self { interest: PollFlags::RDHUP, pause: LONGEST_PAUSE, next_look: Instant::now() }
     }
@@ -30,12 +30,12 @@ impl LivenessProbe {
         self.interest
     }
 
-    /// When to look at the latest.
+    /// The latest time for the next check.
     pub fn next_look(&self) -> Instant {
         self.next_look
     }
 
-    /// Whether it is time to look, after a poll of the client that returned `revents`.
+    /// Whether a check is due after a poll of the client that returned `revents`.
     pub fn is_due(&mut self, revents: PollFlags) -> bool {
         let fin_is_news = (revents & self.interest).contains(PollFlags::RDHUP);
         let now = Instant::now();

@@ -1,6 +1,6 @@
-//! Whether a client that has sent its FIN is still there. TCP can't say: `close(2)` and `shutdown(SHUT_WR)` send the same
-//! segment, and only after the first does no process wait for an answer. But if the client runs on this machine, as in most
-//! tests, the kernel knows its socket.
+//! Whether the process of a half-closed client still holds its socket. TCP does not reveal it: `close(2)` and
+//! `shutdown(SHUT_WR)` both send a FIN, but only after `shutdown` does the client wait for a reply. If the client runs
+//! on this machine, as in most tests, the kernel has a record of its socket.
 
 use std::net::TcpStream;
 
@@ -8,23 +8,23 @@ use rustix::io::Errno;
 
 use crate::proxy::socket::sock_diag::lookup;
 
-/// What is known of the process at the other end.
+/// The state of the peer's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// It holds its socket.
+    /// A process holds the socket.
     Here,
-    /// It has closed its socket, or has ended.
+    /// The process has closed the socket or has ended.
     Gone,
-    /// This machine has no such socket: the peer runs elsewhere, or an address is translated on the way, or its socket is
-    /// gone and there was no room for it in TIME-WAIT (`tcp_max_tw_buckets` in tcp(7)).
+    /// This machine has no such socket: the peer runs elsewhere, an address is translated on the way, or the closed
+    /// socket was not kept in TIME-WAIT (`tcp_max_tw_buckets` in tcp(7)).
     NotLocal,
-    /// This system can't tell.
+    /// The system can't answer.
     Unknown,
 }
 
-/// Looks the peer of `stream` up.
+/// Looks up the peer's socket.
 pub fn of_peer(stream: &TcpStream) -> Presence {
-    // A stream that was reset has no peer any more. The next poll of it reports the reset.
+    // A reset stream has no peer address. The next poll reports the reset.
     let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else {
         return Presence::Unknown;
     };
@@ -58,7 +58,7 @@ mod tests {
             client.shutdown(Shutdown::Write).expect("connected");
             assert_eq!(of_peer(&served), Presence::Here, "{bind}");
             drop(client);
-            // Whether the inode goes before or after the FIN is the kernel's affair; it goes.
+            // The kernel may release the inode before or after it sends the FIN.
             while of_peer(&served) == Presence::Here {
                 thread::yield_now();
             }
