@@ -12,25 +12,25 @@ use crossbeam_channel::{Receiver, Sender, select};
 pub struct ConnectionLimit {
     capacity: NonZeroUsize,
     free: Receiver<()>,
-    give_back: Sender<()>,
-    were_short: AtomicBool,
+    release: Sender<()>,
+    had_shortage: AtomicBool,
 }
 
 /// The right to serve one connection. Dropping it returns it to its [`ConnectionLimit`].
 #[derive(Debug)]
 pub struct Permit {
-    give_back: Sender<()>,
+    release: Sender<()>,
 }
 
 impl ConnectionLimit {
     pub fn new(capacity: NonZeroUsize) -> Self {
-        let (give_back, free) = crossbeam_channel::bounded(capacity.get());
+        let (release, free) = crossbeam_channel::bounded(capacity.get());
         // `self` owns both ends, and the capacity equals the number of permits: the channel is never full and never
         // disconnected.
         for _ in 0..capacity.get() {
-            let _ = give_back.try_send(());
+            let _ = release.try_send(());
         }
-        Self { capacity, free, give_back, were_short: AtomicBool::new(false) }
+        Self { capacity, free, release, had_shortage: AtomicBool::new(false) }
     }
 
     pub fn capacity(&self) -> usize {
@@ -40,16 +40,16 @@ impl ConnectionLimit {
     /// Whether this is the first shortage of permits. At the limit every connection causes one, and each would be
     /// logged.
     pub fn first_shortage(&self) -> bool {
-        !self.were_short.swap(true, Ordering::Relaxed)
+        !self.had_shortage.swap(true, Ordering::Relaxed)
     }
 
     /// Returns a permit if one is free now.
-    pub fn try_take(&self) -> Option<Permit> {
+    pub fn try_acquire(&self) -> Option<Permit> {
         self.free.try_recv().ok().map(|()| self.permit())
     }
 
     /// Waits for a permit, unless `no_more` disconnects first.
-    pub fn take(&self, no_more: &Receiver<Infallible>) -> Option<Permit> {
+    pub fn acquire(&self, no_more: &Receiver<Infallible>) -> Option<Permit> {
         select! {
             recv(self.free) -> _ => Some(self.permit()),
             recv(no_more) -> _ => None,
@@ -57,7 +57,7 @@ impl ConnectionLimit {
     }
 
     fn permit(&self) -> Permit {
-        Permit { give_back: self.give_back.clone() }
+        Permit { release: self.release.clone() }
     }
 }
 
@@ -65,6 +65,6 @@ impl Drop for Permit {
     fn drop(&mut self) {
         // The channel is not full, since it has room for every permit. If the limit is gone, no connection waits for
         // the permit.
-        let _ = self.give_back.try_send(());
+        let _ = self.release.try_send(());
     }
 }

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::event::{Event, emit};
 
 /// The most bytes that one direction of one connection may hold. At a delay of 100 ms this allows 320 MB/s.
-const PER_DIRECTION: usize = 32 << 20;
+const MAX_PER_DIRECTION: usize = 32 << 20;
 
 /// Every direction may hold this many bytes even if the budget is used up. Otherwise one direction that holds its bytes
 /// forever could stop all others.
-const AT_LEAST: usize = 4 * 1024;
+const MIN_PER_DIRECTION: usize = 4 * 1024;
 
 /// The memory limit for held bytes, and how much of it is in use.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Charge<'_> {
 
     /// Whether the direction may hold more bytes.
     pub fn allows_more(&self) -> bool {
-        self.bytes < AT_LEAST || (self.bytes < PER_DIRECTION && !self.budget.is_exhausted())
+        self.bytes < MIN_PER_DIRECTION || (self.bytes < MAX_PER_DIRECTION && !self.budget.is_exhausted())
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_budget_is_shared_and_given_back() {
+    fn directions_share_the_budget_and_return_it() {
         let budget = Budget::new(NonZeroUsize::new(100_000).expect("not 0"));
         let (mut greedy, mut modest) = (budget.charge(), budget.charge());
         greedy.set(99_999);
@@ -93,10 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn one_direction_can_not_take_all() {
+    fn one_direction_can_not_use_the_whole_budget() {
         let budget = Budget::new(NonZeroUsize::MAX);
         let mut charge = budget.charge();
-        charge.set(PER_DIRECTION);
+        charge.set(MAX_PER_DIRECTION);
         assert!(!charge.allows_more());
     }
 }

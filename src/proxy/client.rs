@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionread;
 
 use super::socket::discard::discard;
-use super::socket::liveness::{FIRST_LOOK, LivenessProbe};
+use super::socket::liveness::{FIRST_PAUSE, LivenessProbe};
 use super::socket::presence::{self, Presence};
 use super::socket::wait::{Woken, wait, wait_for};
 use super::state::ConnectionState;
@@ -20,7 +20,7 @@ pub const LINGER: Duration = Duration::from_secs(5);
 
 /// What ended a wait during which the client stayed connected.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Present {
+enum WaitEnd {
     /// The deadline passed.
     Due,
     /// The route was replaced.
@@ -37,7 +37,7 @@ impl ConnectionState {
         loop {
             let generation = self.route.generation();
             let due = self.accepted_at + generation.route.latency.duration();
-            if Instant::now() >= due || self.wait_present(Some(due), &generation.replaced)? == Present::Due {
+            if Instant::now() >= due || self.wait_present(Some(due), &generation.replaced)? == WaitEnd::Due {
                 return Ok(());
             }
         }
@@ -47,7 +47,7 @@ impl ConnectionState {
     /// middle of sending would wait in its send queue and never arrive.
     pub fn drain_until_gone(&self) {
         // Records whether the client is local: only then does a later lookup that finds no socket prove that it left.
-        let _ = self.look();
+        let _ = self.check_presence();
         // A change of the route does not affect a connection that was already dropped.
         while discard(self.client(), None) && self.wait_present(None, &self.route.generation().replaced).is_ok() {}
     }
@@ -61,27 +61,27 @@ impl ConnectionState {
     }
 
     /// Waits until `due` or `change`. Fails as soon as the client has left.
-    fn wait_present(&self, due: Option<Instant>, change: &Latch) -> Result<Present, CloseReason> {
+    fn wait_present(&self, due: Option<Instant>, change: &Latch) -> Result<WaitEnd, CloseReason> {
         let mut probe = LivenessProbe::begin();
         loop {
-            let wake_at = due.map_or(probe.next_look(), |due| due.min(probe.next_look()));
+            let wake_at = due.map_or(probe.next_check(), |due| due.min(probe.next_check()));
             let revents = match wait_for([(self.client(), probe.interest())], Some(wake_at), change) {
-                Woken::Changed => return Ok(Present::Changed),
+                Woken::Changed => return Ok(WaitEnd::Changed),
                 Woken::Ready([revents]) => revents,
                 Woken::Due => PollFlags::empty(),
             };
             self.check(revents)?;
             if due.is_some_and(|due| Instant::now() >= due) {
-                return Ok(Present::Due);
+                return Ok(WaitEnd::Due);
             }
-            if probe.is_due(revents) && !self.has_something_to_deliver() {
-                self.look()?;
+            if probe.is_due(revents) && !self.has_unread_bytes() {
+                self.check_presence()?;
             }
         }
     }
 
     /// Whether the client has sent bytes that are still unread. They are delivered even if the client has left.
-    fn has_something_to_deliver(&self) -> bool {
+    fn has_unread_bytes(&self) -> bool {
         ioctl_fionread(self.client()).is_ok_and(|bytes| bytes > 0)
     }
 
@@ -89,11 +89,11 @@ impl ConnectionState {
     ///
     /// # Errors
     /// The client has certainly left.
-    pub fn look(&self) -> Result<(), CloseReason> {
+    pub fn check_presence(&self) -> Result<(), CloseReason> {
         match presence::of_peer(self.client()) {
-            Presence::Here => self.client_was_here.store(true, Ordering::Relaxed),
-            Presence::Gone => self.classify_departure()?,
-            Presence::NotLocal if self.client_was_here.load(Ordering::Relaxed) => self.classify_departure()?,
+            Presence::Open => self.client_was_local.store(true, Ordering::Relaxed),
+            Presence::Closed => self.classify_departure()?,
+            Presence::NotLocal if self.client_was_local.load(Ordering::Relaxed) => self.classify_departure()?,
             Presence::NotLocal | Presence::Unknown => {}
         }
         Ok(())
@@ -104,7 +104,7 @@ impl ConnectionState {
     /// cleanly, and that is no error: the other direction's delay is over, and this one's ends soon.
     fn classify_departure(&self) -> Result<(), CloseReason> {
         let mut fds = [PollFd::new(self.client(), PollFlags::empty())];
-        wait(&mut fds, Some(Instant::now() + FIRST_LOOK));
+        wait(&mut fds, Some(Instant::now() + FIRST_PAUSE));
         self.check(fds[0].revents())?;
         if fds[0].revents().contains(PollFlags::HUP) { Ok(()) } else { Err(CloseReason::ClientLeft) }
     }

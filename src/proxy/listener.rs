@@ -15,7 +15,7 @@ use super::admission::{ConnectionLimit, Permit};
 use super::connection::Accepted;
 use super::live_route::LiveRoute;
 use super::shared::Shared;
-use super::socket::keepalive::notice_silence;
+use super::socket::keepalive::enable_keepalive;
 use super::socket::wait::wait;
 use super::state::ConnectionState;
 use crate::event::{CloseReason, Event, Subject, emit};
@@ -59,7 +59,7 @@ impl Listener {
         // lost, and splice(2) stops at the mark.
         set_tcp_nodelay(&socket, true)?;
         set_socket_oobinline(&socket, true)?;
-        notice_silence(&socket)?;
+        enable_keepalive(&socket)?;
         Ok(Self { route, socket, stop: Arc::new(Latch::new()?), connection_limit, shortage: None })
     }
 
@@ -78,11 +78,11 @@ impl Listener {
 
     /// Accepts connections until the route stops, then empties the backlog. `open` is dropped when the port is closed.
     pub fn run(mut self, shared: &Arc<Shared>, open: Sender<Infallible>) {
-        while self.client_waits() {
+        while self.wait_for_client() {
             let Some(permit) = self.permit() else { break };
             match self.accept(shared).and_then(|accepted| accepted.admit(permit)) {
                 Ok(()) => self.report_recovery(),
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(error) => {
                     self.note_shortage(&error);
                     pause(&self.stop);
@@ -93,7 +93,7 @@ impl Listener {
     }
 
     /// Waits for a client. Returns false once the route has stopped.
-    fn client_waits(&self) -> bool {
+    fn wait_for_client(&self) -> bool {
         wait(&mut [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&*self.stop, PollFlags::IN)], None);
         !self.stop.is_triggered()
     }
@@ -101,11 +101,11 @@ impl Listener {
     /// Acquires a permit before the accept, so that excess connections wait in the kernel's backlog instead of using
     /// descriptors.
     fn permit(&self) -> Option<Permit> {
-        self.connection_limit.try_take().or_else(|| {
+        self.connection_limit.try_acquire().or_else(|| {
             if self.connection_limit.first_shortage() {
                 emit(&Event::Full(&self.route(), self.connection_limit.capacity()));
             }
-            self.connection_limit.take(self.stop.channel())
+            self.connection_limit.acquire(self.stop.channel())
         })
     }
 
@@ -161,11 +161,11 @@ impl Listener {
 
     fn accept_overflow(&mut self, shared: &Arc<Shared>) -> (Vec<Overflow>, Backlog) {
         let mut overflow = Vec::new();
-        while let Some(permit) = shared.overflow.try_take() {
+        while let Some(permit) = shared.overflow.try_acquire() {
             match self.accept(shared) {
                 Ok(accepted) => overflow.push(Overflow { accepted, _permit: permit }),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return (overflow, Backlog::Empty),
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(_) => break,
             }
         }
@@ -174,11 +174,11 @@ impl Listener {
 
     fn accept_in_turn(&mut self, shared: &Arc<Shared>) {
         let cut = shared.stop.cut();
-        while let Some(permit) = self.connection_limit.take(cut.channel()) {
+        while let Some(permit) = self.connection_limit.acquire(cut.channel()) {
             match self.accept(shared) {
                 Ok(accepted) => drop(accepted.admit(permit)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(_) if cut.is_triggered() => break,
                 Err(error) => {
                     self.note_shortage(&error);
@@ -204,10 +204,10 @@ enum Backlog {
 
 fn serve_in_turn(overflow: Vec<Overflow>, connection_limit: &ConnectionLimit, shared: &Arc<Shared>) {
     for Overflow { accepted, .. } in overflow {
-        match connection_limit.take(shared.stop.cut().channel()) {
+        match connection_limit.acquire(shared.stop.cut().channel()) {
             // `admit` has logged the error; the next connection is served regardless.
             Some(permit) => drop(accepted.admit(permit)),
-            None => accepted.turn_away(CloseReason::Cut),
+            None => accepted.reject(CloseReason::Cut),
         }
     }
 }
@@ -219,7 +219,7 @@ fn pause(latch: &Latch) {
 }
 
 /// Whether the error concerns a single client, such as one that gave up in the backlog, and not the listener.
-fn is_passing(error: &io::Error) -> bool {
+fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted)
 }
 
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_inherit_what_is_set_on_their_listener() {
+    fn accepted_sockets_inherit_the_options_of_their_listener() {
         let listener = listener();
         let _client = TcpStream::connect(listener.route().listen()).unwrap();
         wait(&mut [PollFd::new(&listener.socket, PollFlags::IN)], None);

@@ -18,7 +18,7 @@ pub struct LiveRoute {
     /// the same seed gives the same draws.
     accepted: Arc<AtomicU64>,
     /// The start of the route's clock, which all of its connections share.
-    since: Instant,
+    started: Instant,
     generation: Mutex<Arc<Generation>>,
 }
 
@@ -41,7 +41,7 @@ impl LiveRoute {
         let dice = Dice::new(seed, &route.name);
         let toxics = Toxics::new(&route.toxics, dice.clone());
         let first = Generation { number: 1, route: Arc::new(route), toxics, replaced: Latch::new()? };
-        Ok(Self { dice, accepted, since: Instant::now(), generation: Mutex::new(Arc::new(first)) })
+        Ok(Self { dice, accepted, started: Instant::now(), generation: Mutex::new(Arc::new(first)) })
     }
 
     /// Returns the current generation.
@@ -56,7 +56,7 @@ impl LiveRoute {
     pub fn replace(&self, route: Route) -> io::Result<()> {
         let replaced = Latch::new()?;
         let mut generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
-        let toxics = generation.toxics.replaced_by(&route.toxics, self.since.elapsed());
+        let toxics = generation.toxics.replaced_by(&route.toxics, self.started.elapsed());
         let next = Generation { number: generation.number + 1, route: Arc::new(route), toxics, replaced };
         let old = std::mem::replace(&mut *generation, Arc::new(next));
         drop(generation);
@@ -65,8 +65,8 @@ impl LiveRoute {
     }
 
     /// Converts `at` to the route's clock.
-    pub fn moment(&self, at: Instant) -> Duration {
-        at.saturating_duration_since(self.since)
+    pub fn since_start(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.started)
     }
 
     /// Counts one more connection and returns its number, from 1.

@@ -27,7 +27,7 @@ pub struct ConnectionState {
     /// What toxics have done to this connection so far.
     sums: Mutex<Vec<Arc<RunningSum>>>,
     /// Whether the client's socket was once found on this machine.
-    pub(super) client_was_here: AtomicBool,
+    pub(super) client_was_local: AtomicBool,
 }
 
 /// The progress of one direction. Each has its own cache lines, because a different thread writes each.
@@ -78,7 +78,7 @@ impl ConnectionState {
             down: Progress::default(),
             status: Mutex::new(Status { phase: Phase::Dialling, close_reason: None }),
             sums: Mutex::default(),
-            client_was_here: AtomicBool::new(false),
+            client_was_local: AtomicBool::new(false),
         }
     }
 
@@ -89,7 +89,7 @@ impl ConnectionState {
     /// Returns what toxics need to know about this connection.
     pub fn target(&self) -> Target {
         let Subject { number, client, .. } = self.subject;
-        Target { number, client: client.ip(), opened: self.route.moment(self.accepted_at) }
+        Target { number, client: client.ip(), opened: self.route.since_start(self.accepted_at) }
     }
 
     pub fn progress(&self, direction: Direction) -> &Progress {

@@ -24,14 +24,14 @@ use crate::threads;
 use crate::value::RouteName;
 
 /// The interval between log lines about the connections that a drain waits for.
-const REMINDER: Duration = Duration::from_secs(5);
+const REMINDER_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long listeners have to empty their backlogs and close their ports.
-const CLOSING: Duration = Duration::from_millis(100);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// How long cut connections may take to log their end. They need microseconds; the limit keeps an overloaded machine
 /// from delaying the exit.
-const CUTTING: Duration = Duration::from_secs(1);
+const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The live routes.
 #[derive(Debug)]
@@ -148,7 +148,7 @@ impl Supervisor {
         // Listeners and connections hold the remaining references, so `gone` disconnects when the last of them ends.
         drop(shared);
         emit(&Event::Draining(registry.len()));
-        let (deadline, reminder) = (timeout.map_or_else(never, after), tick(REMINDER));
+        let (deadline, reminder) = (timeout.map_or_else(never, after), tick(REMINDER_INTERVAL));
         loop {
             select! {
                 recv(gone) -> _ => return 0,
@@ -162,7 +162,7 @@ impl Supervisor {
         stop.cut().trigger();
         registry.cut();
         // The result does not matter: the process exits after this time in any case.
-        let _ = gone.recv_timeout(CUTTING);
+        let _ = gone.recv_timeout(CUT_TIMEOUT);
         registry.cut_count()
     }
 
@@ -245,7 +245,7 @@ fn close_all(handles: Vec<Handle>) {
     for handle in &handles {
         handle.stop.trigger();
     }
-    let due = Instant::now() + CLOSING;
+    let due = Instant::now() + CLOSE_TIMEOUT;
     for handle in handles {
         // The channel never carries a message: it disconnects.
         let _ = handle.closed.recv_deadline(due);

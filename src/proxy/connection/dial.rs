@@ -10,7 +10,7 @@ use rustix::net::sockopt::set_socket_oobinline;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use crate::event::CloseReason;
-use crate::proxy::socket::keepalive::notice_silence;
+use crate::proxy::socket::keepalive::enable_keepalive;
 use crate::proxy::socket::reset::reset;
 use crate::proxy::socket::wait::wait;
 use crate::proxy::state::ConnectionState;
@@ -69,7 +69,7 @@ fn finish(stream: TcpStream) -> io::Result<TcpStream> {
     }
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
-    notice_silence(&stream)?;
+    enable_keepalive(&stream)?;
     Ok(stream)
 }
 
@@ -91,7 +91,7 @@ mod tests {
     /// An upstream that resets right after the accept is not reported as unreachable, and the bytes it sent are
     /// readable.
     #[test]
-    fn an_upstream_that_has_reset_was_reached() {
+    fn an_upstream_that_resets_after_the_accept_was_reached() {
         for half_closes in [None, Some(Shutdown::Write)] {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
             let stream = begin(listener.local_addr().expect("bound")).expect("a socket");

@@ -43,7 +43,7 @@ impl Accepted {
     }
 
     /// Resets the connection without serving it.
-    pub fn turn_away(self, why: CloseReason) {
+    pub fn reject(self, why: CloseReason) {
         self.registration.abort(why);
         emit(&Event::Opened(&self.registration.subject));
         report(&self.registration);

@@ -16,7 +16,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags};
 
 use self::plain_path::PlainPath;
-use self::side::{Side, ends};
+use self::side::{Side, source_and_sink};
 use self::toxic_path::{ToxicPath, other_carried};
 use super::budget::Budget;
 use super::client::LINGER;
@@ -67,7 +67,7 @@ pub struct Forwarding<'a> {
 
 impl<'a> Forwarding<'a> {
     pub fn new(state: &'a ConnectionState, upstream: &'a TcpStream, budget: &'a Budget, direction: Direction) -> Self {
-        let (source, sink) = ends(state, upstream, direction);
+        let (source, sink) = source_and_sink(state, upstream, direction);
         let (target, generation) = (state.target(), state.route.generation());
         let chain = generation.toxics.chain(&target, direction, 0);
         if let Some(chain) = &chain {
@@ -83,9 +83,9 @@ impl<'a> Forwarding<'a> {
                 CopyOutcome::HandOver(unsent) => self.take_over(&unsent, Boundary::None, &[]),
                 CopyOutcome::Changed(boundary, fresh) => self.take_over(&[], boundary, &fresh),
                 CopyOutcome::Drained => self.chain = None,
-                CopyOutcome::Eof => return self.pass_fin_on(),
-                CopyOutcome::SourceReset => return self.lose_source(),
-                CopyOutcome::SinkReset => return self.lose_sink(),
+                CopyOutcome::Eof => return self.forward_fin(),
+                CopyOutcome::SourceReset => return self.on_source_reset(),
+                CopyOutcome::SinkReset => return self.on_sink_lost(),
                 CopyOutcome::Abandoned(why) => return self.state.abort(why),
                 CopyOutcome::Ended(close_mode) => return self.end_by_toxic(close_mode),
             }
@@ -123,18 +123,18 @@ impl<'a> Forwarding<'a> {
     }
 
     /// Forwards the FIN, then watches the source until it is closed.
-    fn pass_fin_on(&mut self) {
+    fn forward_fin(&mut self) {
         self.state.half_close(self.direction);
         self.state.progress(self.direction).finished.store(true, Ordering::SeqCst);
         match self.sink.stream.shutdown(Shutdown::Write) {
             Ok(()) => self.wait_source_closed(),
-            Err(_) => self.lose_sink(),
+            Err(_) => self.on_sink_lost(),
         }
     }
 
     /// A reset of the source resets both sides once the sink has acknowledged all bytes, unless the connection is
     /// closing already.
-    fn lose_source(&mut self) {
+    fn on_source_reset(&mut self) {
         if self.state.phase() == Phase::Draining {
             discard(self.source.stream, Some(Instant::now() + LINGER));
         } else {
@@ -145,7 +145,7 @@ impl<'a> Forwarding<'a> {
 
     /// A lost sink does not end the connection here. The other direction reads from it, and ends both sides once it has
     /// delivered all bytes from it.
-    fn lose_sink(&mut self) {
+    fn on_sink_lost(&mut self) {
         if self.state.phase() == Phase::Draining {
             discard(self.source.stream, Some(Instant::now() + LINGER));
         } else {
@@ -159,7 +159,7 @@ impl<'a> Forwarding<'a> {
         loop {
             let source = (self.source.stream, PollFlags::empty());
             match wait_for([source], self.deadline(), &self.generation.replaced) {
-                Woken::Ready([revents]) if self.source.is_reset(revents) => return self.lose_source(),
+                Woken::Ready([revents]) if self.source.is_reset(revents) => return self.on_source_reset(),
                 Woken::Ready(_) => return,
                 Woken::Changed => self.take_over(&[], Boundary::None, &[]),
                 Woken::Due => {
@@ -198,7 +198,7 @@ impl<'a> Forwarding<'a> {
             let _ = side.shutdown(Shutdown::Write);
         }
         discard(self.source.stream, Some(due));
-        if !have_hung_up(sides, due) {
+        if !wait_closed(sides, due) {
             self.state.abort(CloseReason::ToxicClosed);
         }
     }
@@ -206,7 +206,7 @@ impl<'a> Forwarding<'a> {
 
 /// Waits until both peers have closed. Returns false if one has not closed by `due`, or, if it was slow to read, within
 /// `LINGER` after it has acknowledged everything up to our FIN.
-fn have_hung_up(sides: [&TcpStream; 2], mut due: Instant) -> bool {
+fn wait_closed(sides: [&TcpStream; 2], mut due: Instant) -> bool {
     if sides.iter().any(|side| unacknowledged(side) > 0) {
         if sides.map(|side| await_acknowledgement(side, None)).contains(&false) {
             return false;

@@ -22,17 +22,17 @@ mod linux {
     /// which is 64 pipes of this size; after that a new pipe gets two pages (`pipe-user-pages-soft` in pipe(7)). The
     /// difference is left to the user's other processes. A few bulk streams saturate two cores, so further ones lose
     /// little by copying.
-    const MOST_LENT: usize = 48;
+    const MAX_BORROWED: usize = 48;
 
     /// The most idle pipes that are kept open. An empty pipe takes about 10 KiB of kernel memory.
-    const MOST_KEPT: usize = 16;
+    const MAX_IDLE: usize = 16;
 
-    static POOL: Mutex<Pool> = Mutex::new(Pool { kept: Vec::new(), lent: 0 });
+    static POOL: Mutex<Pool> = Mutex::new(Pool { idle: Vec::new(), borrowed: 0 });
 
     /// One pool for the process, because the kernel counts pipe pages for each user.
     struct Pool {
-        kept: Vec<Arc<Ends>>,
-        lent: usize,
+        idle: Vec<Arc<Ends>>,
+        borrowed: usize,
     }
 
     struct Ends {
@@ -43,24 +43,24 @@ mod linux {
     /// A borrowed pipe. Dropping it returns it to the pool.
     pub struct Pipe {
         ends: Arc<Ends>,
-        holds: usize,
+        length: usize,
     }
 
     /// Borrows a pipe. Returns none if too many are in use or the system has none.
     pub fn borrow() -> Option<Pipe> {
-        let kept = {
+        let idle = {
             let mut pool = pool();
-            if pool.lent == MOST_LENT {
+            if pool.borrowed == MAX_BORROWED {
                 return None;
             }
-            pool.lent += 1;
-            pool.kept.pop()
+            pool.borrowed += 1;
+            pool.idle.pop()
         };
-        let ends = kept.or_else(|| open().ok()).or_else(|| {
-            pool().lent -= 1;
+        let ends = idle.or_else(|| open().ok()).or_else(|| {
+            pool().borrowed -= 1;
             None
         });
-        ends.map(|ends| Pipe { ends, holds: 0 })
+        ends.map(|ends| Pipe { ends, length: 0 })
     }
 
     fn open() -> io::Result<Arc<Ends>> {
@@ -72,29 +72,29 @@ mod linux {
 
     impl Pipe {
         /// Moves bytes from `source` into the pipe without blocking. 0 means that none can be spliced.
-        pub fn fill(&mut self, source: &TcpStream) -> Result<usize, Errno> {
-            let filled = splice(source, None, &self.ends.writer, None, PIPE_BYTES, SpliceFlags::NONBLOCK)?;
-            self.holds += filled;
-            Ok(filled)
+        pub fn read_from(&mut self, source: &TcpStream) -> Result<usize, Errno> {
+            let read = splice(source, None, &self.ends.writer, None, PIPE_BYTES, SpliceFlags::NONBLOCK)?;
+            self.length += read;
+            Ok(read)
         }
 
         /// Moves bytes from the pipe to `sink`. Does not block if `sink` is non-blocking.
-        pub fn pour(&mut self, sink: &TcpStream) -> Result<usize, Errno> {
-            let poured = splice(&self.ends.reader, None, sink, None, self.holds, SpliceFlags::NONBLOCK)?;
-            self.holds -= poured;
-            Ok(poured)
+        pub fn write_to(&mut self, sink: &TcpStream) -> Result<usize, Errno> {
+            let written = splice(&self.ends.reader, None, sink, None, self.length, SpliceFlags::NONBLOCK)?;
+            self.length -= written;
+            Ok(written)
         }
 
         pub fn is_empty(&self) -> bool {
-            self.holds == 0
+            self.length == 0
         }
 
         /// Reads the remaining bytes out of the pipe.
         pub fn take_rest(&mut self) -> Vec<u8> {
-            let mut rest = Vec::with_capacity(self.holds);
+            let mut rest = Vec::with_capacity(self.length);
             // The pipe holds exactly this many bytes, so the read neither fails nor blocks.
-            let read = (&self.ends.reader).take(self.holds as u64).read_to_end(&mut rest);
-            self.holds -= read.unwrap_or(0);
+            let read = (&self.ends.reader).take(self.length as u64).read_to_end(&mut rest);
+            self.length -= read.unwrap_or(0);
             rest
         }
     }
@@ -103,9 +103,9 @@ mod linux {
         /// Keeps the pipe for reuse if it is empty and the pool needs it. Otherwise it is closed.
         fn drop(&mut self) {
             let mut pool = pool();
-            pool.lent -= 1;
-            if self.is_empty() && pool.kept.len() < MOST_KEPT {
-                pool.kept.push(Arc::clone(&self.ends));
+            pool.borrowed -= 1;
+            if self.is_empty() && pool.idle.len() < MAX_IDLE {
+                pool.idle.push(Arc::clone(&self.ends));
             }
         }
     }
@@ -130,11 +130,11 @@ mod none {
     }
 
     impl Pipe {
-        pub fn fill(&mut self, _: &TcpStream) -> Result<usize, Errno> {
+        pub fn read_from(&mut self, _: &TcpStream) -> Result<usize, Errno> {
             match self.0 {}
         }
 
-        pub fn pour(&mut self, _: &TcpStream) -> Result<usize, Errno> {
+        pub fn write_to(&mut self, _: &TcpStream) -> Result<usize, Errno> {
             match self.0 {}
         }
 

@@ -31,7 +31,7 @@ const BULK_BYTES: usize = 64 * 1024;
 
 /// A bulk stream ends after this long without bytes. It is longer than the shortest retransmission timeout (200 ms,
 /// `TCP_RTO_MIN` in `include/net/tcp.h`), so that a single lost segment does not end it.
-const QUIET: Duration = Duration::from_millis(250);
+const QUIET_PERIOD: Duration = Duration::from_millis(250);
 
 /// A bulk stream also ends after this many consecutive pieces that would fit the small buffer.
 const SMALL_PIECES: u32 = 16;
@@ -39,7 +39,7 @@ const SMALL_PIECES: u32 = 16;
 /// How long a read may block while messages follow each other closely. A blocking read does not notice a change of the
 /// toxics, but saves one poll(2) per message; with the poll, 50 busy connections completed 12 % fewer requests. A read
 /// that times out is followed by a poll, which does notice the change.
-const BUSY: Duration = Duration::from_millis(20);
+const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// The number of messages after which the thread changes its scheduling policy. For a shorter connection the change
 /// would cost more than it gains.
@@ -58,7 +58,7 @@ pub struct PlainPath<'a> {
 /// How to wait for the source.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wait {
-    /// In a blocking read, for at most `BUSY`.
+    /// In a blocking read, for at most `READ_TIMEOUT`.
     InRead,
     /// In a poll, without a limit.
     InPoll,
@@ -74,7 +74,7 @@ impl PlainPath<'_> {
 
     fn copy_all(&self) -> CopyOutcome {
         // Fails only for a timeout of zero.
-        let _ = self.source.stream.set_read_timeout(Some(BUSY));
+        let _ = self.source.stream.set_read_timeout(Some(READ_TIMEOUT));
         loop {
             if let Err(outcome) = self.copy_small().and_then(|()| self.copy_bulk()) {
                 return outcome;
@@ -108,7 +108,7 @@ impl PlainPath<'_> {
     fn wait_in_poll(&self) -> Result<Wait, CopyOutcome> {
         let began = Instant::now();
         self.wait_for_more(None)?;
-        Ok(if began.elapsed() < BUSY { Wait::InRead } else { Wait::InPoll })
+        Ok(if began.elapsed() < READ_TIMEOUT { Wait::InRead } else { Wait::InPoll })
     }
 
     /// Copies in bulk until the stream is quiet. Each piece borrows its own pipe or buffer, so that many bulk streams
@@ -116,7 +116,7 @@ impl PlainPath<'_> {
     fn copy_bulk(&self) -> Result<(), CopyOutcome> {
         let _unblocked = Unblocked::new(self.sink.stream);
         let mut small_pieces = 0;
-        while small_pieces < SMALL_PIECES && self.wait_for_more(Some(Instant::now() + QUIET))? {
+        while small_pieces < SMALL_PIECES && self.wait_for_more(Some(Instant::now() + QUIET_PERIOD))? {
             let moved = match pipe_pool::borrow() {
                 Some(mut pipe) => self.splice(&mut pipe)?,
                 None => self.copy_buffered()?,
@@ -128,16 +128,16 @@ impl PlainPath<'_> {
 
     /// Moves one piece through a pipe. Returns its length.
     fn splice(&self, pipe: &mut Pipe) -> Result<usize, CopyOutcome> {
-        match pipe.fill(self.source.stream) {
+        match pipe.read_from(self.source.stream) {
             // splice(2) also returns 0 at an urgent mark, although more bytes follow (`tcp_read_sock` in
             // `net/ipv4/tcp.c`). Only a read shows whether the stream has ended. And some sockets can't be spliced.
             Ok(0) | Err(Errno::INVAL) => self.copy_buffered(),
-            Ok(filled) => {
-                self.progress.received.fetch_add(filled as u64, Ordering::Relaxed);
+            Ok(read) => {
+                self.progress.received.fetch_add(read as u64, Ordering::Relaxed);
                 if self.change.is_triggered() {
                     return Err(changed(pipe.take_rest()));
                 }
-                self.empty(pipe).map(|()| filled)
+                self.empty(pipe).map(|()| read)
             }
             Err(Errno::AGAIN | Errno::INTR) => Ok(0),
             Err(_) => Err(CopyOutcome::SourceReset),
@@ -146,8 +146,8 @@ impl PlainPath<'_> {
 
     fn empty(&self, pipe: &mut Pipe) -> Result<(), CopyOutcome> {
         while !pipe.is_empty() {
-            match pipe.pour(self.sink.stream) {
-                Ok(poured) => self.count_sent(poured),
+            match pipe.write_to(self.sink.stream) {
+                Ok(written) => self.count_sent(written),
                 Err(Errno::AGAIN) if self.has_room() => {}
                 Err(Errno::AGAIN) => return Err(CopyOutcome::HandOver(pipe.take_rest())),
                 Err(Errno::INTR) => {}

@@ -20,7 +20,11 @@ pub struct Side<'a> {
 }
 
 /// The source and the sink of a direction.
-pub fn ends<'a>(state: &'a ConnectionState, upstream: &'a TcpStream, direction: Direction) -> (Side<'a>, Side<'a>) {
+pub fn source_and_sink<'a>(
+    state: &'a ConnectionState,
+    upstream: &'a TcpStream,
+    direction: Direction,
+) -> (Side<'a>, Side<'a>) {
     let client = Side {
         stream: state.client(),
         progress: state.progress(Direction::Downstream),
@@ -46,7 +50,7 @@ impl Side<'_> {
     /// Whether an end of stream is a reset without a FIN before it. A socket reports a reset only once: if the other
     /// direction's write receives the error, the next read returns 0 although no FIN arrived.
     pub fn eof_is_reset(&self) -> bool {
-        self.is_closed_by_reset() && !self.was_finished()
+        self.is_closed_by_reset() && !self.has_received_fin()
     }
 
     /// A reset socket has no peer address. After a FIN from the peer it keeps the address until our own FIN is sent as
@@ -59,7 +63,7 @@ impl Side<'_> {
     }
 
     /// Whether a FIN arrived before the reset: then the error is EPIPE (`tcp_reset` in `net/ipv4/tcp_input.c`).
-    fn was_finished(&self) -> bool {
+    fn has_received_fin(&self) -> bool {
         self.stream.take_error().is_ok_and(|error| error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe))
     }
 }

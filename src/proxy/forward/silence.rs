@@ -26,11 +26,11 @@ impl Silence {
 
     /// Call after a poll that found nothing to read.
     pub fn go_on(self, now: Instant) -> Self {
-        if self.next_look().is_some_and(|look| now >= look) { Self::Pause } else { self }
+        if self.next_poll().is_some_and(|due| now >= due) { Self::Pause } else { self }
     }
 
     /// The latest time for the next poll.
-    pub fn next_look(self) -> Option<Instant> {
+    pub fn next_poll(self) -> Option<Instant> {
         if let Self::Since(begin) = self { Some(begin + PAUSE) } else { None }
     }
 }
@@ -40,11 +40,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_takes_its_time_and_lasts_until_the_next_read() {
+    fn silence_becomes_a_pause_after_10_ms() {
         let begin = Instant::now();
         let silence = Silence::Unknown.begin(begin).begin(begin + PAUSE);
         assert_eq!(silence.go_on(begin + PAUSE / 2), silence);
         let pause = silence.go_on(begin + PAUSE);
-        assert_eq!((pause, pause.begin(begin), pause.next_look()), (Silence::Pause, Silence::Pause, None));
+        assert_eq!((pause, pause.begin(begin), pause.next_poll()), (Silence::Pause, Silence::Pause, None));
     }
 }

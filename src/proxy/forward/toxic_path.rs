@@ -18,7 +18,7 @@ use super::side::Side;
 use super::silence::Silence;
 use crate::event::{CloseReason, Event, Fault, emit};
 use crate::proxy::budget::{Budget, Charge};
-use crate::proxy::socket::acknowledgement::{Standstill, await_acknowledgement};
+use crate::proxy::socket::acknowledgement::{ProgressTimeout, await_acknowledgement};
 use crate::proxy::socket::liveness::LivenessProbe;
 use crate::proxy::socket::wait::{Woken, wait_for};
 use crate::proxy::state::ConnectionState;
@@ -49,17 +49,17 @@ struct PathState<'a> {
     probe: LivenessProbe,
     sink_is_full: bool,
     /// Set while the sink is full and the source was reset.
-    standstill: Option<Standstill>,
+    progress_timeout: Option<ProgressTimeout>,
     source: SourceState,
     silence: Silence,
     /// The number of bytes that the other direction had received at this direction's last read.
     other_carried: &'a mut u64,
-    backlog: Backlog,
+    unread: Unread,
 }
 
 /// Bytes that were in the source's receive queue when it was last checked, and are still unread.
 #[derive(Clone, Copy, Debug, Default)]
-struct Backlog {
+struct Unread {
     bytes: usize,
     since: Moment,
 }
@@ -78,7 +78,7 @@ enum SourceState {
 
 /// Whether the source may have bytes or an end to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
+enum Readiness {
     Ready,
     Quiet,
 }
@@ -95,11 +95,11 @@ impl ToxicPath<'_> {
             charge: self.budget.charge(),
             probe: LivenessProbe::begin(),
             sink_is_full: false,
-            standstill: None,
+            progress_timeout: None,
             source: SourceState::Open,
             silence: Silence::Unknown,
             other_carried,
-            backlog: Backlog::default(),
+            unread: Unread::default(),
         };
         loop {
             if let Err(outcome) = state.step() {
@@ -133,7 +133,7 @@ impl PathState<'_> {
             return Err(CopyOutcome::Ended(close_mode));
         }
         self.conclude()?;
-        if self.wait(now)? == Source::Ready { self.read() } else { Ok(()) }
+        if self.wait(now)? == Readiness::Ready { self.read() } else { Ok(()) }
     }
 
     fn write_output(&mut self) -> Result<(), CopyOutcome> {
@@ -158,7 +158,7 @@ impl PathState<'_> {
 
     /// Returns an outcome if no bytes are left to forward, or no peer is left to receive them.
     fn conclude(&mut self) -> Result<(), CopyOutcome> {
-        if self.source == SourceState::Reset && (self.is_stuck() || self.sink_stands_still()) {
+        if self.source == SourceState::Reset && (self.is_stuck() || self.sink_timed_out()) {
             return Err(CopyOutcome::Abandoned(self.path.source.reset_reason));
         }
         if self.chain.is_done() {
@@ -178,7 +178,7 @@ impl PathState<'_> {
     }
 
     /// Waits for the source, the sink, a change of the toxics, or the next time at which something is due.
-    fn wait(&mut self, now: Moment) -> Result<Source, CopyOutcome> {
+    fn wait(&mut self, now: Moment) -> Result<Readiness, CopyOutcome> {
         let can_read = self.can_read(now);
         if can_read {
             self.silence = self.silence.begin(Instant::now());
@@ -196,11 +196,11 @@ impl PathState<'_> {
         } else if source.contains(PollFlags::HUP) && self.source != SourceState::Reset {
             self.source = SourceState::HungUp;
         }
-        self.look_after_the_client(now, sink, source)?;
+        self.probe_client(now, sink, source)?;
         if can_read && source.is_empty() {
             self.silence = self.silence.go_on(Instant::now());
         }
-        Ok(if can_read && !source.is_empty() { Source::Ready } else { Source::Quiet })
+        Ok(if can_read && !source.is_empty() { Readiness::Ready } else { Readiness::Quiet })
     }
 
     /// The events to poll the sink and the source for. A source without more events would end every poll at once, so
@@ -217,7 +217,7 @@ impl PathState<'_> {
         [(sink, room | sink_probe), source]
     }
 
-    fn look_after_the_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), CopyOutcome> {
+    fn probe_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), CopyOutcome> {
         if !self.depends_on_client(now) {
             return Ok(());
         }
@@ -227,7 +227,7 @@ impl PathState<'_> {
         }
         let revents = if self.path.client_is_source() { source } else { sink };
         if self.probe.is_due(revents)
-            && let Err(why) = self.path.state.look()
+            && let Err(why) = self.path.state.check_presence()
         {
             if self.can_abandon() {
                 return Err(CopyOutcome::Abandoned(why));
@@ -296,13 +296,13 @@ impl PathState<'_> {
     /// queue by then. So a paced stream keeps its rate even if this thread wakes up late.
     fn arrival(&mut self, read: usize, most: usize) -> Moment {
         let now = self.path.now();
-        if let Some(left) = self.backlog.bytes.checked_sub(read) {
-            self.backlog.bytes = left;
-            return self.backlog.since;
+        if let Some(left) = self.unread.bytes.checked_sub(read) {
+            self.unread.bytes = left;
+            return self.unread.since;
         }
         let left = if read == most { ioctl_fionread(self.path.source.stream).unwrap_or(0) } else { 0 };
         // Not `now`, which is earlier: bytes that arrived in between must not be sent too early.
-        self.backlog = Backlog { bytes: usize::try_from(left).unwrap_or(usize::MAX), since: self.path.now() };
+        self.unread = Unread { bytes: usize::try_from(left).unwrap_or(usize::MAX), since: self.path.now() };
         now
     }
 
@@ -326,10 +326,10 @@ impl PathState<'_> {
     }
 
     /// Whether a full sink has accepted no bytes for too long.
-    fn sink_stands_still(&mut self) -> bool {
+    fn sink_timed_out(&mut self) -> bool {
         let sink = self.path.sink.stream;
-        self.standstill = self.standstill.take().filter(|_| self.sink_is_full);
-        self.sink_is_full && self.standstill.get_or_insert_with(|| Standstill::begin(sink)).is_over(sink)
+        self.progress_timeout = self.progress_timeout.take().filter(|_| self.sink_is_full);
+        self.sink_is_full && self.progress_timeout.get_or_insert_with(|| ProgressTimeout::begin(sink)).has_expired(sink)
     }
 
     /// Whether everything in flight is held forever.
@@ -343,12 +343,12 @@ impl PathState<'_> {
         let resume = Some(resumes).filter(|_| resumes > now && self.wants_to_read());
         let deadline = self.chain.deadline().map(|(at, _)| at);
         let first = [resume, self.chain.next_due(), deadline].into_iter().flatten().min();
-        let gives_up = self.standstill.as_ref().map(Standstill::due);
-        let look = Some(self.probe.next_look()).filter(|_| self.depends_on_client(now));
+        let gives_up = self.progress_timeout.as_ref().map(ProgressTimeout::due);
+        let check = Some(self.probe.next_check()).filter(|_| self.depends_on_client(now));
         let retry = (self.wants_to_read() && !self.charge.allows_more()).then(|| Instant::now() + RETRY);
         let first = first.and_then(|first| self.path.instant(first));
-        let pause = self.silence.next_look().filter(|_| self.can_read(now));
-        [first, look, gives_up, retry, pause].into_iter().flatten().min()
+        let pause = self.silence.next_poll().filter(|_| self.can_read(now));
+        [first, check, gives_up, retry, pause].into_iter().flatten().min()
     }
 }
 

@@ -15,36 +15,36 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A peer that accepts no bytes for this long has stopped reading.
-const STANDSTILL: Duration = Duration::from_secs(5);
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Detects a peer that has stopped reading.
 #[derive(Debug)]
-pub struct Standstill {
+pub struct ProgressTimeout {
     since: Instant,
-    seen: Backlog,
+    seen: Undelivered,
 }
 
 /// The bytes that a peer has not received: those that its kernel has not acknowledged and, if the peer is local, those
 /// that its process has not read. On loopback the kernel acknowledges the progress of a slow reader only once per 128
 /// KiB.
 #[derive(Debug, PartialEq, Eq)]
-struct Backlog {
+struct Undelivered {
     unacknowledged: u32,
     unread: Option<u32>,
 }
 
-impl Standstill {
+impl ProgressTimeout {
     pub fn begin(stream: &TcpStream) -> Self {
-        Self { since: Instant::now(), seen: Backlog::of(stream) }
+        Self { since: Instant::now(), seen: Undelivered::of(stream) }
     }
 
     /// When to check again.
     pub fn due(&self) -> Instant {
-        self.since + STANDSTILL
+        self.since + PROGRESS_TIMEOUT
     }
 
     /// Whether the peer has received nothing since the last check. Always false before [`due`](Self::due).
-    pub fn is_over(&mut self, stream: &TcpStream) -> bool {
+    pub fn has_expired(&mut self, stream: &TcpStream) -> bool {
         if Instant::now() < self.due() {
             return false;
         }
@@ -53,9 +53,9 @@ impl Standstill {
     }
 }
 
-impl Backlog {
+impl Undelivered {
     fn of(stream: &TcpStream) -> Self {
-        let unread = ends(stream).and_then(|(here, there)| sock_diag::lookup(there, here).ok());
+        let unread = addresses(stream).and_then(|(here, there)| sock_diag::lookup(there, here).ok());
         Self { unacknowledged: unacknowledged(stream), unread: unread.map(|socket| socket.unread) }
     }
 }
@@ -64,10 +64,10 @@ impl Backlog {
 /// reads slowly may take any time, as it may before a FIN, but one that has stopped reading may not. A peer that is
 /// gone has nothing unacknowledged.
 pub fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>) -> bool {
-    let (mut pause, mut standstill) = (FIRST_PAUSE, None);
+    let (mut pause, mut progress_timeout) = (FIRST_PAUSE, None);
     while unacknowledged(stream) > 0 {
-        let stands_still = standstill.get_or_insert_with(|| Standstill::begin(stream)).is_over(stream);
-        if stands_still || due.is_some_and(|due| Instant::now() >= due) {
+        let has_stopped = progress_timeout.get_or_insert_with(|| ProgressTimeout::begin(stream)).has_expired(stream);
+        if has_stopped || due.is_some_and(|due| Instant::now() >= due) {
             return false;
         }
         let mut fds = [PollFd::new(stream, PollFlags::empty())];
@@ -83,13 +83,13 @@ pub fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>) -> bool {
 /// The number of bytes written to `stream` that the peer's kernel has not acknowledged. `u32::MAX` if no descriptor or
 /// memory is left to find out.
 pub fn unacknowledged(stream: &TcpStream) -> u32 {
-    match ends(stream).map(|(here, there)| sock_diag::lookup(here, there)) {
+    match addresses(stream).map(|(here, there)| sock_diag::lookup(here, there)) {
         Some(Ok(socket)) => socket.unacknowledged,
         Some(Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => u32::MAX,
         Some(Err(_)) | None => 0,
     }
 }
 
-fn ends(stream: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
+fn addresses(stream: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
     Some((stream.local_addr().ok()?, stream.peer_addr().ok()?))
 }

@@ -10,10 +10,10 @@ use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle};
 
 /// The idle time before the first probe. Up to nine follow, 75 s apart (tcp(7)): a network outage of some minutes must
 /// not become a reset that the user did not configure.
-const SILENCE: Duration = Duration::from_secs(75);
+const IDLE_TIME: Duration = Duration::from_secs(75);
 
 /// Enables keepalive probes. Accepted sockets inherit the setting from their listener.
-pub fn notice_silence(socket: &impl AsFd) -> io::Result<()> {
+pub fn enable_keepalive(socket: &impl AsFd) -> io::Result<()> {
     set_socket_keepalive(socket, true)?;
-    Ok(set_tcp_keepidle(socket, SILENCE)?)
+    Ok(set_tcp_keepidle(socket, IDLE_TIME)?)
 }

@@ -12,9 +12,9 @@ use crate::proxy::socket::sock_diag::lookup;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// A process holds the socket.
-    Here,
+    Open,
     /// The process has closed the socket or has ended.
-    Gone,
+    Closed,
     /// This machine has no such socket: the peer runs elsewhere, an address is translated on the way, or the closed
     /// socket was not kept in TIME-WAIT (`tcp_max_tw_buckets` in tcp(7)).
     NotLocal,
@@ -29,8 +29,8 @@ pub fn of_peer(stream: &TcpStream) -> Presence {
         return Presence::Unknown;
     };
     match lookup(there, here).map(|socket| socket.inode) {
-        Ok(0) => Presence::Gone,
-        Ok(_) => Presence::Here,
+        Ok(0) => Presence::Closed,
+        Ok(_) => Presence::Open,
         Err(Errno::NOENT) => Presence::NotLocal,
         Err(_) => Presence::Unknown,
     }
@@ -51,18 +51,18 @@ mod tests {
     }
 
     #[test]
-    fn a_half_closed_client_is_here_and_a_closed_one_is_gone() {
+    fn a_half_closed_socket_is_open_and_a_closed_one_is_not() {
         let families = [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]"), ("[::]:0", "127.0.0.1")];
         for (bind, connect) in families.into_iter().chain([("[::]:0", "[::ffff:127.0.0.1]")]) {
             let (client, served) = pair(bind, connect);
             client.shutdown(Shutdown::Write).expect("connected");
-            assert_eq!(of_peer(&served), Presence::Here, "{bind}");
+            assert_eq!(of_peer(&served), Presence::Open, "{bind}");
             drop(client);
             // The kernel may release the inode before or after it sends the FIN.
-            while of_peer(&served) == Presence::Here {
+            while of_peer(&served) == Presence::Open {
                 thread::yield_now();
             }
-            assert_eq!(of_peer(&served), Presence::Gone, "{bind}");
+            assert_eq!(of_peer(&served), Presence::Closed, "{bind}");
         }
     }
 }

@@ -107,13 +107,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_that_the_kernel_does_not_know_is_told_so() {
+    fn an_unknown_socket_is_not_found() {
         let [near, far] = [SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([192, 0, 2, 1], 1))];
         assert_eq!(lookup(far, near), Err(Errno::NOENT));
     }
 
     #[test]
-    fn a_listener_is_no_connection() {
+    fn a_listener_is_not_taken_for_a_connection() {
         let listener = TcpListener::bind("0.0.0.0:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let [here, elsewhere] = [([127, 0, 0, 1], port), ([192, 0, 2, 1], 1)].map(SocketAddr::from);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_unread() {
+    fn counts_unread_bytes() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let mut sender = TcpStream::connect(listener.local_addr().expect("bound")).expect("a listener");
         let (receiver, _) = listener.accept().expect("a client");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_peer_has_not_taken_is_unacknowledged() {
+    fn counts_unacknowledged_bytes() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let mut sender = TcpStream::connect(listener.local_addr().expect("bound")).expect("a listener");
         let (mut receiver, _) = listener.accept().expect("a client");

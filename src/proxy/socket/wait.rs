@@ -32,9 +32,9 @@ pub fn wait_for<const SOCKETS: usize>(
     due: Option<Instant>,
     change: &Latch,
 ) -> Woken<SOCKETS> {
-    const MOST: usize = 3;
-    const { assert!(SOCKETS < MOST, "the latch has a place beside the sockets") };
-    let mut fds: [PollFd<'_>; MOST] = std::array::from_fn(|_| PollFd::new(change, PollFlags::IN));
+    const MAX: usize = 3;
+    const { assert!(SOCKETS < MAX, "the latch has a place beside the sockets") };
+    let mut fds: [PollFd<'_>; MAX] = std::array::from_fn(|_| PollFd::new(change, PollFlags::IN));
     for (fd, (socket, events)) in fds.iter_mut().zip(sockets) {
         *fd = PollFd::new(socket, events);
     }
