@@ -1,5 +1,5 @@
-//! `bandwidth`: a token bucket that paces bytes instead of passing bursts. The time at which a byte leaves follows exactly
-//! from the number of bytes before it: no rounding error adds up.
+//! `bandwidth`: a token bucket that paces bytes instead of passing bursts. The due time of a byte follows exactly from
+//! the number of bytes before it, so rounding errors don't add up.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,14 +26,14 @@ declare! {
 }
 
 impl Bandwidth {
-    /// A bucket without a burst.
+    /// A bandwidth without a burst.
     pub(crate) const fn literal(kilobytes_per_second: u32, shared: Sharing) -> Self {
         Self { rate: Rate::literal(kilobytes_per_second), burst: Bytes::literal(0), shared }
     }
 }
 
 impl Behaviour for Bandwidth {
-    /// At a rate of 0 nothing passes, not even the first bytes.
+    /// A burst has no effect at a rate of 0, which passes no bytes at all.
     fn misfits(&self) -> Vec<Misfit> {
         if self.burst.get() == 0 || self.rate.get() > 0 {
             return Vec::new();
@@ -63,16 +63,16 @@ pub enum Sharing {
 
 flag!(Sharing: Own, Shared);
 
-/// Bytes of this duration leave together: short enough for a smooth stream, long enough for few writes.
+/// Bytes are sent in steps of this duration: short enough for a smooth stream, long enough for few writes.
 const STEP: Duration = Duration::from_millis(5);
 
-/// The number of steps that are read from the sender at a time.
+/// The number of steps to read from the sender at a time.
 const STEPS_TAKEN: u64 = 5;
 
 pub(super) struct BandwidthStage {
     bandwidth: Bandwidth,
     active: ActiveTime,
-    /// When the connection was opened, by the clock of the connections that share the bucket.
+    /// When the connection was accepted, by the route's clock.
     opened: Moment,
     buckets: Arc<Buckets>,
 }
@@ -82,13 +82,13 @@ impl BandwidthStage {
         Self { bandwidth, active, opened, buckets }
     }
 
-    /// The number of bytes that leave together.
+    /// The number of bytes in a step.
     fn step(&self) -> u64 {
         let bytes = u128::from(self.bandwidth.rate.bytes_per_second()) * STEP.as_nanos() / 1_000_000_000;
         u64::try_from(bytes).unwrap_or(u64::MAX).clamp(1, TAKEN_AT_ONCE as u64)
     }
 
-    /// When the last of `bytes` leaves that are put into a bucket at a moment.
+    /// When the last of `bytes`, which enter the bucket at `at`, passes the link.
     fn leaves(&self, bucket: &Mutex<Bucket>, bytes: u64, at: Moment) -> Moment {
         let due = match self.bandwidth.rate.bytes_per_second() {
             0 => NEVER,
@@ -113,7 +113,7 @@ impl Stage for BandwidthStage {
         }
     }
 
-    /// A link that passes no bytes passes no end of stream.
+    /// A link that passes no bytes passes no end of stream either.
     fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
         let passes = self.bandwidth.rate.bytes_per_second() > 0;
         stats.hold_the_end(end, if passes { end.at } else { self.active.ends })
@@ -140,7 +140,7 @@ mod tests {
     /// From 1 KB/s to 200 MB/s.
     const RATES: [u32; 8] = [1, 3, 10, 128, 1000, 12_500, 99_999, 200_000];
 
-    /// The most and the least bytes that have left at any time, relative to `rate`, for a stream in chunks.
+    /// How far the sent bytes are ahead of `rate` and behind it at most, for a stream in chunks.
     fn lead(rate: u32, chunk: usize) -> (i128, i128) {
         let sent = stream(if chunk == 1 { 20_000 } else { 600_000 });
         let outcome = send(&mut chain_of([bandwidth(rate, 0, Sharing::Own)]), &sent, chunks(chunk, ms(0)));
@@ -148,14 +148,14 @@ mod tests {
         let steps = outcome.leaves.chunk_by(|one, other| one == other).scan(0, |left, step| {
             let before = *left;
             *left += i128::try_from(step.len()).expect("some bytes");
-            // Right after a step, and right before it.
+            // The lead right after a step, and right before it.
             Some((*left - due_by(step[0]), before - due_by(step[0])))
         });
         steps.fold((0, 0), |(most, least), (after, before)| (most.max(after), least.min(before)))
     }
 
-    /// Bytes leave with the last one of their step: never before the rate allows, and at most a step after. A
-    /// moment is a whole number of nanoseconds, rounded down: that may be a byte.
+    /// All bytes of a step are due with its last one: never before the rate allows, and at most a step later. Times are
+    /// rounded down to nanoseconds, which may amount to one byte.
     #[test]
     fn bytes_leave_within_a_step_of_the_rate() {
         for rate in RATES {
@@ -172,10 +172,10 @@ mod tests {
         let mut chain = chain_of([bandwidth(10, 5000, Sharing::Own)]);
         let mut send = |length, at| send(&mut chain, &stream(length), [(length, ms(at))]).leaves;
         assert_eq!(send(5000, 0), vec![ms(0); 5000]);
-        // After 200 ms there are 2,000 bytes again, and 10 bytes a millisecond after them.
+        // After 200 ms the bucket has 2,000 bytes again, and then gains 10 bytes per ms.
         assert_eq!(send(2000, 200), vec![ms(200); 2000]);
         assert_eq!(send(100, 200).last(), Some(&ms(210)));
-        // After a long time there are 5,000 and no more.
+        // After a long pause it has 5,000 bytes and no more.
         let late = send(5100, 10_000);
         assert_eq!((late[4999], late[5099]), (ms(10_000), ms(10_010)));
     }
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(last(3, Direction::Upstream), Some(ms(100)));
     }
 
-    /// The times of each count from its own accept; the link has its own clock.
+    /// Times count from the accept of each connection, but the shared bucket uses the route's clock.
     #[test]
     fn connections_of_any_age_share_a_bucket() {
         let route = route(&[toxic(0, bandwidth(10, 0, Sharing::Shared))]);
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(last(&mut young, 0), Some(ms(300)));
     }
 
-    /// Bytes that never reach a shared link take no share of it.
+    /// Bytes that never reach a shared link don't use its bandwidth.
     #[test]
     fn lost_bytes_use_no_bandwidth() {
         let mut lossy = toxic(0, loss(1.0, 0.0));
@@ -247,8 +247,8 @@ mod tests {
         assert_eq!((last(1), last(2)), (Some(NEVER), Some(ms(100))));
     }
 
-    /// A sender that always writes has to wait, and its bytes leave within 75 ms: 50 ms that the queue may hold, and 25 ms
-    /// that are read at a time.
+    /// A sender that always writes is slowed down, and its bytes are due within 75 ms: 50 ms for the longest queue, and
+    /// 25 ms for the bytes of one read.
     #[test]
     fn the_queue_is_short_and_never_runs_dry() {
         for rate in RATES {
@@ -263,7 +263,7 @@ mod tests {
         }
     }
 
-    /// A burst is read at once, and so is everything while the toxic does not act.
+    /// A burst is read at once, and so is any number of bytes while the toxic does not act.
     #[test]
     fn a_burst_is_read_at_once() {
         let taken = |toxic: Toxic, now| chain(&[toxic]).takes(now);

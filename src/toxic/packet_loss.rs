@@ -13,14 +13,14 @@ use super::{ActiveTime, End, Moment, NEVER, Span, Stage, until};
 use crate::dice::ToxicRng;
 use crate::value::{Probability, Timeout};
 
-/// A segment arrives with the last of these, where Linux would close the connection (`tcp_retries2` in tcp(7)): a loss
-/// delays bytes, and ends nothing.
+/// The last retransmission always arrives. Linux would close the connection after it (`tcp_retries2` in tcp(7)), but
+/// this toxic only delays bytes.
 const MOST_RETRANSMISSIONS: usize = 15;
 
-/// The limit of doubling (`TCP_RTO_MAX` in `include/net/tcp.h`).
+/// The longest retransmission timeout (`TCP_RTO_MAX` in `include/net/tcp.h`).
 const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(120);
 
-/// Linux' shortest retransmission time-out (`TCP_RTO_MIN` in `include/net/tcp.h`).
+/// The shortest retransmission timeout of Linux (`TCP_RTO_MIN` in `include/net/tcp.h`).
 const SHORTEST_RETRANSMISSION: Timeout = Timeout::literal(200);
 
 declare! {
@@ -50,12 +50,12 @@ pub(super) struct PacketLossStage {
     last: Option<Way>,
 }
 
-/// The delay of a segment.
+/// The fate of the last segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Way {
     segment: u64,
     late: Duration,
-    /// When it arrives. Set when its first byte comes: later bytes of the segment are not lost again.
+    /// When the segment arrives. Drawn for its first byte, so later bytes of the segment are not lost again.
     there: Moment,
 }
 
@@ -64,7 +64,7 @@ impl PacketLossStage {
         Self { loss, active, rng, last: None }
     }
 
-    /// The way of a segment whose next byte comes `at` that moment.
+    /// Returns the transmission of a segment whose next byte was sent at `at`.
     fn way_of(&mut self, segment: u64, at: Moment) -> Way {
         if let Some(way) = self.last.filter(|last| last.segment == segment) {
             return way;
@@ -91,7 +91,7 @@ impl Stage for PacketLossStage {
         }
     }
 
-    /// A FIN may be lost like any segment.
+    /// A FIN may be lost like data.
     fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
         let way = self.way_of(end.segment, end.at);
         stats.record_segment_delay(end.segment, end.offset, way.late);
@@ -99,7 +99,7 @@ impl Stage for PacketLossStage {
     }
 }
 
-/// By how much a segment is late.
+/// Draws the delay of a segment: zero if it is not lost.
 fn draw(loss: &PacketLoss, rng: &mut Rng, last: Option<Way>) -> Duration {
     let like_the_last = rng.f64() < loss.correlation.get();
     let fresh = rng.f64() < loss.loss_rate.get();
@@ -107,7 +107,7 @@ fn draw(loss: &PacketLoss, rng: &mut Rng, last: Option<Way>) -> Duration {
     if is_lost { retransmission(loss, rng) } else { Duration::ZERO }
 }
 
-/// Each retransmission may be lost as well, and the next one then takes twice as long.
+/// Draws the delay of a lost segment. Each retransmission may be lost as well, and the next one takes twice as long.
 fn retransmission(loss: &PacketLoss, rng: &mut Rng) -> Duration {
     let mut late = Duration::ZERO;
     for after in retransmissions(loss).take(MOST_RETRANSMISSIONS) {
@@ -119,13 +119,13 @@ fn retransmission(loss: &PacketLoss, rng: &mut Rng) -> Duration {
     if loss.loss_rate < Probability::ALWAYS { late } else { NEVER }
 }
 
-/// The delay of the first retransmission that is not before `least`: the one that was drawn, or the first one after the
-/// end of the window.
+/// The delay of the first retransmission at or after `least`: the drawn one, or the first one after the end of the
+/// window.
 fn first_from(loss: &PacketLoss, least: Duration) -> Duration {
     if least == NEVER { NEVER } else { retransmissions(loss).find(|late| *late >= least).unwrap_or(NEVER) }
 }
 
-/// The delay of each retransmission.
+/// The delays of all retransmissions.
 fn retransmissions(loss: &PacketLoss) -> impl Iterator<Item = Duration> + use<> {
     let first = loss.retransmit.duration();
     let longest = first.max(LONGEST_RETRANSMISSION);
@@ -148,7 +148,7 @@ mod tests {
         PacketLoss { loss_rate: share(rate), correlation: share(correlation), retransmit: SHORTEST_RETRANSMISSION }
     }
 
-    /// How late segments are that follow each other.
+    /// The delays of consecutive segments.
     fn ways(loss: &PacketLoss, count: u64) -> Vec<Duration> {
         let mut stage = PacketLossStage::new(*loss, ALWAYS, trial::rng("packet_loss"));
         (0..count).map(|index| stage.way_of(index * 1448, ms(0)).late).collect()
@@ -158,16 +158,17 @@ mod tests {
         ways.iter().filter(|late| !late.is_zero()).count()
     }
 
-    /// 40,000 draws at 0.1: mean 4,000, standard deviation sqrt(40,000 * 0.1 * 0.9) = 60, and six of those are 360.
+    /// 40,000 draws at 0.1 have a mean of 4,000 and a standard deviation of sqrt(40,000 * 0.1 * 0.9) = 60. The bound is
+    /// six of those.
     #[test]
     fn the_loss_rate_is_kept() {
         let lost = lost(&ways(&loss(0.1, 0.0), 40_000));
         assert!(lost.abs_diff(4000) < 360, "{lost}");
     }
 
-    /// A share of 0.8 that is like the one before stretches the variance by (1 + 0.8) / (1 - 0.8) = 9, and so the
-    /// standard deviation to 180: six are 1,080. And of those that follow a lost one 0.8 + 0.2 * 0.1 = 82 % are lost:
-    /// some 4,000 pairs have a standard deviation of sqrt(0.82 * 0.18 / 4000) = 0.6 %, six are 3.7 %.
+    /// A correlation of 0.8 multiplies the variance by (1 + 0.8) / (1 - 0.8) = 9, and so the standard deviation by 3,
+    /// to 180; six are 1,080. After a lost segment 0.8 + 0.2 * 0.1 = 82 % are lost: for about 4,000 pairs the standard
+    /// deviation is sqrt(0.82 * 0.18 / 4000) = 0.6 %, and six are 3.7 %.
     #[test]
     fn correlation_makes_bursts_and_keeps_the_rate() {
         let ways = ways(&loss(0.1, 0.8), 40_000);
@@ -178,9 +179,9 @@ mod tests {
         assert!((share - 0.82).abs() < 0.037, "{share}");
     }
 
-    /// Of the lost ones half are lost again at 0.5, and a quarter twice: 20,000 of 40,000 are lost, so that a share of
-    /// those has a standard deviation of at most sqrt(0.25 / 20,000) = 0.35 %, six are 2.1 % (and a little for the 20,000
-    /// that are not exactly that many).
+    /// At 0.5 half of the 40,000 segments are lost. Of those, half are lost twice and a quarter three times. A share of
+    /// 20,000 has a standard deviation of at most sqrt(0.25 / 20,000) = 0.35 %. Six are 2.1 %, and a little more
+    /// because the number of lost segments varies too.
     #[test]
     fn a_repeated_loss_doubles_the_wait() {
         let ways = ways(&loss(0.5, 0.0), 40_000);
@@ -193,8 +194,8 @@ mod tests {
         }
     }
 
-    /// 0.99 is lost again and again, and comes with the fifteenth retransmission at the latest: 200 ms doubled nine times are
-    /// 204.6 s in all, and the five after that take 120 s each.
+    /// At 0.99 the fifteenth retransmission is the latest: the first ten timeouts, from 200 ms doubled nine times, are
+    /// 204.6 s in all, and the other five take 120 s each.
     #[test]
     fn a_loss_rate_below_1_loses_nothing() {
         let latest = ways(&loss(0.99, 0.0), 1000).into_iter().max();
@@ -206,8 +207,8 @@ mod tests {
         assert!(ways(&loss(1.0, 0.0), 10).iter().all(|&late| late == NEVER));
     }
 
-    /// Sent at 50, 100 and 350 ms and again after 200, 600 and 1,400 ms: the first of those after the outage
-    /// are at 650, 700 and 550 ms. Later bytes are delayed no further.
+    /// Bytes sent at 50, 100 and 350 ms are retransmitted after 200, 600 and 1,400 ms. The first retransmissions after
+    /// the outage are at 650, 700 and 550 ms. Later bytes are not delayed further.
     #[test]
     fn the_first_retransmission_after_an_outage_arrives() {
         for (sent, there) in [(50, 650), (100, 700), (350, 550), (499, 699), (500, 500)] {
@@ -219,8 +220,8 @@ mod tests {
         }
     }
 
-    /// The lost ones of the first 40 segments of seed 42, and their delays in ms. They come so far apart that none delays
-    /// another.
+    /// The lost segments among the first 40 with seed 42, and their delays in ms. The segments are far enough apart not
+    /// to delay each other.
     fn lost_of_40() -> Vec<(u32, u128)> {
         let mut chain = chain_of([trial::loss(0.2, 0.3)]);
         let mut late = |segment: u32| {
@@ -250,7 +251,8 @@ mod tests {
         assert_eq!(lost_of_40(), golden);
     }
 
-    /// Bytes of a lost segment wait for its retransmission, and are not lost again after it. Later segments wait too.
+    /// All bytes of a lost segment wait for its retransmission. Bytes of it that arrive after that are not lost again.
+    /// Later segments wait too.
     #[test]
     fn a_segment_is_lost_once_and_delays_later_ones() {
         let (segment, late) = lost_of_40()[0];

@@ -1,4 +1,4 @@
-//! `slow_close`: the end of the stream comes later.
+//! `slow_close`: delays the end of the stream.
 
 use super::behaviour::{Behaviour, Place};
 use super::declaration::declare;
@@ -39,7 +39,7 @@ mod tests {
     use crate::toxic::Effect;
     use crate::toxic::trial::{chain, finish, millis, ms, send, steady, stream, toxic, within};
 
-    /// The delay counts from when the end reaches the toxic: after the bytes that a latency still holds.
+    /// The delay counts from when the end reaches the toxic: after the bytes that a latency before it still holds.
     #[test]
     fn delays_the_end_only() {
         let slow_close = toxic(1, Effect::SlowClose(SlowClose { delay: millis(70) }));

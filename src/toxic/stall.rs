@@ -1,4 +1,4 @@
-//! `stall`: a partition that heals. Everything is held, and none of it lost.
+//! `stall`: a partition that heals. Holds all bytes and loses none.
 
 use super::behaviour::{Behaviour, Place};
 use super::declaration::declare;
@@ -44,7 +44,7 @@ impl Stage for StallStage {
         stats.hold_the_end(end, end.at.max(self.heals))
     }
 
-    /// Bytes that were not read yet stay with the sender, as in a real partition.
+    /// Unread bytes stay with the sender, as in a real partition.
     fn pace(&self) -> Option<u64> {
         Some(TAKEN_AT_ONCE as u64)
     }
@@ -86,7 +86,7 @@ mod tests {
         }
     }
 
-    /// A held end of stream is a fault of its own, unless bytes before it are held and reported.
+    /// A held end of stream is reported, unless held bytes before it are reported already.
     #[test]
     fn reports_a_held_end_of_a_silent_stream() {
         let mut silent = chain(&[stall(100)]);
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(chatty.events().count(), 0);
     }
 
-    /// An endless delay must be `NEVER`: the log has a word for it, and the liveness probe depends on it.
+    /// An endless delay must be `NEVER`: the log prints a word for it, and the liveness probe depends on it.
     #[test]
     fn a_stall_without_duration_never_ends() {
         let mut chain = chain(&[stall(0)]);

@@ -1,5 +1,5 @@
-//! `timeout`: everything is discarded, the end of the stream too, until the connection is closed. If the toxic's time ends
-//! first, a connection that has lost nothing by then goes on, and any other is closed.
+//! `timeout`: discards all bytes and holds the end of the stream until the connection is closed. If the toxic's window
+//! ends first, the connection is closed then if bytes were discarded; otherwise it continues.
 
 use super::behaviour::{Behaviour, Place};
 use super::declaration::declare;
@@ -18,7 +18,7 @@ declare! {
 }
 
 impl TimeoutToxic {
-    /// One that never closes the connection.
+    /// A timeout that never closes the connection.
     const FOR_EVER: Self = Self { timeout: Millis::literal(0) };
 }
 
@@ -55,7 +55,7 @@ impl Stage for TimeoutStage {
         stats.hold_the_end(end, self.active.ends)
     }
 
-    /// At the end of its time it closes a connection that has lost bytes: no TCP stream goes on after a hole.
+    /// Closes the connection at the end of the window if bytes were discarded: a TCP stream can't continue after a gap.
     fn deadline(&self) -> Option<(Moment, CloseMode)> {
         let closes = self.timeout.timeout != Millis::default();
         let asked = self.active.moment(self.timeout.timeout).filter(|_| closes);
@@ -83,7 +83,7 @@ mod tests {
         toxic(0, Effect::TimeoutToxic(TimeoutToxic { timeout: millis(timeout) }))
     }
 
-    /// Counted from when it begins to act; not at all if it no longer acts then.
+    /// The time counts from when the toxic begins to act. It has no effect if the toxic no longer acts by then.
     #[test]
     fn closes_the_connection_after_its_timeout() {
         for (toxic, closes) in [
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(finish(&mut chain_of([timeout(50).effect]), ms(10)), NEVER);
     }
 
-    /// No TCP stream goes on after a hole. One that has lost nothing does.
+    /// A TCP stream can't continue after a gap. A stream without a gap can.
     #[test]
     fn its_end_closes_a_connection_that_has_lost_bytes() {
         let mut silent = chain(&[within(10..20, timeout(0))]);
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(torn.deadline(), Some((ms(20), CloseMode::Close)));
     }
 
-    /// On both streams it closes the connection only once, and is reported once.
+    /// With both streams selected, it closes the connection once and reports it once.
     #[test]
     fn one_direction_closes_the_connection() {
         let route = route(&[timeout(50)]);
