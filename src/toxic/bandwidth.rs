@@ -89,7 +89,7 @@ impl BandwidthStage {
     }
 
     /// When the last of `bytes`, which enter the bucket at `at`, passes the link.
-    fn leaves(&self, bucket: &Mutex<Bucket>, bytes: u64, at: Moment) -> Moment {
+    fn due(&self, bucket: &Mutex<Bucket>, bytes: u64, at: Moment) -> Moment {
         let due = match self.bandwidth.rate.bytes_per_second() {
             0 => NEVER,
             rate => {
@@ -106,7 +106,7 @@ impl Stage for BandwidthStage {
     fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
         while !span.range.is_empty() {
             let mut part = span.take(self.step());
-            let due = self.leaves(&self.buckets.exit, part.length(), part.at);
+            let due = self.due(&self.buckets.exit, part.length(), part.at);
             out.stats().record_delay(&part, until(due, part.at));
             part.at = due;
             out.pass(part);
@@ -124,7 +124,7 @@ impl Stage for BandwidthStage {
     }
 
     fn admit(&mut self, bytes: u64, now: Moment) -> Moment {
-        self.leaves(&self.buckets.entrance, bytes, now)
+        self.due(&self.buckets.entrance, bytes, now)
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
         let sent = stream(if chunk == 1 { 20_000 } else { 600_000 });
         let outcome = send(&mut chain_of([bandwidth(rate, 0, Sharing::Own)]), &sent, chunks(chunk, ms(0)));
         let due_by = |at: Moment| i128::try_from(at.as_nanos() * u128::from(rate) / 1_000_000).expect("some bytes");
-        let steps = outcome.leaves.chunk_by(|one, other| one == other).scan(0, |left, step| {
+        let steps = outcome.due.chunk_by(|one, other| one == other).scan(0, |left, step| {
             let before = *left;
             *left += i128::try_from(step.len()).expect("some bytes");
             // The lead right after a step, and right before it.
@@ -157,7 +157,7 @@ mod tests {
     /// All bytes of a step are due with its last one: never before the rate allows, and at most a step later. Times are
     /// rounded down to nanoseconds, which may amount to one byte.
     #[test]
-    fn bytes_leave_within_a_step_of_the_rate() {
+    fn bytes_are_due_within_a_step_of_the_rate() {
         for rate in RATES {
             for chunk in [1, 1460, TAKEN_AT_ONCE] {
                 let step = i128::from(rate) * 5;
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_burst_passes_at_once_and_refills() {
         let mut chain = chain_of([bandwidth(10, 5000, Sharing::Own)]);
-        let mut send = |length, at| send(&mut chain, &stream(length), [(length, ms(at))]).leaves;
+        let mut send = |length, at| send(&mut chain, &stream(length), [(length, ms(at))]).due;
         assert_eq!(send(5000, 0), vec![ms(0); 5000]);
         // After 200 ms the bucket has 2,000 bytes again, and then gains 10 bytes per ms.
         assert_eq!(send(2000, 200), vec![ms(200); 2000]);
@@ -184,7 +184,7 @@ mod tests {
     fn an_idle_link_without_a_burst_saves_nothing() {
         let mut chain = chain_of([bandwidth(10, 0, Sharing::Own)]);
         for at in [0, 1000, 1010, 60_000] {
-            assert_eq!(send(&mut chain, &stream(100), [(100, ms(at))]).leaves.last(), Some(&ms(at + 10)));
+            assert_eq!(send(&mut chain, &stream(100), [(100, ms(at))]).due.last(), Some(&ms(at + 10)));
         }
     }
 
@@ -192,8 +192,8 @@ mod tests {
     fn nothing_passes_at_a_rate_of_0() {
         let mut chain = chain_of([bandwidth(0, 0, Sharing::Own)]);
         let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
-        assert_eq!(outcome.leaves, [NEVER; 9]);
-        assert_eq!(outcome.acts[0], ("bandwidth_0".to_owned(), 1, 0, Amount::Delay(NEVER)));
+        assert_eq!(outcome.due, [NEVER; 9]);
+        assert_eq!(outcome.events[0], ("bandwidth_0".to_owned(), 1, 0, Amount::Delay(NEVER)));
         assert_eq!((finish(&mut chain, ms(9)), chain.resumes()), (NEVER, NEVER));
         assert_eq!(finish(&mut chain_of([bandwidth(0, 0, Sharing::Own)]), ms(9)), NEVER);
     }
@@ -203,7 +203,7 @@ mod tests {
         for rate in [0, 1] {
             let mut chain = chain(&[within(0..100, toxic(0, bandwidth(rate, 0, Sharing::Own)))]);
             let outcome = send(&mut chain, &stream(1001), [(1000, ms(0)), (1, ms(100))]);
-            assert_eq!(outcome.leaves[999..], [ms(100), ms(100)]);
+            assert_eq!(outcome.due[999..], [ms(100), ms(100)]);
             assert!(chain.resumes() <= ms(100));
         }
     }
@@ -213,7 +213,7 @@ mod tests {
         let route = route(&[toxic(0, bandwidth(10, 0, Sharing::Shared))]);
         let last = |connection, direction| {
             let mut chain = route.chain(&target(connection, ms(0)), direction, 0).expect("it acts");
-            send(&mut chain, &stream(1000), [(1000, ms(0))]).leaves.last().copied()
+            send(&mut chain, &stream(1000), [(1000, ms(0))]).due.last().copied()
         };
         assert_eq!(last(1, Direction::Downstream), Some(ms(100)));
         assert_eq!(last(2, Direction::Downstream), Some(ms(200)));
@@ -227,7 +227,7 @@ mod tests {
         let chain = |connection, opened| {
             route.chain(&target(connection, ms(opened)), Direction::Downstream, 0).expect("it acts")
         };
-        let last = |chain: &mut Chain, at| send(chain, &stream(1000), [(1000, ms(at))]).leaves.last().copied();
+        let last = |chain: &mut Chain, at| send(chain, &stream(1000), [(1000, ms(at))]).due.last().copied();
         let (mut old, mut young) = (chain(1, 0), chain(2, 60_000));
         assert_eq!(last(&mut young, 0), Some(ms(100)));
         assert_eq!(last(&mut old, 60_000), Some(ms(60_200)));
@@ -242,7 +242,7 @@ mod tests {
         let route = route(&[lossy, toxic(1, bandwidth(10, 0, Sharing::Shared))]);
         let last = |connection| {
             let mut chain = route.chain(&target(connection, ms(0)), Direction::Downstream, 0).expect("it acts");
-            send(&mut chain, &stream(1000), [(1000, ms(0))]).leaves.last().copied()
+            send(&mut chain, &stream(1000), [(1000, ms(0))]).due.last().copied()
         };
         assert_eq!((last(1), last(2)), (Some(NEVER), Some(ms(100))));
     }
@@ -250,14 +250,14 @@ mod tests {
     /// A sender that always writes is slowed down, and its bytes are due within 75 ms: 50 ms for the longest queue, and
     /// 25 ms for the bytes of one read.
     #[test]
-    fn the_queue_is_short_and_never_runs_dry() {
+    fn the_queue_is_short_and_never_empty() {
         for rate in RATES {
             let mut chain = chain_of([bandwidth(rate, 0, Sharing::Own)]);
             let mut last = ms(0);
             for _ in 0..500 {
-                let (now, most) = (chain.resumes(), chain.takes(ms(0)));
-                assert!(now == ms(0) || now < last, "{rate}: dry at {now:?}, {last:?}");
-                last = send(&mut chain, &stream(most), [(most, now)]).leaves[most - 1];
+                let (now, most) = (chain.resumes(), chain.read_limit(ms(0)));
+                assert!(now == ms(0) || now < last, "{rate}: empty at {now:?}, {last:?}");
+                last = send(&mut chain, &stream(most), [(most, now)]).due[most - 1];
                 assert!(until(last, now) <= ms(75), "{rate}: {now:?} {last:?}");
             }
         }
@@ -266,7 +266,7 @@ mod tests {
     /// A burst is read at once, and so is any number of bytes while the toxic does not act.
     #[test]
     fn a_burst_is_read_at_once() {
-        let taken = |toxic: Toxic, now| chain(&[toxic]).takes(now);
+        let taken = |toxic: Toxic, now| chain(&[toxic]).read_limit(now);
         assert_eq!(taken(toxic(0, bandwidth(1, 0, Sharing::Own)), ms(0)), 25);
         assert_eq!(taken(toxic(0, bandwidth(1, 5000, Sharing::Own)), ms(0)), 5000);
         let late = within(100..200, toxic(0, bandwidth(1, 0, Sharing::Own)));

@@ -38,7 +38,7 @@ pub struct Chain {
     /// Whether the sender has ended the stream.
     has_source_end: bool,
     /// Whether a removed toxic has discarded bytes from the middle of the stream.
-    is_torn: bool,
+    has_gap: bool,
 }
 
 impl Chain {
@@ -53,7 +53,7 @@ impl Chain {
             output: VecDeque::new(),
             end: None,
             has_source_end: false,
-            is_torn: false,
+            has_gap: false,
         }
     }
 
@@ -113,8 +113,8 @@ impl Chain {
     /// A removed link stays in the chain until its bytes have moved on.
     fn remove(&mut self, links: impl Iterator<Item = Link>, now: Moment) {
         for mut link in links {
-            self.is_torn |= link.has_torn();
-            link.let_go(now);
+            self.has_gap |= link.has_gap();
+            link.remove_toxic(now);
             self.links.push(link);
         }
     }
@@ -122,7 +122,7 @@ impl Chain {
     /// Whether the chain holds nothing and would pass all bytes unchanged.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.links.is_empty() && self.output.is_empty() && !self.has_source_end && !self.is_torn
+        self.links.is_empty() && self.output.is_empty() && !self.has_source_end && !self.has_gap
     }
 
     /// Adds bytes that arrived at `now`.
@@ -136,7 +136,7 @@ impl Chain {
         let range = start..self.buffer.end();
         let length = range.end - range.start;
         let admitted = self.links.iter_mut().map(|link| link.admit(length, now)).max().unwrap_or_default();
-        self.resumes = self.resumes.max(short_again(admitted));
+        self.resumes = self.resumes.max(resumes_after(admitted));
         self.feed(0, Span { range, segments: self.segments, at: now, edge: Edge::Joined });
     }
 
@@ -263,8 +263,8 @@ impl Chain {
     /// The first time at which a toxic ends the connection, even if bytes are in flight.
     #[must_use]
     pub fn deadline(&self) -> Option<(Moment, CloseMode)> {
-        let torn = self.is_torn.then_some((Moment::ZERO, CloseMode::Close));
-        self.links.iter().filter_map(Link::deadline).chain(torn).min_by_key(|(at, _)| *at)
+        let gap = self.has_gap.then_some((Moment::ZERO, CloseMode::Close));
+        self.links.iter().filter_map(Link::deadline).chain(gap).min_by_key(|(at, _)| *at)
     }
 
     /// Records the deadline if it has passed by `now`. If a thread wakes up late, the deadlines of several toxics may
@@ -288,13 +288,13 @@ impl Chain {
     #[must_use]
     pub fn resumes(&self) -> Moment {
         let queued = self.links.iter().filter_map(Link::queued_until).max().unwrap_or_default();
-        self.resumes.max(short_again(queued))
+        self.resumes.max(resumes_after(queued))
     }
 
     /// The most bytes to read from the sender now. Bytes after a limit are not read: other toxics would act on them
     /// without effect.
     #[must_use]
-    pub fn takes(&self, now: Moment) -> usize {
+    pub fn read_limit(&self, now: Moment) -> usize {
         let pace = self.links.iter().filter_map(|link| link.pace(now)).min().unwrap_or(TAKEN_AT_ONCE as u64);
         let most = self.short_of_a_limit(now).map_or(pace, |left| left.min(pace));
         usize::try_from(most).unwrap_or(TAKEN_AT_ONCE)
@@ -322,6 +322,6 @@ impl Chain {
 }
 
 /// When a queue that is empty at `until` is short enough to read again.
-fn short_again(until: Moment) -> Moment {
+fn resumes_after(until: Moment) -> Moment {
     if until == NEVER { NEVER } else { until.saturating_sub(QUEUE) }
 }

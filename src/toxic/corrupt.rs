@@ -85,13 +85,13 @@ impl Stage for CorruptStage {
 fn draw(corrupt: Corrupt, rng: &mut Rng, from: u64) -> Hit {
     let (rate, u, mask) = (corrupt.rate.get(), 1.0 - rng.f64(), 1 << rng.u8(..8));
     // u is in (0, 1]. At a rate of 1 the quotient is 0. At a rate of 0 it would be infinite, or NaN for u = 1.
-    let spared = if rate > 0.0 { (u.ln() / (-rate).ln_1p()).floor() } else { f64::INFINITY };
+    let skipped = if rate > 0.0 { (u.ln() / (-rate).ln_1p()).floor() } else { f64::INFINITY };
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "it is not negative, and `as` saturates"
     )]
-    Hit { offset: from.saturating_add(spared as u64), mask }
+    Hit { offset: from.saturating_add(skipped as u64), mask }
 }
 
 #[cfg(test)]
@@ -162,7 +162,7 @@ mod tests {
     /// 100,000 hits flip each of the 8 bits 12,500 times on average, with a standard deviation of sqrt(100,000 * 1/8 *
     /// 7/8) = 105. The bound is six of those.
     #[test]
-    fn each_bit_is_as_likely() {
+    fn all_bits_are_equally_likely() {
         let hits = hits(1.0, 100_000);
         for bit in 0..8 {
             let flips = hits.iter().filter(|(_, flip)| *flip == 1 << bit).count();

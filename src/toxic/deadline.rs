@@ -68,7 +68,7 @@ mod tests {
         for toxic in [limit_time(50, CloseMode::Close), reset_peer(50)] {
             let mut chain = chain(&[toxic]);
             let outcome = send(&mut chain, &stream(9), [(9, ms(49))]);
-            assert_eq!((outcome.bytes, outcome.leaves), (stream(9), vec![ms(49); 9]));
+            assert_eq!((outcome.bytes, outcome.due), (stream(9), vec![ms(49); 9]));
             assert_eq!((outcome.ended, finish(&mut chain, ms(49))), (None, ms(49)));
         }
     }

@@ -35,7 +35,7 @@ declare! {
 impl Latency {
     /// Uniform, independent delays. The compiler checks the numbers.
     pub(crate) const fn literal(latency: u32, jitter: u32) -> Self {
-        assert!(jitter <= latency, "some bytes would have to leave before they came");
+        assert!(jitter <= latency, "some bytes would be due before they arrive");
         let (latency, jitter) = (Millis::literal(latency), Millis::literal(jitter));
         Self { latency, jitter, correlation: Probability::NEVER, distribution: Distribution::Uniform }
     }
@@ -195,7 +195,7 @@ mod tests {
     /// With a correlation of 0.8, a delay repeats the one before in 80 % of all cases: 32,000 of 40,000 pairs, with a
     /// standard deviation of sqrt(40,000 * 0.8 * 0.2) = 80. The bound is six of those.
     #[test]
-    fn a_correlated_delay_is_often_the_one_before() {
+    fn a_correlated_delay_often_repeats() {
         let delays = delays(&latency(0.8, Distribution::Uniform), 40_001);
         let kept = delays.windows(2).filter(|pair| pair[0].total_cmp(&pair[1]).is_eq()).count();
         assert!(kept.abs_diff(32_000) < 480, "{kept}");
@@ -220,9 +220,9 @@ mod tests {
         let mut chain = chain_of([effect]);
         [0, 1, 2, 3, 4, 5].map(|second| {
             let at = ms(second * 1000);
-            let leaves = send(&mut chain, &stream(1448), [(1448, at)]).leaves;
-            assert!(leaves.iter().all(|other| *other == leaves[0]));
-            until(leaves[0], at).as_micros()
+            let due = send(&mut chain, &stream(1448), [(1448, at)]).due;
+            assert!(due.iter().all(|other| *other == due[0]));
+            until(due[0], at).as_micros()
         })
     }
 }

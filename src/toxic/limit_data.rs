@@ -74,7 +74,7 @@ mod tests {
                 assert_eq!(outcome.bytes, stream(passed), "{limit} of {length} by {chunk}");
                 assert_eq!(outcome.ended, ended.then_some((ms(7), CloseMode::Reset)), "{limit} of {length} by {chunk}");
                 let event = ("limit_data_0".to_owned(), 1, limit, Amount::Bytes(limit));
-                assert_eq!(outcome.acts, if ended { vec![event] } else { vec![] });
+                assert_eq!(outcome.events, if ended { vec![event] } else { vec![] });
             }
         }
     }

@@ -100,7 +100,7 @@ impl Link {
     }
 
     /// Removes the toxic. Its held spans are due at `now`, and later ones pass unchanged.
-    pub(super) fn let_go(&mut self, now: Moment) {
+    pub(super) fn remove_toxic(&mut self, now: Moment) {
         self.stage = None;
         self.last = Moment::ZERO;
         self.queue.iter_mut().for_each(|span| span.at = span.at.min(now));
@@ -237,8 +237,8 @@ impl Link {
         self.stage.as_ref().is_some_and(|stage| stage.discards(now))
     }
 
-    pub(super) fn has_torn(&self) -> bool {
-        self.has_dropped || self.stage.as_ref().is_some_and(|stage| stage.has_torn())
+    pub(super) fn has_gap(&self) -> bool {
+        self.has_dropped || self.stage.as_ref().is_some_and(|stage| stage.has_gap())
     }
 
     pub(super) fn stats(&mut self) -> &mut ToxicStats {

@@ -95,7 +95,7 @@ mod tests {
 
     /// Each direction of each connection has its own thread, as in the proxy.
     #[test]
-    fn two_hundred_threads_see_what_one_sees() {
+    fn threads_do_not_change_the_outcome() {
         let effects =
             [latency(100, 50, 0.3, Distribution::Normal), loss(0.1, 0.2), corrupt(0.01), slicer(300, 200, 50)];
         let toxics: Vec<Toxic> = (0..).zip(effects).map(|(place, effect)| toxic(place, effect)).collect();
@@ -129,7 +129,7 @@ mod tests {
 
     /// A seed must give the same draws in every release.
     #[test]
-    fn a_seed_strikes_the_same_connections_for_ever() {
+    fn a_seed_always_selects_the_same_connections() {
         let route = route(&[Toxic { toxicity: share(0.3), ..toxic(0, steady(5)) }]);
         let hit =
             (1..=30).filter(|&connection| route.chain(&target(connection, ms(0)), Direction::Downstream, 0).is_some());
@@ -138,7 +138,7 @@ mod tests {
 
     /// Draws depend on the name of a toxic, not on its position: adding or removing toxics before it changes nothing.
     #[test]
-    fn the_luck_of_a_toxic_is_its_own() {
+    fn draws_depend_on_the_name_of_the_toxic_only() {
         let (here, there) = (toxic(0, corrupt(0.1)), toxic(1, corrupt(0.1)));
         let sent = stream(1000);
         let flips = |toxics: &[Toxic]| {
@@ -155,15 +155,15 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_all_toxics_spare_has_no_chain() {
-        let spared = |toxic| route(&[toxic]).chain(&target(3, ms(0)), Direction::Upstream, 0).is_none();
+    fn a_connection_without_acting_toxics_has_no_chain() {
+        let has_no_chain = |toxic| route(&[toxic]).chain(&target(3, ms(0)), Direction::Upstream, 0).is_none();
         let mut elsewhere = toxic(0, steady(5));
-        assert!(!spared(elsewhere.clone()));
+        assert!(!has_no_chain(elsewhere.clone()));
         elsewhere.selector.clients = vec!["10.0.0.0/8".parse().expect("a network")];
         let mut another = toxic(0, steady(5));
         another.selector.connections = "1-2".parse().expect("connections");
-        assert!(spared(elsewhere) && spared(another) && spared(toxic(0, Effect::Noop(Noop {}))));
-        assert!(spared(Toxic { toxicity: share(0.0), ..toxic(0, steady(5)) }));
-        assert!(spared(Toxic { stream: Stream::Downstream, ..toxic(0, steady(5)) }));
+        assert!(has_no_chain(elsewhere) && has_no_chain(another) && has_no_chain(toxic(0, Effect::Noop(Noop {}))));
+        assert!(has_no_chain(Toxic { toxicity: share(0.0), ..toxic(0, steady(5)) }));
+        assert!(has_no_chain(Toxic { stream: Stream::Downstream, ..toxic(0, steady(5)) }));
     }
 }

@@ -151,7 +151,7 @@ trait Stage: Send {
     }
 
     /// Whether the toxic has discarded bytes from the middle of the stream, so that no byte may follow.
-    fn has_torn(&self) -> bool {
+    fn has_gap(&self) -> bool {
         false
     }
 

@@ -68,13 +68,13 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_starts_the_counting_anew() {
+    fn a_turn_restarts_the_count() {
         let segments = Segments::default().after(Boundary::Turn, 20);
         assert_eq!([20, 1467, 1468].map(|offset| segments.start(offset)), [20, 20, 1468]);
     }
 
     #[test]
-    fn a_pause_ends_one_segment_and_moves_no_other() {
+    fn a_pause_ends_one_segment_and_shifts_no_other() {
         let segments = Segments::default().after(Boundary::Pause, 20);
         assert_eq!([20, 1447, 1448, 2896].map(|offset| segments.start(offset)), [20, 20, 1448, 2896]);
     }

@@ -133,8 +133,8 @@ mod tests {
     fn pauses_between_pieces() {
         let mut chain = chain_of([slicer(2, 0, 3000)]);
         let outcome = send(&mut chain, &stream(9), [(5, ms(10)), (3, ms(10)), (1, ms(100))]);
-        assert_eq!(outcome.leaves, [10, 10, 13, 13, 16, 16, 19, 19, 100].map(ms));
+        assert_eq!(outcome.due, [10, 10, 13, 13, 16, 16, 19, 19, 100].map(ms));
         assert_eq!(outcome.cuts, [2, 4, 6, 8]);
-        assert_eq!(outcome.acts[1], ("slicer_0".to_owned(), 2, 2, Amount::Bytes(2)));
+        assert_eq!(outcome.events[1], ("slicer_0".to_owned(), 2, 2, Amount::Bytes(2)));
     }
 }

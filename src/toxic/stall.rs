@@ -27,8 +27,8 @@ pub(super) struct StallStage {
 
 impl StallStage {
     pub(super) fn new(stall: Stall, active: ActiveTime) -> Self {
-        let for_ever = stall.duration == Millis::default();
-        let heals = active.moment(stall.duration).filter(|_| !for_ever);
+        let is_endless = stall.duration == Millis::default();
+        let heals = active.moment(stall.duration).filter(|_| !is_endless);
         Self { heals: heals.unwrap_or(active.ends) }
     }
 }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn holds_everything_until_the_partition_heals() {
-        for (stall, came, heals) in [
+        for (stall, arrival, heals) in [
             (stall(100), 30, ms(100)),
             (stall(0), 30, NEVER),
             (within(20..500, stall(100)), 30, ms(120)),
@@ -77,11 +77,11 @@ mod tests {
             (stall(100), 100, ms(100)),
         ] {
             let mut silent = chain(std::slice::from_ref(&stall));
-            assert_eq!(finish(&mut silent, ms(came)), heals, "{stall:?}");
+            assert_eq!(finish(&mut silent, ms(arrival)), heals, "{stall:?}");
             let mut chain = chain(&[stall]);
-            let outcome = send(&mut chain, &stream(9), [(9, ms(came))]);
-            assert_eq!((outcome.bytes, outcome.leaves), (stream(9), vec![heals; 9]));
-            assert_eq!(finish(&mut chain, ms(came)), heals);
+            let outcome = send(&mut chain, &stream(9), [(9, ms(arrival))]);
+            assert_eq!((outcome.bytes, outcome.due), (stream(9), vec![heals; 9]));
+            assert_eq!(finish(&mut chain, ms(arrival)), heals);
             assert_eq!(outcome.ended.or(chain.deadline()), None);
         }
     }
@@ -103,7 +103,7 @@ mod tests {
     fn a_stall_without_duration_never_ends() {
         let mut chain = chain(&[stall(0)]);
         let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
-        assert_eq!(outcome.acts, [("stall_0".to_owned(), 1, 0, Amount::Delay(NEVER))]);
+        assert_eq!(outcome.events, [("stall_0".to_owned(), 1, 0, Amount::Delay(NEVER))]);
         assert_eq!(chain.resumes(), NEVER);
     }
 

@@ -19,16 +19,16 @@ declare! {
 
 impl TimeoutToxic {
     /// A timeout that never closes the connection.
-    const FOR_EVER: Self = Self { timeout: Millis::literal(0) };
+    const ENDLESS: Self = Self { timeout: Millis::literal(0) };
 }
 
 impl Behaviour for TimeoutToxic {
     fn due(&self) -> Option<(&'static str, Millis)> {
-        Some(("timeout", self.timeout)).filter(|_| *self != Self::FOR_EVER)
+        Some(("timeout", self.timeout)).filter(|_| *self != Self::ENDLESS)
     }
 
     fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
-        let here = if place.coverage.ends_the_connection() { *self } else { Self::FOR_EVER };
+        let here = if place.coverage.ends_the_connection() { *self } else { Self::ENDLESS };
         Box::new(TimeoutStage::new(here, place.active))
     }
 }
@@ -59,15 +59,15 @@ impl Stage for TimeoutStage {
     fn deadline(&self) -> Option<(Moment, CloseMode)> {
         let closes = self.timeout.timeout != Millis::default();
         let asked = self.active.moment(self.timeout.timeout).filter(|_| closes);
-        let torn = Some(self.active.ends).filter(|_| self.has_discarded);
-        asked.or(torn).map(|at| (at, CloseMode::Close))
+        let gap = Some(self.active.ends).filter(|_| self.has_discarded);
+        asked.or(gap).map(|at| (at, CloseMode::Close))
     }
 
     fn discards(&self, now: Moment) -> bool {
         self.active.contains(now)
     }
 
-    fn has_torn(&self) -> bool {
+    fn has_gap(&self) -> bool {
         self.has_discarded
     }
 }
@@ -106,21 +106,21 @@ mod tests {
 
     #[test]
     fn it_holds_the_end_while_it_acts() {
-        for (came, leaves) in [(9, 9), (10, 20), (20, 20)] {
-            assert_eq!(finish(&mut chain(&[within(10..20, timeout(0))]), ms(came)), ms(leaves));
+        for (arrival, due) in [(9, 9), (10, 20), (20, 20)] {
+            assert_eq!(finish(&mut chain(&[within(10..20, timeout(0))]), ms(arrival)), ms(due));
         }
         assert_eq!(finish(&mut chain_of([timeout(50).effect]), ms(10)), NEVER);
     }
 
     /// A TCP stream can't continue after a gap. A stream without a gap can.
     #[test]
-    fn its_end_closes_a_connection_that_has_lost_bytes() {
+    fn the_end_of_the_window_closes_a_connection_with_a_gap() {
         let mut silent = chain(&[within(10..20, timeout(0))]);
         send(&mut silent, &stream(2), [(2, ms(9))]);
         assert_eq!(silent.deadline(), None);
-        let mut torn = chain(&[within(10..20, timeout(0))]);
-        send(&mut torn, &stream(2), [(2, ms(10))]);
-        assert_eq!(torn.deadline(), Some((ms(20), CloseMode::Close)));
+        let mut lossy = chain(&[within(10..20, timeout(0))]);
+        send(&mut lossy, &stream(2), [(2, ms(10))]);
+        assert_eq!(lossy.deadline(), Some((ms(20), CloseMode::Close)));
     }
 
     /// With both streams selected, it closes the connection once and reports it once.

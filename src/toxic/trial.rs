@@ -24,11 +24,11 @@ pub(super) struct Outcome {
     /// The bytes that pass.
     pub bytes: Vec<u8>,
     /// When each of them is due.
-    pub leaves: Vec<Moment>,
+    pub due: Vec<Moment>,
     /// The number of bytes before each cut.
     pub cuts: Vec<usize>,
     /// The events: toxic, sequence number, offset and amount.
-    pub acts: Vec<(String, u64, u64, Amount)>,
+    pub events: Vec<(String, u64, u64, Amount)>,
     pub ended: Option<(Moment, CloseMode)>,
 }
 
@@ -50,8 +50,8 @@ impl Outcome {
     /// Sends one chunk. Waiting does not change what a toxic does, so the chunk is processed at once.
     pub(super) fn take(&mut self, chain: &mut Chain, chunk: &[u8], now: Moment) {
         let mut left = chunk;
-        while !left.is_empty() && chain.takes(now) > 0 {
-            let (piece, rest) = left.split_at(left.len().min(chain.takes(now)));
+        while !left.is_empty() && chain.read_limit(now) > 0 {
+            let (piece, rest) = left.split_at(left.len().min(chain.read_limit(now)));
             chain.push(now, Boundary::None, piece);
             self.take_all(chain);
             left = rest;
@@ -67,14 +67,14 @@ impl Outcome {
         chain.advance(now);
         for span in std::mem::take(&mut chain.output) {
             chain.buffer.slices(&span.range).for_each(|slice| self.bytes.extend(slice));
-            self.leaves.resize(self.bytes.len(), span.at);
+            self.due.resize(self.bytes.len(), span.at);
             if span.edge == Edge::Cut {
                 self.cuts.push(self.bytes.len());
             }
         }
         let events =
             chain.events().map(|event| (event.toxic.name.to_string(), event.times, event.offset, event.amount));
-        self.acts.extend(events);
+        self.events.extend(events);
         self.ended = chain.end.and_then(|end| match end.kind {
             EndKind::Toxic(close_mode) => Some((end.at, close_mode)),
             EndKind::Fin | EndKind::Reset => None,
@@ -83,7 +83,7 @@ impl Outcome {
 
     /// Groups the events by toxic, so that outcomes with another order of events compare equal.
     pub(super) fn sorted(mut self) -> Self {
-        self.acts.sort_by(|(name, times, ..), (other, others, ..)| (name, times).cmp(&(other, others)));
+        self.events.sort_by(|(name, times, ..), (other, others, ..)| (name, times).cmp(&(other, others)));
         self
     }
 }
@@ -149,7 +149,7 @@ pub(super) fn toxic(place: usize, effect: Effect) -> Toxic {
 }
 
 /// A toxic with an optional window: its start and its duration in ms.
-pub(super) fn aimed(window: Option<(u32, u32)>, toxic: Toxic) -> Toxic {
+pub(super) fn with_window(window: Option<(u32, u32)>, toxic: Toxic) -> Toxic {
     let Some((after, lasts)) = window else { return toxic };
     let lasts = Some(i128::from(lasts).try_into().expect("milliseconds, not 0"));
     Toxic { selector: Selector { window: Window { after: millis(after), lasts }, ..toxic.selector }, ..toxic }
@@ -157,7 +157,7 @@ pub(super) fn aimed(window: Option<(u32, u32)>, toxic: Toxic) -> Toxic {
 
 /// A toxic that acts in this window in ms, the end excluded.
 pub(super) fn within(window: Range<u32>, toxic: Toxic) -> Toxic {
-    aimed(Some((window.start, window.end - window.start)), toxic)
+    with_window(Some((window.start, window.end - window.start)), toxic)
 }
 
 pub(super) const fn ms(number: u64) -> Moment {

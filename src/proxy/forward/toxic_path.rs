@@ -247,7 +247,7 @@ impl PathState<'_> {
     }
 
     fn read(&mut self) -> Result<(), CopyOutcome> {
-        let most = self.chain.takes(self.path.now());
+        let most = self.chain.read_limit(self.path.now());
         let mut buffer = vec![MaybeUninit::uninit(); most];
         let received = recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT);
         // The new toxics apply to bytes that arrived after the change. An end of stream need not be passed on: it can
@@ -312,7 +312,7 @@ impl PathState<'_> {
     }
 
     fn wants_to_read(&self) -> bool {
-        !self.chain.has_source_end() && self.chain.takes(self.path.now()) > 0
+        !self.chain.has_source_end() && self.chain.read_limit(self.path.now()) > 0
     }
 
     /// Whether this direction is useless if the client has left: it holds bytes for the client, or it holds back bytes
