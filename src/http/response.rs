@@ -1,5 +1,5 @@
-//! The answer to a request: status, headers, content, and how they are written. Not which request gets which answer, nor
-//! when a connection ends.
+//! The response to a request: status, headers, content, and how they are written. Which response a request gets and
+//! when a connection ends is decided elsewhere.
 
 use std::io::{self, Write};
 
@@ -8,22 +8,22 @@ use super::head::{After, Form, Presence, Version};
 use super::headers::HeaderValue;
 use super::status::Status;
 
-/// An answer, ready to be written.
+/// A response.
 pub struct Response {
     status: Status,
     headers: Vec<(&'static str, HeaderValue)>,
     content: Box<dyn Content>,
 }
 
-/// What follows the head of an answer. It is dropped unwritten where the answer has no content: to HEAD, with 204 or 304.
+/// The content of a response. It is dropped unwritten if the response has none: to HEAD, or with 204 or 304.
 pub trait Content {
-    /// Length in bytes, if it is known before the end.
+    /// The length in bytes, if it is known in advance.
     fn length(&self) -> Option<u64>;
 
-    /// Writes all of it: `length` bytes, if there is a length. A flush sends what was written so far.
+    /// Writes the content: exactly `length` bytes, if the length is known. A flush sends everything written so far.
     ///
     /// # Errors
-    /// Those of `output`: the client is gone or reads nothing.
+    /// Errors of `output`: the client is gone or does not read.
     fn write(self: Box<Self>, output: &mut dyn Write) -> io::Result<()>;
 }
 
@@ -38,32 +38,32 @@ impl Content for Vec<u8> {
 }
 
 impl Response {
-    /// An answer with content of the given media type.
+    /// Creates a response with content of the given media type.
     #[must_use]
     pub fn new(status: Status, media_type: impl Into<HeaderValue>, content: impl Content + 'static) -> Self {
         Self { status, headers: vec![("Content-Type", media_type.into())], content: Box::new(content) }
     }
 
-    /// An answer without content.
+    /// Creates a response without content.
     #[must_use]
     pub fn empty(status: Status) -> Self {
         Self { status, headers: Vec::new(), content: Box::new(Vec::new()) }
     }
 
-    /// One line of text.
+    /// Creates a response with one line of text.
     #[must_use]
     pub fn text(status: Status, line: &str) -> Self {
         Self::new(status, "text/plain; charset=utf-8", format!("{line}\n").into_bytes())
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<HeaderValue>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// Writes all of it and returns what becomes of the connection. HEAD gets the head that GET would get (RFC 9110, 9.3.2).
+    /// Writes the response. Returns what happens to the connection. HEAD gets the same head as GET (RFC 9110, 9.3.2).
     pub(super) fn write(self, form: Form, output: &mut impl Write) -> io::Result<After> {
         let end = self.end(form.version);
         let after = if end == End::Close { After::Close } else { form.after };
@@ -89,7 +89,7 @@ impl Response {
             End::Head => Ok(()),
             End::Length(_) => self.content.write(output),
             End::LastChunk => {
-                // The first chunk may take long to come.
+                // The first chunk may take a while.
                 output.flush()?;
                 let mut chunks = ChunkedWriter(output);
                 self.content.write(&mut chunks)?;
@@ -102,7 +102,7 @@ impl Response {
         }
     }
 
-    /// The status line and the headers, with the empty line.
+    /// The status line, the headers and the empty line.
     fn head(&self, end: End, after: After) -> Vec<u8> {
         let connection = match after {
             After::KeepAlive => "keep-alive",
@@ -123,7 +123,7 @@ impl Response {
     }
 }
 
-/// Where an answer ends (RFC 9112, 6.3).
+/// How a response ends (RFC 9112, 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     /// With its head.
