@@ -1,4 +1,4 @@
-//! Named networks, and the toxics that imitate them. The numbers come from published sources, named beside them.
+//! Named network profiles, and the toxics that imitate them. Each number has its published source beside it.
 
 use crate::toxic::{Bandwidth, Effect, Latency, PacketLoss, Sharing, Toxic};
 use crate::value::{Probability, Selector, Stream, Timeout, ToxicName, words};
@@ -8,7 +8,7 @@ words! {
     pub enum Profile("is not a profile", "use the name of a network, such as 3g") {
         /// A mobile network of the second generation.
         Gprs = "gprs",
-        /// A faster one of that generation.
+        /// A faster mobile network of the second generation.
         Edge = "edge",
         /// A mobile network of the third generation.
         ThreeG = "3g",
@@ -30,7 +30,7 @@ words! {
 }
 
 impl Profile {
-    /// The toxics of this network, in their order. The rate comes first: after the latency it would accept as much at
+    /// The toxics of this network, in order. The rate comes first: after the latency it would accept as many bytes at
     /// once as a delay line holds. A network without loss has no toxic for it.
     #[must_use]
     pub fn toxics(self) -> Vec<Toxic> {
@@ -108,12 +108,12 @@ impl Link {
         Self { down: Self::bandwidth(down), up: Self::bandwidth(up), latency, packet_loss }
     }
 
-    /// All connections of a route share the network.
+    /// All connections of a route share the bandwidth.
     const fn bandwidth(rate: u32) -> Bandwidth {
         Bandwidth::literal(rate, Sharing::Shared)
     }
 
-    /// Linux sends again after the round trip and four times its mean deviation, for which it takes at least 200 ms
+    /// Linux retransmits after the round trip plus four times its mean deviation, which it takes to be at least 200 ms
     /// (`tcp_rtt_estimator` in `net/ipv4/tcp_input.c`).
     const fn retransmit(round_trip: u32) -> Timeout {
         Timeout::literal(round_trip + 200)
@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// Bits a second as the sources have them, rounded to whole KB/s here.
+    /// Bits per second from the sources, rounded to whole KB/s here.
     #[test]
     fn rates_are_those_of_the_sources() {
         const K: u64 = 1024;

@@ -69,14 +69,14 @@ impl Behaviour for Latency {
 }
 
 words! {
-    /// How delays lie around their mean.
+    /// The distribution of delays.
     pub enum Distribution("is not a distribution", "use uniform, normal or pareto") {
-        /// Evenly, from one jitter below the latency to one above.
+        /// Uniform from one jitter below the latency to one jitter above it.
         Uniform = "uniform",
-        /// In a bell with the jitter as standard deviation; what would be negative is no delay.
+        /// Normal with the jitter as standard deviation. A negative delay becomes 0.
         Normal = "normal",
-        /// Most a little below the latency, some far above: a Pareto distribution of shape 3 with the latency as its
-        /// mean, whose least is a third of the jitter below.
+        /// Mostly a little below the latency, sometimes far above it: a Pareto distribution of shape 3. Its mean is the
+        /// latency, and its minimum is a third of the jitter below.
         Pareto = "pareto",
     }
 }
