@@ -109,7 +109,10 @@ impl Listener {
         })
     }
 
-    /// An error about one client, or a shortage that may pass. Neither ends the listener.
+    /// Accepts a connection and registers it.
+    ///
+    /// # Errors
+    /// Errors of a single client, or a shortage that may pass. Neither ends the listener.
     fn accept(&mut self, shared: &Arc<Shared>) -> io::Result<Accepted> {
         let (stream, addr) = self.socket.accept()?;
         let accepted_at = Instant::now();
