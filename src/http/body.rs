@@ -15,8 +15,8 @@ pub(super) enum Framing {
 
 /// The longest line between chunks, in bytes, and the most trailers. Extensions and trailers are rare, and ignored
 /// here.
-const LONGEST_LINE: u64 = 1024;
-const MOST_TRAILERS: usize = 64;
+const MAX_LINE: u64 = 1024;
+const MAX_TRAILERS: usize = 64;
 
 /// Reads exactly the bytes of the body. The length of a body that declares one was checked with the head.
 pub(super) fn read(input: &mut impl BufRead, framing: Framing, largest: u64) -> Result<Vec<u8>, Refusal> {
@@ -60,7 +60,7 @@ fn chunk_length(line: &[u8]) -> Result<u64, Refusal> {
 }
 
 fn skip_trailers(input: &mut impl BufRead) -> Result<(), Refusal> {
-    for _ in 0..=MOST_TRAILERS {
+    for _ in 0..=MAX_TRAILERS {
         if line(input)? == b"\r\n" {
             return Ok(());
         }
@@ -71,11 +71,11 @@ fn skip_trailers(input: &mut impl BufRead) -> Result<(), Refusal> {
 /// Reads the next line, including its end. A bare LF is refused, because parsers disagree on whether it ends a line.
 fn line(input: &mut impl BufRead) -> Result<Vec<u8>, Refusal> {
     let mut line = Vec::new();
-    let read = input.take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+    let read = input.take(MAX_LINE).read_until(b'\n', &mut line)?;
     match line.as_slice() {
         [.., b'\r', b'\n'] => Ok(line),
         [.., b'\n'] => Err(Refusal::bad("a line of a chunked body ends without CR")),
-        _ if read as u64 == LONGEST_LINE => Err(Refusal::bad("a line of a chunked body is over 1 KiB")),
+        _ if read as u64 == MAX_LINE => Err(Refusal::bad("a line of a chunked body is over 1 KiB")),
         _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
     }
 }

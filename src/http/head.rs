@@ -31,13 +31,13 @@ pub(super) enum BeforeBody {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Form {
     pub(super) version: Version,
-    pub(super) content: Presence,
+    pub(super) content: ContentMode,
     pub(super) after: After,
 }
 
 /// Whether the content of a response is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Presence {
+pub(super) enum ContentMode {
     Sent,
     Omitted,
 }
@@ -51,7 +51,7 @@ pub(super) enum After {
 
 impl Form {
     /// The form of the response to an invalid request.
-    pub(super) const LAST: Self = Self { version: Version::Http11, content: Presence::Sent, after: After::Close };
+    pub(super) const LAST: Self = Self { version: Version::Http11, content: ContentMode::Sent, after: After::Close };
 }
 
 /// The client's version.
@@ -88,7 +88,7 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Refusal
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(bytes).map_err(|error| refuse(error, limits))? {
         httparse::Status::Complete(length) if length <= limits.head_bytes => {
-            Ok(Some((understand(&request, limits)?, length)))
+            Ok(Some((interpret(&request, limits)?, length)))
         }
         httparse::Status::Partial if bytes.len() < limits.head_bytes => Ok(None),
         _ => Err(too_large(limits)),
@@ -111,14 +111,14 @@ fn too_large(limits: &Limits) -> Refusal {
     Refusal { status: Status::HeadersTooLarge, why }
 }
 
-fn understand(request: &httparse::Request<'_, '_>, limits: &Limits) -> Result<Head, Refusal> {
+fn interpret(request: &httparse::Request<'_, '_>, limits: &Limits) -> Result<Head, Refusal> {
     let headers = Headers::from(&*request.headers);
     let version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
     if version == Version::Http11 && headers.values("host").count() != 1 {
         return Err(Refusal::bad("HTTP/1.1 needs one Host header"));
     }
     let method = request.method.unwrap_or_default().to_owned();
-    let content = if method == "HEAD" { Presence::Omitted } else { Presence::Sent };
+    let content = if method == "HEAD" { ContentMode::Omitted } else { ContentMode::Sent };
     Ok(Head {
         target: Target::parse(request.path.unwrap_or_default())?,
         framing: framing(&headers, version, limits.body_bytes)?,
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!((head.method.as_str(), head.target.path(), length), ("POST", vec!["echo"], end));
         assert_eq!(head.headers.get("content-TYPE").map(HeaderValue::as_bytes), Some(&b"text/html"[..]));
         assert_eq!((head.framing, head.before_body), (Framing::Length(5), BeforeBody::Nothing));
-        assert_eq!(head.form, Form { version: Version::Http11, content: Presence::Sent, after: After::KeepAlive });
+        assert_eq!(head.form, Form { version: Version::Http11, content: ContentMode::Sent, after: After::KeepAlive });
     }
 
     #[test]

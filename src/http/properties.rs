@@ -72,12 +72,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bytes_are_read_the_same_way_however_they_arrive(bytes in any_bytes(), piece in 1..50_usize) {
+    fn the_size_of_pieces_does_not_change_what_is_read(bytes in any_bytes(), piece in 1..50_usize) {
         prop_assert_eq!(read_all(&bytes, piece), read_all(&bytes, bytes.len() + 1));
     }
 
     #[test]
-    fn noise_is_read_or_refused(bytes in vec(any::<u8>(), 0..2000)) {
+    fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..2000)) {
         read_all(&bytes, 100);
     }
 

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::chunked_writer::ChunkedWriter;
-use super::head::{After, Form, Presence, Version};
+use super::head::{After, ContentMode, Form, Version};
 use super::headers::HeaderValue;
 use super::status::Status;
 
@@ -66,36 +66,36 @@ impl Response {
     /// Writes the response. Returns what happens to the connection. HEAD gets the same head as GET (RFC 9110, 9.3.2).
     pub(super) fn write(self, form: Form, output: &mut impl Write) -> io::Result<After> {
         let end = self.end(form.version);
-        let after = if end == End::Close { After::Close } else { form.after };
+        let after = if end == ContentEnd::Close { After::Close } else { form.after };
         output.write_all(&self.head(end, after))?;
-        if form.content == Presence::Sent {
+        if form.content == ContentMode::Sent {
             self.write_content(end, output)?;
         }
         output.flush()?;
         Ok(after)
     }
 
-    fn end(&self, version: Version) -> End {
+    fn end(&self, version: Version) -> ContentEnd {
         match (self.content.length(), version) {
-            _ if !self.status.has_content() => End::Head,
-            (Some(length), _) => End::Length(length),
-            (None, Version::Http11) => End::LastChunk,
-            (None, Version::Http10) => End::Close,
+            _ if !self.status.has_content() => ContentEnd::Head,
+            (Some(length), _) => ContentEnd::Length(length),
+            (None, Version::Http11) => ContentEnd::LastChunk,
+            (None, Version::Http10) => ContentEnd::Close,
         }
     }
 
-    fn write_content(self, end: End, output: &mut impl Write) -> io::Result<()> {
+    fn write_content(self, end: ContentEnd, output: &mut impl Write) -> io::Result<()> {
         match end {
-            End::Head => Ok(()),
-            End::Length(_) => self.content.write(output),
-            End::LastChunk => {
+            ContentEnd::Head => Ok(()),
+            ContentEnd::Length(_) => self.content.write(output),
+            ContentEnd::LastChunk => {
                 // The first chunk may take a while.
                 output.flush()?;
                 let mut chunks = ChunkedWriter(output);
                 self.content.write(&mut chunks)?;
                 chunks.finish()
             }
-            End::Close => {
+            ContentEnd::Close => {
                 output.flush()?;
                 self.content.write(output)
             }
@@ -103,15 +103,15 @@ impl Response {
     }
 
     /// The status line, the headers and the empty line.
-    fn head(&self, end: End, after: After) -> Vec<u8> {
+    fn head(&self, end: ContentEnd, after: After) -> Vec<u8> {
         let connection = match after {
             After::KeepAlive => "keep-alive",
             After::Close => "close",
         };
         let length = match end {
-            End::Length(length) => format!("Content-Length: {length}\r\n"),
-            End::LastChunk => "Transfer-Encoding: chunked\r\n".to_owned(),
-            End::Head | End::Close => String::new(),
+            ContentEnd::Length(length) => format!("Content-Length: {length}\r\n"),
+            ContentEnd::LastChunk => "Transfer-Encoding: chunked\r\n".to_owned(),
+            ContentEnd::Head | ContentEnd::Close => String::new(),
         };
         let status = self.status.line();
         let mut head = format!("HTTP/1.1 {status}\r\n{length}Connection: {connection}\r\n").into_bytes();
@@ -125,7 +125,7 @@ impl Response {
 
 /// How a response ends (RFC 9112, 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum ContentEnd {
     /// With its head.
     Head,
     /// After this number of bytes.
@@ -140,7 +140,7 @@ enum End {
 mod tests {
     use super::*;
 
-    const HTTP_1_1: Form = Form { version: Version::Http11, content: Presence::Sent, after: After::KeepAlive };
+    const HTTP_1_1: Form = Form { version: Version::Http11, content: ContentMode::Sent, after: After::KeepAlive };
 
     /// Content of unknown length.
     struct Lines(&'static [&'static str]);
@@ -174,7 +174,7 @@ mod tests {
     fn head_requests_get_the_headers_only() {
         let expected = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\
                         Content-Type: text/plain; charset=utf-8\r\n\r\n";
-        let form = Form { content: Presence::Omitted, ..HTTP_1_1 };
+        let form = Form { content: ContentMode::Omitted, ..HTTP_1_1 };
         assert_written(Response::text(Status::Ok, "ok"), form, expected, After::KeepAlive);
     }
 

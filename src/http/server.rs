@@ -89,7 +89,7 @@ impl Acceptor {
             }
             match accepted {
                 Ok(stream) => self.serve(stream),
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(error) => {
                     log::debug!(addr:% = self.server.addr, error:%; "http: accept failed");
                     // The server's stop ends the pause early.
@@ -128,6 +128,6 @@ impl Acceptor {
 
 /// Whether the error concerns a signal or a single client, such as one that gave up in the backlog, and not the
 /// listener.
-fn is_passing(error: &io::Error) -> bool {
+fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted)
 }

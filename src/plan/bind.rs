@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_accepted_and_every_other_text_has_a_hint() {
+    fn accepts_addresses_and_gives_a_hint_for_other_texts() {
         for ip in ["127.0.0.1", "0.0.0.0", "::", "10.0.0.7"] {
             assert_eq!(ip.parse::<Bind>().map(|bind| bind.ip().to_string()).as_deref(), Ok(ip));
         }

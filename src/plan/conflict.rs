@@ -76,7 +76,7 @@ fn repeats<T: Hash + Eq>(values: impl Iterator<Item = Option<T>>) -> Vec<(usize,
 
 /// Each route has one upstream, so there is one path from each route. Follows it until it ends or returns.
 fn loops(keys: &[RouteKey]) -> Vec<Vec<usize>> {
-    let next = feeds(keys);
+    let next = upstream_routes(keys);
     let mut settled = vec![false; keys.len()];
     let mut found = Vec::new();
     for start in 0..keys.len() {
@@ -95,9 +95,9 @@ fn loops(keys: &[RouteKey]) -> Vec<Vec<usize>> {
 }
 
 /// Returns for each route the index of the route that its upstream is, if any.
-pub(super) fn feeds(keys: &[RouteKey]) -> Vec<Option<usize>> {
+pub(super) fn upstream_routes(keys: &[RouteKey]) -> Vec<Option<usize>> {
     let listeners = listeners(keys);
-    keys.iter().map(|key| fed_by(key, &listeners)).collect()
+    keys.iter().map(|key| upstream_route(key, &listeners)).collect()
 }
 
 /// Returns the first route that listens on each address.
@@ -112,14 +112,14 @@ fn listeners(keys: &[RouteKey]) -> HashMap<(IpAddr, u16), usize> {
 }
 
 /// Returns the route that listens on the upstream of `key`.
-fn fed_by(key: &RouteKey, listeners: &HashMap<(IpAddr, u16), usize>) -> Option<usize> {
+fn upstream_route(key: &RouteKey, listeners: &HashMap<(IpAddr, u16), usize>) -> Option<usize> {
     let upstream = key.upstream?.addr();
-    binds_that_take(upstream.ip()).filter_map(|bind| listeners.get(&(bind, upstream.port())).copied()).min()
+    binds_that_accept(upstream.ip()).filter_map(|bind| listeners.get(&(bind, upstream.port())).copied()).min()
 }
 
 /// Returns the addresses on which a listener accepts connections to `ip`. A listener on all addresses is only assumed
 /// to accept those to loopback addresses: the config check does not look up the other addresses of this machine.
-fn binds_that_take(ip: IpAddr) -> impl Iterator<Item = IpAddr> {
+fn binds_that_accept(ip: IpAddr) -> impl Iterator<Item = IpAddr> {
     let ip = ip.to_canonical();
     // [::] accepts IPv4 too, unless net.ipv6.bindv6only is set (ipv6(7)).
     let v6 = ip.is_loopback().then_some(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_is_no_loop() {
+    fn a_chain_is_not_a_loop() {
         let chain = [("127.0.0.1", 1, "127.0.0.1:2"), ("127.0.0.1", 2, "127.0.0.1:3"), ("127.0.0.1", 3, "127.0.0.1:4")];
         assert!(loops_among(&chain).is_empty());
     }

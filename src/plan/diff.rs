@@ -68,14 +68,14 @@ mod tests {
     }
 
     #[test]
-    fn routes_come_and_go() {
+    fn finds_added_and_removed_routes() {
         let cache = route("cache", 2, "127.0.0.1:12");
         assert_eq!(diff(&[], &[db()]), [Change::Add(db())]);
         assert_eq!(diff(&[db()], std::slice::from_ref(&cache)), [Change::Remove(db().name), Change::Add(cache)]);
     }
 
     #[test]
-    fn another_address_is_a_restart() {
+    fn a_changed_address_restarts_the_route() {
         let elsewhere = [
             Route { port: Port::try_from(9).expect("a port"), ..db() },
             Route { bind: [127, 0, 0, 2].into(), ..db() },
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn other_faults_are_an_adjustment() {
+    fn changed_faults_adjust_the_route() {
         let slower = Route { latency: Millis::try_from(5).expect("milliseconds"), ..db() };
         assert_eq!(diff(&[db()], std::slice::from_ref(&slower)), [Change::Adjust(slower)]);
     }

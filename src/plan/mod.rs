@@ -50,7 +50,7 @@ impl Plan {
     /// upstream outside of the plan.
     #[must_use]
     pub fn stages_ahead(&self) -> Vec<usize> {
-        let next = self.feeds();
+        let next = self.upstream_routes();
         let path = |route: usize| std::iter::successors(next[route], |&at| next[at]);
         // A plan has no loops, so every path ends.
         (0..self.routes.len()).map(|route| path(route).count()).collect()
@@ -58,12 +58,12 @@ impl Plan {
 
     /// The upstreams that are not routes of the plan.
     pub fn outer_upstreams(&self) -> impl Iterator<Item = SocketAddr> {
-        let outer = self.routes.iter().zip(self.feeds()).filter(|(_, next)| next.is_none());
+        let outer = self.routes.iter().zip(self.upstream_routes()).filter(|(_, next)| next.is_none());
         outer.map(|(route, _)| route.upstream.addr())
     }
 
-    fn feeds(&self) -> Vec<Option<usize>> {
-        conflict::feeds(&self.routes.iter().map(Route::key).collect::<Vec<_>>())
+    fn upstream_routes(&self) -> Vec<Option<usize>> {
+        conflict::upstream_routes(&self.routes.iter().map(Route::key).collect::<Vec<_>>())
     }
 
     /// The routes, at least one, in the order in which they were written.

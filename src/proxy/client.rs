@@ -9,7 +9,7 @@ use rustix::io::ioctl_fionread;
 
 use super::socket::discard::discard;
 use super::socket::liveness::{FIRST_PAUSE, LivenessProbe};
-use super::socket::presence::{self, Presence};
+use super::socket::presence::{self, PeerState};
 use super::socket::wait::{Woken, wait, wait_for};
 use super::state::ConnectionState;
 use crate::event::CloseReason;
@@ -91,10 +91,10 @@ impl ConnectionState {
     /// The client has certainly left.
     pub fn check_presence(&self) -> Result<(), CloseReason> {
         match presence::of_peer(self.client()) {
-            Presence::Open => self.client_was_local.store(true, Ordering::Relaxed),
-            Presence::Closed => self.classify_departure()?,
-            Presence::NotLocal if self.client_was_local.load(Ordering::Relaxed) => self.classify_departure()?,
-            Presence::NotLocal | Presence::Unknown => {}
+            PeerState::Open => self.client_was_local.store(true, Ordering::Relaxed),
+            PeerState::Closed => self.classify_departure()?,
+            PeerState::NotLocal if self.client_was_local.load(Ordering::Relaxed) => self.classify_departure()?,
+            PeerState::NotLocal | PeerState::Unknown => {}
         }
         Ok(())
     }

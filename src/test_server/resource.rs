@@ -11,7 +11,7 @@ enum Resource {
     Echo,
 }
 
-pub(super) fn answer(request: Request) -> Response {
+pub(super) fn respond(request: Request) -> Response {
     let Some(resource) = Resource::at(&request.target.path()) else {
         return Response::text(Status::NotFound, "try /, /bytes/N or /echo");
     };

@@ -77,7 +77,7 @@ impl Toxics {
     }
 
     fn selects(&self, RouteToxic { toxic, .. }: &RouteToxic, target: &Target) -> bool {
-        toxic.selector.takes(target.number, target.client)
+        toxic.selector.selects(target.number, target.client)
             && self.dice.selects(target.number, &toxic.name, toxic.toxicity)
     }
 }

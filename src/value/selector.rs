@@ -23,7 +23,7 @@ pub struct Selector {
 impl Selector {
     /// Whether it selects the route's connection with this number (1, 2, 3, …) and client.
     #[must_use]
-    pub fn takes(&self, number: u64, client: IpAddr) -> bool {
+    pub fn selects(&self, number: u64, client: IpAddr) -> bool {
         let from_there = self.clients.is_empty() || self.clients.iter().any(|network| network.contains(client));
         from_there && self.connections.include(number)
     }

@@ -10,7 +10,7 @@ use crate::proxy::socket::sock_diag::lookup;
 
 /// The state of the peer's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
+pub enum PeerState {
     /// A process holds the socket.
     Open,
     /// The process has closed the socket or has ended.
@@ -23,16 +23,16 @@ pub enum Presence {
 }
 
 /// Looks up the peer's socket.
-pub fn of_peer(stream: &TcpStream) -> Presence {
+pub fn of_peer(stream: &TcpStream) -> PeerState {
     // A reset stream has no peer address. The next poll reports the reset.
     let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else {
-        return Presence::Unknown;
+        return PeerState::Unknown;
     };
     match lookup(there, here).map(|socket| socket.inode) {
-        Ok(0) => Presence::Closed,
-        Ok(_) => Presence::Open,
-        Err(Errno::NOENT) => Presence::NotLocal,
-        Err(_) => Presence::Unknown,
+        Ok(0) => PeerState::Closed,
+        Ok(_) => PeerState::Open,
+        Err(Errno::NOENT) => PeerState::NotLocal,
+        Err(_) => PeerState::Unknown,
     }
 }
 
@@ -56,13 +56,13 @@ mod tests {
         for (bind, connect) in families.into_iter().chain([("[::]:0", "[::ffff:127.0.0.1]")]) {
             let (client, served) = pair(bind, connect);
             client.shutdown(Shutdown::Write).expect("connected");
-            assert_eq!(of_peer(&served), Presence::Open, "{bind}");
+            assert_eq!(of_peer(&served), PeerState::Open, "{bind}");
             drop(client);
             // The kernel may release the inode before or after it sends the FIN.
-            while of_peer(&served) == Presence::Open {
+            while of_peer(&served) == PeerState::Open {
                 thread::yield_now();
             }
-            assert_eq!(of_peer(&served), Presence::Closed, "{bind}");
+            assert_eq!(of_peer(&served), PeerState::Closed, "{bind}");
         }
     }
 }
