@@ -33,7 +33,7 @@ pub enum Conflict {
         /// The later one.
         second: usize,
     },
-    /// Two routes have the same name: their random draws and log lines could not be told apart.
+    /// Two routes have the same name: their random draws and log lines could not be distinguished.
     SameName {
         /// The first route with the name.
         first: usize,

@@ -92,7 +92,7 @@ pub struct Route {
     pub latency: Millis,
     /// The limit on dialling the upstream.
     pub connect_timeout: Timeout,
-    /// The toxics in the order in which bytes meet them; each name is unique.
+    /// The toxics in the order in which they act. Each name is unique.
     pub toxics: Vec<Toxic>,
 }
 

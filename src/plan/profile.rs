@@ -54,14 +54,15 @@ impl Profile {
     /// and the share of segments that are lost.
     ///
     /// - Firefox: the throttling profiles of its developer tools, `devtools/client/shared/components/throttling/
-    ///   profiles.js` in mozilla/gecko-dev, in bits of which 1 K is 1024.
+    ///   profiles.js` in mozilla/gecko-dev, with rates in units of 1,024 bits.
     /// - `WebPageTest`: `www/settings/connectivity.ini.sample` in catchpoint/WebPageTest.
-    /// - Loadero: the network conditions of its browser tests, wiki.loadero.com/test-creation/participant-configuration/
-    ///   network-conditions. The others don't document jitter, nor loss, except for the 0 of `WebPageTest`.
-    /// - Ookla: medians of the USA in the third quarter of 2021, as in freestatefoundation.blogspot.com/2022/01/
+    /// - Loadero: the network conditions of its browser tests,
+    ///   wiki.loadero.com/test-creation/participant-configuration/network-conditions. The other sources document no
+    ///   jitter, and no loss except for the 0 of `WebPageTest`.
+    /// - Ookla: medians of the USA in the third quarter of 2021, from freestatefoundation.blogspot.com/2022/01/
     ///   starlinks-performance-shows-prudence-of.html. The geostationary one is `HughesNet`.
-    /// - APNIC: blog.apnic.net/2022/11/28/fact-checking-starlinks-performance-figures (round trips between 40 and 60 ms
-    ///   for the middle half of them, so 10 ms around the median and 5 ms in each direction), and
+    /// - APNIC: blog.apnic.net/2022/11/28/fact-checking-starlinks-performance-figures (half of the round trips are
+    ///   between 40 and 60 ms, so 10 ms around the median and 5 ms in each direction), and
     ///   blog.apnic.net/2022/05/02/testing-leo-and-geo-satellite-services-in-australia (about 600 ms).
     fn link(self) -> Link {
         match self {

@@ -116,7 +116,7 @@ impl Stage for BandwidthStage {
     /// A link that passes no bytes passes no end of stream either.
     fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
         let passes = self.bandwidth.rate.bytes_per_second() > 0;
-        stats.hold_the_end(end, if passes { end.at } else { self.active.ends })
+        stats.record_held_end(end, if passes { end.at } else { self.active.ends })
     }
 
     fn pace(&self) -> Option<u64> {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_link_without_a_burst_saves_nothing() {
+    fn an_idle_link_without_a_burst_gains_nothing() {
         let mut chain = chain_of([bandwidth(10, 0, Sharing::Own)]);
         for at in [0, 1000, 1010, 60_000] {
             assert_eq!(send(&mut chain, &stream(100), [(100, ms(at))]).due.last(), Some(&ms(at + 10)));

@@ -26,17 +26,17 @@ impl Bucket {
     /// Adds `bytes` at time `at`. Returns when the last of them passes at `rate` bytes a second, if `burst` bytes may
     /// pass ahead of the rate.
     pub(super) fn put(&mut self, bytes: u64, at: Moment, rate: u64, burst: u32) -> Moment {
-        if at > self.since.saturating_add(lasting(self.bytes, rate)) {
+        if at > self.since.saturating_add(time_of(self.bytes, rate)) {
             *self = Self { since: at, bytes: 0 };
         }
         self.bytes += bytes;
         let ahead = self.bytes.saturating_sub(burst.into());
-        self.since.saturating_add(lasting(ahead, rate)).max(at)
+        self.since.saturating_add(time_of(ahead, rate)).max(at)
     }
 }
 
 /// The time that `bytes` take at `rate` bytes a second.
-fn lasting(bytes: u64, rate: u64) -> Duration {
+fn time_of(bytes: u64, rate: u64) -> Duration {
     let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate);
     // 2^64 ns are 584 years.
     u64::try_from(nanos).map_or(NEVER, Duration::from_nanos)

@@ -94,7 +94,7 @@ impl Chain {
         let (direction, received) = (self.direction, self.buffer.end());
         let mut old = std::mem::take(&mut self.links);
         for toxic in toxics {
-            if let Some(place) = old.iter().position(|link| link.is_of(&toxic)) {
+            if let Some(place) = old.iter().position(|link| link.has_toxic(&toxic)) {
                 let kept = old.remove(place);
                 self.remove(old.drain(..place), now);
                 self.links.push(kept);
@@ -296,11 +296,11 @@ impl Chain {
     #[must_use]
     pub fn read_limit(&self, now: Moment) -> usize {
         let pace = self.links.iter().filter_map(|link| link.pace(now)).min().unwrap_or(TAKEN_AT_ONCE as u64);
-        let most = self.short_of_a_limit(now).map_or(pace, |left| left.min(pace));
+        let most = self.left_before_limit(now).map_or(pace, |left| left.min(pace));
         usize::try_from(most).unwrap_or(TAKEN_AT_ONCE)
     }
 
-    fn short_of_a_limit(&self, now: Moment) -> Option<u64> {
+    fn left_before_limit(&self, now: Moment) -> Option<u64> {
         let mut in_flight = 0;
         let left = |link: &Link| {
             let left = link.left(now).map(|left| left.saturating_sub(in_flight));

@@ -151,8 +151,8 @@ mod tests {
     }
 
     /// If hits are independent, a byte after a hit is hit as often as any other: of 40,000 hits at 0.1, 4,000 are
-    /// followed by one, with a standard deviation of sqrt(40,000 * 0.1 * 0.9) = 60. The number of hits itself has one
-    /// of 190. The bound is six of each: 360 + 0.1 * 1,140 = 475.
+    /// followed by one, with a standard deviation of sqrt(40,000 * 0.1 * 0.9) = 60. The number of hits varies with a
+    /// standard deviation of 190, of which 0.1 counts here. The bound is six of each: 360 + 114 = 474.
     #[test]
     fn hits_are_independent() {
         let neighbours = hits(0.1, 400_000).windows(2).filter(|pair| pair[0].0 + 1 == pair[1].0).count();

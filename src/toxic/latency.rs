@@ -181,8 +181,8 @@ mod tests {
         assert!(distance(pareto, |x| if x < 80.0 { 0.0 } else { 1.0 - (40.0 / (x - 40.0)).powi(3) }) < FAR);
     }
 
-    /// In a normal distribution 15.87 % lie below one standard deviation under the mean, 50 % below the mean, and 97.72
-    /// % below two above it (any table). The bound is the same as above.
+    /// The shares of a normal distribution below one standard deviation under the mean, below the mean, and below two
+    /// deviations above it, from any table. The bound is the same as above.
     #[test]
     fn normal_delays_have_the_jitter_as_standard_deviation() {
         let normal = delays(&latency(0.0, Distribution::Normal), 40_000);

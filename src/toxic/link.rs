@@ -12,7 +12,7 @@ use crate::value::{CloseMode, Direction};
 
 /// The most spans in a queue before the link accepts no more. Waiting does not change what a toxic does, and the limit
 /// bounds the memory of a stream that is cut into single bytes.
-const MOST_QUEUED: usize = 1024;
+const MAX_QUEUED: usize = 1024;
 
 pub(super) struct Link {
     toxic: Arc<RouteToxic>,
@@ -95,7 +95,7 @@ impl Link {
         }
     }
 
-    pub(super) fn is_of(&self, toxic: &Arc<RouteToxic>) -> bool {
+    pub(super) fn has_toxic(&self, toxic: &Arc<RouteToxic>) -> bool {
         self.stage.is_some() && Arc::ptr_eq(&self.toxic, toxic)
     }
 
@@ -200,7 +200,7 @@ impl Link {
     /// The most bytes that the link accepts at once. `None` while its queue is full.
     pub(super) fn room(&self) -> Option<u64> {
         match self.stage.as_ref().and_then(|stage| stage.pace()) {
-            Some(_) if self.queue.len() >= MOST_QUEUED => None,
+            Some(_) if self.queue.len() >= MAX_QUEUED => None,
             Some(pace) => Some(pace),
             None => Some(u64::MAX),
         }

@@ -33,8 +33,8 @@ impl Toxics {
         Self { dice: self.dice.clone(), toxics: toxics.collect() }
     }
 
-    /// The same for a stream that was forwarded without toxics so far. Its last bytes, `unsent`, are received but not
-    /// yet sent.
+    /// Creates the chain for a stream that was forwarded without toxics so far. Its last bytes, `unsent`, were received
+    /// but not yet sent.
     #[must_use]
     pub fn chain_after(
         &self,

@@ -155,8 +155,8 @@ trait Stage: Send {
         false
     }
 
-    /// For a toxic with a queue: the most bytes to read from the sender at a time. The rest stays in the sender's
-    /// queue, as before a slow link.
+    /// For a toxic with a queue: the most bytes to read from the sender at a time. The rest stays with the sender, as
+    /// at a slow link.
     fn pace(&self) -> Option<u64> {
         None
     }

@@ -15,7 +15,7 @@ use crate::value::{Probability, Timeout};
 
 /// The last retransmission always arrives. Linux would close the connection after it (`tcp_retries2` in tcp(7)), but
 /// this toxic only delays bytes.
-const MOST_RETRANSMISSIONS: usize = 15;
+const MAX_RETRANSMISSIONS: usize = 15;
 
 /// The longest retransmission timeout (`TCP_RTO_MAX` in `include/net/tcp.h`).
 const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(120);
@@ -50,7 +50,7 @@ pub(super) struct PacketLossStage {
     last: Option<Transmission>,
 }
 
-/// The fate of the last segment.
+/// The delay and the arrival of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Transmission {
     segment: u64,
@@ -110,7 +110,7 @@ fn draw(loss: &PacketLoss, rng: &mut Rng, last: Option<Transmission>) -> Duratio
 /// Draws the delay of a lost segment. Each retransmission may be lost as well, and the next one takes twice as long.
 fn retransmission(loss: &PacketLoss, rng: &mut Rng) -> Duration {
     let mut delay = Duration::ZERO;
-    for after in retransmissions(loss).take(MOST_RETRANSMISSIONS) {
+    for after in retransmissions(loss).take(MAX_RETRANSMISSIONS) {
         delay = after;
         if rng.f64() >= loss.loss_rate.get() {
             return delay;

@@ -59,8 +59,8 @@ impl Span {
 
     /// Whether `next` can be merged into this span.
     pub(super) fn joins(&self, next: &Self) -> bool {
-        let goes_on = self.edge == Edge::Joined && self.range.end == next.range.start && self.at == next.at;
-        goes_on && self.segments == next.segments
+        let is_adjacent = self.edge == Edge::Joined && self.range.end == next.range.start && self.at == next.at;
+        is_adjacent && self.segments == next.segments
     }
 
     /// Splits at most `length` bytes off the front. The rest keeps the edge.

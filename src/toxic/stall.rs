@@ -41,7 +41,7 @@ impl Stage for StallStage {
     }
 
     fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
-        stats.hold_the_end(end, end.at.max(self.heals))
+        stats.record_held_end(end, end.at.max(self.heals))
     }
 
     /// Unread bytes stay with the sender, as in a real partition.

@@ -160,7 +160,7 @@ impl ToxicStats {
 
     /// Records that the end of the stream is held, and returns `held_until`. If bytes before it are held, that is
     /// recorded already.
-    pub(super) fn hold_the_end(&mut self, end: End, held_until: Moment) -> Moment {
+    pub(super) fn record_held_end(&mut self, end: End, held_until: Moment) -> Moment {
         let has_acted = self.sum.lock().0 > 0;
         if !has_acted && held_until > end.at {
             self.record(end.offset, Amount::Delay(until(held_until, end.at)));

@@ -52,7 +52,7 @@ impl Stage for TimeoutStage {
     }
 
     fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
-        stats.hold_the_end(end, self.active.ends)
+        stats.record_held_end(end, self.active.ends)
     }
 
     /// Closes the connection at the end of the window if bytes were discarded: a TCP stream can't continue after a gap.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// A source without bytes for this long makes a pause, which ends the segment. It is longer than the gaps between the
+/// A source without bytes for this long has paused, which ends the segment. It is longer than the gaps between the
 /// writes of a program that sends at full speed on a machine with free CPU time.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -25,7 +25,7 @@ impl Silence {
     }
 
     /// Call after a poll that found nothing to read.
-    pub fn go_on(self, now: Instant) -> Self {
+    pub fn update(self, now: Instant) -> Self {
         if self.next_poll().is_some_and(|due| now >= due) { Self::Pause } else { self }
     }
 
@@ -43,8 +43,8 @@ mod tests {
     fn silence_becomes_a_pause_after_10_ms() {
         let begin = Instant::now();
         let silence = Silence::Unknown.begin(begin).begin(begin + PAUSE);
-        assert_eq!(silence.go_on(begin + PAUSE / 2), silence);
-        let pause = silence.go_on(begin + PAUSE);
+        assert_eq!(silence.update(begin + PAUSE / 2), silence);
+        let pause = silence.update(begin + PAUSE);
         assert_eq!((pause, pause.begin(begin), pause.next_poll()), (Silence::Pause, Silence::Pause, None));
     }
 }

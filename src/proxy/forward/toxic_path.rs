@@ -198,7 +198,7 @@ impl PathState<'_> {
         }
         self.probe_client(now, sink, source)?;
         if can_read && source.is_empty() {
-            self.silence = self.silence.go_on(Instant::now());
+            self.silence = self.silence.update(Instant::now());
         }
         Ok(if can_read && !source.is_empty() { Readiness::Ready } else { Readiness::Quiet })
     }

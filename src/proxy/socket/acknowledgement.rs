@@ -1,5 +1,5 @@
-//! Waits for the peer's acknowledgement of written bytes, because a reset discards the others. Also tells a slow peer
-//! from one that has stopped reading.
+//! Waits for the peer's acknowledgement of written bytes, because a reset discards the others. Also distinguishes a
+//! slow peer from one that has stopped reading.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Queries the kernel for a TCP socket of this machine with sock_diag(7), one socket at a time. /proc/net/tcp has the
+//! Queries the kernel for a TCP socket of this machine with `sock_diag(7)`, one socket at a time. /proc/net/tcp has the
 //! same data but lists all sockets.
 
 use std::net::{IpAddr, SocketAddr};
@@ -20,7 +20,7 @@ pub struct Socket {
 /// Returns the socket that is bound to `local` and connected to `remote`.
 ///
 /// # Errors
-/// `NOENT` if this machine has no such socket. Other errors mean that it can't answer now, or that it has no sock_diag.
+/// `NOENT` if this machine has no such socket. Other errors mean that the kernel can't answer now, or not at all.
 #[cfg(target_os = "linux")]
 pub fn lookup(local: SocketAddr, remote: SocketAddr) -> Result<Socket, Errno> {
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};

@@ -63,7 +63,7 @@ proptest! {
             prop_assert!(alone.cuts.iter().all(|cut| together.cuts.contains(cut)));
             match toxic.effect {
                 Effect::Corrupt(_) => prop_assert_eq!(&alone.bytes, &together.bytes),
-                // At 100 KB/s a byte takes 10 µs, so byte n is due no earlier than n + 1 times that.
+                // At 100 KB/s a byte takes 10 µs, and byte n is due after n + 1 of them.
                 Effect::Bandwidth(_) => prop_assert!(
                     together.due.iter().zip(1..).all(|(due, bytes)| due.as_micros() >= 10 * bytes)
                 ),
