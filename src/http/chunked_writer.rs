@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-/// Writes each write as a chunk.
+/// A writer that sends each write as a chunk.
 pub(super) struct ChunkedWriter<W>(pub(super) W);
 
 impl<W: Write> ChunkedWriter<W> {

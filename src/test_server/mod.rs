@@ -101,7 +101,7 @@ impl fmt::Display for BindError {
     }
 }
 
-// `source()` is not implemented: the text includes the cause, and a printed chain would repeat it.
+// Without `source()`, because the text includes the cause, and a printed chain would repeat it.
 impl std::error::Error for BindError {}
 
 #[cfg(test)]

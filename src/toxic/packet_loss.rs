@@ -179,9 +179,9 @@ mod tests {
         assert!((share - 0.82).abs() < 0.037, "{share}");
     }
 
-    /// At 0.5 half of the 40,000 segments are lost. Of those, half are lost twice and a quarter three times. A share of
-    /// 20,000 has a standard deviation of at most sqrt(0.25 / 20,000) = 0.35 %. Six are 2.1 %, and a little more
-    /// because the number of lost segments varies too.
+    /// At 0.5 half of the 40,000 segments are lost. Of those, half are lost at least twice, and a quarter at least
+    /// three times. A share of 20,000 has a standard deviation of at most sqrt(0.25 / 20,000) = 0.35 %. Six are 2.1 %,
+    /// and a little more because the number of lost segments varies too.
     #[test]
     fn a_repeated_loss_doubles_the_wait() {
         let delays = delays(&loss(0.5, 0.0), 40_000);

@@ -222,7 +222,7 @@ impl PathState<'_> {
             return Ok(());
         }
         if self.path.client_is_source() && self.source == SourceState::HungUp {
-            // Both FINs were exchanged: presence can no longer be checked.
+            // Both FINs were exchanged: the state of the client's socket can no longer be looked up.
             return Err(CopyOutcome::Abandoned(CloseReason::ClientLeft));
         }
         let revents = if self.path.client_is_source() { source } else { sink };

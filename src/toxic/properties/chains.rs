@@ -84,7 +84,7 @@ proptest! {
     fn a_limit_passes_exactly_its_bytes(limit in 0..6000_u64, around in select(vec![-1, 0, 1]), arrivals in arrivals()) {
         let length: usize = arrivals.iter().map(|(length, _)| length).sum();
         let sent = stream(length);
-        // A limit at any offset, and at or next to the ends of the first chunk and of the stream.
+        // Limits at any offset, and at or next to the ends of the first chunk and of the stream.
         let beside = [arrivals[0].0, length].map(|border| (border as u64).saturating_add_signed(around));
         for limit in [limit, beside[0], beside[1]] {
             let outcome = send(&mut chain_of([limit_data(limit, CloseMode::Reset)]), &sent, arrivals.clone());
