@@ -1,4 +1,4 @@
-//! Owns what is live. A plan comes in through [`Supervisor::apply`] and in no other way; [`Supervisor::drain`] ends it.
+//! Owns the live routes. [`Supervisor::apply`] is the only way to change them, and [`Supervisor::drain`] ends them.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -23,15 +23,15 @@ use crate::stop::{Latch, Stop};
 use crate::threads;
 use crate::value::RouteName;
 
-/// Between two lines that log how many connections a drain still waits for.
-const REMINDER: Duration = Duration::from_secs(5);
+/// The interval between log lines about the connections that a drain waits for.
+const REMINDER_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long listeners have to empty their backlogs and close their ports.
-const CLOSING: Duration = Duration::from_millis(100);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How long connections that were cut have to log that. They need microseconds; an overloaded machine should not keep the
-/// process from ending.
-const CUTTING: Duration = Duration::from_secs(1);
+/// How long cut connections may take to log their end. They need microseconds; the limit keeps an overloaded machine
+/// from delaying the exit.
+const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The live routes.
 #[derive(Debug)]
@@ -40,14 +40,15 @@ pub struct Supervisor {
     seed: u64,
     shared: Arc<Shared>,
     routes: Mutex<Routes>,
-    /// Disconnects when the last connection is gone.
+    /// Disconnects when the last connection has ended.
     gone: Receiver<Infallible>,
 }
 
 #[derive(Debug, Default)]
 struct Routes {
     live: HashMap<RouteName, Handle>,
-    /// A route that comes again goes on counting its connections, so that the seed means the same.
+    /// Counters of all routes, including removed ones: a route that is added again continues its count, so that the
+    /// same seed gives the same draws.
     counters: HashMap<RouteName, Arc<AtomicU64>>,
     limits: Vec<Arc<ConnectionLimit>>,
 }
@@ -57,7 +58,7 @@ struct Routes {
 struct Handle {
     route: Arc<LiveRoute>,
     stop: Arc<Latch>,
-    /// Disconnects when its port is closed.
+    /// Disconnects when the port is closed.
     closed: Receiver<Infallible>,
 }
 
@@ -67,22 +68,22 @@ struct Opening {
     live: Arc<LiveRoute>,
 }
 
-/// A route that loses its listener, and where that is.
+/// The name of a route that loses its listener, and the listener's address.
 type Closing = (RouteName, SocketAddr);
 
 /// Why a plan could not be applied.
 #[derive(Debug)]
 pub enum ApplyError {
-    /// These ports can't be listened on. Nothing has changed, except that routes whose port another one was to take over
-    /// have stopped.
+    /// These routes could not bind their ports. Nothing else has changed, except that a route has stopped if its port
+    /// was to be taken over by another one.
     Bind(Vec<(Route, io::Error)>),
-    /// There is no thread for a listener, or no descriptor for a change. Other changes of the plan may be live.
+    /// No thread for a listener, or no descriptor for a change, was available. Other changes of the plan may be live.
     Starved(io::Error),
 }
 
 impl Supervisor {
-    /// Nothing is live yet. No more connections will be served at once than `cap` has room for, and toxics will hold no
-    /// more bytes than `buffers`.
+    /// Creates a supervisor without routes. It serves at most the number of connections in `cap` at once, and toxics
+    /// hold at most `buffers` bytes.
     #[must_use]
     pub fn new(cap: Cap, buffers: NonZeroUsize, seed: u64, stop: Arc<Stop>) -> Self {
         let (alive, gone) = crossbeam_channel::bounded(0);
@@ -91,12 +92,12 @@ impl Supervisor {
         Self { cap, seed, shared: Arc::new(shared), routes: Mutex::default(), gone }
     }
 
-    /// Makes the routes of `plan` live, and no others. Routes that stay the same are left alone; new toxics reach live
-    /// connections; a route that is removed or made anew accepts no more connections, and those that it has live on. Every
-    /// port is bound before any connection is accepted.
+    /// Makes exactly the routes of `plan` live. Unchanged routes are left alone. New toxics apply to live connections
+    /// as well. A route that is removed or restarted accepts no more connections, but its live ones continue. All ports
+    /// are bound before any connection is accepted.
     ///
     /// # Errors
-    /// Every port that can't be bound, or the lack of a thread or a descriptor.
+    /// All ports that could not be bound, or a lack of threads or descriptors.
     pub fn apply(&self, plan: &Plan) -> Result<(), ApplyError> {
         let mut routes = self.routes();
         routes.limits = limits(std::mem::take(&mut routes.limits), plan, &self.cap);
@@ -111,7 +112,7 @@ impl Supervisor {
         let mut bound = routes.bind(plan, &free)?;
         routes.close(&closing_first);
         bound.extend(routes.bind(plan, &taking_over)?);
-        // Every port is bound: from here on it can only fail for lack of threads or descriptors.
+        // All ports are bound. From now on only a lack of threads or descriptors can fail the change.
         replacements.into_iter().try_for_each(|(live, route)| live.replace(route)).map_err(ApplyError::Starved)?;
         routes.close(&closing);
         bound.into_iter().try_for_each(|listener| self.listen(&mut routes, listener)).map_err(ApplyError::Starved)
@@ -137,17 +138,17 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Waits until the last connection has come to its natural end, at most until `timeout` has passed or the stop asks
-    /// for a cut; what is left then is reset. Returns the number of those connections.
+    /// Stops all listeners and waits until the last connection has ended, or until `timeout` passes or a cut is
+    /// requested. The remaining connections are then reset. Returns the number of connections that were reset.
     #[must_use]
     pub fn drain(self, timeout: Option<Duration>) -> usize {
         close_all(self.routes().live.drain().map(|(_, handle)| handle).collect());
         let Self { shared, gone, .. } = self;
         let (registry, stop) = (Arc::clone(&shared.registry), Arc::clone(&shared.stop));
-        // The listeners and the connections hold it until they have ended; this was the last hold on it besides theirs.
+        // Listeners and connections hold the remaining references, so `gone` disconnects when the last of them ends.
         drop(shared);
         emit(&Event::Draining(registry.len()));
-        let (deadline, reminder) = (timeout.map_or_else(never, after), tick(REMINDER));
+        let (deadline, reminder) = (timeout.map_or_else(never, after), tick(REMINDER_INTERVAL));
         loop {
             select! {
                 recv(gone) -> _ => return 0,
@@ -156,11 +157,12 @@ impl Supervisor {
                 recv(reminder) -> _ => emit(&Event::StillDraining(registry.len())),
             }
         }
-        // In this order: a connection that a listener admits without having seen the latch is registered by then.
+        // The latch comes first: a connection that is admitted before its listener sees the latch is registered in time
+        // for the cut.
         stop.cut().trigger();
         registry.cut();
-        // Whether they managed or not, this was all the time they have.
-        let _ = gone.recv_timeout(CUTTING);
+        // The result does not matter: the process exits after this time in any case.
+        let _ = gone.recv_timeout(CUT_TIMEOUT);
         registry.cut_count()
     }
 
@@ -174,7 +176,7 @@ impl Routes {
         self.live.values().map(|handle| Route::clone(&handle.route.generation().route)).collect()
     }
 
-    /// The live routes that meet another plan, whether or not they get a new listener.
+    /// The live routes that change, whether or not they need a new listener.
     fn replacements(&self, changes: &[Change]) -> Vec<(Arc<LiveRoute>, Route)> {
         let replaced = |change: &Change| match change {
             Change::Adjust(route) | Change::Restart(route) => {
@@ -185,7 +187,7 @@ impl Routes {
         changes.iter().filter_map(replaced).collect()
     }
 
-    /// The routes whose listener has to go.
+    /// The routes whose listener must close.
     fn closing(&self, changes: &[Change]) -> Vec<Closing> {
         let closed = |change: &Change| {
             let name = match change {
@@ -198,7 +200,8 @@ impl Routes {
         changes.iter().filter_map(closed).collect()
     }
 
-    /// One that is live goes on, so that its connections meet its toxics whichever listener has accepted them.
+    /// Returns the live route of that name, or a new one. Reusing it keeps its toxics shared by all connections,
+    /// whichever listener accepted them.
     fn live_route(&mut self, route: &Route, seed: u64) -> io::Result<Arc<LiveRoute>> {
         if let Some(handle) = self.live.get(&route.name) {
             return Ok(Arc::clone(&handle.route));
@@ -221,14 +224,14 @@ impl Routes {
         if failed.is_empty() { Ok(bound) } else { Err(ApplyError::Bind(failed)) }
     }
 
-    /// Closes ports. The connections live on.
+    /// Closes ports. Live connections continue.
     fn close(&mut self, closing: &[Closing]) {
         close_all(closing.iter().filter_map(|(name, _)| self.live.remove(name)).collect());
     }
 }
 
 impl Opening {
-    /// Whether its port can't be bound as long as `other` is.
+    /// Whether this port can't be bound while `other` is bound.
     fn overlaps(&self, other: SocketAddr) -> bool {
         let (one, other) = (self.listen, other);
         let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
@@ -236,22 +239,23 @@ impl Opening {
     }
 }
 
-/// Waits until the ports are closed. Where that takes longer, a count of connections comes too early, and a port that is to
-/// be bound again may be in use.
+/// Stops the listeners and waits until their ports are closed. Without the wait, a port to bind again could still be in
+/// use, and a count of connections could miss some.
 fn close_all(handles: Vec<Handle>) {
     for handle in &handles {
         handle.stop.trigger();
     }
-    let due = Instant::now() + CLOSING;
+    let due = Instant::now() + CLOSE_TIMEOUT;
     for handle in handles {
-        // Nothing is ever sent: it disconnects.
+        // The channel never carries a message: it disconnects.
         let _ = handle.closed.recv_deadline(due);
     }
 }
 
-/// Where routes feed each other, a connection that holds a permit waits for another one to get its own. Were they all of
-/// one kind, every connection could hold one and wait; so each stage of the way has permits of its own. A later plan with
-/// longer ways has the last stage's for the rest: more permits than the cap would endanger the process.
+/// Divides the connection limit by stages. If one route forwards to another, a connection on the first holds a permit
+/// while its connection on the second waits for one. With a single limit, first-stage connections could take all
+/// permits and deadlock, so each stage has its own. If a later plan has more stages, the extra ones share the last
+/// stage's permits: more permits than the cap would endanger the process.
 fn limits(present: Vec<Arc<ConnectionLimit>>, plan: &Plan, cap: &Cap) -> Vec<Arc<ConnectionLimit>> {
     if !present.is_empty() {
         return present;

@@ -1,4 +1,4 @@
-//! `limit_time`: the connection ends after a time.
+//! `limit_time`: ends the connection after a time.
 
 use super::Stage;
 use super::behaviour::{Behaviour, Coverage, Place};

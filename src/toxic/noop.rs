@@ -1,4 +1,4 @@
-//! `noop`: a toxic that does nothing, as a place for one that will.
+//! `noop`: has no effect. A placeholder, as in Toxiproxy.
 
 use super::Stage;
 use super::behaviour::{Behaviour, Coverage, Place};

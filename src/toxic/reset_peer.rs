@@ -1,4 +1,4 @@
-//! `reset_peer`: the connection is reset after a time.
+//! `reset_peer`: resets the connection after a time.
 
 use super::Stage;
 use super::behaviour::{Behaviour, Coverage, Place};

@@ -1,16 +1,16 @@
-//! What toxics know of a connection.
+//! The connection that toxics act on.
 
 use std::net::IpAddr;
 
 use super::Moment;
 
-/// A connection that toxics may act on.
+/// What toxics need to know about a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Its number on the route.
     pub number: u64,
-    /// Where its client is.
+    /// The client's address.
     pub client: IpAddr,
-    /// When it was accepted, by the route's clock, which all of its connections have in common.
+    /// When it was accepted, by the clock that all connections of the route share.
     pub opened: Moment,
 }

@@ -151,7 +151,7 @@ fn selector_keys_reach_the_plan() {
     assert_eq!((toxic.name.as_str(), toxic.stream, toxic.toxicity), ("pause", Stream::Both, probability(0.3)));
     assert_eq!(toxic.selector.window, Window { after: value(50), lasts: Some(value(10)) });
     for (number, client, expected) in [(3, "10.1.2.3", true), (6, "::1", true), (4, "::1", false), (3, "::2", false)] {
-        assert_eq!(toxic.selector.takes(number, client.parse().unwrap()), expected, "{number} {client}");
+        assert_eq!(toxic.selector.selects(number, client.parse().unwrap()), expected, "{number} {client}");
     }
 }
 
