@@ -40,6 +40,8 @@ pub struct Progress {
     pub sent: AtomicU64,
     /// Set before this direction sends its FIN.
     pub finished: AtomicBool,
+    /// The sink was reset by this proxy.
+    was_reset: AtomicBool,
 }
 
 /// One lock covers both fields. With two, an abort could miss the socket of a dial that succeeds at the same time.
@@ -198,7 +200,9 @@ impl ConnectionState {
 /// Resets `peer` and subtracts the bytes it has not acknowledged from the count, because a reset discards them.
 fn reset_and_uncount(peer: &TcpStream, progress: &Progress) {
     let sent = progress.sent.load(Ordering::Relaxed);
+    // Two threads may abort at once.
     if sent > 0
+        && !progress.was_reset.swap(true, Ordering::Relaxed)
         && let lost = unacknowledged(peer)
         && lost < u32::MAX
     {

@@ -224,9 +224,12 @@ impl Link {
 
     /// For a toxic that ends the stream: the number of bytes that still pass before the end.
     pub(super) fn left(&self, now: Moment) -> Option<u64> {
-        let left = self.stage.as_ref().filter(|_| self.active.contains(now))?.left()?;
-        // A limit of 0 acts on the first byte, so one byte is needed. After the end none is.
-        Some(if self.has_ended { 0 } else { left.max(1) })
+        let left = self.stage.as_ref()?.left()?;
+        if self.has_ended {
+            return Some(0);
+        }
+        // A limit of 0 acts on the first byte, so one byte is needed.
+        Some(left.max(1)).filter(|_| self.active.contains(now))
     }
 
     pub(super) fn deadline(&self) -> Option<(Moment, CloseMode)> {
