@@ -20,8 +20,8 @@
 //!    `trial` sends streams through chains.
 //! 2. Add `mod <type>;` below, and `<type>::<Struct>` to the list in `effect.rs`.
 //! 3. Run `BLESS=1 cargo test --test config`. It writes the tables of the documents and the expected messages that list
-//!    the types, and fails until there is an entry in `configs/valid/toxics.json`, an example in `README.md` and a test
-//!    over real sockets in `tests/proxy/toxics`. Each failure says what to add.
+//!    the types, and fails until there is an entry in `configs/valid/toxics.json`, an example in `configs/README.md` and
+//!    a test over real sockets in `tests/proxy/toxics`. Each failure says what to add.
 //!
 //! The rest follows from the declaration: the config check with its hints, the serialised form, the schema, and the
 //! property tests, which try the toxic in chains with all others.
