@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[test]
 #[expect(clippy::print_stdout, reason = "why a test was skipped")]
 fn commands_do_what_the_readme_says() {
+    // Another run of this test needs the same ports.
+    let lock = File::create(env::temp_dir().join("chaos-proxy-readme.lock")).unwrap();
+    lock.lock().unwrap();
     if let Some(port) = PORTS.iter().find(|port| TcpListener::bind(("127.0.0.1", **port)).is_err()) {
         return println!("skipped: port {port} is in use");
     }
