@@ -14,6 +14,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,7 +61,9 @@ struct Session {
 
 impl Session {
     fn new() -> Self {
-        let directory = env::temp_dir().join(format!("chaos-proxy-readme-{}", std::process::id()));
+        static SESSIONS: AtomicUsize = AtomicUsize::new(0);
+        let number = SESSIONS.fetch_add(1, Ordering::Relaxed);
+        let directory = env::temp_dir().join(format!("chaos-proxy-readme-{}-{number}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         symlink(env::current_dir().unwrap().join("configs"), directory.join("configs")).unwrap();
         // curl prints its progress if stdout is not a terminal.
@@ -147,6 +150,20 @@ fn constant(word: &str) -> String {
         Some((key, _)) if VARIABLE.contains(&key) => key.to_owned(),
         _ if word.contains('.') && word.parse::<f64>().is_ok() => "seconds".to_owned(),
         _ => word.to_owned(),
+    }
+}
+
+#[test]
+fn with_chaos_fails_with_its_usage_or_the_errors_of_the_config() {
+    let session = Session::new();
+    for (arguments, expected) in [
+        ("", "usage: with-chaos CONFIG COMMAND"),
+        ("configs/valid/seed.yaml", "usage: with-chaos CONFIG COMMAND"),
+        ("configs/invalid/empty_list.json true", "error: there are no routes"),
+    ] {
+        let output = session.shell(&format!("exec configs/with-chaos {arguments}")).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && errors.contains(expected), "{arguments}: {errors}");
     }
 }
 
