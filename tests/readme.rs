@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The ports that the README says must be free.
+/// The ports that must be free, as the README states.
 const PORTS: &[u16] = &[3000, 3001, 3002, 6432, 8180, 8181, 8182, 8183, 8184, 9090];
 
 const DOCUMENTS: &[&str] = &["README.md", "configs/README.md", "tests/bench/README.md"];

@@ -1,4 +1,4 @@
-//! The tables of keys and toxics in the documents: each is what the declarations say. After a declaration was changed,
+//! The tables of keys, toxics and profiles in the documents: they match the declarations. After a change of those,
 //! `BLESS=1 cargo test --test config` writes the tables anew, between the comments that name them.
 
 use std::env;
@@ -13,7 +13,7 @@ use chaos_proxy::value::{Bounds, Key, Kind, Presence, Scalar, Unit};
 const REFERENCE: &str = "configs/README.md";
 
 #[test]
-fn the_tables_are_what_the_declarations_say() {
+fn tables_match_the_declarations() {
     assert_table(REFERENCE, "keys of a route", &["key", "meaning", "value", "default"], keys(ROUTE));
     assert_table(REFERENCE, "keys of a toxic", &["key", "meaning", "value", "default"], keys(TOXIC));
     let types = TYPES.iter().map(|kind| vec![code(kind.name), kind.about().to_owned()]).collect();
