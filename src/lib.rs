@@ -93,12 +93,12 @@
 //! # Changes to live routes
 //!
 //! [`proxy::Supervisor::apply`] compares the live routes with the plan ([`plan::diff`], a pure function) and makes the
-//! smallest change. A new upstream or listen address restarts the listener, and its connections continue. New faults
-//! are an adjustment: the `LiveRoute` replaces its `Generation`, an immutable value with the route and its toxics, and
-//! triggers the latch of the old one. The latch is part of every wait of the route's connections, in poll(2) beside the
-//! sockets, so each direction takes over the new toxics at the next byte. It costs one pipe for each generation and
-//! none for a connection. Toxics that stay keep their state; bytes held by a removed one are released. Connection
-//! numbers go on, so that a seed keeps its meaning.
+//! smallest change. A route with a new upstream or listen address gets a new listener, and its connections continue.
+//! New faults reach them as well: the `LiveRoute` replaces its `Generation`, an immutable value with the route and its
+//! toxics, and triggers the latch of the old one. The latch is part of every wait of the route's connections, in
+//! poll(2) beside the sockets, so each direction takes over the new toxics at the next byte. It costs one pipe for each
+//! generation and none for a connection. Toxics that stay keep their state; bytes held by a removed one are released.
+//! Connection numbers go on, so that a seed keeps its meaning.
 //!
 //! The control side never waits for the data side: no lock is held across I/O, a sleep or a join.
 //!

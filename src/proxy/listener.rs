@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,7 @@ const RECOVERY: Duration = Duration::from_secs(1);
 pub struct Listener {
     route: Arc<LiveRoute>,
     socket: TcpListener,
+    stop: Arc<Latch>,
     connection_limit: Arc<ConnectionLimit>,
     shortage: Option<Shortage>,
 }
@@ -49,8 +50,8 @@ struct Shortage {
 }
 
 impl Listener {
-    pub fn bind(route: Arc<LiveRoute>, connection_limit: Arc<ConnectionLimit>) -> io::Result<Self> {
-        let socket = TcpListener::bind(route.generation().route.listen())?;
+    pub fn bind(listen: SocketAddr, route: Arc<LiveRoute>, connection_limit: Arc<ConnectionLimit>) -> io::Result<Self> {
+        let socket = TcpListener::bind(listen)?;
         rustix::net::listen(&socket, BACKLOG)?;
         socket.set_nonblocking(true)?;
         // Connections inherit all three from their listener. Urgent data stays in the stream: where it is taken out, the
@@ -58,18 +59,23 @@ impl Listener {
         set_tcp_nodelay(&socket, true)?;
         set_socket_oobinline(&socket, true)?;
         notice_silence(&socket)?;
-        Ok(Self { route, socket, connection_limit, shortage: None })
+        Ok(Self { route, socket, stop: Arc::new(Latch::new()?), connection_limit, shortage: None })
     }
 
     pub fn live(&self) -> &Arc<LiveRoute> {
         &self.route
     }
 
+    /// Triggered when it is to accept no more connections.
+    pub fn stop(&self) -> &Arc<Latch> {
+        &self.stop
+    }
+
     pub fn route(&self) -> Arc<Route> {
         Arc::clone(&self.route.generation().route)
     }
 
-    /// Serves until the route stops and the backlog is empty; `open` is dropped when the port is closed.
+    /// Serves until it is stopped and the backlog is empty; `open` is dropped when the port is closed.
     pub fn run(mut self, shared: &Arc<Shared>, open: Sender<Infallible>) {
         while self.client_waits() {
             let Some(permit) = self.permit() else { break };
@@ -78,7 +84,7 @@ impl Listener {
                 Err(error) if is_passing(&error) => {}
                 Err(error) => {
                     self.note_shortage(&error);
-                    pause(self.route.stop());
+                    pause(&self.stop);
                 }
             }
         }
@@ -87,9 +93,8 @@ impl Listener {
 
     /// Waits for a client; none is waited for once the route has stopped.
     fn client_waits(&self) -> bool {
-        let stop = self.route.stop();
-        wait(&mut [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(stop, PollFlags::IN)], None);
-        !stop.is_triggered()
+        wait(&mut [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&*self.stop, PollFlags::IN)], None);
+        !self.stop.is_triggered()
     }
 
     /// Takes a permit before the accept, so that a client without one waits in the backlog and not in our memory.
@@ -98,7 +103,7 @@ impl Listener {
             if self.connection_limit.first_shortage() {
                 emit(&Event::Full(&self.route(), self.connection_limit.capacity()));
             }
-            self.connection_limit.take(self.route.stop().channel())
+            self.connection_limit.take(self.stop.channel())
         })
     }
 
@@ -240,8 +245,9 @@ mod tests {
             connect_timeout: Timeout::CONNECT,
             toxics: Vec::new(),
         };
-        let live = LiveRoute::new(route, 0, 1, Arc::default()).unwrap();
-        Listener::bind(Arc::new(live), Arc::new(ConnectionLimit::new(NonZeroUsize::MIN))).unwrap()
+        let listen = route.listen();
+        let live = LiveRoute::new(route, 0, Arc::default()).unwrap();
+        Listener::bind(listen, Arc::new(live), Arc::new(ConnectionLimit::new(NonZeroUsize::MIN))).unwrap()
     }
 
     #[test]

@@ -10,7 +10,8 @@ use crate::plan::Route;
 use crate::stop::Latch;
 use crate::toxic::Toxics;
 
-/// A route that accepts connections, or has accepted some that still live.
+/// A route that accepts connections, or has accepted some that still live. It outlives its listener where it gets another
+/// one.
 #[derive(Debug)]
 pub struct LiveRoute {
     dice: Dice,
@@ -18,7 +19,6 @@ pub struct LiveRoute {
     accepted: Arc<AtomicU64>,
     /// The clock that all of its connections have in common.
     since: Instant,
-    stop: Latch,
     generation: Mutex<Arc<Generation>>,
 }
 
@@ -37,12 +37,11 @@ pub struct Generation {
 impl LiveRoute {
     /// # Errors
     /// No descriptors are left.
-    pub fn new(route: Route, seed: u64, number: u64, accepted: Arc<AtomicU64>) -> io::Result<Self> {
+    pub fn new(route: Route, seed: u64, accepted: Arc<AtomicU64>) -> io::Result<Self> {
         let dice = Dice::new(seed, &route.name);
         let toxics = Toxics::new(&route.toxics, dice.clone());
-        let first = Generation { number, route: Arc::new(route), toxics, replaced: Latch::new()? };
-        let (since, stop) = (Instant::now(), Latch::new()?);
-        Ok(Self { dice, accepted, since, stop, generation: Mutex::new(Arc::new(first)) })
+        let first = Generation { number: 1, route: Arc::new(route), toxics, replaced: Latch::new()? };
+        Ok(Self { dice, accepted, since: Instant::now(), generation: Mutex::new(Arc::new(first)) })
     }
 
     /// What holds now.
@@ -77,10 +76,5 @@ impl LiveRoute {
 
     pub fn dice(&self) -> &Dice {
         &self.dice
-    }
-
-    /// Triggered when the route accepts no more connections.
-    pub fn stop(&self) -> &Latch {
-        &self.stop
     }
 }

@@ -19,7 +19,7 @@ use super::shared::Shared;
 use crate::event::{Event, emit};
 use crate::limits::Cap;
 use crate::plan::{Change, Plan, Route, diff};
-use crate::stop::Stop;
+use crate::stop::{Latch, Stop};
 use crate::threads;
 use crate::value::RouteName;
 
@@ -56,9 +56,19 @@ struct Routes {
 #[derive(Debug)]
 struct Handle {
     route: Arc<LiveRoute>,
+    stop: Arc<Latch>,
     /// Disconnects when its port is closed.
     closed: Receiver<Infallible>,
 }
+
+/// A route that needs a new listener.
+struct Opening {
+    listen: SocketAddr,
+    live: Arc<LiveRoute>,
+}
+
+/// A route that loses its listener, and where that is.
+type Closing = (RouteName, SocketAddr);
 
 /// Why a plan could not be applied.
 #[derive(Debug)]
@@ -66,7 +76,7 @@ pub enum ApplyError {
     /// These ports can't be listened on. Nothing has changed, except that routes whose port another one was to take over
     /// have stopped.
     Bind(Vec<(Route, io::Error)>),
-    /// There is no thread for a listener, or no descriptor for a change. What came before it in the plan is live.
+    /// There is no thread for a listener, or no descriptor for a change. Other changes of the plan may be live.
     Starved(io::Error),
 }
 
@@ -91,44 +101,39 @@ impl Supervisor {
         let mut routes = self.routes();
         routes.limits = limits(std::mem::take(&mut routes.limits), plan, &self.cap);
         let changes = diff(&routes.plan(), plan.routes());
-        let (first, taken_over) = routes.to_bind(&changes);
-        let bound = self.bind(&mut routes, plan, first)?;
-        for change in &changes {
-            match change {
-                Change::Adjust(route) => routes.adjust(route).map_err(ApplyError::Starved)?,
-                Change::Remove(name) => routes.stop(name),
-                Change::Restart(route) => routes.stop(&route.name),
-                Change::Add(_) => {}
-            }
-        }
-        let bound = bound.into_iter().chain(self.bind(&mut routes, plan, taken_over)?);
+        let (replacements, closing) = (routes.replacements(&changes), routes.closing(&changes));
+        let openings = self.openings(&mut routes, &changes).map_err(ApplyError::Starved)?;
+        let must_wait = |opening: &Opening| closing.iter().any(|(_, port)| opening.overlaps(*port));
+        let (taking_over, free): (Vec<Opening>, Vec<Opening>) = openings.into_iter().partition(must_wait);
+        let is_needed = |(_, port): &Closing| taking_over.iter().any(|opening| opening.overlaps(*port));
+        let (closing_first, closing): (Vec<Closing>, Vec<Closing>) = closing.iter().cloned().partition(is_needed);
+
+        let mut bound = routes.bind(plan, &free)?;
+        routes.close(&closing_first);
+        bound.extend(routes.bind(plan, &taking_over)?);
+        // Every port is bound: from here on it can only fail for lack of threads or descriptors.
+        replacements.into_iter().try_for_each(|(live, route)| live.replace(route)).map_err(ApplyError::Starved)?;
+        routes.close(&closing);
         bound.into_iter().try_for_each(|listener| self.listen(&mut routes, listener)).map_err(ApplyError::Starved)
     }
 
-    fn bind(&self, routes: &mut Routes, plan: &Plan, wanted: Vec<Route>) -> Result<Vec<Listener>, ApplyError> {
-        let stages = plan.stages_ahead();
-        let (mut bound, mut failed) = (Vec::new(), Vec::new());
-        for route in wanted {
-            let stage = plan.routes().iter().position(|other| other.name == route.name).map_or(0, |at| stages[at]);
-            let limit = &routes.limits[stage.min(routes.limits.len() - 1)];
-            let number = routes.live.get(&route.name).map_or(0, |handle| handle.route.generation().number) + 1;
-            let accepted = routes.counters.entry(route.name.clone()).or_default();
-            let live = LiveRoute::new(route.clone(), self.seed, number, Arc::clone(accepted));
-            match live.and_then(|live| Listener::bind(Arc::new(live), Arc::clone(limit))) {
-                Ok(listener) => bound.push(listener),
-                Err(error) => failed.push((route, error)),
-            }
-        }
-        if failed.is_empty() { Ok(bound) } else { Err(ApplyError::Bind(failed)) }
+    /// The routes that need a new listener.
+    fn openings(&self, routes: &mut Routes, changes: &[Change]) -> io::Result<Vec<Opening>> {
+        let new = changes.iter().filter_map(|change| match change {
+            Change::Add(route) | Change::Restart(route) => Some(route),
+            Change::Remove(_) | Change::Adjust(_) => None,
+        });
+        new.map(|route| Ok(Opening { listen: route.listen(), live: routes.live_route(route, self.seed)? })).collect()
     }
 
     fn listen(&self, routes: &mut Routes, listener: Listener) -> io::Result<()> {
         let (open, closed) = crossbeam_channel::bounded(0);
-        let (route, shared) = (Arc::clone(listener.live()), Arc::clone(&self.shared));
+        let (route, stop, shared) =
+            (Arc::clone(listener.live()), Arc::clone(listener.stop()), Arc::clone(&self.shared));
         emit(&Event::Listening(&listener.route()));
         threads::spawn("listener", move || listener.run(&shared, open))?;
         let name = route.generation().route.name.clone();
-        routes.live.insert(name, Handle { route, closed });
+        routes.live.insert(name, Handle { route, stop, closed });
         Ok(())
     }
 
@@ -136,7 +141,7 @@ impl Supervisor {
     /// for a cut; what is left then is reset. Returns the number of those connections.
     #[must_use]
     pub fn drain(self, timeout: Option<Duration>) -> usize {
-        self.routes().stop_all();
+        close_all(self.routes().live.drain().map(|(_, handle)| handle).collect());
         let Self { shared, gone, .. } = self;
         let (registry, stop) = (Arc::clone(&shared.registry), Arc::clone(&shared.stop));
         // The listeners and the connections hold it until they have ended; this was the last hold on it besides theirs.
@@ -169,58 +174,78 @@ impl Routes {
         self.live.values().map(|handle| Route::clone(&handle.route.generation().route)).collect()
     }
 
-    /// The routes that need a new listener: those that can have it at once, and those that take an address over from a
-    /// route that has to stop first.
-    fn to_bind(&self, changes: &[Change]) -> (Vec<Route>, Vec<Route>) {
-        let address = |name: &RouteName| self.live.get(name).map(|handle| handle.route.generation().route.listen());
-        let freed: Vec<SocketAddr> = changes
-            .iter()
-            .filter_map(|change| match change {
-                Change::Remove(name) => address(name),
-                Change::Restart(route) => address(&route.name),
-                Change::Add(_) | Change::Adjust(_) => None,
-            })
-            .collect();
-        let new = changes.iter().filter_map(|change| match change {
-            Change::Add(route) | Change::Restart(route) => Some(route.clone()),
-            Change::Remove(_) | Change::Adjust(_) => None,
-        });
-        new.partition(|route| freed.iter().all(|freed| freed.port() != route.port.get()))
+    /// The live routes that meet another plan, whether or not they get a new listener.
+    fn replacements(&self, changes: &[Change]) -> Vec<(Arc<LiveRoute>, Route)> {
+        let replaced = |change: &Change| match change {
+            Change::Adjust(route) | Change::Restart(route) => {
+                Some((Arc::clone(&self.live.get(&route.name)?.route), route.clone()))
+            }
+            Change::Add(_) | Change::Remove(_) => None,
+        };
+        changes.iter().filter_map(replaced).collect()
     }
 
-    fn adjust(&self, route: &Route) -> io::Result<()> {
-        self.live.get(&route.name).map_or(Ok(()), |handle| handle.route.replace(route.clone()))
+    /// The routes whose listener has to go.
+    fn closing(&self, changes: &[Change]) -> Vec<Closing> {
+        let closed = |change: &Change| {
+            let name = match change {
+                Change::Remove(name) => name,
+                Change::Restart(route) => &route.name,
+                Change::Add(_) | Change::Adjust(_) => return None,
+            };
+            Some((name.clone(), self.live.get(name)?.route.generation().route.listen()))
+        };
+        changes.iter().filter_map(closed).collect()
     }
 
-    /// Closes a route's port. Its connections live on.
-    fn stop(&mut self, name: &RouteName) {
-        if let Some(handle) = self.live.remove(name) {
-            handle.stop();
-            handle.wait_closed(Instant::now() + CLOSING);
+    /// One that is live goes on, so that its connections meet its toxics whichever listener has accepted them.
+    fn live_route(&mut self, route: &Route, seed: u64) -> io::Result<Arc<LiveRoute>> {
+        if let Some(handle) = self.live.get(&route.name) {
+            return Ok(Arc::clone(&handle.route));
         }
+        let accepted = self.counters.entry(route.name.clone()).or_default();
+        LiveRoute::new(route.clone(), seed, Arc::clone(accepted)).map(Arc::new)
     }
 
-    fn stop_all(&mut self) {
-        let handles: Vec<Handle> = self.live.drain().map(|(_, handle)| handle).collect();
-        for handle in &handles {
-            handle.stop();
+    fn bind(&self, plan: &Plan, openings: &[Opening]) -> Result<Vec<Listener>, ApplyError> {
+        let stages = plan.stages_ahead();
+        let (mut bound, mut failed) = (Vec::new(), Vec::new());
+        for (route, stage) in plan.routes().iter().zip(stages) {
+            let Some(opening) = openings.iter().find(|opening| opening.listen == route.listen()) else { continue };
+            let limit = &self.limits[stage.min(self.limits.len() - 1)];
+            match Listener::bind(opening.listen, Arc::clone(&opening.live), Arc::clone(limit)) {
+                Ok(listener) => bound.push(listener),
+                Err(error) => failed.push((route.clone(), error)),
+            }
         }
-        let due = Instant::now() + CLOSING;
-        for handle in &handles {
-            handle.wait_closed(due);
-        }
+        if failed.is_empty() { Ok(bound) } else { Err(ApplyError::Bind(failed)) }
+    }
+
+    /// Closes ports. The connections live on.
+    fn close(&mut self, closing: &[Closing]) {
+        close_all(closing.iter().filter_map(|(name, _)| self.live.remove(name)).collect());
     }
 }
 
-impl Handle {
-    fn stop(&self) {
-        self.route.stop().trigger();
+impl Opening {
+    /// Whether its port can't be bound as long as `other` is.
+    fn overlaps(&self, other: SocketAddr) -> bool {
+        let (one, other) = (self.listen, other);
+        let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+        one.port() == other.port() && (is_any || one.ip().to_canonical() == other.ip().to_canonical())
     }
+}
 
-    /// Nothing is ever sent: it disconnects. Where that takes longer, a count of connections comes too early, and a port
-    /// that is to be bound again may be in use.
-    fn wait_closed(&self, due: Instant) {
-        let _ = self.closed.recv_deadline(due);
+/// Waits until the ports are closed. Where that takes longer, a count of connections comes too early, and a port that is to
+/// be bound again may be in use.
+fn close_all(handles: Vec<Handle>) {
+    for handle in &handles {
+        handle.stop.trigger();
+    }
+    let due = Instant::now() + CLOSING;
+    for handle in handles {
+        // Nothing is ever sent: it disconnects.
+        let _ = handle.closed.recv_deadline(due);
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::behaviour::{Behaviour, Misfit, Place};
-use super::chain::TAKEN_AT_ONCE;
+use super::bucket::{Bucket, Buckets};
 use super::declaration::declare;
 use super::link::Out;
 use super::stats::ToxicStats;
-use super::{ActiveTime, End, Moment, NEVER, Span, Stage, until};
+use super::{ActiveTime, End, Moment, NEVER, Span, Stage, TAKEN_AT_ONCE, until};
 use crate::value::{Bytes, Rate, flag};
 
 declare! {
@@ -75,42 +75,6 @@ pub(super) struct BandwidthStage {
     /// When the connection was opened, by the clock of the connections that share the bucket.
     opened: Moment,
     buckets: Arc<Buckets>,
-}
-
-/// A queue is at its toxic's place in the chain. What is on its way there counts already for how much is taken from the
-/// sender: else a delay before a slow link would fill up before the sender felt it.
-#[derive(Debug, Default)]
-pub(super) struct Buckets {
-    entrance: Mutex<Bucket>,
-    exit: Mutex<Bucket>,
-}
-
-/// The queue before a link of a fixed rate, as two numbers: the time since which it has not been empty, and the bytes
-/// since then.
-#[derive(Debug, Default)]
-struct Bucket {
-    since: Moment,
-    bytes: u64,
-}
-
-impl Bucket {
-    /// Adds `bytes` at a moment; returns when the last of them leaves at `rate` bytes a second, where `burst` bytes may
-    /// leave before that.
-    fn put(&mut self, bytes: u64, at: Moment, rate: u64, burst: u32) -> Moment {
-        if at > self.since.saturating_add(lasting(self.bytes, rate)) {
-            *self = Self { since: at, bytes: 0 };
-        }
-        self.bytes += bytes;
-        let ahead = self.bytes.saturating_sub(burst.into());
-        self.since.saturating_add(lasting(ahead, rate)).max(at)
-    }
-}
-
-/// The duration of `bytes` at `rate` bytes a second.
-fn lasting(bytes: u64, rate: u64) -> Duration {
-    let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate);
-    // 2^64 ns are 584 years.
-    u64::try_from(nanos).map_or(NEVER, Duration::from_nanos)
 }
 
 impl BandwidthStage {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::bandwidth::Buckets;
+use super::bucket::Buckets;
 use super::{ActiveTime, Moment, Stage};
 use crate::dice::ToxicRng;
 use crate::value::{Direction, Millis, Rejected, Stream};

@@ -13,11 +13,8 @@ use super::route_toxic::RouteToxic;
 use super::segment::{Boundary, Segments};
 use super::span::{Edge, End, EndKind, Span};
 use super::stats::{Amount, RunningSum, ToxicEvent};
-use super::{Moment, NEVER, Stage};
+use super::{Moment, NEVER, Stage, TAKEN_AT_ONCE};
 use crate::value::{CloseMode, Direction};
-
-/// The most bytes that are handed to a chain at once.
-pub const TAKEN_AT_ONCE: usize = 64 * 1024;
 
 /// The most bytes that are written at once: enough to make the calls cheap beside the copying.
 const WRITTEN_AT_ONCE: u64 = 256 * 1024;
@@ -68,6 +65,9 @@ impl Chain {
 
     /// Puts bytes before everything else that it holds. No toxic acts on them.
     pub(super) fn preload(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         let start = self.buffer.end();
         self.buffer.push(bytes);
         let range = start..self.buffer.end();
@@ -104,6 +104,9 @@ impl Chain {
             }
         }
         self.remove(old.into_iter(), now);
+        let is_revoked = self.links.iter_mut().fold(false, |is_revoked, link| link.revoke_end(is_revoked));
+        self.end = self.end.filter(|_| !is_revoked);
+        self.links.retain(|link| !link.is_spent());
         self.resumes = Moment::ZERO;
     }
 
@@ -112,9 +115,7 @@ impl Chain {
         for mut link in links {
             self.is_torn |= link.has_torn();
             link.let_go(now);
-            if !link.is_spent() {
-                self.links.push(link);
-            }
+            self.links.push(link);
         }
     }
 

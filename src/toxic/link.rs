@@ -29,7 +29,9 @@ pub(super) struct Link {
     last: Moment,
     /// The stream has ended here: nothing follows.
     has_ended: bool,
-    /// Bytes came after an end that the toxic has made.
+    /// It was the toxic that has ended it.
+    made_end: bool,
+    /// Bytes, or the end of the stream, came after an end that the toxic has made.
     has_dropped: bool,
     stats: ToxicStats,
 }
@@ -86,6 +88,7 @@ impl Link {
             held: 0,
             last: Moment::ZERO,
             has_ended: false,
+            made_end: false,
             has_dropped: false,
             stats: ToxicStats::of(Arc::clone(&toxic.toxic), direction),
             toxic,
@@ -96,14 +99,22 @@ impl Link {
         self.stage.is_some() && Arc::ptr_eq(&self.toxic, toxic)
     }
 
-    /// Removes the toxic: what it holds goes on `now`, and what comes passes. An end that it has made itself is no more.
+    /// Removes the toxic: what it holds goes on `now`, and what comes passes.
     pub(super) fn let_go(&mut self, now: Moment) {
         self.stage = None;
         self.last = Moment::ZERO;
         self.queue.iter_mut().for_each(|span| span.at = span.at.min(now));
-        self.end = self.end.filter(|end| !matches!(end.kind, EndKind::Toxic(_)));
-        self.has_ended = self.end.is_some();
         self.end.iter_mut().for_each(|end| end.at = end.at.min(now));
+    }
+
+    /// Forgets the end that has come to it, if `is_revoked`, or that it has made, if its toxic is removed. Returns whether the
+    /// end that comes after it is to be forgotten as well, wherever it has got to.
+    pub(super) fn revoke_end(&mut self, is_revoked: bool) -> bool {
+        let revokes = if self.made_end { self.stage.is_none() } else { is_revoked };
+        if revokes {
+            (self.end, self.has_ended, self.made_end) = (None, false, false);
+        }
+        revokes
     }
 
     /// Whether it is removed and has nothing left.
@@ -127,11 +138,12 @@ impl Link {
             Some(stage) if active.contains(span.at) => stage.pass(span, &mut out),
             _ => out.pass(span),
         }
-        self.has_ended = self.end.is_some();
+        (self.has_ended, self.made_end) = (self.end.is_some(), self.end.is_some());
     }
 
     pub(super) fn take_end(&mut self, mut end: End) {
         if self.has_ended {
+            self.has_dropped = true;
             return;
         }
         if self.active.contains(end.at)

@@ -1,12 +1,12 @@
 //! The toxics of one route while it is live: which connection meets which. They are an immutable value: another set of
 //! toxics is another value, in which those that stay the same live on.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Moment;
 use super::chain::Chain;
 use super::route_toxic::RouteToxic;
+use super::target::Target;
 use crate::dice::Dice;
 use crate::toxic::Toxic;
 use crate::value::Direction;
@@ -16,17 +16,6 @@ use crate::value::Direction;
 pub struct Toxics {
     dice: Dice,
     toxics: Vec<Arc<RouteToxic>>,
-}
-
-/// A connection that toxics may act on.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    /// Its number on the route.
-    pub number: u64,
-    /// Where its client is.
-    pub client: IpAddr,
-    /// When it was accepted, by the route's clock, which all of its connections have in common.
-    pub opened: Moment,
 }
 
 impl Toxics {
@@ -145,7 +134,7 @@ mod tests {
         assert_eq!(hit.collect::<Vec<u64>>(), [3, 5, 6, 18, 20, 22, 29, 30]);
     }
 
-    /// A toxic is known by its name, not by its place: others that come and go ahead of it change nothing for it.
+    /// A toxic draws by its name, not by its place: others that come and go before it change nothing for it.
     #[test]
     fn the_luck_of_a_toxic_is_its_own() {
         let (here, there) = (toxic(0, corrupt(0.1)), toxic(1, corrupt(0.1)));

@@ -31,6 +31,7 @@
 
 mod bandwidth;
 mod behaviour;
+mod bucket;
 mod buffer;
 mod chain;
 mod corrupt;
@@ -54,6 +55,7 @@ mod slow_close;
 mod span;
 mod stall;
 mod stats;
+mod target;
 mod timeout;
 
 #[cfg(test)]
@@ -65,21 +67,25 @@ use std::time::Duration;
 
 pub use bandwidth::Sharing;
 pub use behaviour::Misfit;
-pub use chain::{Chain, TAKEN_AT_ONCE};
+pub use chain::Chain;
 pub use declaration::{Basis, Source, ToxicType, Treatment};
 // The enum, the list of types, and the struct of each.
 pub use effect::*;
 pub use entry::Toxic;
 pub use latency::Distribution;
-pub use live::{Target, Toxics};
+pub use live::Toxics;
 pub use segment::Boundary;
 pub use span::{End, EndKind};
 pub use stats::{Amount, RunningSum, ToxicEvent, ToxicSummary};
+pub use target::Target;
 
 use crate::value::{CloseMode, Millis, Window};
 use link::Out;
 use span::Span;
 use stats::ToxicStats;
+
+/// The most bytes that are handed to a chain at once.
+pub const TAKEN_AT_ONCE: usize = 64 * 1024;
 
 /// A time, counted from the accept of the connection.
 pub type Moment = Duration;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::bandwidth::Buckets;
 use super::behaviour::{Coverage, Place};
-use super::live::Target;
+use super::bucket::Buckets;
+use super::target::Target;
 use super::{ActiveTime, Moment, Stage, Toxic};
 use crate::dice::Dice;
 use crate::value::Direction;

@@ -1,11 +1,10 @@
 //! `stall`: a partition that heals. Everything is held, and none of it lost.
 
 use super::behaviour::{Behaviour, Place};
-use super::chain::TAKEN_AT_ONCE;
 use super::declaration::declare;
 use super::link::Out;
 use super::stats::ToxicStats;
-use super::{ActiveTime, End, Moment, Span, Stage, until};
+use super::{ActiveTime, End, Moment, Span, Stage, TAKEN_AT_ONCE, until};
 use crate::value::Millis;
 
 declare! {

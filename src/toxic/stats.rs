@@ -1,4 +1,4 @@
-//! What toxics have done: what is told of it, and what it comes to in the end. How that is worded is `event`.
+//! What toxics have done: the events that are logged, and the sums of a connection. How a log line is worded is `event`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -61,8 +61,8 @@ fn finish(stream: TcpStream) -> io::Result<TcpStream> {
     if let Some(error) = stream.take_error()?.filter(is_failure) {
         return Err(error);
     }
-    // Where nobody listens on a port of the ephemeral range, the kernel may pick that very port as the source, and the
-    // socket connects to itself (simultaneous open, RFC 9293 section 3.5): the client would talk to its own echo.
+    // If no process listens on a port of the ephemeral range, the kernel may pick that very port as the source, and the
+    // socket connects to itself (simultaneous open, RFC 9293 section 3.5): the client would get its own bytes back.
     if stream.peer_addr().ok() == Some(stream.local_addr()?) {
         return Err(ErrorKind::ConnectionRefused.into());
     }
@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// It has accepted, however soon it aborts: what it said is read, and nobody calls it unreachable.
+    /// It has accepted, however soon it aborts: what it sent is read, and it is not reported as unreachable.
     #[test]
     fn an_upstream_that_has_reset_was_reached() {
         for half_closes in [None, Some(Shutdown::Write)] {

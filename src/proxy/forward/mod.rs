@@ -26,7 +26,7 @@ use super::socket::discard::discard;
 use super::socket::wait::{Woken, wait, wait_for};
 use super::state::{ConnectionState, Phase};
 use crate::event::CloseReason;
-use crate::toxic::{Chain, Target};
+use crate::toxic::{Boundary, Chain, Target};
 use crate::value::{CloseMode, Direction};
 
 /// What a path came to.
@@ -34,6 +34,8 @@ enum CopyOutcome {
     /// The toxic path has to go on, before all else with these bytes, which were received and not sent: the toxics have
     /// changed, or what a reset source has sent waits for a slow sink.
     HandOver(Vec<u8>),
+    /// The toxics have changed, maybe before these bytes came, which therefore meet the present ones.
+    Changed(Boundary, Vec<u8>),
     /// No toxic acts any more, and none holds anything.
     Drained,
     /// The source has sent its FIN, and all before it is written.
@@ -78,7 +80,8 @@ impl<'a> Forwarding<'a> {
     pub fn run(mut self) {
         loop {
             match self.copy() {
-                CopyOutcome::HandOver(unsent) => self.take_over(&unsent),
+                CopyOutcome::HandOver(unsent) => self.take_over(&unsent, Boundary::None, &[]),
+                CopyOutcome::Changed(boundary, fresh) => self.take_over(&[], boundary, &fresh),
                 CopyOutcome::Drained => self.chain = None,
                 CopyOutcome::Eof => return self.pass_fin_on(),
                 CopyOutcome::SourceReset => return self.lose_source(),
@@ -101,21 +104,22 @@ impl<'a> Forwarding<'a> {
         }
     }
 
-    /// Goes on with the present toxics.
-    fn take_over(&mut self, unsent: &[u8]) {
+    /// Goes on with the present toxics: those act on `fresh` bytes, and not on those that wait to be sent.
+    fn take_over(&mut self, unsent: &[u8], boundary: Boundary, fresh: &[u8]) {
         self.generation = self.state.route.generation();
         let now = self.state.accepted_at.elapsed();
         let toxics = &self.generation.toxics;
-        if let Some(chain) = &mut self.chain {
-            toxics.rebuild(chain, &self.target, now);
+        let mut chain = if let Some(mut chain) = self.chain.take() {
+            toxics.rebuild(&mut chain, &self.target, now);
+            chain
         } else {
-            let received = self.state.progress(self.direction).received.load(Ordering::Relaxed);
+            let received = self.state.progress(self.direction).received.load(Ordering::Relaxed) - fresh.len() as u64;
             self.other_carried = other_carried(self.state, self.direction);
-            self.chain = Some(toxics.chain_after(&self.target, self.direction, received, unsent, now));
-        }
-        if let Some(chain) = &self.chain {
-            self.state.watch(chain.sums());
-        }
+            toxics.chain_after(&self.target, self.direction, received, unsent, now)
+        };
+        chain.push(now, boundary, fresh);
+        self.state.watch(chain.sums());
+        self.chain = Some(chain);
     }
 
     /// Sends the FIN on, and stays.
@@ -155,7 +159,7 @@ impl<'a> Forwarding<'a> {
             match wait_for([source], self.deadline(), &self.generation.replaced) {
                 Woken::Ready([revents]) if self.source.is_reset(revents) => return self.lose_source(),
                 Woken::Ready(_) => return,
-                Woken::Changed => self.take_over(&[]),
+                Woken::Changed => self.take_over(&[], Boundary::None, &[]),
                 Woken::Due => {
                     if let Some(close_mode) = self.end_by_deadline() {
                         return self.end_by_toxic(close_mode);

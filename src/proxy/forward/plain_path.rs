@@ -18,6 +18,7 @@ use crate::proxy::socket::wait::{Woken, wait_for};
 use crate::proxy::state::Progress;
 use crate::scheduling::{self, Policy};
 use crate::stop::Latch;
+use crate::toxic::Boundary;
 
 /// Room for most messages, on the stack, where it costs nothing: an idle thread has two pages of it resident, and this
 /// and all that its connection's thread did before fit in there. A read that fills it means that more is coming.
@@ -129,6 +130,9 @@ impl PlainPath<'_> {
             Ok(0) | Err(Errno::INVAL) => self.copy_buffered(),
             Ok(filled) => {
                 self.progress.received.fetch_add(filled as u64, Ordering::Relaxed);
+                if self.change.is_triggered() {
+                    return Err(changed(pipe.take_rest()));
+                }
                 self.empty(pipe).map(|()| filled)
             }
             Err(Errno::AGAIN | Errno::INTR) => Ok(0),
@@ -155,11 +159,18 @@ impl PlainPath<'_> {
 
     /// One read and what it takes to write it; returns how much it was. None if nothing came in time.
     fn copy(&self, buffer: &mut [MaybeUninit<u8>]) -> Result<Option<usize>, CopyOutcome> {
-        match recv(self.source.stream, &mut *buffer, RecvFlags::empty()) {
+        let received = recv(self.source.stream, &mut *buffer, RecvFlags::empty());
+        // What has come after the toxics have changed meets the present ones. A stream's end is there to be read again.
+        let has_changed = self.change.is_triggered();
+        match received {
+            Ok((_, 0)) | Err(_) if has_changed => Err(changed(Vec::new())),
             Ok((_, 0)) if self.source.eof_is_reset() => Err(CopyOutcome::SourceReset),
             Ok((_, 0)) => Err(CopyOutcome::Eof),
             Ok(((bytes, _), read)) => {
                 self.progress.received.fetch_add(read as u64, Ordering::Relaxed);
+                if has_changed {
+                    return Err(changed(bytes.to_vec()));
+                }
                 self.write_all(bytes)?;
                 Ok(Some(read))
             }
@@ -183,7 +194,7 @@ impl PlainPath<'_> {
                 Err(_) => return Err(CopyOutcome::SinkReset),
             }
         }
-        if self.change.is_triggered() { Err(CopyOutcome::HandOver(Vec::new())) } else { Ok(()) }
+        Ok(())
     }
 
     /// Waits until there is something to read; returns whether that was before `due`.
@@ -191,7 +202,7 @@ impl PlainPath<'_> {
         match wait_for([(self.source.stream, PollFlags::IN)], due, self.change) {
             Woken::Ready(_) => Ok(true),
             Woken::Due => Ok(false),
-            Woken::Changed => Err(CopyOutcome::HandOver(Vec::new())),
+            Woken::Changed => Err(changed(Vec::new())),
         }
     }
 
@@ -212,6 +223,11 @@ impl PlainPath<'_> {
     fn count_sent(&self, bytes: usize) {
         self.progress.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
+}
+
+/// A new chain begins as after a turn of the conversation.
+fn changed(fresh: Vec<u8>) -> CopyOutcome {
+    CopyOutcome::Changed(Boundary::None, fresh)
 }
 
 /// A sink that refuses instead of waiting, as long as this lives. `SPLICE_F_NONBLOCK` is about the pipe only: whether

@@ -132,10 +132,7 @@ impl PathState<'_> {
             return Err(CopyOutcome::Ended(close_mode));
         }
         self.conclude()?;
-        if self.wait(now)? == Source::Ready {
-            self.read();
-        }
-        Ok(())
+        if self.wait(now)? == Source::Ready { self.read() } else { Ok(()) }
     }
 
     fn write_output(&mut self) -> Result<(), CopyOutcome> {
@@ -182,21 +179,11 @@ impl PathState<'_> {
     /// Waits for what comes first.
     fn wait(&mut self, now: Moment) -> Result<Source, CopyOutcome> {
         let can_read = self.can_read(now);
-        self.silence = self.silence.polled(can_read);
-        let (sink, source) = (self.path.sink.stream, self.path.source.stream);
-        let sink = (sink, self.sink_events(now));
-        let due = self.wake_at(now);
-        let woken = if can_read || matches!(self.source, SourceState::Open | SourceState::Ended) {
-            wait_for([sink, (source, self.source_events(now, can_read))], due, self.path.change)
-        } else {
-            match wait_for([sink], due, self.path.change) {
-                Woken::Ready([revents]) => Woken::Ready([revents, PollFlags::empty()]),
-                Woken::Due => Woken::Due,
-                Woken::Changed => Woken::Changed,
-            }
-        };
-        let [sink, source] = match woken {
-            Woken::Changed => return Err(CopyOutcome::HandOver(Vec::new())),
+        if can_read {
+            self.silence = self.silence.begin(Instant::now());
+        }
+        let [sink, source] = match wait_for(self.interests(now, can_read), self.wake_at(now), self.path.change) {
+            Woken::Changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Woken::Due => [PollFlags::empty(); 2],
             Woken::Ready(revents) => revents,
         };
@@ -209,10 +196,24 @@ impl PathState<'_> {
             self.source = SourceState::HungUp;
         }
         self.look_after_the_client(now, sink, source)?;
-        if source.is_empty() {
-            self.silence = self.silence.went_on();
+        if can_read && source.is_empty() {
+            self.silence = self.silence.go_on(Instant::now());
         }
         Ok(if can_read && !source.is_empty() { Source::Ready } else { Source::Quiet })
+    }
+
+    /// What the sink and the source are polled for. A source that has nothing more to report would end every poll at once:
+    /// the sink takes its place, whose own errors are looked at first.
+    fn interests(&self, now: Moment, can_read: bool) -> [(&TcpStream, PollFlags); 2] {
+        let probe = if self.depends_on_client(now) { self.probe.interest() } else { PollFlags::empty() };
+        let (sink_probe, source_probe) =
+            if self.path.client_is_source() { (PollFlags::empty(), probe) } else { (probe, PollFlags::empty()) };
+        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
+        let more = if can_read { PollFlags::IN } else { PollFlags::empty() };
+        let (sink, source) = (self.path.sink.stream, self.path.source.stream);
+        let reports = can_read || matches!(self.source, SourceState::Open | SourceState::Ended);
+        let source = if reports { (source, more | source_probe) } else { (sink, PollFlags::empty()) };
+        [(sink, room | sink_probe), source]
     }
 
     fn look_after_the_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), CopyOutcome> {
@@ -242,21 +243,29 @@ impl PathState<'_> {
         self.path.client_is_source() || self.source == SourceState::Reset || is_finished()
     }
 
-    fn read(&mut self) {
+    fn read(&mut self) -> Result<(), CopyOutcome> {
         let most = self.chain.takes(self.path.now());
         let mut buffer = vec![MaybeUninit::uninit(); most];
-        match recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT) {
+        let received = recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT);
+        // What has come after the toxics have changed meets the present ones. A stream's end is there to be read again.
+        let has_changed = self.path.change.is_triggered();
+        match received {
+            Ok((_, 0)) | Err(_) if has_changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Ok((_, 0)) if self.path.source.eof_is_reset() => self.end(EndKind::Reset),
             Ok((_, 0)) => self.end(EndKind::Fin),
             Ok(((bytes, _), read)) => {
                 let (arrived, boundary) = (self.arrival(read, most), self.boundary());
                 self.path.state.progress(self.path.direction).received.fetch_add(read as u64, Ordering::Relaxed);
+                if has_changed {
+                    return Err(CopyOutcome::Changed(boundary, bytes.to_vec()));
+                }
                 self.chain.push(arrived, boundary, bytes);
             }
-            Err(Errno::AGAIN | Errno::INTR) => return,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
             Err(_) => self.end(EndKind::Reset),
         }
         self.silence = Silence::Unknown;
+        Ok(())
     }
 
     /// The end of the stream goes through the chain like its bytes.
@@ -302,21 +311,6 @@ impl PathState<'_> {
         !self.chain.has_source_end() && self.chain.takes(self.path.now()) > 0
     }
 
-    fn sink_events(&self, now: Moment) -> PollFlags {
-        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
-        room | if self.path.client_is_source() { PollFlags::empty() } else { self.probe_events(now) }
-    }
-
-    fn source_events(&self, now: Moment, can_read: bool) -> PollFlags {
-        let more = if can_read { PollFlags::IN } else { PollFlags::empty() };
-        more | if self.path.client_is_source() { self.probe_events(now) } else { PollFlags::empty() }
-    }
-
-    /// What the client is polled for to see it leave.
-    fn probe_events(&self, now: Moment) -> PollFlags {
-        if self.depends_on_client(now) { self.probe.interest() } else { PollFlags::empty() }
-    }
-
     /// Whether it would all be for nothing if the client were gone: what is held for it, or what is held back from the
     /// upstream for ever. What the upstream gets later, it gets, as from any client that sends something and leaves.
     fn depends_on_client(&self, now: Moment) -> bool {
@@ -327,7 +321,7 @@ impl PathState<'_> {
         }
     }
 
-    /// Whether the sink has been full for so long that it takes nothing more.
+    /// Whether the sink has been full for too long to take anything more.
     fn sink_stands_still(&mut self) -> bool {
         let sink = self.path.sink.stream;
         self.standstill = self.standstill.take().filter(|_| self.sink_is_full);
@@ -349,7 +343,8 @@ impl PathState<'_> {
         let look = Some(self.probe.next_look()).filter(|_| self.depends_on_client(now));
         let retry = (self.wants_to_read() && !self.charge.allows_more()).then(|| Instant::now() + RETRY);
         let first = first.and_then(|first| self.path.instant(first));
-        [first, look, gives_up, retry, self.silence.next_look()].into_iter().flatten().min()
+        let pause = self.silence.next_look().filter(|_| self.can_read(now));
+        [first, look, gives_up, retry, pause].into_iter().flatten().min()
     }
 }
 

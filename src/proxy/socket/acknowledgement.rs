@@ -1,5 +1,5 @@
-//! Whether the peer's kernel has all that was written to a socket, as a reset discards what ours still has to send, and
-//! whether a peer that lacks something is slow or stands still.
+//! Whether the peer's kernel has acknowledged all that was written to a socket: a reset discards the rest. And whether a
+//! peer that has not acknowledged everything is slow, or has stopped reading.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -10,22 +10,22 @@ use rustix::io::Errno;
 use crate::proxy::socket::sock_diag;
 use crate::proxy::socket::wait::wait;
 
-/// Between two looks, at first and at most.
+/// The pause between two looks doubles from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// A peer that takes nothing of what was sent to it for so long is not reading.
+/// A peer that takes nothing for this long has stopped reading.
 const STANDSTILL: Duration = Duration::from_secs(5);
 
-/// A peer that has not been seen to move.
+/// A peer that takes nothing, as far as was seen.
 #[derive(Debug)]
 pub struct Standstill {
     since: Instant,
     seen: Backlog,
 }
 
-/// What was sent to a peer: what its kernel lacks, and what its process has not read, as far as it runs on this machine.
-/// There a slow reader makes room long before its kernel tells: on loopback once in 128 KiB.
+/// What a peer has not taken: bytes that its kernel has not acknowledged, and, on this machine, bytes that its process has
+/// not read. On loopback the kernel acknowledges a slow reader's progress only once in 128 KiB.
 #[derive(Debug, PartialEq, Eq)]
 struct Backlog {
     unacknowledged: u32,
@@ -59,8 +59,9 @@ impl Backlog {
     }
 }
 
-/// Waits until the peer's kernel has everything, at most until `due`; returns whether it has. A peer that reads slowly may
-/// take its time, as it may before a FIN, but not one that stands still. One that is gone has nothing unacknowledged.
+/// Waits until the peer's kernel has acknowledged everything, at most until `due`; returns whether it has. A peer that
+/// reads slowly may take any time, as before a FIN; one that has stopped reading may not. A peer that is gone has nothing
+/// unacknowledged.
 pub fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>) -> bool {
     let (mut pause, mut standstill) = (FIRST_PAUSE, None);
     while unacknowledged(stream) > 0 {
@@ -78,8 +79,8 @@ pub fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>) -> bool {
     true
 }
 
-/// How much of what was written to `stream` the peer's kernel lacks. Where there is no descriptor or memory to ask with,
-/// that may be anything.
+/// The bytes written to `stream` that the peer's kernel has not acknowledged. `u32::MAX` if there is no descriptor or
+/// memory left to find out.
 pub fn unacknowledged(stream: &TcpStream) -> u32 {
     match ends(stream).map(|(here, there)| sock_diag::lookup(here, there)) {
         Some(Ok(socket)) => socket.unacknowledged,

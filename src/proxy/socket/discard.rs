@@ -1,5 +1,5 @@
-//! Reading what nobody wants any more, until the peer has nothing to say either: closing a socket with input unread
-//! would make a RST of the FIN (RFC 2525, section 2.17).
+//! Reads and discards input until the peer has finished too: closing a socket with unread input turns the FIN into a RST
+//! (RFC 2525, section 2.17).
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;

@@ -1,13 +1,13 @@
-//! When to look whether a client that is being made to wait is still there: now and then, and at once when its FIN comes.
-//! What is seen then is `presence`.
+//! When to look whether a waiting client is still there: from time to time, and at once when its FIN comes. `presence` does
+//! the looking.
 
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
-/// The pauses between looks. They are short after the client's FIN, since close(2) sends that a moment before the socket
-/// counts as closed, and double up to the longest; which is also how often one is looked at whose FIN may be stuck
-/// behind data that we don't take.
+/// The pauses between looks. After the client's FIN they begin short, since close(2) sends the FIN a moment before the kernel
+/// lets go of the socket, and double up to the longest. Before a FIN they are the longest: it may be queued after data that
+/// we don't read.
 pub const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -20,7 +20,7 @@ pub struct LivenessProbe {
 }
 
 impl LivenessProbe {
-    /// The first look is due at once: who has been seen to be here can be missed later.
+    /// The first look is due at once: a client that was seen on this machine can be missed later.
     pub fn begin() -> Self {
         Self { interest: PollFlags::RDHUP, pause: LONGEST_PAUSE, next_look: Instant::now() }
     }
@@ -35,9 +35,9 @@ impl LivenessProbe {
         self.next_look
     }
 
-    /// Whether it is time to look, after a poll of the client that `told` this.
-    pub fn is_due(&mut self, told: PollFlags) -> bool {
-        let fin_is_news = (told & self.interest).contains(PollFlags::RDHUP);
+    /// Whether it is time to look, after a poll of the client that returned `revents`.
+    pub fn is_due(&mut self, revents: PollFlags) -> bool {
+        let fin_is_news = (revents & self.interest).contains(PollFlags::RDHUP);
         let now = Instant::now();
         if !fin_is_news && now < self.next_look {
             return false;

@@ -1,6 +1,6 @@
-//! Whether a client that has sent its FIN is still there. TCP does not tell: `close(2)` and `shutdown(SHUT_WR)` send the
-//! same segment, and only the first means that nobody waits for an answer. But where the client runs on this machine,
-//! as in most tests, the kernel knows its socket.
+//! Whether a client that has sent its FIN is still there. TCP can't say: `close(2)` and `shutdown(SHUT_WR)` send the same
+//! segment, and only after the first does no process wait for an answer. But if the client runs on this machine, as in most
+//! tests, the kernel knows its socket.
 
 use std::net::TcpStream;
 
@@ -15,8 +15,8 @@ pub enum Presence {
     Here,
     /// It has closed its socket, or has ended.
     Gone,
-    /// This machine has no such socket. It was here and is gone, where there was no room for another one in TIME-WAIT
-    /// (`tcp_max_tw_buckets` in tcp(7)), or it never was: it runs elsewhere, or an address is translated on the way.
+    /// This machine has no such socket: the peer runs elsewhere, or an address is translated on the way, or its socket is
+    /// gone and there was no room for it in TIME-WAIT (`tcp_max_tw_buckets` in tcp(7)).
     NotLocal,
     /// This system can't tell.
     Unknown,
@@ -24,7 +24,7 @@ pub enum Presence {
 
 /// Looks the peer of `stream` up.
 pub fn of_peer(stream: &TcpStream) -> Presence {
-    // A stream that was reset has no peer any more; that it was is for whoever polls it to tell.
+    // A stream that was reset has no peer any more. The next poll of it reports the reset.
     let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else {
         return Presence::Unknown;
     };

@@ -169,6 +169,30 @@ fn a_limit_that_is_removed_before_its_end_leaves_ends_nothing() {
     assert_eq!((outcome.bytes.as_slice(), outcome.ended), (b"abcd".as_slice(), None));
 }
 
+/// Its end has passed all links, and waits only for a slow receiver.
+#[test]
+fn a_limit_that_is_removed_before_its_end_is_taken_ends_nothing() {
+    let mut live = Live::with(&[toxic(0, limit_data(2, CloseMode::Close)), toxic(1, steady(100))]);
+    live.send(b"ab", ms(0));
+    live.chain.advance(ms(100));
+    assert!(live.chain.end.is_some() && live.chain.has_output());
+    live.change_to(&[], ms(150));
+    live.send(b"cd", ms(150));
+    let outcome = live.left_by(ms(150));
+    assert_eq!((outcome.bytes.as_slice(), outcome.ended), (b"abcd".as_slice(), None));
+}
+
+/// The end that a removed toxic holds is that of another one, which stays.
+#[test]
+fn an_end_that_is_let_go_still_ends_the_stream() {
+    let limit = toxic(0, limit_data(2, CloseMode::Close));
+    let mut live = Live::with(&[limit.clone(), toxic(1, steady(100)), toxic(2, limit_data(9, CloseMode::Reset))]);
+    live.send(b"ab", ms(0));
+    live.chain.advance(ms(0));
+    live.change_to(&[limit], ms(50));
+    assert_eq!(live.left_by(ms(50)).ended, Some((ms(50), CloseMode::Close)));
+}
+
 /// A shared link that stays goes on where it was, for new connections too.
 #[test]
 fn a_shared_link_that_stays_keeps_its_queue() {
@@ -189,4 +213,12 @@ fn tiny_pieces_take_no_more_memory_than_a_queue_has() {
     (0..64).for_each(|_| live.send(&stream(65_536), ms(0)));
     live.left_by(ms(1500));
     assert!(live.chain.memory() < 6 << 20, "{}", live.chain.memory());
+}
+
+/// Nothing waited to be sent: an empty piece could never be written, and would be tried without end.
+#[test]
+fn a_chain_after_a_stream_that_was_sent_holds_nothing() {
+    let toxics = route(&[]);
+    let after = |unsent: &[u8]| toxics.chain_after(&target(1, ms(0)), Direction::Downstream, 9, unsent, ms(5));
+    assert!(after(b"").is_done() && !after(b"rest").is_done());
 }
