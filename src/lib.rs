@@ -17,8 +17,8 @@
 //! ```
 //!
 //! Data flows one way. Flags and files are parsed once, into a [`plan::Plan`] that can't hold an invalid value. The
-//! plan goes live through [`proxy::Supervisor::apply`] and in no other way. What happens is returned as values and
-//! logged by [`event::emit`].
+//! plan goes live through [`proxy::Supervisor::apply`] and in no other way. What happens is described by an
+//! [`event::Event`], and [`event::emit`] logs it.
 //!
 //! # Modules
 //!
@@ -76,9 +76,9 @@
 //! # Toxics
 //!
 //! A [`toxic::Chain`] has a `Link` for each toxic that applies to this direction of this connection. A link holds the
-//! bytes that are not due at the next one yet, and its stage decides when each of them goes on: `due = max(arrival +
-//! delay, last due)`, so that delays overlap and no byte overtakes another. The end of the stream passes the links like
-//! its bytes.
+//! bytes that are not due at the next one yet, and its stage decides when each of them goes on: a delay after its
+//! arrival, and not before the byte in front of it. So delays overlap and no byte overtakes another. The end of the
+//! stream passes the links like its bytes.
 //!
 //! What happens to a byte is a function of the seed, the route's name, the connection's number, the direction, the
 //! toxic's name and the byte's offset. It does not depend on the sizes of reads and writes, on threads or on a shared
@@ -96,11 +96,12 @@
 //! smallest change. A route with a new upstream or listen address gets a new listener, and its connections continue.
 //! New faults reach them as well: the `LiveRoute` replaces its `Generation`, an immutable value with the route and its
 //! toxics, and triggers the latch of the old one. The latch is part of every wait of the route's connections, in
-//! poll(2) beside the sockets, so each direction takes over the new toxics at the next byte. It costs one pipe for each
-//! generation and none for a connection. Toxics that stay keep their state; bytes held by a removed one are released.
-//! Connection numbers go on, so that a seed keeps its meaning.
+//! poll(2) beside the sockets, so each direction takes over the new toxics at the next byte. (A plain path with close
+//! messages waits in a blocking read instead, for at most 20 ms.) It costs one pipe for each generation and none for a
+//! connection. Toxics that stay keep their state; bytes held by a removed one are released. Connection numbers go on,
+//! so that a seed keeps its meaning.
 //!
-//! The control side never waits for the data side: no lock is held across I/O, a sleep or a join.
+//! `apply` never waits for a connection. It waits for at most 100 ms until a listener has closed its port.
 //!
 //! # Decisions and their price
 //!
