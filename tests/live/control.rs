@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::harness::{HOUR, accept, at_once, closes, connect, fill, upstream};
+use crate::harness::{HOUR, MUCH, accept, at_once, closes, connect, fill, upstream};
 use crate::proxy::{Proxy, UPSTREAM, toxic, toxics};
 
 const PORT: u16 = 8180;
@@ -14,9 +14,6 @@ const CONNECTIONS: usize = 25;
 
 /// Connections of each kind that are full; the others hold a message.
 const FULL: usize = 2;
-
-/// More than a direction holds, with what the kernel takes.
-const MUCH: usize = 32 << 20;
 
 /// Connections whose peers neither read nor end, each kind on a route of its own.
 struct Stuck {

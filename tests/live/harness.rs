@@ -10,6 +10,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::proxy::{Proxy, UPSTREAM, toxics};
 
+/// More than a direction takes that does not go on: a socket receives up to 32 MiB (`tcp_rmem` in tcp(7)), and the proxy has
+/// a pipe and a send buffer beside that, or what toxics hold.
+pub const MUCH: usize = 96 << 20;
+
 /// Far longer than any step takes on a busy machine.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -127,20 +131,22 @@ pub fn closes(stream: &TcpStream) -> bool {
     has_events(stream, PollFlags::empty(), TIMEOUT)
 }
 
-/// Sends `bytes` from offset `from` on until nothing more is taken for a while; returns the number of those taken.
+/// Sends `bytes` until no more are taken for a while; returns the number of those taken.
 pub fn fill(mut stream: &TcpStream, bytes: &[u8]) -> usize {
     stream.set_nonblocking(true).unwrap();
     let mut sent = 0;
     while has_events(stream, PollFlags::OUT, SILENCE) {
+        assert!(sent < bytes.len(), "it takes more than {sent} bytes");
         sent += stream.write(&bytes[sent..]).unwrap();
     }
     stream.set_nonblocking(false).unwrap();
     sent
 }
 
-/// Bytes whose order can be checked: the period has no small divisors.
+/// Bytes whose order can be checked: no piece that is lost or repeated is a multiple of the period, a prime.
 pub fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at % 65_521).to_le_bytes()[at % 2]).collect()
+    let period: Vec<u8> = (0..65_521_u32).map(|at| at.to_le_bytes()[at as usize % 2]).collect();
+    period.into_iter().cycle().take(length).collect()
 }
 
 /// How a stream ends, as its reader sees it, and what came before.

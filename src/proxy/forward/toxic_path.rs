@@ -46,6 +46,8 @@ struct PathState<'a> {
     chain: &'a mut Chain,
     charge: Charge<'a>,
     probe: LivenessProbe,
+    /// The client has left, and what it has sent is still on its way to the upstream.
+    has_client_left: bool,
     sink_is_full: bool,
     /// Of a sink that is full, once nothing more comes for it.
     standstill: Option<Standstill>,
@@ -93,6 +95,7 @@ impl ToxicPath<'_> {
             chain,
             charge: self.budget.charge(),
             probe: LivenessProbe::begin(),
+            has_client_left: false,
             sink_is_full: false,
             standstill: None,
             source: SourceState::Open,
@@ -231,8 +234,9 @@ impl PathState<'_> {
             if self.can_abandon() {
                 return Err(CopyOutcome::Abandoned(why));
             }
-            // What it has sent is still on its way to the upstream; only what is held for it goes.
+            // Only what is held for it goes now, and the connection when the upstream has everything.
             self.chain.discard_held();
+            self.has_client_left = true;
         }
         Ok(())
     }
@@ -317,7 +321,8 @@ impl PathState<'_> {
         if self.path.client_is_source() {
             self.is_stuck()
         } else {
-            self.chain.holds_any() || self.chain.resumes() > now || self.chain.discards(now)
+            let holds_up = self.chain.resumes() > now || self.chain.discards(now);
+            self.has_client_left || self.chain.holds_any() || holds_up
         }
     }
 
