@@ -81,7 +81,7 @@ pub const CONNECT_TIMEOUT: Key = Key::new(
 /// The network that a route imitates.
 pub const PROFILE: Key = Key::new(
     "profile",
-    "A network that the route is like; its toxics come before those of the list.",
+    "The network to imitate; its toxics come before those of the list.",
     Profile::KIND,
     Otherwise("none"),
 );
@@ -89,7 +89,7 @@ pub const PROFILE: Key = Key::new(
 /// A route's toxics.
 pub const TOXICS: Key = Key::new(
     "toxics",
-    "What is done to the bytes of connections, in this order.",
+    "Faults inside the stream; bytes pass them in this order.",
     Kind::Nested("a list"),
     Otherwise("none"),
 );

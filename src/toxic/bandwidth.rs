@@ -13,8 +13,8 @@ use super::{ActiveTime, End, Moment, NEVER, Span, Stage, TAKEN_AT_ONCE, until};
 use crate::value::{Bytes, Rate, flag};
 
 declare! {
-    /// A paced token bucket, 1 KB = 1000 bytes. 0 lets nothing pass. `shared`: one bucket for all connections of the route,
-    /// for each direction.
+    /// Limits the rate of the stream. A token bucket paces the bytes; 1 KB is 1000 bytes, and a rate of 0 lets nothing
+    /// pass. `shared`: one bucket for each direction, for all connections of the route.
     pub struct Bandwidth("bandwidth", Keeps, Load) {
         /// What passes; 0 is nothing at all.
         rate: Rate, such as Rate::literal(128);

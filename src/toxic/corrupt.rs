@@ -15,7 +15,7 @@ use crate::value::Probability;
 const BLOCK: u64 = 64 * 1024;
 
 declare! {
-    /// One bit of some bytes is flipped.
+    /// Flips one bit in some of the bytes.
     pub struct Corrupt("corrupt", Changes, Offset) {
         /// The share of bytes with a flipped bit.
         pub rate: Probability, such as Probability::literal(0.0001);

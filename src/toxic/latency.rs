@@ -18,8 +18,8 @@ use crate::dice::ToxicRng;
 use crate::value::{Millis, Probability, Written, words};
 
 declare! {
-    /// Each byte leaves that much later, and the end of the stream too, never out of order. Delays overlap: throughput is
-    /// as without, some 27 MiB under way.
+    /// Delays every byte, and the end of the stream too. Bytes stay in order. Delays overlap: throughput stays the
+    /// same, up to some 27 MiB in flight.
     pub struct Latency("latency", Keeps, Offset) {
         /// The delay.
         latency: Millis, such as Millis::literal(100);

@@ -9,7 +9,8 @@ use super::{Span, Stage};
 use crate::value::{CloseMode, StreamLength};
 
 declare! {
-    /// Exactly this many bytes pass, then FIN or RST to both sides; 0 ends the connection at the first byte.
+    /// Ends the connection after a number of bytes. Exactly this many bytes pass, then both sides get a FIN or a RST; 0
+    /// ends the connection at the first byte.
     pub struct LimitData("limit_data", Ends, Offset) {
         /// The length of the stream; bytes after that are discarded.
         pub bytes: StreamLength, such as StreamLength::literal(1000);

@@ -5,7 +5,7 @@ use super::behaviour::{Behaviour, Coverage, Place};
 use super::declaration::declare;
 
 declare! {
-    /// Nothing.
+    /// Does nothing.
     pub struct Noop("noop", Keeps, Offset) {}
 }
 

@@ -24,9 +24,10 @@ const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(120);
 const SHORTEST_RETRANSMISSION: Timeout = Timeout::literal(200);
 
 declare! {
-    /// A lost segment comes `retransmit` later, twice as much for each repeated loss up to 120 s and 15 times, and holds
-    /// up what follows. No byte is lost; at a `loss_rate` of 1 none passes, until the first retransmission after the end
-    /// of `for`: an outage.
+    /// Delays lost segments until they are sent again; loses no byte. A lost segment of at most 1448 bytes comes
+    /// `retransmit` later, and the bytes after it wait for it. Each repeated loss takes twice as long, up to 120 s, and
+    /// at most 15 in a row. A `loss_rate` of 1 is an outage: nothing passes until the first retransmission after the
+    /// end of `for`.
     pub struct PacketLoss("packet_loss", Keeps, Offset) {
         /// The share of segments that are lost; of those sent again, the same share is lost again.
         pub loss_rate: Probability, such as Probability::literal(0.01);

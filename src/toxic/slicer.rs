@@ -13,7 +13,7 @@ use super::{Moment, Span, Stage};
 use crate::value::{Bytes, Micros, Size};
 
 declare! {
-    /// Pieces of about this size, each a write of its own, and a pause after each.
+    /// Cuts the stream into small writes, with a pause after each.
     pub struct Slicer("slicer", Keeps, Offset) {
         /// The size of a piece.
         average_size: Size, such as Size::literal(64);

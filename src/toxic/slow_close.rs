@@ -7,7 +7,7 @@ use super::{End, EndKind, Moment, Stage};
 use crate::value::Millis;
 
 declare! {
-    /// The end of the stream (FIN) comes this much later.
+    /// Delays the end of the stream (FIN).
     pub struct SlowClose("slow_close", Keeps, Arrival) {
         /// The delay of the end.
         pub delay: Millis, such as Millis::literal(1000);

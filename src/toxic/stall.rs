@@ -8,7 +8,8 @@ use super::{ActiveTime, End, Moment, Span, Stage, TAKEN_AT_ONCE, until};
 use crate::value::Millis;
 
 declare! {
-    /// A partition that heals: everything is held, and passes after this time; 0 is as long as it acts.
+    /// Holds everything for a time, then lets all of it pass. This is a partition that heals. A `duration` of 0 holds
+    /// for as long as the toxic acts.
     pub struct Stall("stall", Keeps, Arrival) {
         /// The time until everything passes; 0 is as long as the toxic acts.
         pub duration: Millis = Millis::literal(0);

@@ -9,8 +9,9 @@ use super::{ActiveTime, End, Moment, Span, Stage};
 use crate::value::{CloseMode, Millis};
 
 declare! {
-    /// Everything is discarded, FIN too. The connection is closed after this time, never for 0. If `for` ends first, it is
-    /// closed then if bytes were discarded, and else goes on.
+    /// Discards everything, then closes the connection. The FIN is discarded too. A `timeout` of 0 never closes. When
+    /// `for` ends first, it closes a connection that has lost bytes, since no TCP stream goes on after a gap; any other
+    /// goes on.
     pub struct TimeoutToxic("timeout", Ends, Arrival) {
         /// The time until the connection is closed; 0 is never.
         pub timeout: Millis = Millis::literal(0);

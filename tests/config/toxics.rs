@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
-use chaos_proxy::config::{Defaults, Syntax, load, parse_toxic};
+use chaos_proxy::config::{Defaults, Syntax, load, parse, parse_toxic};
 use chaos_proxy::plan::Profile;
 use chaos_proxy::toxic::{TYPES, Toxic, ToxicType};
 use chaos_proxy::value::{Key, Kind, Presence, Probability, Selector, Stream, Window};
@@ -94,14 +94,19 @@ fn every_wrong_value_is_reported_where_it_stands() {
 }
 
 #[test]
-fn examples_of_the_readme_load() {
-    let readme = fs::read_to_string("README.md").unwrap();
-    let examples: Vec<&str> = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    let failed = examples.iter().find_map(|example| json(example, Defaults::default()).err());
-    assert!(failed.is_none(), "{}", failed.unwrap());
+fn examples_of_the_reference_load() {
+    let reference = fs::read_to_string("configs/README.md").unwrap();
+    let examples = |language: &str| -> Vec<&str> {
+        let fence = format!("```{language}\n");
+        reference.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+    };
+    for (language, syntax) in [("json", Syntax::Json), ("yaml", Syntax::Yaml)] {
+        let failed = examples(language).iter().find_map(|it| parse("it", it, syntax, Defaults::default()).err());
+        assert!(failed.is_none(), "{}", failed.unwrap());
+    }
     for ToxicType { name, .. } in TYPES {
-        let is_there = examples.iter().any(|example| example.contains(&format!(r#""{name}""#)));
-        assert!(is_there, "README.md has no example of {name}: add it below the table of types");
+        let is_there = examples("json").iter().any(|example| example.contains(&format!(r#""{name}""#)));
+        assert!(is_there, "configs/README.md has no example of {name}: add it below the table of attributes");
     }
 }
 
