@@ -1,4 +1,4 @@
-//! What happened, and the one match that turns it into log lines. Other modules report an [`Event`]; its message, level and
+//! Events, and the one place that turns them into log lines. Other modules report an [`Event`]; its message, level and
 //! fields are decided here. The format of a line is `logging`.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use crate::plan::{DropMode, Plan, Route};
 use crate::toxic::{Amount, NEVER, Recorded, Toxic, ToxicEvent, ToxicSummary};
 use crate::value::{Direction, Millis, Probability};
 
-/// Which connection an event is about.
+/// The connection that an event concerns.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// The route that accepted it.
@@ -29,12 +29,12 @@ pub struct Subject {
     pub client: SocketAddr,
 }
 
-/// Something worth a log line.
+/// An event that is logged.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// The configuration is valid and the limits are known.
     Starting(&'a Plan, u64, &'a Cap),
-    /// Something that every run needs is missing.
+    /// The run can't start.
     StartFailed(&'a dyn Error),
     /// A route's port is bound.
     Listening(&'a Route),
@@ -48,7 +48,7 @@ pub enum Event<'a> {
     ToxicityDrawn(&'a Subject, &'a Toxic, Draw),
     /// A direction forwards on a path from now on.
     PathTaken(&'a Subject, Direction, Path),
-    /// A fault acts on a connection because it was asked for.
+    /// A configured fault acts on a connection.
     Injected(&'a Subject, Fault<'a>),
     /// The upstream is dialled, and has this long to accept.
     Dialling(&'a Subject, Duration),
@@ -64,15 +64,15 @@ pub enum Event<'a> {
     AcceptPaused(&'a Route, &'a io::Error),
     /// Accepting works again, this long after it first failed.
     AcceptResumed(&'a Route, Duration),
-    /// The connection limit is reached: from now on connections wait in the backlog.
+    /// The connection limit is reached. Further connections wait in the backlog.
     Full(&'a Route, usize),
-    /// The budget for held bytes is used up: from now on senders wait.
+    /// The budget for held bytes is used up. Senders have to wait.
     BuffersFull(usize),
     /// The drain begins with this number of connections in flight.
     Draining(usize),
     /// The drain still waits for this number of connections.
     StillDraining(usize),
-    /// The drain is over. This number of connections had to be cut.
+    /// The drain is over. This number of connections was cut.
     Drained(usize),
 }
 
@@ -94,7 +94,7 @@ impl Path {
     }
 }
 
-/// A fault that was asked for.
+/// A configured fault.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault<'a> {
     /// The connection never reaches its upstream.
@@ -105,14 +105,14 @@ pub enum Fault<'a> {
     Toxic(&'a ToxicEvent),
 }
 
-/// The account of a closed connection.
+/// The report on a closed connection.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The bytes sent to the upstream.
     pub bytes_up: u64,
     /// The bytes sent to the client.
     pub bytes_down: u64,
-    /// From the accept to the close.
+    /// The time from accept to close.
     pub duration: Duration,
     /// Why it closed.
     pub close_reason: CloseReason,
@@ -123,15 +123,15 @@ pub struct Report {
 /// Why a connection closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
-    /// Both sides closed in good order, the client first.
+    /// Both sides closed cleanly, the client first.
     ClientClosed,
-    /// Both sides closed in good order, the upstream first.
+    /// Both sides closed cleanly, the upstream first.
     UpstreamClosed,
     /// The client reset the connection.
     ClientReset,
     /// The upstream reset the connection.
     UpstreamReset,
-    /// The client left before anything was forwarded, or while something was held for it.
+    /// The client left before any bytes were forwarded, or while bytes were held for it.
     ClientLeft,
     /// The upstream could not be reached.
     Unreachable,
@@ -139,7 +139,7 @@ pub enum CloseReason {
     Dropped,
     /// The machine had no thread or descriptor for it.
     Starved,
-    /// The drain's deadline or a second signal.
+    /// The drain's deadline passed, or a second signal arrived.
     Cut,
     /// A toxic closed it.
     ToxicClosed,
@@ -165,7 +165,7 @@ impl CloseReason {
     }
 }
 
-/// A line about one connection. Each begins with the same three fields.
+/// Logs a line about one connection. All begin with the same three fields.
 macro_rules! line {
     ($level:ident, $subject:expr, $message:literal $(, $key:ident $(: $how:tt)? = $value:expr)*) => {
         line!(@ module_path!(), Level::$level, $subject, $message $(, $key $(: $how)? = $value)*)
@@ -198,7 +198,7 @@ pub fn logged_acts() -> Recorded {
     if log_enabled!(target: FAULTS, Level::Debug) { Recorded::Every } else { Recorded::First }
 }
 
-/// Logs it.
+/// Logs `event`.
 pub fn emit(event: &Event<'_>) {
     match *event {
         Event::Starting(plan, seed, cap) => info!(
@@ -304,8 +304,8 @@ fn log_closed(subject: &Subject, report: &Report) {
     if toxics.is_empty() { closed!() } else { closed!(toxics = toxic_sums(toxics).as_str()) }
 }
 
-/// `corrupt_downstream=3,3B latency_both=12,200000us`: how often each toxic acted, and on how much. The directions of a
-/// toxic are added up. Names are quoted where a value of logfmt would be.
+/// `corrupt_downstream=3,3B latency_both=12,200000us`: the number of acts of each toxic, and their total extent. Both
+/// directions of a toxic are added up. Names are quoted as values of logfmt are.
 fn toxic_sums(summaries: &[ToxicSummary]) -> String {
     let mut sums: BTreeMap<&str, (u64, Amount)> = BTreeMap::new();
     for ToxicSummary { toxic, times, amount } in summaries {
@@ -334,7 +334,7 @@ fn bind_hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// Whole microseconds: formatting a fraction takes 2 KiB of stack, which stay resident in the thread.
+/// Whole microseconds. Formatting a fraction takes 2 KiB of stack, which stays resident in the thread.
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

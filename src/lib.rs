@@ -1,48 +1,141 @@
-//! chaos-proxy forwards TCP connections by the local port they arrive on, and injects the faults that were asked for:
-//! those, and no others.
+//! chaos-proxy forwards TCP connections by the local port they arrive on, and injects the faults that its config asks
+//! for.
 //!
-//! # How it is laid out
+//! This page describes the design: what flows through the program, the modules and their layers, and the decisions with
+//! their reasons. The README introduces the program, `configs/README.md` is its reference.
+//!
+//! # What flows through it
 //!
 //! ```text
-//! words   ──cli──────┐
-//!                    ├──► Plan ──► Supervisor::apply ──► Listener ──► Connection ──► two pumps
-//! file    ──config───┘                    │                             │ Dice        │ relay
-//!         (or every problem,              └── drain ◄── Stop ◄── signals              │
-//!          with line and hint)                                                        │
-//! log lines ◄── logging ◄── event ◄── what happened, as values ◄──────────────────────┘
+//! flags ──cli──────┐
+//!                  ├──► Plan ──► Supervisor::apply ──► Listener ──► connection ──► Forwarding, one for each direction
+//! file ──config────┘                 │                                                 │      │
+//!         (or every problem,         └── drain ◄── Stop ◄── signals                plain path, toxic path (Chain)
+//!          with position and hint)                                                     │
+//!                                                                                      │
+//! log lines ◄── logging ◄── event::emit ◄── Event: returned values ◄───────────────────┘
 //! ```
 //!
-//! Data flows one way. What was asked for is parsed once, into a [`plan::Plan`] that can't be wrong, and goes live by one
-//! door, [`proxy::Supervisor::apply`]. What happened comes back as values and leaves by one door, [`event::emit`].
+//! Data flows one way. Flags and files are parsed once, into a [`plan::Plan`] that can't hold an invalid value. The
+//! plan goes live through [`proxy::Supervisor::apply`] and in no other way. What happens is described by an
+//! [`event::Event`], and [`event::emit`] logs it.
 //!
-//! | room | what lives there |
+//! # Modules
+//!
+//! | module | contents |
 //! |---|---|
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
-//! | [`cli`] | the command line, as words and as options |
-//! | [`config`] | a file's text to a plan, or every problem of it at once |
-//! | [`test_server`] | the HTTP upstreams of `--test-server`, on [`http`] |
+//! | [`cli`] | the command line: flags, help text, usage errors |
+//! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
+//! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
-//! | [`proxy`] | the only rooms that touch the sockets of clients and upstreams |
-//! | [`event`] | what happened, and how it is worded |
-//! | [`plan`] | what was asked for, in values that can't be wrong |
-//! | [`toxic`] | what each toxic is made of, and what it does to a stream, as arithmetic |
-//! | [`dice`] | every random decision, from the seed and nothing else |
-//! | [`value`] | numbers, names and words that were checked once |
-//! | [`logging`] | how a log line looks, and how it gets out without making anyone wait |
-//! | [`signals`], [`stop`] | what asks for the end, and what waits for it |
-//! | [`limits`] | how many connections this machine can carry |
-//! | [`memory`] | how many bytes toxics may hold |
+//! | [`proxy`] | the only module that touches the sockets of clients and upstreams |
+//! | [`event`] | what happened, and the log line for it |
+//! | [`plan`] | routes and their conflicts, profiles, and the difference between two plans |
+//! | [`toxic`] | each toxic: its declaration, and what it does to a stream, as arithmetic |
+//! | [`dice`] | every random decision, a function of the seed and of what it is for |
+//! | [`value`] | numbers, names and words, checked once |
+//! | [`logging`] | the format of log lines, and a writer that never blocks |
+//! | [`signals`], [`stop`] | signals, and the latches that wake what waits for the end |
+//! | [`limits`] | the number of connections that the system can carry |
+//! | [`memory`] | the number of bytes that toxics may hold |
+//! | [`scheduling`] | the scheduling policy of threads that forward messages |
 //! | [`spelling`] | the known word that a misspelt one was probably meant to be |
-//! | [`threads`] | the only place that builds a thread |
+//! | [`threads`] | the only module that spawns threads; the thread pool |
 //!
-//! Imports go down this table only; `tests/tidy.rs` holds them to it, floor by floor.
+//! A module imports modules further down this table only, and the same holds inside [`proxy`]: `supervisor`,
+//! `listener`, `connection`, `forward`, `client`, `state`, `live_route`, `socket`. [`value`], [`dice`], [`toxic`] and
+//! [`plan`] are pure: they get time, random draws and bytes as arguments, so their tests need neither a socket nor a
+//! sleep. `tests/tidy.rs` checks both.
 //!
-//! # What is deliberately absent
+//! # The life of a connection
 //!
-//! An async runtime: each direction of a connection is a blocking copy on a thread of its own, or, where a toxic acts on
-//! it, a thread that waits in poll(2). Name lookups: a fault of
-//! DNS must not pass for an injected one. Unsafe code. A generator of random numbers with a state that threads share: a
-//! draw depends on what it is for, never on what was drawn before.
+//! A listener thread takes a permit, accepts, and registers a `ConnectionState`. This one value is shared by every
+//! thread that deals with the connection. It has both sockets, the phase (dialling, delayed, forwarding, half-closed,
+//! draining), the bytes received and sent in each direction, the sums of the toxics that acted, and a close reason that
+//! is set once. `abort` ends the connection from any thread with one call. The registry lists all states, so that a
+//! drain can count and cut them.
+//!
+//! A pooled thread draws whether the connection is dropped, dials the upstream, and takes a second thread from the
+//! pool. From then on each thread forwards one direction. Each waits for the rest of `latencyMs` and runs a
+//! `Forwarding`; the last of the two to finish reports the connection.
+//!
+//! `Forwarding` uses one of two paths, and switches between them at any byte:
+//!
+//! - **The plain path**, while no toxic applies. Small messages are read into 1 KiB on the stack and written. A read
+//!   that fills this buffer begins a bulk stream, which goes through a pipe inside the kernel with splice(2) until it
+//!   is quiet for 250 ms or its reads are small again. Pipes are scarce, so they are lent for each piece; without one,
+//!   64 KiB at a time are copied. A thread that has forwarded 16 messages changes to `SCHED_BATCH`: it no longer
+//!   preempts the event loop that has just sent it something.
+//! - **The toxic path**, otherwise. It polls both sockets, gives what it reads to a `Chain`, and writes what the chain
+//!   releases. A delay needs no thread of its own.
+//!
+//! A FIN becomes a shutdown of the other side's sending direction, and the reverse direction continues. A reset on
+//! either side ends both with a reset, after the bytes that came before it. When 0 bytes are read, the socket is asked
+//! whether this is a FIN or a reset that the other direction's thread has already seen.
+//!
+//! # Toxics
+//!
+//! A [`toxic::Chain`] has a `Link` for each toxic that applies to this direction of this connection. A link holds the
+//! bytes that are not due at the next one yet, and its stage decides when each of them goes on: a delay after its
+//! arrival, and not before the byte in front of it. So delays overlap and no byte overtakes another. The end of the
+//! stream passes the links like its bytes.
+//!
+//! What happens to a byte is a function of the seed, the route's name, the connection's number, the direction, the
+//! toxic's name and the byte's offset. It does not depend on the sizes of reads and writes, on threads or on a shared
+//! generator. Delay and loss are drawn for segments: these end after 1,448 bytes, where the conversation turns, and
+//! after a pause of 10 ms. Offsets are counted from the last turn, so that the n-th request and reply have the same
+//! draw in every run. The price: if both sides send at once, timing decides where the conversation turns, and a pause
+//! close to 10 ms may or may not end a segment.
+//!
+//! Each toxic declares its attributes once, beside its stage. The config check, the hints, the serialised form, the
+//! JSON Schema, the tables in the documents and the property tests all read this declaration.
+//!
+//! # Changes to live routes
+//!
+//! [`proxy::Supervisor::apply`] compares the live routes with the plan ([`plan::diff`], a pure function) and makes the
+//! smallest change. A route with a new upstream or listen address gets a new listener, and its connections continue.
+//! New faults reach them as well: the `LiveRoute` replaces its `Generation`, an immutable value with the route and its
+//! toxics, and triggers the latch of the old one. The latch is part of every wait of the route's connections, in
+//! poll(2) beside the sockets, so each direction takes over the new toxics at the next byte. (A plain path with close
+//! messages waits in a blocking read instead, for at most 20 ms.) It costs one pipe for each generation and none for a
+//! connection. Toxics that stay keep their state; bytes held by a removed one are released. Connection numbers go on,
+//! so that a seed keeps its meaning.
+//!
+//! `apply` never waits for a connection. It waits for at most 100 ms until a listener has closed its port.
+//!
+//! # Decisions and their price
+//!
+//! - **A thread pair with blocking copies per connection.** The code reads top to bottom, and a slow reader slows its
+//!   sender through TCP alone. The price is two threads and eight memory maps for a connection, and a context switch
+//!   for each message: with many busy connections, an event loop handles more requests. Threads are pooled, because
+//!   starting two would halve the connection rate.
+//! - **IP addresses only.** A fault of DNS would pass for an injected one. The price is that services can't be found by
+//!   name.
+//! - **All or nothing at start.** Every port is bound before any connection is accepted. A test against half of the
+//!   routes misleads.
+//! - **A config is parsed, not validated.** JSON and YAML are read into one tree with positions and bound by hand,
+//!   because deserializers stop at their first error and lose positions. The price is code where a derive would do.
+//! - **Connections beyond the limit wait in the kernel's backlog**, where they cost nothing. The limit is computed at
+//!   start, because a process without descriptors loses connections, and one without memory maps aborts when it starts
+//!   a thread.
+//! - **Memory for held bytes is bounded**, for each direction and for all of them together. Then nothing is read, and
+//!   TCP slows the sender.
+//! - **One upstream connection for each connection.** A pool would hide the upstream's own accepts and resets.
+//! - **A drain injects no faults of its own.** The backlog is emptied before a port closes, since closing it would
+//!   reset what waits there. Connections that are cut are reset: a FIN could pass for a complete answer.
+//! - **A reset is sent when it is decided**, not when the last thread drops the socket. On Linux, connect(2) to
+//!   `AF_UNSPEC` does this.
+//! - **The log never blocks.** Lines pass through a bounded queue to a thread of their own. If the reader of stderr
+//!   stalls, lines are lost and counted.
+//!
+//! # Deliberately absent
+//!
+//! - An async runtime: each direction is a thread that blocks in read(2) or poll(2).
+//! - Name lookups, connection pools, retries: each would add behaviour that the network under test does not have.
+//! - Unsafe code, and panics on any input or lack of resources.
+//! - A random generator whose state threads share: a draw would depend on what was drawn before.
+//! - Faults per HTTP request, an API, metrics, a reload of the config, UDP.
 
 #![forbid(unsafe_code)]
 

@@ -1,24 +1,25 @@
-//! How much memory toxics may take for the bytes that they hold: a share of what the machine, or the cgroup, has left when
-//! the run starts.
+//! The default limit on the bytes that toxics hold: a share of the memory that the machine or the cgroup has left at
+//! startup.
 
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-/// The rest is for the threads and sockets of connections, and for other processes.
+/// The limit is this fraction of the free memory. The rest is for the threads and sockets of connections, and for other
+/// processes.
 const SHARE: u64 = 4;
 
-/// Where the system does not tell how much it has.
+/// Assumed if the system does not report its free memory.
 const UNKNOWN: u64 = 1 << 30;
 
-/// The bytes that toxics may hold where `--max-buffered` does not set the limit.
+/// The number of bytes that toxics may hold if `--max-buffered` is not given.
 #[must_use]
 pub fn default_buffers() -> NonZeroUsize {
     let free = [machine(), cgroup()].into_iter().flatten().min().unwrap_or(UNKNOWN);
     usize::try_from(free / SHARE).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// `MemAvailable` in proc(5): what can be had without swapping, in KiB.
+/// The free memory of the machine: `MemAvailable` in proc(5), which is available without swapping.
 fn machine() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     available(&text)
@@ -29,7 +30,7 @@ fn available(meminfo: &str) -> Option<u64> {
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.saturating_mul(1024))
 }
 
-/// What the tightest of the cgroups (version 2) leaves that this process is in, from its own up to the root.
+/// The least free memory of any cgroup (version 2) from that of this process up to the root.
 fn cgroup() -> Option<u64> {
     let own = fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?;

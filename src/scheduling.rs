@@ -1,15 +1,15 @@
-//! Whether a thread preempts the one that it is woken by (sched(7)). A thread that moves messages need not: the client or
-//! server that has sent one goes on with its other sockets first, and wakes fewer threads for more work. A thread that
-//! keeps a delay must.
+//! The scheduling policy of a thread, which decides whether it preempts others when it wakes up (sched(7)). A thread
+//! that forwards messages need not: a client or server that has sent one can first serve its other sockets, so threads
+//! wake up less often and handle more at a time. A thread that times a delay must preempt.
 
 use std::cell::Cell;
 
 /// How the kernel schedules a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// It preempts other threads when it wakes (`SCHED_OTHER`).
+    /// Preempts other threads when it wakes up (`SCHED_OTHER`).
     Normal,
-    /// It waits for its turn (`SCHED_BATCH`).
+    /// Waits for its turn (`SCHED_BATCH`).
     Batch,
 }
 
@@ -17,9 +17,9 @@ thread_local! {
     static CURRENT: Cell<Policy> = const { Cell::new(Policy::Normal) };
 }
 
-/// Sets the policy of this thread. Where the system refuses or has no such policy, nothing changes.
+/// Sets the policy of the current thread. Has no effect if the system refuses or has no such policy.
 pub fn set(policy: Policy) {
-    // A thread serves one connection after the other, most of them on the same path: that takes no system call.
+    // Threads are reused, and most connections need the same policy: no system call for those.
     if CURRENT.replace(policy) != policy {
         apply(policy);
     }
@@ -37,8 +37,8 @@ fn apply(policy: Policy) {
     const BATCH: ThreadSchedulePolicy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
     const NORMAL: ThreadSchedulePolicy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
 
-    /// What the crate calls a nice value of 0. It sets that together with the policy, so that a process with any other nice
-    /// value, which its user has asked for, is left alone.
+    /// The crate's value for a nice level of 0. The crate sets the level together with the policy, so a process with
+    /// another level, which its user has chosen, is left alone.
     static USUAL: LazyLock<Option<ThreadPriority>> = LazyLock::new(|| {
         let is_usual = rustix::process::getpriority_process(None) == Ok(0);
         let values = (0..=99).filter_map(|value| ThreadPriorityValue::try_from(value).ok());
@@ -48,7 +48,7 @@ fn apply(policy: Policy) {
 
     if let Some(usual) = *USUAL {
         let policy = if policy == Policy::Batch { BATCH } else { NORMAL };
-        // A policy is an optimisation: without it, the thread works all the same.
+        // The policy is only an optimisation.
         let _ = set_thread_priority_and_policy(thread_native_id(), usual, policy);
     }
 }
@@ -62,8 +62,7 @@ mod tests {
 
     use super::*;
 
-    /// As the process that runs the tests may have another nice value, or may not be allowed to change its policy, the
-    /// policy is what was asked for or what it was.
+    /// The test process may have another nice level. Then the policy is not changed.
     #[test]
     fn the_policy_is_set_and_the_nice_value_is_kept() {
         let nice = || rustix::process::getpriority_process(None);

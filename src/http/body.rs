@@ -1,10 +1,10 @@
-//! Reads the body of a request, by its length or in chunks (RFC 9112, 6 and 7.1). Knows no socket and no clock.
+//! Reads the body of a request with a length or in chunks (RFC 9112, 6 and 7.1). Uses no socket and no clock.
 
 use std::io::{self, BufRead, Read};
 
 use super::refusal::Refusal;
 
-/// Where a body ends. A request without one has a body of length 0.
+/// How a body ends. A request without one has a body of length 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     /// After this number of bytes.
@@ -13,12 +13,12 @@ pub(super) enum Framing {
     Chunked,
 }
 
-/// The longest line between chunks, in bytes, and the most trailers. Extensions and trailers are hardly ever used, and
-/// ignored here.
-const LONGEST_LINE: u64 = 1024;
-const MOST_TRAILERS: usize = 64;
+/// The longest line between chunks, in bytes, and the most trailers. Extensions and trailers are rare, and ignored
+/// here.
+const MAX_LINE: u64 = 1024;
+const MAX_TRAILERS: usize = 64;
 
-/// Reads to the end of the body and not a byte further. A body with a length was compared to `largest` with its head.
+/// Reads exactly the bytes of the body. The length of a body that declares one was checked with the head.
 pub(super) fn read(input: &mut impl BufRead, framing: Framing, largest: u64) -> Result<Vec<u8>, Refusal> {
     let mut body = Vec::new();
     match framing {
@@ -28,7 +28,7 @@ pub(super) fn read(input: &mut impl BufRead, framing: Framing, largest: u64) -> 
     Ok(body)
 }
 
-/// Memory is taken as bytes arrive, so that a large Content-Length alone costs nothing.
+/// Memory grows as bytes arrive, so that a large Content-Length alone costs nothing.
 fn append(body: &mut Vec<u8>, input: &mut impl BufRead, length: u64) -> io::Result<()> {
     let read = input.take(length).read_to_end(body)?;
     if read as u64 == length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
@@ -50,7 +50,7 @@ fn append_chunks(body: &mut Vec<u8>, input: &mut impl BufRead, largest: u64) -> 
     }
 }
 
-/// httparse takes a line without digits for 0, which would end the body.
+/// httparse reads a line without digits as 0, which would end the body.
 fn chunk_length(line: &[u8]) -> Result<u64, Refusal> {
     let begins_well = line.first().is_some_and(u8::is_ascii_hexdigit);
     match httparse::parse_chunk_size(line) {
@@ -60,7 +60,7 @@ fn chunk_length(line: &[u8]) -> Result<u64, Refusal> {
 }
 
 fn skip_trailers(input: &mut impl BufRead) -> Result<(), Refusal> {
-    for _ in 0..=MOST_TRAILERS {
+    for _ in 0..=MAX_TRAILERS {
         if line(input)? == b"\r\n" {
             return Ok(());
         }
@@ -68,14 +68,14 @@ fn skip_trailers(input: &mut impl BufRead) -> Result<(), Refusal> {
     Err(Refusal::bad("too many trailers"))
 }
 
-/// The next line, with its end. A bare LF is refused: readers disagree on whether it ends a line.
+/// Reads the next line, including its end. A bare LF is refused, because parsers disagree on whether it ends a line.
 fn line(input: &mut impl BufRead) -> Result<Vec<u8>, Refusal> {
     let mut line = Vec::new();
-    let read = input.take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+    let read = input.take(MAX_LINE).read_until(b'\n', &mut line)?;
     match line.as_slice() {
         [.., b'\r', b'\n'] => Ok(line),
         [.., b'\n'] => Err(Refusal::bad("a line of a chunked body ends without CR")),
-        _ if read as u64 == LONGEST_LINE => Err(Refusal::bad("a line of a chunked body is over 1 KiB")),
+        _ if read as u64 == MAX_LINE => Err(Refusal::bad("a line of a chunked body is over 1 KiB")),
         _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
     }
 }
@@ -87,7 +87,7 @@ mod tests {
 
     const LARGEST: u64 = 64 * 1024 * 1024;
 
-    /// The body, and the bytes after it.
+    /// Returns the body and the bytes after it.
     fn split(mut input: &[u8], framing: Framing) -> Result<(Vec<u8>, &[u8]), Status> {
         let body = read(&mut input, framing, LARGEST).map_err(|refusal| refusal.status)?;
         Ok((body, input))

@@ -1,12 +1,12 @@
-//! Writes content of unknown length in chunks (RFC 9112, 7.1). Chunks are read in `body`.
+//! Writes content of unknown length in chunks (RFC 9112, 7.1). `body` reads chunks.
 
 use std::io::{self, Write};
 
-/// Each write becomes a chunk.
+/// A writer that sends each write as a chunk.
 pub(super) struct ChunkedWriter<W>(pub(super) W);
 
 impl<W: Write> ChunkedWriter<W> {
-    /// Without it the content is incomplete, which the client notices.
+    /// Ends the content. Without this chunk the client treats the content as incomplete.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.0.write_all(b"0\r\n\r\n")
     }

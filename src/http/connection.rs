@@ -1,5 +1,4 @@
-//! One client from its first byte to its last: requests in turn, the time that each may take, and a close that does not
-//! destroy the last answer.
+//! Serves one client: its requests in turn, the time limits, and a close that does not destroy the last response.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -14,11 +13,11 @@ use super::response::Response;
 use super::server::Handler;
 use super::timed_reader::{ReadLimit, TimedReader};
 
-/// Answers requests until the client leaves, asks to close, breaks the rules or exceeds a time limit, or the server closes
-/// the connection.
+/// Answers requests until the client leaves, asks to close, sends an invalid request or exceeds a time limit, or until
+/// the server closes the connection.
 ///
 /// # Errors
-/// The client could not be written to, or the server closed the connection.
+/// Writing to the client failed, or the server closed the connection.
 pub(super) fn serve(open: &OpenConnection, limits: &Limits, handler: &Handler) -> io::Result<()> {
     let output = open.stream();
     output.set_nodelay(true)?;
@@ -29,7 +28,7 @@ pub(super) fn serve(open: &OpenConnection, limits: &Limits, handler: &Handler) -
     let mut connection = Connection { client, server, open, input, output, limits, handler };
     loop {
         let after = connection.exchange()?;
-        // Also before the close: a client that does not leave keeps no other out.
+        // Before a close as well: a client that does not leave must not occupy a connection for others.
         if open.wait() == After::Close || after == After::Close {
             return connection.close();
         }
@@ -37,7 +36,7 @@ pub(super) fn serve(open: &OpenConnection, limits: &Limits, handler: &Handler) -
     }
 }
 
-/// Bytes per read(2): most requests arrive in one.
+/// The most bytes per read(2). Most requests fit.
 const BUFFER: usize = 16 * 1024;
 
 struct Connection<'a> {
@@ -51,7 +50,7 @@ struct Connection<'a> {
 }
 
 impl Connection<'_> {
-    /// One request and its answer; none if the client leaves, or sends nothing in time.
+    /// Handles one request. Closes if the client leaves or sends no request in time.
     fn exchange(&mut self) -> io::Result<After> {
         if !matches!(self.input.fill_buf(), Ok([_, ..])) {
             return Ok(After::Close);
@@ -77,17 +76,17 @@ impl Connection<'_> {
         Ok((head, body))
     }
 
-    /// In as few packets as possible: with `TCP_NODELAY`, a head that is written alone is sent alone.
+    /// Buffered: with `TCP_NODELAY`, a head that is written alone is sent as its own packet.
     fn send(&self, response: Response, form: Form) -> io::Result<After> {
         response.write(form, &mut BufWriter::new(self.output))
     }
 
-    /// A close with unread input sends a reset, which destroys what the client has not read yet (RFC 9112, 9.6). So the
-    /// client gets the end of stream first, and its input is read until it leaves too.
+    /// A close with unread input sends a RST, which discards the part of the response that the client has not read (RFC
+    /// 9112, 9.6). So the server sends a FIN first, and reads until the client closes too.
     fn close(mut self) -> io::Result<()> {
         self.output.shutdown(Shutdown::Write)?;
         self.limit(ReadLimit::within(self.limits.linger));
-        // The connection ends here whether the client left or the time is up.
+        // The connection ends now, even if the client has not closed in time.
         let _ = io::copy(&mut self.input, &mut io::sink());
         Ok(())
     }

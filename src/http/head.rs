@@ -1,5 +1,4 @@
-//! From bytes to the [`Head`] of a request: what it asks for and where it ends. httparse finds the tokens; what they mean
-//! together is decided here.
+//! Parses the [`Head`] of a request. httparse splits it into tokens; this module interprets them.
 
 use std::io::{self, BufRead};
 
@@ -10,7 +9,7 @@ use super::refusal::Refusal;
 use super::status::Status;
 use super::target::Target;
 
-/// What is known of a request before its body.
+/// A request without its body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) method: String,
@@ -28,22 +27,22 @@ pub(super) enum BeforeBody {
     SendContinue,
 }
 
-/// What a request determines about the form of its answer.
+/// The parts of the response that the request determines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Form {
     pub(super) version: Version,
-    pub(super) content: Presence,
+    pub(super) content: ContentMode,
     pub(super) after: After,
 }
 
-/// Whether the content of an answer is sent.
+/// Whether the content of a response is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Presence {
+pub(super) enum ContentMode {
     Sent,
     Omitted,
 }
 
-/// What becomes of the connection after an answer.
+/// What happens to the connection after a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
     KeepAlive,
@@ -51,20 +50,20 @@ pub(super) enum After {
 }
 
 impl Form {
-    /// For the answer to a request that was not understood.
-    pub(super) const LAST: Self = Self { version: Version::Http11, content: Presence::Sent, after: After::Close };
+    /// The form of the response to an invalid request.
+    pub(super) const LAST: Self = Self { version: Version::Http11, content: ContentMode::Sent, after: After::Close };
 }
 
-/// The client's.
+/// The client's version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
     Http10,
     Http11,
 }
 
-/// Reads to the empty line and not a byte further. Parses anew with every arrival, so that garbage is refused at once,
-/// while its sender may wait for an answer. At worst, one byte at a time, that is half of the longest head parsed per
-/// packet: no more than the packet itself costs.
+/// Reads exactly the bytes of the head. Parses again whenever bytes arrive, so that an invalid request is refused at
+/// once, even if its sender waits. In the worst case, with one byte per packet, each packet costs the parsing of half
+/// of the longest head, which is no more than the packet itself costs.
 pub(super) fn read(input: &mut impl BufRead, limits: &Limits) -> Result<Head, Refusal> {
     let mut received = Vec::new();
     loop {
@@ -72,7 +71,7 @@ pub(super) fn read(input: &mut impl BufRead, limits: &Limits) -> Result<Head, Re
         let (before, length) = (received.len(), arrived.len());
         received.extend_from_slice(arrived);
         if let Some((head, end)) = parse(&received, limits)? {
-            // The end is in what arrived last, or an earlier round would have found it.
+            // The end is in the bytes that arrived last: otherwise an earlier iteration would have found it.
             input.consume(end - before);
             return Ok(head);
         }
@@ -83,13 +82,13 @@ pub(super) fn read(input: &mut impl BufRead, limits: &Limits) -> Result<Head, Re
     }
 }
 
-/// The head at the beginning of `bytes` and its length, or `None` while its end has not arrived.
+/// Returns the head at the start of `bytes` and its length. `None` if its end has not arrived yet.
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Refusal> {
     let mut headers = vec![httparse::EMPTY_HEADER; limits.header_lines];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(bytes).map_err(|error| refuse(error, limits))? {
         httparse::Status::Complete(length) if length <= limits.head_bytes => {
-            Ok(Some((understand(&request, limits)?, length)))
+            Ok(Some((interpret(&request, limits)?, length)))
         }
         httparse::Status::Partial if bytes.len() < limits.head_bytes => Ok(None),
         _ => Err(too_large(limits)),
@@ -112,14 +111,14 @@ fn too_large(limits: &Limits) -> Refusal {
     Refusal { status: Status::HeadersTooLarge, why }
 }
 
-fn understand(request: &httparse::Request<'_, '_>, limits: &Limits) -> Result<Head, Refusal> {
+fn interpret(request: &httparse::Request<'_, '_>, limits: &Limits) -> Result<Head, Refusal> {
     let headers = Headers::from(&*request.headers);
     let version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
     if version == Version::Http11 && headers.values("host").count() != 1 {
         return Err(Refusal::bad("HTTP/1.1 needs one Host header"));
     }
     let method = request.method.unwrap_or_default().to_owned();
-    let content = if method == "HEAD" { Presence::Omitted } else { Presence::Sent };
+    let content = if method == "HEAD" { ContentMode::Omitted } else { ContentMode::Sent };
     Ok(Head {
         target: Target::parse(request.path.unwrap_or_default())?,
         framing: framing(&headers, version, limits.body_bytes)?,
@@ -130,7 +129,7 @@ fn understand(request: &httparse::Request<'_, '_>, limits: &Limits) -> Result<He
     })
 }
 
-/// RFC 9112, 6.3. Refuses what two readers could frame in two ways, as request smuggling relies on it.
+/// Implements RFC 9112, 6.3. Refuses heads that two parsers could frame differently, which request smuggling relies on.
 fn framing(headers: &Headers, version: Version, largest: u64) -> Result<Framing, Refusal> {
     let codings: Vec<&[u8]> = headers.items("transfer-encoding").collect();
     let lengths: Vec<&[u8]> = headers.items("content-length").collect();
@@ -147,7 +146,7 @@ fn framing(headers: &Headers, version: Version, largest: u64) -> Result<Framing,
     }
 }
 
-/// `str::parse` alone would take `+5`.
+/// Accepts digits only: `str::parse` would accept `+5`.
 fn declared(length: &[u8], largest: u64) -> Result<Framing, Refusal> {
     let digits = str::from_utf8(length).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     match digits.and_then(|digits| digits.parse().ok()) {
@@ -157,13 +156,13 @@ fn declared(length: &[u8], largest: u64) -> Result<Framing, Refusal> {
     }
 }
 
-/// An expectation in HTTP/1.0 is ignored, since 1.0 has no interim answers.
+/// An expectation in HTTP/1.0 is ignored, because 1.0 has no interim responses.
 fn before_body(headers: &Headers, version: Version) -> BeforeBody {
     let waits = version == Version::Http11 && headers.has("expect", "100-continue");
     if waits { BeforeBody::SendContinue } else { BeforeBody::Nothing }
 }
 
-/// RFC 9112, 9.3.
+/// Implements RFC 9112, 9.3.
 fn after(headers: &Headers, version: Version) -> After {
     let stays = version == Version::Http11 || headers.has("connection", "keep-alive");
     if stays && !headers.has("connection", "close") { After::KeepAlive } else { After::Close }
@@ -174,7 +173,7 @@ mod tests {
     use super::super::headers::HeaderValue;
     use super::*;
 
-    /// The head of a request to `/` with these further lines.
+    /// Parses the head of a request to `/` with these further lines.
     fn with(lines: &str) -> Result<Head, Refusal> {
         whole(&format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n"))
     }
@@ -201,7 +200,7 @@ mod tests {
         assert_eq!((head.method.as_str(), head.target.path(), length), ("POST", vec!["echo"], end));
         assert_eq!(head.headers.get("content-TYPE").map(HeaderValue::as_bytes), Some(&b"text/html"[..]));
         assert_eq!((head.framing, head.before_body), (Framing::Length(5), BeforeBody::Nothing));
-        assert_eq!(head.form, Form { version: Version::Http11, content: Presence::Sent, after: After::KeepAlive });
+        assert_eq!(head.form, Form { version: Version::Http11, content: ContentMode::Sent, after: After::KeepAlive });
     }
 
     #[test]

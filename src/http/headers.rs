@@ -1,13 +1,13 @@
-//! Header lines by name. What they mean for the connection is in `head`.
+//! Header lines by name. `head` interprets them.
 
 use std::borrow::Cow;
 
-/// The value of a header, without line ends: it comes from a request that was parsed, or from the source code.
+/// The value of a header. It has no line ends, because it comes from a parsed request or from the source code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderValue(Cow<'static, [u8]>);
 
 impl HeaderValue {
-    /// As sent; not always UTF-8.
+    /// The bytes as sent, which may not be UTF-8.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -25,13 +25,13 @@ impl From<&'static str> for HeaderValue {
 pub struct Headers(Vec<(String, HeaderValue)>);
 
 impl Headers {
-    /// The first value under `name`, in any case.
+    /// The first value of `name`, ignoring case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&HeaderValue> {
         self.values(name).next()
     }
 
-    /// All values under `name`, in any case.
+    /// All values of `name`, ignoring case.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &HeaderValue> {
         self.0.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }

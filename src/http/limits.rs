@@ -1,4 +1,4 @@
-//! How much a server takes from one client, and for how long it waits.
+//! Limits on the size of requests, on time and on the number of connections.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -6,27 +6,27 @@ use std::time::Duration;
 /// The limits of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Largest number of connections at once. Further ones stay in the kernel's backlog until one ends or can be replaced.
+    /// The most connections at once. Further ones stay in the kernel's backlog until one ends or can be replaced.
     pub connections: NonZeroUsize,
-    /// A connection that has waited for this long for a whole request can be replaced: at the largest number of connections,
-    /// it is closed for a new one.
+    /// At the connection limit, a connection that has been without a whole request for this long is closed for a new
+    /// one.
     pub replaceable_after: Duration,
-    /// Longest head in bytes, from its first byte to its empty line.
+    /// The most bytes in a head, including its empty line.
     pub head_bytes: usize,
-    /// Largest number of header lines.
+    /// The most header lines.
     pub header_lines: usize,
-    /// Largest body in bytes. A body is held in memory until all of it has arrived: most clients read no answer before they
-    /// have sent everything, so an earlier answer would block both sides once the buffers between them are full.
+    /// The most bytes in a body. A body is buffered completely: most clients read no response before they have sent
+    /// everything, so an earlier response would block both sides once the buffers between them are full.
     pub body_bytes: u64,
-    /// From the accept to the first byte of the first request.
+    /// The time from the accept to the first byte of the first request.
     pub first_request: Duration,
-    /// From the end of an answer to the first byte of the next request.
+    /// The time from the end of a response to the first byte of the next request.
     pub next_request: Duration,
-    /// From the first byte of a head to its empty line.
+    /// The time from the first byte of a head to its empty line.
     pub head: Duration,
-    /// Between two bytes of a body, or of an answer.
+    /// The time between two bytes of a body or a response.
     pub stall: Duration,
-    /// From the end of the last answer to the close, for the client to read it and leave.
+    /// The time from the end of the last response to the close, for the client to read it and close.
     pub linger: Duration,
 }
 

@@ -1,12 +1,12 @@
-//! A small HTTP/1.1 server (RFC 9110, RFC 9112) with a thread per connection. Here are the protocol and its limits; which
-//! addresses are served and what answers a request belong to the module that starts a [`Server`].
+//! A small HTTP/1.1 server (RFC 9110, RFC 9112) with a thread per connection. This module has the protocol and its
+//! limits. The module that starts a [`Server`] chooses the addresses and the responses.
 //!
-//! Keep-alive, pipelining, HEAD, chunked requests and `Expect: 100-continue`; HTTP/1.0 as well. No `Date`, so that the same
-//! request gets the same bytes each time. No TLS.
+//! Supports keep-alive, pipelining, HEAD, chunked requests, `Expect: 100-continue` and HTTP/1.0. Sends no `Date`, so
+//! that the same request always gets the same bytes. No TLS.
 //!
-//! `server` accepts, `open_connections` limits and closes, `connection` serves one client, `timed_reader` keeps its time
-//! limits. `head`, `target`, `headers` and `body` read a request, `refusal` explains why one is not read, `response`,
-//! `status` and `chunked_writer` write the answer.
+//! `server` accepts, `open_connections` limits and closes connections, `connection` serves one client, and
+//! `timed_reader` enforces its time limits. `head`, `target`, `headers` and `body` read a request, and `refusal`
+//! answers an invalid one. `response`, `status` and `chunked_writer` write the response.
 
 mod body;
 mod chunked_writer;

@@ -1,6 +1,6 @@
-//! The connections of one server, so that their number is limited and that they can be closed. A connection either waits
-//! for a request, from the accept or the last answer until one has arrived in full, or it is busy. Only one that waits is
-//! closed, and never after its request was taken.
+//! The open connections of one server, to limit their number and to close them. A connection is waiting from the accept
+//! or the last response until a whole request has arrived; otherwise it is busy. Only waiting connections are closed,
+//! so an accepted request is always answered.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,7 +19,7 @@ pub(super) struct OpenConnections {
     capacity: NonZeroUsize,
     replaceable_after: Duration,
     entries: Mutex<Entries>,
-    /// Holds a message if a connection ended or began to wait since the last look.
+    /// Holds a message if a connection ended or began to wait since the last receive.
     changes: (Sender<()>, Receiver<()>),
 }
 
@@ -36,7 +36,7 @@ struct Entry {
     waiting_since: Option<Instant>,
 }
 
-/// A connection that counts until this is dropped.
+/// A counted connection, until it is dropped.
 pub(super) struct OpenConnection {
     id: u64,
     stream: Arc<TcpStream>,
@@ -48,7 +48,7 @@ impl OpenConnections {
         Self { capacity, replaceable_after, entries: Mutex::default(), changes: crossbeam_channel::bounded(1) }
     }
 
-    /// A new connection, which waits for its first request.
+    /// Adds a connection, which waits for its first request.
     pub(super) fn add(self: &Arc<Self>, stream: TcpStream) -> OpenConnection {
         let stream = Arc::new(stream);
         let mut entries = self.entries();
@@ -59,8 +59,8 @@ impl OpenConnections {
         OpenConnection { id, stream, all: Arc::clone(self) }
     }
 
-    /// Returns when there is room for one more connection: one has ended, or the one that waited longest is closed, so that
-    /// idle and slow clients keep no other out. Ends early when `stopped` disconnects.
+    /// Waits until one more connection is allowed: one has ended, or the longest waiting one is closed, so that idle
+    /// and slow clients don't block others. Ends early if `stopped` disconnects.
     pub(super) fn make_room(&self, stopped: &Receiver<Infallible>) {
         while let Some(left) = self.time_until_room() {
             select! {
@@ -71,7 +71,8 @@ impl OpenConnections {
         }
     }
 
-    /// `None` if there is room now. Otherwise the time until a connection can be replaced; a change may come first.
+    /// Returns `None` if one more connection is allowed now. Otherwise returns the time until a connection can be
+    /// replaced.
     fn time_until_room(&self) -> Option<Duration> {
         let mut entries = self.entries();
         if entries.open.len() < self.capacity.get() {
@@ -88,7 +89,7 @@ impl OpenConnections {
         None
     }
 
-    /// Closes the connections that wait. Those that are busy close after their answer.
+    /// Closes all waiting connections. Busy ones close after their response.
     pub(super) fn stop(&self) {
         let mut entries = self.entries();
         entries.stopped = true;
@@ -104,7 +105,7 @@ impl OpenConnections {
     }
 
     fn report_change(&self) {
-        // A message that is still there serves as well.
+        // If a message is still pending, it is enough.
         let _ = self.changes.0.try_send(());
     }
 }
@@ -116,7 +117,7 @@ impl Entries {
 }
 
 impl Entry {
-    /// Its thread ends at once, as it can neither read nor write.
+    /// Closes the connection. Its thread ends at once, because it can neither read nor write.
     fn close(self) {
         // The client may have closed it already.
         let _ = self.stream.shutdown(Shutdown::Both);
@@ -128,7 +129,7 @@ impl OpenConnection {
         &self.stream
     }
 
-    /// The last request is answered. There is a next one unless the server has stopped.
+    /// Marks the connection as waiting after a response. Returns `Close` if the server has stopped.
     pub(super) fn wait(&self) -> After {
         let mut entries = self.all.entries();
         if let Some(entry) = entries.open.get_mut(&self.id) {
@@ -140,7 +141,7 @@ impl OpenConnection {
         after
     }
 
-    /// A request has arrived in full.
+    /// Marks the connection as busy, after a whole request has arrived.
     ///
     /// # Errors
     /// The connection was closed while it waited.

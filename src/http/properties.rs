@@ -1,4 +1,4 @@
-//! What holds for any bytes: a request is read or refused, and where it ends depends on nothing but the bytes before.
+//! Properties for any input: a request is read or refused, and its end depends only on the bytes before it.
 
 use std::io::{BufRead, BufReader};
 
@@ -20,7 +20,7 @@ fn read(input: &mut impl BufRead) -> Result<Read, Refusal> {
     Ok((method, target.path().into_iter().map(str::to_owned).collect(), body))
 }
 
-/// The requests at the start of `bytes`, which arrive in pieces of this size, and what ends them.
+/// The requests at the start of `bytes`, which arrive in pieces of this size, and the refusal that ends them.
 fn read_all(bytes: &[u8], piece: usize) -> (Vec<Read>, Refusal) {
     let mut input = BufReader::with_capacity(piece, bytes);
     let mut requests = Vec::new();
@@ -32,7 +32,7 @@ fn read_all(bytes: &[u8], piece: usize) -> (Vec<Read>, Refusal) {
     }
 }
 
-/// Pieces of requests in any order, with noise between them.
+/// Fragments of requests in any order, with noise between them.
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let pieces = [
         "GET /a%20b HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -53,7 +53,7 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(prop_oneof![1 => noise, 12 => piece], 0..16).prop_map(|parts| parts.concat())
 }
 
-/// A body, and the sizes of its chunks if it is chunked.
+/// A body, and the size of its chunks if it is chunked.
 fn sent() -> impl Strategy<Value = (Vec<u8>, Option<usize>)> {
     (vec(any::<u8>(), 0..200), proptest::option::of(1..50_usize))
 }
@@ -72,12 +72,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bytes_are_read_the_same_way_however_they_arrive(bytes in any_bytes(), piece in 1..50_usize) {
+    fn the_size_of_pieces_does_not_change_what_is_read(bytes in any_bytes(), piece in 1..50_usize) {
         prop_assert_eq!(read_all(&bytes, piece), read_all(&bytes, bytes.len() + 1));
     }
 
     #[test]
-    fn noise_is_read_or_refused(bytes in vec(any::<u8>(), 0..2000)) {
+    fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..2000)) {
         read_all(&bytes, 100);
     }
 

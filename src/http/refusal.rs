@@ -1,12 +1,12 @@
-//! Why a request is not read to its end.
+//! The response to a request that is invalid or too large.
 
 use std::io;
 
 use super::response::Response;
 use super::status::Status;
 
-/// The answer to a request that is not read to its end. The connection closes after it, as the start of the next request
-/// is unknown.
+/// The reason to refuse a request before its end. The connection closes after the response, because the start of the
+/// next request is unknown.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: Status,
@@ -23,7 +23,7 @@ impl Refusal {
     }
 }
 
-/// A client that only stopped sending reads this. To one that is gone, writing fails.
+/// A client that only stopped sending can read the response. If the client is gone, writing fails.
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
         match error.kind() {

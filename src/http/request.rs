@@ -1,22 +1,22 @@
-//! What a handler gets.
+//! The request that a handler receives.
 
 use std::net::SocketAddr;
 
 use super::headers::Headers;
 use super::target::Target;
 
-/// A request that has arrived in full.
+/// A complete request.
 #[derive(Debug)]
 pub struct Request {
-    /// As sent. HEAD is passed on too; the server omits the content of its answer.
+    /// The method as sent. The handler receives HEAD as well; the server omits the content of its response.
     pub method: String,
     /// Path and query.
     pub target: Target,
     /// The header lines.
     pub headers: Headers,
-    /// Empty if the request had none.
+    /// The body. Empty if the request had none.
     pub body: Vec<u8>,
-    /// The address that the client connects from.
+    /// The address that the client connected from.
     pub client: SocketAddr,
     /// The address that the client connected to.
     pub server: SocketAddr,

@@ -1,29 +1,29 @@
-//! The answer to a request: status, headers, content, and how they are written. Not which request gets which answer, nor
-//! when a connection ends.
+//! The response to a request: status, headers, content, and how they are written. Which response a request gets and
+//! when a connection ends is decided elsewhere.
 
 use std::io::{self, Write};
 
 use super::chunked_writer::ChunkedWriter;
-use super::head::{After, Form, Presence, Version};
+use super::head::{After, ContentMode, Form, Version};
 use super::headers::HeaderValue;
 use super::status::Status;
 
-/// An answer, ready to be written.
+/// A response.
 pub struct Response {
     status: Status,
     headers: Vec<(&'static str, HeaderValue)>,
     content: Box<dyn Content>,
 }
 
-/// What follows the head of an answer. It is dropped unwritten where the answer has no content: to HEAD, with 204 or 304.
+/// The content of a response. It is dropped unwritten if the response has none: to HEAD, or with 204 or 304.
 pub trait Content {
-    /// Length in bytes, if it is known before the end.
+    /// The length in bytes, if it is known in advance.
     fn length(&self) -> Option<u64>;
 
-    /// Writes all of it: `length` bytes, if there is a length. A flush sends what was written so far.
+    /// Writes the content: exactly `length` bytes, if the length is known. A flush sends everything written so far.
     ///
     /// # Errors
-    /// Those of `output`: the client is gone or reads nothing.
+    /// Errors of `output`: the client is gone or does not read.
     fn write(self: Box<Self>, output: &mut dyn Write) -> io::Result<()>;
 }
 
@@ -38,80 +38,80 @@ impl Content for Vec<u8> {
 }
 
 impl Response {
-    /// An answer with content of the given media type.
+    /// Creates a response with content of the given media type.
     #[must_use]
     pub fn new(status: Status, media_type: impl Into<HeaderValue>, content: impl Content + 'static) -> Self {
         Self { status, headers: vec![("Content-Type", media_type.into())], content: Box::new(content) }
     }
 
-    /// An answer without content.
+    /// Creates a response without content.
     #[must_use]
     pub fn empty(status: Status) -> Self {
         Self { status, headers: Vec::new(), content: Box::new(Vec::new()) }
     }
 
-    /// One line of text.
+    /// Creates a response with one line of text.
     #[must_use]
     pub fn text(status: Status, line: &str) -> Self {
         Self::new(status, "text/plain; charset=utf-8", format!("{line}\n").into_bytes())
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<HeaderValue>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// Writes all of it and returns what becomes of the connection. HEAD gets the head that GET would get (RFC 9110, 9.3.2).
+    /// Writes the response. Returns what happens to the connection. HEAD gets the same head as GET (RFC 9110, 9.3.2).
     pub(super) fn write(self, form: Form, output: &mut impl Write) -> io::Result<After> {
         let end = self.end(form.version);
-        let after = if end == End::Close { After::Close } else { form.after };
+        let after = if end == ContentEnd::Close { After::Close } else { form.after };
         output.write_all(&self.head(end, after))?;
-        if form.content == Presence::Sent {
+        if form.content == ContentMode::Sent {
             self.write_content(end, output)?;
         }
         output.flush()?;
         Ok(after)
     }
 
-    fn end(&self, version: Version) -> End {
+    fn end(&self, version: Version) -> ContentEnd {
         match (self.content.length(), version) {
-            _ if !self.status.has_content() => End::Head,
-            (Some(length), _) => End::Length(length),
-            (None, Version::Http11) => End::LastChunk,
-            (None, Version::Http10) => End::Close,
+            _ if !self.status.has_content() => ContentEnd::Head,
+            (Some(length), _) => ContentEnd::Length(length),
+            (None, Version::Http11) => ContentEnd::LastChunk,
+            (None, Version::Http10) => ContentEnd::Close,
         }
     }
 
-    fn write_content(self, end: End, output: &mut impl Write) -> io::Result<()> {
+    fn write_content(self, end: ContentEnd, output: &mut impl Write) -> io::Result<()> {
         match end {
-            End::Head => Ok(()),
-            End::Length(_) => self.content.write(output),
-            End::LastChunk => {
-                // The first chunk may take long to come.
+            ContentEnd::Head => Ok(()),
+            ContentEnd::Length(_) => self.content.write(output),
+            ContentEnd::LastChunk => {
+                // The first chunk may take a while.
                 output.flush()?;
                 let mut chunks = ChunkedWriter(output);
                 self.content.write(&mut chunks)?;
                 chunks.finish()
             }
-            End::Close => {
+            ContentEnd::Close => {
                 output.flush()?;
                 self.content.write(output)
             }
         }
     }
 
-    /// The status line and the headers, with the empty line.
-    fn head(&self, end: End, after: After) -> Vec<u8> {
+    /// The status line, the headers and the empty line.
+    fn head(&self, end: ContentEnd, after: After) -> Vec<u8> {
         let connection = match after {
             After::KeepAlive => "keep-alive",
             After::Close => "close",
         };
         let length = match end {
-            End::Length(length) => format!("Content-Length: {length}\r\n"),
-            End::LastChunk => "Transfer-Encoding: chunked\r\n".to_owned(),
-            End::Head | End::Close => String::new(),
+            ContentEnd::Length(length) => format!("Content-Length: {length}\r\n"),
+            ContentEnd::LastChunk => "Transfer-Encoding: chunked\r\n".to_owned(),
+            ContentEnd::Head | ContentEnd::Close => String::new(),
         };
         let status = self.status.line();
         let mut head = format!("HTTP/1.1 {status}\r\n{length}Connection: {connection}\r\n").into_bytes();
@@ -123,9 +123,9 @@ impl Response {
     }
 }
 
-/// Where an answer ends (RFC 9112, 6.3).
+/// How a response ends (RFC 9112, 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum ContentEnd {
     /// With its head.
     Head,
     /// After this number of bytes.
@@ -140,7 +140,7 @@ enum End {
 mod tests {
     use super::*;
 
-    const HTTP_1_1: Form = Form { version: Version::Http11, content: Presence::Sent, after: After::KeepAlive };
+    const HTTP_1_1: Form = Form { version: Version::Http11, content: ContentMode::Sent, after: After::KeepAlive };
 
     /// Content of unknown length.
     struct Lines(&'static [&'static str]);
@@ -174,7 +174,7 @@ mod tests {
     fn head_requests_get_the_headers_only() {
         let expected = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\
                         Content-Type: text/plain; charset=utf-8\r\n\r\n";
-        let form = Form { content: Presence::Omitted, ..HTTP_1_1 };
+        let form = Form { content: ContentMode::Omitted, ..HTTP_1_1 };
         assert_written(Response::text(Status::Ok, "ok"), form, expected, After::KeepAlive);
     }
 

@@ -1,4 +1,4 @@
-//! Binds an address and accepts its clients, each of which gets a thread.
+//! Binds an address and accepts clients, with one thread each.
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
@@ -17,10 +17,10 @@ use super::response::Response;
 use crate::stop::Latch;
 use crate::threads;
 
-/// Answers a request. Connections call it at the same time, each on its own thread.
+/// Answers a request. Called concurrently, on the thread of each connection.
 pub(super) type Handler = dyn Fn(Request) -> Response + Send + Sync;
 
-/// One address, bound: connections to it wait in the kernel's backlog until it serves.
+/// A bound address. Connections wait in the kernel's backlog until it serves.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -28,28 +28,28 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on `addr`; port 0 takes any free one.
+    /// Binds `addr`. Port 0 selects any free port.
     ///
     /// # Errors
-    /// The address is in use, not this machine's, or not permitted to this user.
+    /// The address is in use, does not belong to this machine, or is not permitted to this user.
     pub fn bind(addr: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(addr)?;
         listener.set_nonblocking(true)?;
         Ok(Self { addr: listener.local_addr()?, listener })
     }
 
-    /// The address that it listens on, with the port that was taken.
+    /// The bound address, with the actual port.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Serves on threads of its own until `stop` is triggered; without one, until the process ends. Then it closes the port
-    /// and the connections that wait for a request. A request that has arrived in full is answered first, and content of
-    /// unknown length goes on until it ends by itself.
+    /// Serves on its own threads until `stop` is triggered or, without one, until the process ends. Then it closes the
+    /// port and all waiting connections. A complete request is still answered, and content of unknown length continues
+    /// to its end.
     ///
     /// # Errors
-    /// No thread is left to accept on.
+    /// No thread is available to accept connections.
     pub fn serve(
         self,
         limits: Limits,
@@ -62,7 +62,7 @@ impl Server {
     }
 }
 
-/// What a connection needs.
+/// The part that all connections of a server share.
 struct Service {
     limits: Limits,
     handler: Box<Handler>,
@@ -75,8 +75,8 @@ struct Acceptor {
     stop: Option<Arc<Latch>>,
 }
 
-/// Between two tries to accept while descriptors or memory are lacking. accept(2) at EMFILE returns at once, 355,000 times
-/// a second; 20 tries a second take no measurable CPU.
+/// The pause between attempts to accept while descriptors or memory run short. accept(2) fails with EMFILE at once,
+/// 355,000 times a second; 20 attempts a second use no measurable CPU time.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
 impl Acceptor {
@@ -89,30 +89,30 @@ impl Acceptor {
             }
             match accepted {
                 Ok(stream) => self.serve(stream),
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(error) => {
                     log::debug!(addr:% = self.server.addr, error:%; "http: accept failed");
-                    // Ends early when the server stops.
+                    // The server's stop ends the pause early.
                     let _ = stopped.recv_timeout(BACK_OFF);
                 }
             }
         }
     }
 
-    /// Makes room only for a client that is there.
+    /// Replaces a connection only when a client is waiting to be accepted.
     fn accept(&self, stopped: &Receiver<Infallible>) -> io::Result<TcpStream> {
         let listener = PollFd::new(&self.server.listener, PollFlags::IN);
         let stop = self.stop.iter().map(|stop| PollFd::new(&**stop, PollFlags::IN));
         poll(&mut [listener].into_iter().chain(stop).collect::<Vec<_>>(), None)?;
         self.open.make_room(stopped);
         let (stream, _) = self.server.listener.accept()?;
-        // BSD and macOS hand the listener's own mode on; Linux does not (accept(2)).
+        // On BSD and macOS an accepted socket inherits O_NONBLOCK from its listener; on Linux it does not (accept(2)).
         #[cfg(not(target_os = "linux"))]
         stream.set_nonblocking(false)?;
         Ok(stream)
     }
 
-    /// Without a thread for it, the connection is closed: it is dropped with the closure.
+    /// Serves a client on a new thread. If there is none, dropping the closure closes the connection.
     fn serve(&self, stream: TcpStream) {
         let (open, service) = (self.open.add(stream), Arc::clone(&self.service));
         let serving = threads::spawn("http-client", move || {
@@ -126,7 +126,8 @@ impl Acceptor {
     }
 }
 
-/// Whether the error concerns one client, which has left the backlog, or a signal, and not the listener.
-fn is_passing(error: &io::Error) -> bool {
+/// Whether the error concerns a signal or a single client, such as one that gave up in the backlog, and not the
+/// listener.
+fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted)
 }

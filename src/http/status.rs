@@ -1,6 +1,6 @@
-//! The status codes that are sent (RFC 9110, 15). A new one is a line in each match.
+//! The status codes in use (RFC 9110, 15). Add a line to each match for a new one.
 
-/// The status of an answer.
+/// The status of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is named by its phrase")]
 pub enum Status {
@@ -18,12 +18,12 @@ pub enum Status {
 }
 
 impl Status {
-    /// These two end with their head, whatever it contains (RFC 9112, 6.3).
+    /// Responses with these two statuses end with their head, whatever it contains (RFC 9112, 6.3).
     pub(super) fn has_content(self) -> bool {
         !matches!(self, Self::NoContent | Self::NotModified)
     }
 
-    /// Code and phrase, as the status line has them.
+    /// The code and the phrase of the status line.
     pub(super) fn line(self) -> &'static str {
         match self {
             Self::Ok => "200 OK",

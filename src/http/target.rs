@@ -1,9 +1,9 @@
-//! What a request is addressed to: path and query, percent-decoded (RFC 3986, 2.1). Dots and empty segments mean nothing
-//! here, as no path names a file.
+//! The target of a request: path and query, percent-decoded (RFC 3986, 2.1). Dots and empty segments have no special
+//! meaning, because no path names a file.
 
 use super::refusal::Refusal;
 
-/// The target of a request, without scheme and host.
+/// The path and the query of a request, without scheme and host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     path: Vec<String>,
@@ -11,20 +11,21 @@ pub struct Target {
 }
 
 impl Target {
-    /// The segments of the path, each decoded on its own: a segment may contain `/`. There is at least one; that of `/` is
-    /// empty, and so is the last one of `/a/`.
+    /// The segments of the path. Each is decoded separately, so a segment may contain `/`. There is at least one; the
+    /// only segment of `/` and the last one of `/a/` are empty.
     #[must_use]
     pub fn path(&self) -> Vec<&str> {
         self.path.iter().map(String::as_str).collect()
     }
 
-    /// The value of a query parameter, the first if there are several; empty if it stands without `=`.
+    /// The first value of a query parameter. Empty if the parameter has no `=`.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// A path or a whole URL, which a server must take too (RFC 9112, 3.2.2). CONNECT and `OPTIONS *` have neither.
+    /// Parses a path or a whole URL, which a server must accept as well (RFC 9112, 3.2.2). CONNECT and `OPTIONS *` have
+    /// neither.
     pub(super) fn parse(target: &str) -> Result<Self, Refusal> {
         let local = match target.split_once("://") {
             _ if target.starts_with('/') => target,
@@ -32,7 +33,7 @@ impl Target {
             None => return Err(Refusal::bad("a request is for a path")),
         };
         let (path, query) = local.split_once('?').unwrap_or((local, ""));
-        // A URL may have no path, which means `/` (RFC 9110, 4.2.3).
+        // A URL without a path means `/` (RFC 9110, 4.2.3).
         let segments = path.strip_prefix('/').unwrap_or_default();
         let path: Option<_> = segments.split('/').map(decode).collect();
         let query: Option<_> = query.split('&').filter(|pair| !pair.is_empty()).map(parameter).collect();
@@ -41,14 +42,14 @@ impl Target {
     }
 }
 
-/// As HTML forms send it, `+` is a space.
+/// `+` is a space, as in HTML forms.
 fn parameter(text: &str) -> Option<(String, String)> {
     let text = text.replace('+', " ");
     let (key, value) = text.split_once('=').unwrap_or((&text, ""));
     Some((decode(key)?, decode(value)?))
 }
 
-/// `from_str_radix` alone would take `%+1`.
+/// Checks the digits: `from_str_radix` would accept `%+1`.
 fn decode(text: &str) -> Option<String> {
     let mut pieces = text.split('%');
     let mut decoded = pieces.next().unwrap_or_default().as_bytes().to_vec();

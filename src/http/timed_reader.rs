@@ -1,15 +1,15 @@
-//! Reads from a socket that end in time.
+//! Reads from a socket with a deadline.
 
 use std::io::{self, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// How long a read may wait.
+/// The time limit of reads.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ReadLimit {
     /// All reads end by this time.
     Until(Instant),
-    /// Each read on its own takes at most this long.
+    /// Each single read takes at most this long.
     Each(Duration),
 }
 
@@ -18,7 +18,7 @@ impl ReadLimit {
         Self::Until(Instant::now() + duration)
     }
 
-    /// Time left for the next read.
+    /// The time left for the next read.
     fn left(self) -> Duration {
         match self {
             Self::Until(deadline) => deadline.saturating_duration_since(Instant::now()),
@@ -27,7 +27,7 @@ impl ReadLimit {
     }
 }
 
-/// `SO_RCVTIMEO` alone would start anew with each byte.
+/// Enforces a deadline over several reads: `SO_RCVTIMEO` alone would restart with each byte.
 pub(super) struct TimedReader<'a> {
     pub(super) stream: &'a TcpStream,
     pub(super) limit: ReadLimit,
@@ -42,8 +42,8 @@ impl Read for TimedReader<'_> {
             }
             self.stream.set_read_timeout(Some(left))?;
             match self.stream.read(buffer) {
-                // A signal ends a read that has a timeout, SA_RESTART or not (signal(7)). The one that asks the proxy
-                // to drain must not cost a request.
+                // A signal interrupts a read with a timeout, even with SA_RESTART (signal(7)). The signal that starts
+                // the drain must not fail a request.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }

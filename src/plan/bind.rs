@@ -1,4 +1,4 @@
-//! The address that a listener is bound to, and what to write instead of an invalid one.
+//! The address that a listener binds, with hints for invalid ones.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::value::{Rejected, text};
 
-/// An IP address that a listener can be bound to: one of this machine's, or `0.0.0.0` or `::` for all of them.
+/// An IP address that a listener can bind: one of this machine's, or `0.0.0.0` or `::` for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bind(IpAddr);
 
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_accepted_and_every_other_text_has_a_hint() {
+    fn accepts_addresses_and_gives_a_hint_for_other_texts() {
         for ip in ["127.0.0.1", "0.0.0.0", "::", "10.0.0.7"] {
             assert_eq!(ip.parse::<Bind>().map(|bind| bind.ip().to_string()).as_deref(), Ok(ip));
         }

@@ -1,4 +1,4 @@
-//! Conflicts between routes: two have the same port or name, or connections would go in a loop.
+//! Conflicts between routes: duplicate ports, duplicate names, and loops.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,46 +7,46 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::Upstream;
 use crate::value::{Port, RouteName};
 
-/// What no other route may have. A part that could not be parsed is absent and conflicts with nothing, so that a file's
-/// conflicts are reported together with its other problems.
+/// The parts of a route that can conflict with another route. A part that could not be parsed is absent and conflicts
+/// with nothing, so that conflicts are reported together with the file's other problems.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteKey {
     /// The name of the route.
     pub name: Option<RouteName>,
-    /// The address it listens on.
+    /// The address that it listens on.
     pub bind: Option<IpAddr>,
-    /// The port it listens on.
+    /// The port that it listens on.
     pub port: Option<Port>,
-    /// Where its connections go.
+    /// The address that its connections go to.
     pub upstream: Option<Upstream>,
 }
 
-/// Why routes can't be open at the same time. Routes are given by their index.
+/// Why routes can't be live together. Routes are identified by their index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conflict {
-    /// There is no route.
+    /// There are no routes.
     NoRoutes,
-    /// Two routes listen on one port.
+    /// Two routes listen on the same port.
     SamePort {
-        /// The first route that claims it.
+        /// The first route on the port.
         first: usize,
         /// The later one.
         second: usize,
     },
-    /// Two routes have one name: their random draws and log lines could not be distinguished.
+    /// Two routes have the same name: their random draws and log lines could not be distinguished.
     SameName {
-        /// The first route that has it.
+        /// The first route with the name.
         first: usize,
         /// The later one.
         second: usize,
     },
-    /// The upstream of each route is the listener of the next, and that of the last is the first: a connection would
-    /// open connections until the descriptors run out.
+    /// The upstream of each route is the listener of the next one, and the last leads back to the first: a connection
+    /// would open new connections until the descriptors run out.
     Loop(Vec<usize>),
 }
 
 impl Conflict {
-    /// Every conflict among `keys`.
+    /// Returns all conflicts among `keys`.
     #[must_use]
     pub fn among(keys: &[RouteKey]) -> Vec<Self> {
         if keys.is_empty() {
@@ -60,7 +60,7 @@ impl Conflict {
     }
 }
 
-/// Pairs of indices of equal values: the first one, and each later one.
+/// Returns pairs of indices with equal values: the first one, and each later one.
 fn repeats<T: Hash + Eq>(values: impl Iterator<Item = Option<T>>) -> Vec<(usize, usize)> {
     let mut seen = HashMap::new();
     let mut found = Vec::new();
@@ -74,9 +74,9 @@ fn repeats<T: Hash + Eq>(values: impl Iterator<Item = Option<T>>) -> Vec<(usize,
     found
 }
 
-/// Each route has one upstream, so that from any route there is one path: follow it until it ends or returns.
+/// Each route has one upstream, so there is one path from each route. Follows it until it ends or returns.
 fn loops(keys: &[RouteKey]) -> Vec<Vec<usize>> {
-    let next = feeds(keys);
+    let next = upstream_routes(keys);
     let mut settled = vec![false; keys.len()];
     let mut found = Vec::new();
     for start in 0..keys.len() {
@@ -94,13 +94,13 @@ fn loops(keys: &[RouteKey]) -> Vec<Vec<usize>> {
     found
 }
 
-/// For each route, the route that its upstream is, if any.
-pub(super) fn feeds(keys: &[RouteKey]) -> Vec<Option<usize>> {
+/// Returns for each route the index of the route that its upstream is, if any.
+pub(super) fn upstream_routes(keys: &[RouteKey]) -> Vec<Option<usize>> {
     let listeners = listeners(keys);
-    keys.iter().map(|key| fed_by(key, &listeners)).collect()
+    keys.iter().map(|key| upstream_route(key, &listeners)).collect()
 }
 
-/// The first route that listens on each address.
+/// Returns the first route that listens on each address.
 fn listeners(keys: &[RouteKey]) -> HashMap<(IpAddr, u16), usize> {
     let mut first = HashMap::new();
     for (index, key) in keys.iter().enumerate() {
@@ -111,15 +111,15 @@ fn listeners(keys: &[RouteKey]) -> HashMap<(IpAddr, u16), usize> {
     first
 }
 
-/// The route whose listener the upstream of `key` is.
-fn fed_by(key: &RouteKey, listeners: &HashMap<(IpAddr, u16), usize>) -> Option<usize> {
+/// Returns the route that listens on the upstream of `key`.
+fn upstream_route(key: &RouteKey, listeners: &HashMap<(IpAddr, u16), usize>) -> Option<usize> {
     let upstream = key.upstream?.addr();
-    binds_that_take(upstream.ip()).filter_map(|bind| listeners.get(&(bind, upstream.port())).copied()).min()
+    binds_that_accept(upstream.ip()).filter_map(|bind| listeners.get(&(bind, upstream.port())).copied()).min()
 }
 
-/// The addresses on which a listener accepts connections to `ip`. A listener on every address is only known to accept
-/// those to the loopback: a config check does not look up the other addresses of this machine.
-fn binds_that_take(ip: IpAddr) -> impl Iterator<Item = IpAddr> {
+/// Returns the addresses on which a listener accepts connections to `ip`. A listener on all addresses is only assumed
+/// to accept those to loopback addresses: the config check does not look up the other addresses of this machine.
+fn binds_that_accept(ip: IpAddr) -> impl Iterator<Item = IpAddr> {
     let ip = ip.to_canonical();
     // [::] accepts IPv4 too, unless net.ipv6.bindv6only is set (ipv6(7)).
     let v6 = ip.is_loopback().then_some(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_is_no_loop() {
+    fn a_chain_is_not_a_loop() {
         let chain = [("127.0.0.1", 1, "127.0.0.1:2"), ("127.0.0.1", 2, "127.0.0.1:3"), ("127.0.0.1", 3, "127.0.0.1:4")];
         assert!(loops_among(&chain).is_empty());
     }

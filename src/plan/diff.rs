@@ -1,24 +1,25 @@
-//! The smallest change from the routes that are live to those that were asked for. Routes are known by their names.
+//! The smallest set of changes from the live routes to the wanted ones. Routes are identified by name.
 
 use std::collections::HashMap;
 
 use super::Route;
 use crate::value::RouteName;
 
-/// What has to happen to one route.
+/// A change of one route.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// It is new.
+    /// The route is new.
     Add(Route),
-    /// It is not wanted any more.
+    /// The route is not wanted any more.
     Remove(RouteName),
-    /// It listens elsewhere, or has another upstream: it is made anew.
+    /// The listener or the upstream changes: the route needs a new listener.
     Restart(Route),
-    /// Its faults are others: its listener and its connections live on.
+    /// Only the faults change: the listener and the connections stay.
     Adjust(Route),
 }
 
-/// What makes `wanted` of `live`, in the order of `wanted`, removals first. Routes that are the same need nothing.
+/// Returns the changes from `live` to `wanted`: first the removals, then the others in the order of `wanted`. Unchanged
+/// routes need none.
 #[must_use]
 pub fn diff(live: &[Route], wanted: &[Route]) -> Vec<Change> {
     let old: HashMap<&RouteName, &Route> = live.iter().map(|route| (&route.name, route)).collect();
@@ -67,14 +68,14 @@ mod tests {
     }
 
     #[test]
-    fn routes_come_and_go() {
+    fn finds_added_and_removed_routes() {
         let cache = route("cache", 2, "127.0.0.1:12");
         assert_eq!(diff(&[], &[db()]), [Change::Add(db())]);
         assert_eq!(diff(&[db()], std::slice::from_ref(&cache)), [Change::Remove(db().name), Change::Add(cache)]);
     }
 
     #[test]
-    fn another_address_is_a_restart() {
+    fn a_changed_address_restarts_the_route() {
         let elsewhere = [
             Route { port: Port::try_from(9).expect("a port"), ..db() },
             Route { bind: [127, 0, 0, 2].into(), ..db() },
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn other_faults_are_an_adjustment() {
+    fn changed_faults_adjust_the_route() {
         let slower = Route { latency: Millis::try_from(5).expect("milliseconds"), ..db() };
         assert_eq!(diff(&[db()], std::slice::from_ref(&slower)), [Change::Adjust(slower)]);
     }

@@ -1,4 +1,4 @@
-//! The keys of a file and of its routes. Those of a toxic are declared in `toxic`.
+//! The config keys of a file and of its routes. Those of a toxic are declared in `toxic`.
 
 use super::{Bind, DropMode, Profile, Upstream};
 use crate::value::Presence::{Optional, Otherwise, Required};
@@ -34,7 +34,7 @@ pub const UPSTREAM: Key = Key::new(
     Required(Some(|| Scalar::Text("127.0.0.1:9090".to_owned()))),
 );
 
-/// What a route is called.
+/// The name of a route.
 pub const NAME: Key = Key::new(
     "name",
     "What logs and random draws call the route; 1 to 100 characters, distinct.",
@@ -78,10 +78,10 @@ pub const CONNECT_TIMEOUT: Key = Key::new(
     Optional(|| Timeout::CONNECT.write()),
 );
 
-/// A network that a route is like.
+/// The network that a route imitates.
 pub const PROFILE: Key = Key::new(
     "profile",
-    "A network that the route is like; its toxics come before those of the list.",
+    "The network to imitate; its toxics come before those of the list.",
     Profile::KIND,
     Otherwise("none"),
 );
@@ -89,7 +89,7 @@ pub const PROFILE: Key = Key::new(
 /// A route's toxics.
 pub const TOXICS: Key = Key::new(
     "toxics",
-    "What is done to the bytes of connections, in this order.",
+    "Faults inside the stream; bytes pass them in this order.",
     Kind::Nested("a list"),
     Otherwise("none"),
 );

@@ -1,7 +1,7 @@
-//! What was asked for, in values that can't be invalid: a [`Plan`] of [`Route`]s.
+//! The wanted state as values that are always valid: a [`Plan`] of [`Route`]s.
 //!
-//! No file formats, no I/O, no defaults of the command line. Files and flags are parsed into these types, and past that
-//! point nothing has to be checked again. What a toxic does is in `toxic`.
+//! No file formats, no I/O, no defaults of the command line. Files and flags are parsed into these types, and need no
+//! further checks after that. What a toxic does is in `toxic`.
 
 mod bind;
 mod conflict;
@@ -22,7 +22,7 @@ pub use upstream::Upstream;
 use crate::toxic::Toxic;
 use crate::value::{Millis, Port, Probability, RouteName, Timeout, words};
 
-/// Every route to open, and the seed if the file has one.
+/// All routes to open, and the seed if the file has one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     seed: Option<u64>,
@@ -30,10 +30,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan of routes that don't conflict.
+    /// Creates a plan of routes without conflicts.
     ///
     /// # Errors
-    /// Every [`Conflict`] among `routes`, which it names by their index.
+    /// All [`Conflict`]s among `routes`, which identify routes by their index.
     pub fn new(seed: Option<u64>, routes: Vec<Route>) -> Result<Self, Vec<Conflict>> {
         let keys: Vec<RouteKey> = routes.iter().map(Route::key).collect();
         let conflicts = Conflict::among(&keys);
@@ -46,24 +46,24 @@ impl Plan {
         self.seed
     }
 
-    /// For each route, the number of other routes that its connections pass through before they reach an upstream that
-    /// is no route.
+    /// Returns for each route the number of other routes that its connections pass through before they reach an
+    /// upstream outside of the plan.
     #[must_use]
     pub fn stages_ahead(&self) -> Vec<usize> {
-        let next = self.feeds();
+        let next = self.upstream_routes();
         let path = |route: usize| std::iter::successors(next[route], |&at| next[at]);
-        // A plan has no loops: every path ends.
+        // A plan has no loops, so every path ends.
         (0..self.routes.len()).map(|route| path(route).count()).collect()
     }
 
-    /// The upstreams that are no routes.
+    /// The upstreams that are not routes of the plan.
     pub fn outer_upstreams(&self) -> impl Iterator<Item = SocketAddr> {
-        let outer = self.routes.iter().zip(self.feeds()).filter(|(_, next)| next.is_none());
+        let outer = self.routes.iter().zip(self.upstream_routes()).filter(|(_, next)| next.is_none());
         outer.map(|(route, _)| route.upstream.addr())
     }
 
-    fn feeds(&self) -> Vec<Option<usize>> {
-        conflict::feeds(&self.routes.iter().map(Route::key).collect::<Vec<_>>())
+    fn upstream_routes(&self) -> Vec<Option<usize>> {
+        conflict::upstream_routes(&self.routes.iter().map(Route::key).collect::<Vec<_>>())
     }
 
     /// The routes, at least one, in the order in which they were written.
@@ -82,17 +82,17 @@ pub struct Route {
     pub bind: IpAddr,
     /// The port to listen on.
     pub port: Port,
-    /// Where connections go.
+    /// The address that connections go to.
     pub upstream: Upstream,
     /// The share of connections that never reach the upstream.
     pub drop_rate: Probability,
-    /// What a dropped connection looks like to its client.
+    /// What the client of a dropped connection observes.
     pub drop_mode: DropMode,
     /// The delay from the accept of a connection to its first byte forwarded, in either direction.
     pub latency: Millis,
     /// The limit on dialling the upstream.
     pub connect_timeout: Timeout,
-    /// The toxics in the order in which bytes meet them; each name is unique.
+    /// The toxics in the order in which they act. Each name is unique.
     pub toxics: Vec<Toxic>,
 }
 
@@ -103,7 +103,7 @@ impl Route {
         SocketAddr::new(self.bind, self.port.get())
     }
 
-    /// What no other route may have.
+    /// The parts of the route that can conflict with another route.
     #[must_use]
     pub fn key(&self) -> RouteKey {
         RouteKey {
@@ -116,7 +116,7 @@ impl Route {
 }
 
 words! {
-    /// What a client sees of a connection that was drawn to be dropped.
+    /// What the client of a dropped connection observes.
     #[derive(Default)]
     pub enum DropMode("is not a drop mode", "use close, reset or hang") {
         /// A clean end of stream (FIN).

@@ -1,4 +1,4 @@
-//! Named networks, and the toxics that imitate them. The numbers come from published sources, named beside them.
+//! Named network profiles, and the toxics that imitate them. Each number has its published source beside it.
 
 use crate::toxic::{Bandwidth, Effect, Latency, PacketLoss, Sharing, Toxic};
 use crate::value::{Probability, Selector, Stream, Timeout, ToxicName, words};
@@ -8,7 +8,7 @@ words! {
     pub enum Profile("is not a profile", "use the name of a network, such as 3g") {
         /// A mobile network of the second generation.
         Gprs = "gprs",
-        /// A faster one of that generation.
+        /// A faster mobile network of the second generation.
         Edge = "edge",
         /// A mobile network of the third generation.
         ThreeG = "3g",
@@ -30,7 +30,7 @@ words! {
 }
 
 impl Profile {
-    /// The toxics of this network, in their order. The rate comes first: after the latency it would accept as much at
+    /// The toxics of this network, in order. The rate comes first: after the latency it would accept as many bytes at
     /// once as a delay line holds. A network without loss has no toxic for it.
     #[must_use]
     pub fn toxics(self) -> Vec<Toxic> {
@@ -54,14 +54,15 @@ impl Profile {
     /// and the share of segments that are lost.
     ///
     /// - Firefox: the throttling profiles of its developer tools, `devtools/client/shared/components/throttling/
-    ///   profiles.js` in mozilla/gecko-dev, in bits of which 1 K is 1024.
+    ///   profiles.js` in mozilla/gecko-dev, with rates in units of 1,024 bits.
     /// - `WebPageTest`: `www/settings/connectivity.ini.sample` in catchpoint/WebPageTest.
-    /// - Loadero: the network conditions of its browser tests, wiki.loadero.com/test-creation/participant-configuration/
-    ///   network-conditions. The others don't document jitter, nor loss, except for the 0 of `WebPageTest`.
-    /// - Ookla: medians of the USA in the third quarter of 2021, as in freestatefoundation.blogspot.com/2022/01/
+    /// - Loadero: the network conditions of its browser tests,
+    ///   wiki.loadero.com/test-creation/participant-configuration/network-conditions. The other sources document no
+    ///   jitter, and no loss except for the 0 of `WebPageTest`.
+    /// - Ookla: medians of the USA in the third quarter of 2021, from freestatefoundation.blogspot.com/2022/01/
     ///   starlinks-performance-shows-prudence-of.html. The geostationary one is `HughesNet`.
-    /// - APNIC: blog.apnic.net/2022/11/28/fact-checking-starlinks-performance-figures (round trips between 40 and 60 ms
-    ///   for the middle half of them, so 10 ms around the median and 5 ms in each direction), and
+    /// - APNIC: blog.apnic.net/2022/11/28/fact-checking-starlinks-performance-figures (half of the round trips are
+    ///   between 40 and 60 ms, so 10 ms around the median and 5 ms in each direction), and
     ///   blog.apnic.net/2022/05/02/testing-leo-and-geo-satellite-services-in-australia (about 600 ms).
     fn link(self) -> Link {
         match self {
@@ -108,12 +109,12 @@ impl Link {
         Self { down: Self::bandwidth(down), up: Self::bandwidth(up), latency, packet_loss }
     }
 
-    /// All connections of a route share the network.
+    /// All connections of a route share the bandwidth.
     const fn bandwidth(rate: u32) -> Bandwidth {
         Bandwidth::literal(rate, Sharing::Shared)
     }
 
-    /// Linux sends again after the round trip and four times its mean deviation, for which it takes at least 200 ms
+    /// Linux retransmits after the round trip plus four times its mean deviation, which it takes to be at least 200 ms
     /// (`tcp_rtt_estimator` in `net/ipv4/tcp_input.c`).
     const fn retransmit(round_trip: u32) -> Timeout {
         Timeout::literal(round_trip + 200)
@@ -126,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// Bits a second as the sources have them, rounded to whole KB/s here.
+    /// Bits per second from the sources, rounded to whole KB/s here.
     #[test]
     fn rates_are_those_of_the_sources() {
         const K: u64 = 1024;

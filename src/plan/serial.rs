@@ -1,4 +1,4 @@
-//! Plans and routes as a config file has them. What is written here is parsed to an equal plan.
+//! Serialises plans and routes as config files. Parsing the result gives an equal plan.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -20,7 +20,7 @@ impl Serialize for Plan {
     }
 }
 
-/// A profile is written as the toxics that it stands for.
+/// A profile is written as its toxics.
 impl Serialize for Route {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

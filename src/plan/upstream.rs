@@ -1,4 +1,4 @@
-//! The address of an upstream, and what to write instead of an invalid one.
+//! The address of an upstream, with hints for invalid ones.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use crate::value::{Port, Rejected, reject_variable, text};
 
-/// An address that a connection can be made to: an IP, never a host name (a lookup would be a fault of its own,
-/// with its own cache and timeout), and a port that is not 0.
+/// An address to connect to: an IP address and a port that is not 0. Never a host name, because a lookup would be a
+/// fault of its own, with its own cache and timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Upstream(SocketAddr);
 
@@ -45,7 +45,7 @@ impl Upstream {
     fn connectable(addr: SocketAddr) -> Result<Self, Rejected> {
         let (ip, port) = (addr.ip(), addr.port());
         if let (IpAddr::V6(_), IpAddr::V4(ip)) = (ip, ip.to_canonical()) {
-            // `::ffff:127.0.0.1` is another spelling of the same address.
+            // `::ffff:127.0.0.1` is another notation for the same address.
             return Self::connectable(SocketAddr::from((ip, port)));
         }
         if port == 0 {
@@ -64,7 +64,7 @@ impl Upstream {
     }
 }
 
-/// Finds the reason that helps most; `text` is known not to be an `ip:port`.
+/// Finds the most helpful reason to reject `text`, which is not a valid `ip:port`.
 fn reject(text: &str) -> Rejected {
     if let Some(rejected) = reject_variable(text) {
         return rejected;
@@ -137,7 +137,7 @@ fn bare_ip(text: &str) -> Option<IpAddr> {
     inner.unwrap_or(text).parse().ok()
 }
 
-/// Names are not looked up: a fault of DNS must not look like an injected one.
+/// Host names are not looked up: a DNS fault must not look like an injected one.
 fn host_hint(host: &str, port: &str) -> String {
     if host.eq_ignore_ascii_case("localhost") {
         return format!("use 127.0.0.1:{port}");
@@ -145,7 +145,7 @@ fn host_hint(host: &str, port: &str) -> String {
     format!("upstreams are IP addresses, so that DNS is never a hidden fault; `getent hosts {host}` prints its IP")
 }
 
-/// `: write …`, if the rest of a text is itself a valid address.
+/// Returns `: write …` if `rest` alone is a valid address.
 fn written_as(rest: &str) -> String {
     match rest.parse::<Upstream>() {
         Ok(upstream) => format!(": write {upstream}"),

@@ -1,5 +1,5 @@
-//! How many connections may be served at once: past the machine's limits a connection waits in the kernel's backlog, where
-//! it costs nothing. Which ones there are is `registry`.
+//! The limit on concurrent connections. Connections beyond it wait in the kernel's backlog, which costs the process
+//! nothing. The list of live connections is `registry`.
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
@@ -7,48 +7,49 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, select};
 
-/// A semaphore over all routes: a connection is given its threads only with a permit.
+/// A semaphore. A connection acquires a permit before it gets its threads.
 #[derive(Debug)]
 pub struct ConnectionLimit {
     capacity: NonZeroUsize,
     free: Receiver<()>,
-    give_back: Sender<()>,
-    were_short: AtomicBool,
+    release: Sender<()>,
+    had_shortage: AtomicBool,
 }
 
-/// Given back when it is dropped.
+/// The right to serve one connection. Dropping it returns it to its [`ConnectionLimit`].
 #[derive(Debug)]
 pub struct Permit {
-    give_back: Sender<()>,
+    release: Sender<()>,
 }
 
 impl ConnectionLimit {
     pub fn new(capacity: NonZeroUsize) -> Self {
-        let (give_back, free) = crossbeam_channel::bounded(capacity.get());
-        // Both ends are here and the channel holds as many as there are permits: it is never full and never disconnected.
+        let (release, free) = crossbeam_channel::bounded(capacity.get());
+        // `self` owns both ends, and the capacity equals the number of permits: the channel is never full and never
+        // disconnected.
         for _ in 0..capacity.get() {
-            let _ = give_back.try_send(());
+            let _ = release.try_send(());
         }
-        Self { capacity, free, give_back, were_short: AtomicBool::new(false) }
+        Self { capacity, free, release, had_shortage: AtomicBool::new(false) }
     }
 
     pub fn capacity(&self) -> usize {
         self.capacity.get()
     }
 
-    /// Whether this is the first time that permits are short. At the limit that changes with each connection, and would be
-    /// a log line for each.
+    /// Whether this is the first shortage of permits. At the limit every connection causes one, and each would be
+    /// logged.
     pub fn first_shortage(&self) -> bool {
-        !self.were_short.swap(true, Ordering::Relaxed)
+        !self.had_shortage.swap(true, Ordering::Relaxed)
     }
 
-    /// A permit, if one is free at this moment.
-    pub fn try_take(&self) -> Option<Permit> {
+    /// Returns a permit if one is free now.
+    pub fn try_acquire(&self) -> Option<Permit> {
         self.free.try_recv().ok().map(|()| self.permit())
     }
 
     /// Waits for a permit, unless `no_more` disconnects first.
-    pub fn take(&self, no_more: &Receiver<Infallible>) -> Option<Permit> {
+    pub fn acquire(&self, no_more: &Receiver<Infallible>) -> Option<Permit> {
         select! {
             recv(self.free) -> _ => Some(self.permit()),
             recv(no_more) -> _ => None,
@@ -56,13 +57,14 @@ impl ConnectionLimit {
     }
 
     fn permit(&self) -> Permit {
-        Permit { give_back: self.give_back.clone() }
+        Permit { release: self.release.clone() }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        // As in `ConnectionLimit::new`.
-        let _ = self.give_back.try_send(());
+        // The channel is not full, since it has room for every permit. If the limit is gone, no connection waits for
+        // the permit.
+        let _ = self.release.try_send(());
     }
 }

@@ -1,17 +1,19 @@
-//! The memory that toxics may hold in all connections together. Past it no more is read, and the senders feel it.
+//! The memory budget for bytes that toxics hold, shared by all connections. Once it is used up, the proxy stops
+//! reading, and TCP flow control slows the senders down.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::event::{Event, emit};
 
-/// What one direction of one connection may hold: at a delay of 100 ms it passes 320 MB/s.
-const PER_DIRECTION: usize = 32 << 20;
+/// The most bytes that one direction of one connection may hold. At a delay of 100 ms this allows 320 MB/s.
+const MAX_PER_DIRECTION: usize = 32 << 20;
 
-/// What every direction may hold, however little there is: else one that holds much for ever would stop all others.
-const AT_LEAST: usize = 4 * 1024;
+/// Every direction may hold this many bytes even if the budget is used up. Otherwise one direction that holds its bytes
+/// forever could stop all others.
+const MIN_PER_DIRECTION: usize = 4 * 1024;
 
-/// The memory for held bytes.
+/// The memory limit for held bytes, and how much of it is in use.
 #[derive(Debug)]
 pub struct Budget {
     limit: NonZeroUsize,
@@ -19,7 +21,7 @@ pub struct Budget {
     was_exhausted: AtomicBool,
 }
 
-/// What one direction holds, given back when it is dropped.
+/// The share of the budget that one direction uses. Dropping it returns the bytes.
 #[derive(Debug)]
 pub struct Charge<'a> {
     budget: &'a Budget,
@@ -31,7 +33,7 @@ impl Budget {
         Self { limit, used: AtomicUsize::new(0), was_exhausted: AtomicBool::new(false) }
     }
 
-    /// For a direction that holds nothing yet.
+    /// Begins a charge of 0 bytes for one direction.
     pub fn charge(&self) -> Charge<'_> {
         Charge { budget: self, bytes: 0 }
     }
@@ -40,7 +42,7 @@ impl Budget {
         self.used.load(Ordering::Relaxed) >= self.limit.get()
     }
 
-    /// It comes and goes with each read: that is worth one line of the log, not thousands.
+    /// Exhaustion may begin and end with every read, so only the first one is logged.
     fn report_once(&self) {
         if self.is_exhausted() && !self.was_exhausted.swap(true, Ordering::Relaxed) {
             emit(&Event::BuffersFull(self.limit.get()));
@@ -49,7 +51,7 @@ impl Budget {
 }
 
 impl Charge<'_> {
-    /// It holds that many bytes of memory now.
+    /// Sets the memory that the direction holds, in bytes.
     pub fn set(&mut self, bytes: usize) {
         if bytes > self.bytes {
             self.budget.used.fetch_add(bytes - self.bytes, Ordering::Relaxed);
@@ -60,9 +62,9 @@ impl Charge<'_> {
         self.bytes = bytes;
     }
 
-    /// Whether it may hold more.
+    /// Whether the direction may hold more bytes.
     pub fn allows_more(&self) -> bool {
-        self.bytes < AT_LEAST || (self.bytes < PER_DIRECTION && !self.budget.is_exhausted())
+        self.bytes < MIN_PER_DIRECTION || (self.bytes < MAX_PER_DIRECTION && !self.budget.is_exhausted())
     }
 }
 
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_budget_is_shared_and_given_back() {
+    fn directions_share_the_budget_and_return_it() {
         let budget = Budget::new(NonZeroUsize::new(100_000).expect("not 0"));
         let (mut greedy, mut modest) = (budget.charge(), budget.charge());
         greedy.set(99_999);
@@ -91,10 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn one_direction_can_not_take_all() {
+    fn one_direction_can_not_use_the_whole_budget() {
         let budget = Budget::new(NonZeroUsize::MAX);
         let mut charge = budget.charge();
-        charge.set(PER_DIRECTION);
+        charge.set(MAX_PER_DIRECTION);
         assert!(!charge.allows_more());
     }
 }

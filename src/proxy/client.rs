@@ -1,5 +1,4 @@
-//! The client's end of a connection while no bytes pass: waiting as long as it is there, closing it, and finding out that it
-//! has left.
+//! The client side of a connection while no bytes are forwarded: waits that end when the client leaves, and closing it.
 
 use std::net::Shutdown;
 use std::sync::atomic::Ordering;
@@ -9,8 +8,8 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionread;
 
 use super::socket::discard::discard;
-use super::socket::liveness::{FIRST_LOOK, LivenessProbe};
-use super::socket::presence::{self, Presence};
+use super::socket::liveness::{FIRST_PAUSE, LivenessProbe};
+use super::socket::presence::{self, PeerState};
 use super::socket::wait::{Woken, wait, wait_for};
 use super::state::ConnectionState;
 use crate::event::CloseReason;
@@ -19,102 +18,102 @@ use crate::stop::Latch;
 /// How long a peer may take to answer our FIN with its own.
 pub const LINGER: Duration = Duration::from_secs(5);
 
-/// What ended a wait for which the client stayed.
+/// What ended a wait during which the client stayed connected.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Present {
-    /// The time has come.
+enum WaitEnd {
+    /// The deadline passed.
     Due,
-    /// The route has changed.
+    /// The route was replaced.
     Changed,
 }
 
 impl ConnectionState {
-    /// Waits until the latency of its route is over, which may change meanwhile.
+    /// Waits until the route's latency has passed since the accept. The latency may change during the wait.
     ///
     /// # Errors
-    /// Why it ended earlier: the client was reset or cut, or has left and has nothing to deliver. One that has sent its FIN
-    /// may still want to read, so it is only taken to have left when that is certain.
+    /// The reason to end the wait early: the client was reset or cut, or it left without unread bytes. A half-closed
+    /// client may still want to read, so a FIN alone does not count as leaving.
     pub fn wait_latency(&self) -> Result<(), CloseReason> {
         loop {
             let generation = self.route.generation();
             let due = self.accepted_at + generation.route.latency.duration();
-            if Instant::now() >= due || self.wait_present(Some(due), &generation.replaced)? == Present::Due {
+            if Instant::now() >= due || self.wait_present(Some(due), &generation.replaced)? == WaitEnd::Due {
                 return Ok(());
             }
         }
     }
 
-    /// Reads and forgets what the client sends until it has left. Were nothing read, a client that leaves in the middle
-    /// of sending could not get its FIN through to us.
+    /// Reads and discards input until the client has left. If nothing were read, the FIN of a client that closes in the
+    /// middle of sending would wait in its send queue and never arrive.
     pub fn drain_until_gone(&self) {
-        // A client that was seen here can be missed later.
-        let _ = self.look();
-        // What holds for the route by then changes nothing for it.
+        // Records whether the client is local: only then does a later lookup that finds no socket prove that it left.
+        let _ = self.check_presence();
+        // A change of the route does not affect a connection that was already dropped.
         while discard(self.client(), None) && self.wait_present(None, &self.route.generation().replaced).is_ok() {}
     }
 
-    /// Closes the client with a FIN, even if it has sent or is sending something: closing with input unread would make a
-    /// RST of it (RFC 2525, section 2.17), so what comes is read until the client has closed too.
+    /// Closes the client with a FIN, even if it has sent or is still sending data. Closing a socket with unread input
+    /// sends a RST instead (RFC 2525, section 2.17), so the input is read until the client closes as well.
     pub fn close_client(&self) {
         if self.client().shutdown(Shutdown::Write).is_ok() {
             discard(self.client(), Some(Instant::now() + LINGER));
         }
     }
 
-    /// Waits until `due` or `change`, as long as the client is there.
-    fn wait_present(&self, due: Option<Instant>, change: &Latch) -> Result<Present, CloseReason> {
+    /// Waits until `due` or `change`. Fails as soon as the client has left.
+    fn wait_present(&self, due: Option<Instant>, change: &Latch) -> Result<WaitEnd, CloseReason> {
         let mut probe = LivenessProbe::begin();
         loop {
-            let wake_at = due.map_or(probe.next_look(), |due| due.min(probe.next_look()));
+            let wake_at = due.map_or(probe.next_check(), |due| due.min(probe.next_check()));
             let revents = match wait_for([(self.client(), probe.interest())], Some(wake_at), change) {
-                Woken::Changed => return Ok(Present::Changed),
+                Woken::Changed => return Ok(WaitEnd::Changed),
                 Woken::Ready([revents]) => revents,
                 Woken::Due => PollFlags::empty(),
             };
             self.check(revents)?;
             if due.is_some_and(|due| Instant::now() >= due) {
-                return Ok(Present::Due);
+                return Ok(WaitEnd::Due);
             }
-            if probe.is_due(revents) && !self.has_something_to_deliver() {
-                self.look()?;
+            if probe.is_due(revents) && !self.has_unread_bytes() {
+                self.check_presence()?;
             }
         }
     }
 
-    /// Whether the client has sent bytes that were not read yet. They are delivered, even if it does not wait for an answer.
-    fn has_something_to_deliver(&self) -> bool {
+    /// Whether the client has sent bytes that are still unread. They are delivered even if the client has left.
+    fn has_unread_bytes(&self) -> bool {
         ioctl_fionread(self.client()).is_ok_and(|bytes| bytes > 0)
     }
 
-    /// Looks whether the client is still there.
+    /// Checks whether the client still holds its socket.
     ///
     /// # Errors
-    /// It is certain that it has left.
-    pub fn look(&self) -> Result<(), CloseReason> {
+    /// The client has certainly left.
+    pub fn check_presence(&self) -> Result<(), CloseReason> {
         match presence::of_peer(self.client()) {
-            Presence::Here => self.client_was_here.store(true, Ordering::Relaxed),
-            Presence::Gone => self.classify_departure()?,
-            Presence::NotLocal if self.client_was_here.load(Ordering::Relaxed) => self.classify_departure()?,
-            Presence::NotLocal | Presence::Unknown => {}
+            PeerState::Open => self.client_was_local.store(true, Ordering::Relaxed),
+            PeerState::Closed => self.classify_departure()?,
+            PeerState::NotLocal if self.client_was_local.load(Ordering::Relaxed) => self.classify_departure()?,
+            PeerState::NotLocal | PeerState::Unknown => {}
         }
         Ok(())
     }
 
-    /// How a client went that is gone. In the middle of a close that resets, the kernel has let go of the socket and not
-    /// yet sent the RST. And one that has our FIN as well as we have its own is gone in good order: the other direction's
-    /// delay is over, and so is this one's.
+    /// Determines how a client without a socket left. During a close that resets, the kernel detaches the socket before
+    /// it sends the RST, so this waits a moment for the RST. If both FINs were exchanged, the connection closed
+    /// cleanly, and that is no error: the other direction's delay is over, and this one's ends soon.
     fn classify_departure(&self) -> Result<(), CloseReason> {
         let mut fds = [PollFd::new(self.client(), PollFlags::empty())];
-        wait(&mut fds, Some(Instant::now() + FIRST_LOOK));
+        wait(&mut fds, Some(Instant::now() + FIRST_PAUSE));
         self.check(fds[0].revents())?;
         if fds[0].revents().contains(PollFlags::HUP) { Ok(()) } else { Err(CloseReason::ClientLeft) }
     }
 
-    /// A hang-up without an error is no reset: both sides have finished their sending, as they may while one direction's
-    /// delay is over and the other's is about to be.
+    /// Maps the result of a poll of the client to a close reason. A hang-up without an error is not a reset: it means
+    /// that both FINs were exchanged, which can happen when only one direction's delay is over.
     ///
     /// # Errors
-    /// The connection was aborted, or the client was reset, after a poll of it that returned `revents`.
+    /// The connection was aborted, or `revents` reports that the client was reset.
     pub fn check(&self, revents: PollFlags) -> Result<(), CloseReason> {
         match self.aborted() {
             Some(why) => Err(why),

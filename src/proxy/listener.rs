@@ -1,4 +1,5 @@
-//! One route's listener: bound, then accepting on a thread of its own until the route stops, then emptying its backlog.
+//! The listener of one route: binds the port, accepts connections on its own thread until the route stops, then empties
+//! its backlog.
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
@@ -14,22 +15,22 @@ use super::admission::{ConnectionLimit, Permit};
 use super::connection::Accepted;
 use super::live_route::LiveRoute;
 use super::shared::Shared;
-use super::socket::keepalive::notice_silence;
+use super::socket::keepalive::enable_keepalive;
 use super::socket::wait::wait;
 use super::state::ConnectionState;
 use crate::event::{CloseReason, Event, Subject, emit};
 use crate::plan::Route;
 use crate::stop::Latch;
 
-/// How many connections the kernel completes and holds before they are accepted; it takes no more than
-/// net.core.somaxconn, which has the same default. std asks for 128, which a burst of a thousand overruns.
+/// The length of the kernel's accept queue. The kernel caps it at net.core.somaxconn, which defaults to the same value.
+/// std asks for 128, which overflows under a burst of a thousand connections.
 const BACKLOG: i32 = 4096;
 
-/// Between two tries to accept while descriptors or memory are lacking: poll(2) would report the socket as ready all the
-/// time.
+/// The pause between attempts to accept while descriptors or memory run short. Without it the loop would spin, since
+/// poll(2) keeps reporting the socket as readable.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Without a failure for this long, a shortage is over.
+/// A shortage is over when no accept has failed for this long.
 const RECOVERY: Duration = Duration::from_secs(1);
 
 /// A bound port.
@@ -37,11 +38,12 @@ const RECOVERY: Duration = Duration::from_secs(1);
 pub struct Listener {
     route: Arc<LiveRoute>,
     socket: TcpListener,
+    stop: Arc<Latch>,
     connection_limit: Arc<ConnectionLimit>,
     shortage: Option<Shortage>,
 }
 
-/// Accepting fails now and then for lack of something.
+/// A period in which accepts fail for lack of descriptors, memory or threads.
 #[derive(Debug)]
 struct Shortage {
     since: Instant,
@@ -49,65 +51,72 @@ struct Shortage {
 }
 
 impl Listener {
-    pub fn bind(route: Arc<LiveRoute>, connection_limit: Arc<ConnectionLimit>) -> io::Result<Self> {
-        let socket = TcpListener::bind(route.generation().route.listen())?;
+    pub fn bind(listen: SocketAddr, route: Arc<LiveRoute>, connection_limit: Arc<ConnectionLimit>) -> io::Result<Self> {
+        let socket = TcpListener::bind(listen)?;
         rustix::net::listen(&socket, BACKLOG)?;
         socket.set_nonblocking(true)?;
-        // Connections inherit all three from their listener. Urgent data stays in the stream: where it is taken out, the
-        // byte is lost, and splice(2) ends at the mark.
+        // Accepted sockets inherit all three options. Urgent data must stay in the stream: otherwise the urgent byte is
+        // lost, and splice(2) stops at the mark.
         set_tcp_nodelay(&socket, true)?;
         set_socket_oobinline(&socket, true)?;
-        notice_silence(&socket)?;
-        Ok(Self { route, socket, connection_limit, shortage: None })
+        enable_keepalive(&socket)?;
+        Ok(Self { route, socket, stop: Arc::new(Latch::new()?), connection_limit, shortage: None })
     }
 
     pub fn live(&self) -> &Arc<LiveRoute> {
         &self.route
     }
 
+    /// Triggered to stop accepting connections.
+    pub fn stop(&self) -> &Arc<Latch> {
+        &self.stop
+    }
+
     pub fn route(&self) -> Arc<Route> {
         Arc::clone(&self.route.generation().route)
     }
 
-    /// Serves until the route stops and the backlog is empty; `open` is dropped when the port is closed.
+    /// Accepts connections until the route stops, then empties the backlog. `open` is dropped when the port is closed.
     pub fn run(mut self, shared: &Arc<Shared>, open: Sender<Infallible>) {
-        while self.client_waits() {
+        while self.wait_for_client() {
             let Some(permit) = self.permit() else { break };
             match self.accept(shared).and_then(|accepted| accepted.admit(permit)) {
                 Ok(()) => self.report_recovery(),
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(error) => {
                     self.note_shortage(&error);
-                    pause(self.route.stop());
+                    pause(&self.stop);
                 }
             }
         }
         self.empty_backlog(shared, open);
     }
 
-    /// Waits for a client; none is waited for once the route has stopped.
-    fn client_waits(&self) -> bool {
-        let stop = self.route.stop();
-        wait(&mut [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(stop, PollFlags::IN)], None);
-        !stop.is_triggered()
+    /// Waits for a client. Returns false once the route has stopped.
+    fn wait_for_client(&self) -> bool {
+        wait(&mut [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&*self.stop, PollFlags::IN)], None);
+        !self.stop.is_triggered()
     }
 
-    /// Takes a permit before the accept, so that a client without one waits in the backlog and not in our memory.
+    /// Acquires a permit before the accept, so that excess connections wait in the kernel's backlog instead of using
+    /// descriptors.
     fn permit(&self) -> Option<Permit> {
-        self.connection_limit.try_take().or_else(|| {
+        self.connection_limit.try_acquire().or_else(|| {
             if self.connection_limit.first_shortage() {
                 emit(&Event::Full(&self.route(), self.connection_limit.capacity()));
             }
-            self.connection_limit.take(self.route.stop().channel())
+            self.connection_limit.acquire(self.stop.channel())
         })
     }
 
+    /// Accepts a connection and registers it.
+    ///
     /// # Errors
-    /// No error ends a listener: they are passing, or lack something that comes back.
+    /// Errors of a single client, or a shortage that may pass. Neither ends the listener.
     fn accept(&mut self, shared: &Arc<Shared>) -> io::Result<Accepted> {
         let (stream, addr) = self.socket.accept()?;
         let accepted_at = Instant::now();
-        // BSD and macOS hand the listener's own mode on; Linux does not (accept(2)).
+        // On BSD and macOS an accepted socket inherits O_NONBLOCK from its listener; on Linux it does not (accept(2)).
         #[cfg(not(target_os = "linux"))]
         stream.set_nonblocking(false)?;
         // A listener on `::` sees IPv4 clients as IPv4-mapped addresses (RFC 4291, section 2.5.5.2).
@@ -126,15 +135,17 @@ impl Listener {
         self.shortage = Some(Shortage { since, latest: now });
     }
 
-    /// While descriptors are short, each that is given back is taken at once, and the shortage is not over for it.
+    /// Logs the end of a shortage after a while without failures. During a shortage single accepts succeed, because a
+    /// freed descriptor is reused at once.
     fn report_recovery(&mut self) {
         if let Some(shortage) = self.shortage.take_if(|shortage| shortage.latest.elapsed() > RECOVERY) {
             emit(&Event::AcceptResumed(&self.route(), shortage.since.elapsed()));
         }
     }
 
-    /// Closing a listener resets what waits in its backlog, and keeping it open lets new connections in. So all of them are
-    /// accepted first, without a permit, then the port is closed, and then they are served as permits become free.
+    /// Serves the connections that are left in the backlog. Closing the listener first would reset them, and keeping it
+    /// open would let new ones in. So they are accepted without permits, the port is closed, and each is served when a
+    /// permit is free.
     fn empty_backlog(mut self, shared: &Arc<Shared>, open: Sender<Infallible>) {
         let (overflow, backlog) = self.accept_overflow(shared);
         match backlog {
@@ -143,8 +154,9 @@ impl Listener {
                 serve_in_turn(overflow, &self.connection_limit, shared);
             }
             Backlog::NotEmpty => {
-                // The kernel completes no more connections from here on. It does not refuse them either: it drops
-                // their SYNs, which come again after a second (RFC 6298, section 2.1). So this is for need only.
+                // The kernel now completes no further connections, but it does not refuse them either: it drops their
+                // SYNs, which are retransmitted after 1 s (RFC 6298, section 2.1). So this path is only taken if the
+                // backlog could not be emptied.
                 let _ = rustix::net::listen(&self.socket, 0);
                 serve_in_turn(overflow, &self.connection_limit, shared);
                 self.accept_in_turn(shared);
@@ -154,11 +166,11 @@ impl Listener {
 
     fn accept_overflow(&mut self, shared: &Arc<Shared>) -> (Vec<Overflow>, Backlog) {
         let mut overflow = Vec::new();
-        while let Some(permit) = shared.overflow.try_take() {
+        while let Some(permit) = shared.overflow.try_acquire() {
             match self.accept(shared) {
                 Ok(accepted) => overflow.push(Overflow { accepted, _permit: permit }),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return (overflow, Backlog::Empty),
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(_) => break,
             }
         }
@@ -167,11 +179,11 @@ impl Listener {
 
     fn accept_in_turn(&mut self, shared: &Arc<Shared>) {
         let cut = shared.stop.cut();
-        while let Some(permit) = self.connection_limit.take(cut.channel()) {
+        while let Some(permit) = self.connection_limit.acquire(cut.channel()) {
             match self.accept(shared) {
                 Ok(accepted) => drop(accepted.admit(permit)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(_) if cut.is_triggered() => break,
                 Err(error) => {
                     self.note_shortage(&error);
@@ -185,11 +197,11 @@ impl Listener {
 /// A connection that was accepted without a permit to be served.
 struct Overflow {
     accepted: Accepted,
-    /// For its one descriptor.
+    /// Counts its one descriptor.
     _permit: Permit,
 }
 
-/// What is left of a backlog.
+/// Whether connections are left in the backlog.
 enum Backlog {
     Empty,
     NotEmpty,
@@ -197,22 +209,22 @@ enum Backlog {
 
 fn serve_in_turn(overflow: Vec<Overflow>, connection_limit: &ConnectionLimit, shared: &Arc<Shared>) {
     for Overflow { accepted, .. } in overflow {
-        match connection_limit.take(shared.stop.cut().channel()) {
-            // One that gets no thread has been logged, and the others need not wait for that.
+        match connection_limit.acquire(shared.stop.cut().channel()) {
+            // `admit` has logged the error; the next connection is served regardless.
             Some(permit) => drop(accepted.admit(permit)),
-            None => accepted.turn_away(CloseReason::Cut),
+            None => accepted.reject(CloseReason::Cut),
         }
     }
 }
 
-/// Waits a moment for what is lacking, or until `latch` is triggered.
+/// Waits for `PAUSE`, or until `latch` is triggered.
 fn pause(latch: &Latch) {
-    // Nothing is ever sent: this is a sleep that the latch ends.
+    // The channel never carries a message: this is a sleep that the latch interrupts.
     let _ = latch.channel().recv_timeout(PAUSE);
 }
 
-/// Whether the error is about one client, which has given up in the backlog, and not about the listener.
-fn is_passing(error: &io::Error) -> bool {
+/// Whether the error concerns a single client, such as one that gave up in the backlog, and not the listener.
+fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted)
 }
 
@@ -228,7 +240,7 @@ mod tests {
     use crate::value::{Millis, Port, Probability, RouteName, Timeout};
 
     fn listener() -> Listener {
-        // An address that no other process has, so that any port of it is free.
+        // A loopback address derived from the process id: no other process uses it, so every port is free.
         let [.., high, low] = std::process::id().to_be_bytes();
         let port = Port::try_from(8180).unwrap();
         let route = Route {
@@ -242,12 +254,13 @@ mod tests {
             connect_timeout: Timeout::CONNECT,
             toxics: Vec::new(),
         };
-        let live = LiveRoute::new(route, 0, 1, Arc::default()).unwrap();
-        Listener::bind(Arc::new(live), Arc::new(ConnectionLimit::new(NonZeroUsize::MIN))).unwrap()
+        let listen = route.listen();
+        let live = LiveRoute::new(route, 0, Arc::default()).unwrap();
+        Listener::bind(listen, Arc::new(live), Arc::new(ConnectionLimit::new(NonZeroUsize::MIN))).unwrap()
     }
 
     #[test]
-    fn connections_inherit_what_is_set_on_their_listener() {
+    fn accepted_sockets_inherit_the_options_of_their_listener() {
         let listener = listener();
         let _client = TcpStream::connect(listener.route().listen()).unwrap();
         wait(&mut [PollFd::new(&listener.socket, PollFlags::IN)], None);

@@ -1,6 +1,7 @@
-//! The only modules that touch the sockets of clients and upstreams. Imports go down only: supervisor, listener,
-//! connection, forward, client, state, `live_route`, socket. Beside them, admission limits the number of connections, budget the
-//! memory that they hold, the registry lists the live ones, and shared is what the listeners of a run have in common.
+//! The only modules that use the sockets of clients and upstreams. Imports go down only: supervisor, listener,
+//! connection, forward, client, state, `live_route`, socket. Beside these layers, `admission` limits the number of
+//! connections, `budget` limits the memory for held bytes, `registry` lists the live connections, and `shared` holds
+//! what all listeners of a run share.
 
 mod admission;
 mod budget;

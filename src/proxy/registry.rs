@@ -1,5 +1,5 @@
-//! The live connections, by an id of the run. From here they are counted, drained and cut. How many there may be is
-//! `admission`.
+//! The live connections, by an id that is unique in the run. Drain, cut and the connection count use it. The limit on
+//! their number is `admission`.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::state::ConnectionState;
 use crate::event::CloseReason;
 
-/// Every connection that has been accepted and not yet closed.
+/// Every connection that was accepted and is not closed yet.
 #[derive(Debug, Default)]
 pub struct Registry {
     entries: Mutex<Entries>,
@@ -18,13 +18,13 @@ pub struct Registry {
 struct Entries {
     next: u64,
     connections: HashMap<u64, Arc<ConnectionState>>,
-    /// How many have ended because they were cut.
+    /// The number of connections that ended because they were cut.
     cut: usize,
-    /// Connections that come from now on are cut too.
+    /// Set by a cut: connections registered after it are cut at once.
     closed: bool,
 }
 
-/// A connection that is registered until this is dropped.
+/// Keeps a connection registered until it is dropped.
 #[derive(Debug)]
 pub struct Registration {
     id: u64,
@@ -51,14 +51,14 @@ impl Registry {
         self.entries().connections.len()
     }
 
-    /// Resets every connection that is here, or comes later.
+    /// Resets all live connections, and all that are registered later.
     pub fn cut(&self) {
         for state in self.close() {
             state.abort(CloseReason::Cut);
         }
     }
 
-    /// How many were cut: those that have ended, and those that are about to.
+    /// The number of connections that were cut, including those that are still closing.
     pub fn cut_count(&self) -> usize {
         let entries = self.entries();
         entries.cut + entries.connections.values().filter(|state| state.aborted() == Some(CloseReason::Cut)).count()

@@ -1,4 +1,4 @@
-//! What the listeners of a run share.
+//! The state that all listeners of a run share.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::threads::ThreadPool;
 #[derive(Debug)]
 pub struct Shared {
     pub registry: Arc<Registry>,
-    /// For connections that are accepted without a permit, when the drain closes the ports.
+    /// Permits for connections that are accepted beyond the limit while a route closes its port.
     pub overflow: ConnectionLimit,
     pub pool: Arc<ThreadPool>,
     pub budget: Budget,
     pub stop: Arc<Stop>,
-    /// Disconnects when the last connection and the last listener are gone, which hold this.
+    /// Its channel disconnects when the last connection and the last listener have dropped `Shared`.
     pub _alive: Sender<Infallible>,
 }

@@ -1,5 +1,5 @@
-//! One connection, for every thread that has to do with it: its sockets, what it is doing, how much has passed, and why it
-//! ended. Any thread can abort it. What its own threads do in turn is `connection` and `forward`.
+//! The state of one connection, shared by its threads and those that control it: sockets, phase, byte counts and close
+//! reason. Any thread can abort the connection. The sequence of a connection's work is `connection` and `forward`.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::event::{CloseReason, Subject};
 use crate::toxic::{RunningSum, Target, ToxicSummary};
 use crate::value::Direction;
 
-/// A connection from its accept to its end.
+/// A connection from accept to close.
 #[derive(Debug)]
 pub struct ConnectionState {
     pub subject: Subject,
@@ -24,45 +24,47 @@ pub struct ConnectionState {
     up: Progress,
     down: Progress,
     status: Mutex<Status>,
-    /// What toxics have done to it so far.
+    /// What toxics have done to this connection so far.
     sums: Mutex<Vec<Arc<RunningSum>>>,
-    /// Whether its client was seen on this machine.
-    pub(super) client_was_here: AtomicBool,
+    /// Whether the client's socket was once found on this machine.
+    pub(super) client_was_local: AtomicBool,
 }
 
-/// How far one direction has come. Each has cache lines of its own, since each is written by another thread.
+/// The progress of one direction. Each has its own cache lines, because a different thread writes each.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct Progress {
-    /// The bytes that were read from the source.
+    /// The number of bytes read from the source.
     pub received: AtomicU64,
-    /// The bytes that the sink's kernel has taken.
+    /// The number of bytes written to the sink's socket.
     pub sent: AtomicU64,
-    /// Set before our own FIN goes out in this direction.
+    /// Set before this direction sends its FIN.
     pub finished: AtomicBool,
+    /// The sink was reset by this proxy.
+    was_reset: AtomicBool,
 }
 
-/// Under one lock: were they set one by one, an abort and a dial that succeeds could miss each other.
+/// One lock covers both fields. With two, an abort could miss the socket of a dial that succeeds at the same time.
 #[derive(Debug)]
 struct Status {
     phase: Phase,
     close_reason: Option<CloseReason>,
 }
 
-/// What a connection is doing.
+/// The current phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It waits for the upstream to accept.
+    /// Waits for the upstream to accept.
     Dialling,
-    /// It waits for the route's latency to pass.
+    /// Waits for the route's latency to pass.
     Delayed,
-    /// It was drawn to be dropped, and gets no answer.
+    /// Was selected by `dropRate` with the mode `hang`: stays open without an answer.
     Held,
-    /// Bytes pass in both directions.
+    /// Forwards bytes in both directions.
     Forwarding,
-    /// The source of this direction has finished, and bytes pass in the other one only.
+    /// The source of this direction has sent its FIN. Only the other direction still forwards bytes.
     HalfClosed(Direction),
-    /// A toxic has closed it, and its peers have not yet.
+    /// Closed by a toxic. The peers have not closed yet.
     Draining,
 }
 
@@ -78,7 +80,7 @@ impl ConnectionState {
             down: Progress::default(),
             status: Mutex::new(Status { phase: Phase::Dialling, close_reason: None }),
             sums: Mutex::default(),
-            client_was_here: AtomicBool::new(false),
+            client_was_local: AtomicBool::new(false),
         }
     }
 
@@ -86,10 +88,10 @@ impl ConnectionState {
         &self.client
     }
 
-    /// What toxics know it by.
+    /// Returns what toxics need to know about this connection.
     pub fn target(&self) -> Target {
         let Subject { number, client, .. } = self.subject;
-        Target { number, client: client.ip(), opened: self.route.moment(self.accepted_at) }
+        Target { number, client: client.ip(), opened: self.route.since_start(self.accepted_at) }
     }
 
     pub fn progress(&self, direction: Direction) -> &Progress {
@@ -99,7 +101,7 @@ impl ConnectionState {
         }
     }
 
-    /// Gives it an upstream; from now on an abort is one of both.
+    /// Sets the upstream's socket. If the connection was aborted during the dial, the upstream is reset at once.
     pub fn connect(&self, upstream: TcpStream) -> Arc<TcpStream> {
         let status = self.status();
         let upstream = self.upstream.get_or_init(|| Arc::new(upstream));
@@ -117,7 +119,7 @@ impl ConnectionState {
         self.status().phase = phase;
     }
 
-    /// One direction forwards bytes; the other one may have come further.
+    /// Enters the forwarding phase, unless the other direction has already reached a later one.
     pub fn begin_forwarding(&self) {
         let mut status = self.status();
         if matches!(status.phase, Phase::Dialling | Phase::Delayed) {
@@ -125,7 +127,8 @@ impl ConnectionState {
         }
     }
 
-    /// The source of a direction has finished. The first one gives the reason if nothing else ends the connection.
+    /// Records that the source of a direction has sent its FIN. Unless something else ends the connection, the first
+    /// half-close determines the close reason.
     pub fn half_close(&self, direction: Direction) {
         let mut status = self.status();
         if !matches!(status.phase, Phase::HalfClosed(_) | Phase::Draining) {
@@ -133,14 +136,14 @@ impl ConnectionState {
         }
     }
 
-    /// Resets the client, and the upstream if there is one. Of several reasons the first one counts: the others follow from
+    /// Resets the client, and the upstream if there is one. Only the first reason is kept, since later ones follow from
     /// it.
     pub fn abort(&self, why: CloseReason) {
         let first = *self.status().close_reason.get_or_insert(why);
         reset_and_uncount(&self.client, &self.down);
         match self.upstream.get() {
-            // It left with a FIN, and its upstream gets one too, after all that it has sent. That its socket is reset then
-            // is our doing, and no reason for a reset there; a cut is.
+            // The client left with a FIN, so the upstream gets a FIN too, after all bytes that the client sent. The
+            // client's socket is reset only for cleanup, which must not reset the upstream. A cut resets both.
             Some(upstream) if first == CloseReason::ClientLeft && why != CloseReason::Cut => {
                 let _ = upstream.shutdown(Shutdown::Both);
             }
@@ -149,7 +152,7 @@ impl ConnectionState {
         }
     }
 
-    /// It is closed in good order, unless it was aborted already.
+    /// Begins a clean close, unless the connection was aborted.
     pub fn begin_close(&self, why: CloseReason) {
         let mut status = self.status();
         if status.close_reason.is_none() {
@@ -157,13 +160,13 @@ impl ConnectionState {
         }
     }
 
-    /// Why it was aborted, if it was.
+    /// The reason for the abort, if the connection was aborted.
     pub fn aborted(&self) -> Option<CloseReason> {
         let status = self.status();
         status.close_reason.filter(|_| status.phase != Phase::Draining)
     }
 
-    /// Why it ended, once it has.
+    /// The reason for the close. Valid once the connection has ended.
     pub fn close_reason(&self) -> CloseReason {
         let status = self.status();
         status.close_reason.unwrap_or(match status.phase {
@@ -173,7 +176,7 @@ impl ConnectionState {
         })
     }
 
-    /// Has what these toxics do show up in `toxics`.
+    /// Includes these toxics in [`toxics`](Self::toxics).
     pub fn watch<'a>(&self, sums: impl Iterator<Item = &'a Arc<RunningSum>>) {
         let mut watched = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
         for sum in sums {
@@ -183,7 +186,7 @@ impl ConnectionState {
         }
     }
 
-    /// What each toxic that has acted came to so far.
+    /// Summarises each toxic that has acted on this connection.
     pub fn toxics(&self) -> Vec<ToxicSummary> {
         let sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
         sums.iter().filter_map(|sum| sum.summary()).collect()
@@ -194,10 +197,12 @@ impl ConnectionState {
     }
 }
 
-/// A reset discards what the kernel has taken from us and not delivered yet: the peer never gets it.
+/// Resets `peer` and subtracts the bytes it has not acknowledged from the count, because a reset discards them.
 fn reset_and_uncount(peer: &TcpStream, progress: &Progress) {
     let sent = progress.sent.load(Ordering::Relaxed);
+    // Two threads may abort at once.
     if sent > 0
+        && !progress.was_reset.swap(true, Ordering::Relaxed)
         && let lost = unacknowledged(peer)
         && lost < u32::MAX
     {

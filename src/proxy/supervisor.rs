@@ -1,4 +1,4 @@
-//! Owns what is live. A plan comes in through [`Supervisor::apply`] and in no other way; [`Supervisor::drain`] ends it.
+//! Owns the live routes. [`Supervisor::apply`] is the only way to change them, and [`Supervisor::drain`] ends them.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,19 +19,19 @@ use super::shared::Shared;
 use crate::event::{Event, emit};
 use crate::limits::Cap;
 use crate::plan::{Change, Plan, Route, diff};
-use crate::stop::Stop;
+use crate::stop::{Latch, Stop};
 use crate::threads;
 use crate::value::RouteName;
 
-/// Between two lines that log how many connections a drain still waits for.
-const REMINDER: Duration = Duration::from_secs(5);
+/// The interval between log lines about the connections that a drain waits for.
+const REMINDER_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long listeners have to empty their backlogs and close their ports.
-const CLOSING: Duration = Duration::from_millis(100);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How long connections that were cut have to log that. They need microseconds; an overloaded machine should not keep the
-/// process from ending.
-const CUTTING: Duration = Duration::from_secs(1);
+/// How long cut connections may take to log their end. They need microseconds; the limit keeps an overloaded machine
+/// from delaying the exit.
+const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The live routes.
 #[derive(Debug)]
@@ -40,14 +40,15 @@ pub struct Supervisor {
     seed: u64,
     shared: Arc<Shared>,
     routes: Mutex<Routes>,
-    /// Disconnects when the last connection is gone.
+    /// Disconnects when the last connection has ended.
     gone: Receiver<Infallible>,
 }
 
 #[derive(Debug, Default)]
 struct Routes {
     live: HashMap<RouteName, Handle>,
-    /// A route that comes again goes on counting its connections, so that the seed means the same.
+    /// Counters of all routes, including removed ones: a route that is added again continues its count, so that the
+    /// same seed gives the same draws.
     counters: HashMap<RouteName, Arc<AtomicU64>>,
     limits: Vec<Arc<ConnectionLimit>>,
 }
@@ -56,23 +57,33 @@ struct Routes {
 #[derive(Debug)]
 struct Handle {
     route: Arc<LiveRoute>,
-    /// Disconnects when its port is closed.
+    stop: Arc<Latch>,
+    /// Disconnects when the port is closed.
     closed: Receiver<Infallible>,
 }
+
+/// A route that needs a new listener.
+struct Opening {
+    listen: SocketAddr,
+    live: Arc<LiveRoute>,
+}
+
+/// The name of a route that loses its listener, and the listener's address.
+type Closing = (RouteName, SocketAddr);
 
 /// Why a plan could not be applied.
 #[derive(Debug)]
 pub enum ApplyError {
-    /// These ports can't be listened on. Nothing has changed, except that routes whose port another one was to take over
-    /// have stopped.
+    /// These routes could not bind their ports. Nothing else has changed, except that a route has stopped if its port
+    /// was to be taken over by another one.
     Bind(Vec<(Route, io::Error)>),
-    /// There is no thread for a listener, or no descriptor for a change. What came before it in the plan is live.
+    /// No thread for a listener, or no descriptor for a change, was available. Other changes of the plan may be live.
     Starved(io::Error),
 }
 
 impl Supervisor {
-    /// Nothing is live yet. No more connections will be served at once than `cap` has room for, and toxics will hold no
-    /// more bytes than `buffers`.
+    /// Creates a supervisor without routes. It serves at most the number of connections in `cap` at once, and toxics
+    /// hold at most `buffers` bytes.
     #[must_use]
     pub fn new(cap: Cap, buffers: NonZeroUsize, seed: u64, stop: Arc<Stop>) -> Self {
         let (alive, gone) = crossbeam_channel::bounded(0);
@@ -81,68 +92,63 @@ impl Supervisor {
         Self { cap, seed, shared: Arc::new(shared), routes: Mutex::default(), gone }
     }
 
-    /// Makes the routes of `plan` live, and no others. Routes that stay the same are left alone; new toxics reach live
-    /// connections; a route that is removed or made anew accepts no more connections, and those that it has live on. Every
-    /// port is bound before any connection is accepted.
+    /// Makes exactly the routes of `plan` live. Unchanged routes are left alone. New toxics apply to live connections
+    /// as well. A route that is removed or restarted accepts no more connections, but its live ones continue. All ports
+    /// are bound before any connection is accepted.
     ///
     /// # Errors
-    /// Every port that can't be bound, or the lack of a thread or a descriptor.
+    /// All ports that could not be bound, or a lack of threads or descriptors.
     pub fn apply(&self, plan: &Plan) -> Result<(), ApplyError> {
         let mut routes = self.routes();
         routes.limits = limits(std::mem::take(&mut routes.limits), plan, &self.cap);
         let changes = diff(&routes.plan(), plan.routes());
-        let (first, taken_over) = routes.to_bind(&changes);
-        let bound = self.bind(&mut routes, plan, first)?;
-        for change in &changes {
-            match change {
-                Change::Adjust(route) => routes.adjust(route).map_err(ApplyError::Starved)?,
-                Change::Remove(name) => routes.stop(name),
-                Change::Restart(route) => routes.stop(&route.name),
-                Change::Add(_) => {}
-            }
-        }
-        let bound = bound.into_iter().chain(self.bind(&mut routes, plan, taken_over)?);
+        let (replacements, closing) = (routes.replacements(&changes), routes.closing(&changes));
+        let openings = self.openings(&mut routes, &changes).map_err(ApplyError::Starved)?;
+        let must_wait = |opening: &Opening| closing.iter().any(|(_, port)| opening.overlaps(*port));
+        let (taking_over, free): (Vec<Opening>, Vec<Opening>) = openings.into_iter().partition(must_wait);
+        let is_needed = |(_, port): &Closing| taking_over.iter().any(|opening| opening.overlaps(*port));
+        let (closing_first, closing): (Vec<Closing>, Vec<Closing>) = closing.iter().cloned().partition(is_needed);
+
+        let mut bound = routes.bind(plan, &free)?;
+        routes.close(&closing_first);
+        bound.extend(routes.bind(plan, &taking_over)?);
+        // All ports are bound. From now on only a lack of threads or descriptors can fail the change.
+        replacements.into_iter().try_for_each(|(live, route)| live.replace(route)).map_err(ApplyError::Starved)?;
+        routes.close(&closing);
         bound.into_iter().try_for_each(|listener| self.listen(&mut routes, listener)).map_err(ApplyError::Starved)
     }
 
-    fn bind(&self, routes: &mut Routes, plan: &Plan, wanted: Vec<Route>) -> Result<Vec<Listener>, ApplyError> {
-        let stages = plan.stages_ahead();
-        let (mut bound, mut failed) = (Vec::new(), Vec::new());
-        for route in wanted {
-            let stage = plan.routes().iter().position(|other| other.name == route.name).map_or(0, |at| stages[at]);
-            let limit = &routes.limits[stage.min(routes.limits.len() - 1)];
-            let number = routes.live.get(&route.name).map_or(0, |handle| handle.route.generation().number) + 1;
-            let accepted = routes.counters.entry(route.name.clone()).or_default();
-            let live = LiveRoute::new(route.clone(), self.seed, number, Arc::clone(accepted));
-            match live.and_then(|live| Listener::bind(Arc::new(live), Arc::clone(limit))) {
-                Ok(listener) => bound.push(listener),
-                Err(error) => failed.push((route, error)),
-            }
-        }
-        if failed.is_empty() { Ok(bound) } else { Err(ApplyError::Bind(failed)) }
+    /// The routes that need a new listener.
+    fn openings(&self, routes: &mut Routes, changes: &[Change]) -> io::Result<Vec<Opening>> {
+        let new = changes.iter().filter_map(|change| match change {
+            Change::Add(route) | Change::Restart(route) => Some(route),
+            Change::Remove(_) | Change::Adjust(_) => None,
+        });
+        new.map(|route| Ok(Opening { listen: route.listen(), live: routes.live_route(route, self.seed)? })).collect()
     }
 
     fn listen(&self, routes: &mut Routes, listener: Listener) -> io::Result<()> {
         let (open, closed) = crossbeam_channel::bounded(0);
-        let (route, shared) = (Arc::clone(listener.live()), Arc::clone(&self.shared));
+        let (route, stop, shared) =
+            (Arc::clone(listener.live()), Arc::clone(listener.stop()), Arc::clone(&self.shared));
         emit(&Event::Listening(&listener.route()));
         threads::spawn("listener", move || listener.run(&shared, open))?;
         let name = route.generation().route.name.clone();
-        routes.live.insert(name, Handle { route, closed });
+        routes.live.insert(name, Handle { route, stop, closed });
         Ok(())
     }
 
-    /// Waits until the last connection has come to its natural end, at most until `timeout` has passed or the stop asks
-    /// for a cut; what is left then is reset. Returns the number of those connections.
+    /// Stops all listeners and waits until the last connection has ended, or until `timeout` passes or a cut is
+    /// requested. The remaining connections are then reset. Returns the number of connections that were reset.
     #[must_use]
     pub fn drain(self, timeout: Option<Duration>) -> usize {
-        self.routes().stop_all();
+        close_all(self.routes().live.drain().map(|(_, handle)| handle).collect());
         let Self { shared, gone, .. } = self;
         let (registry, stop) = (Arc::clone(&shared.registry), Arc::clone(&shared.stop));
-        // The listeners and the connections hold it until they have ended; this was the last hold on it besides theirs.
+        // Listeners and connections hold the remaining references, so `gone` disconnects when the last of them ends.
         drop(shared);
         emit(&Event::Draining(registry.len()));
-        let (deadline, reminder) = (timeout.map_or_else(never, after), tick(REMINDER));
+        let (deadline, reminder) = (timeout.map_or_else(never, after), tick(REMINDER_INTERVAL));
         loop {
             select! {
                 recv(gone) -> _ => return 0,
@@ -151,11 +157,12 @@ impl Supervisor {
                 recv(reminder) -> _ => emit(&Event::StillDraining(registry.len())),
             }
         }
-        // In this order: a connection that a listener admits without having seen the latch is registered by then.
+        // The latch comes first: a connection that is admitted before its listener sees the latch is registered in time
+        // for the cut.
         stop.cut().trigger();
         registry.cut();
-        // Whether they managed or not, this was all the time they have.
-        let _ = gone.recv_timeout(CUTTING);
+        // The result does not matter: the process exits after this time in any case.
+        let _ = gone.recv_timeout(CUT_TIMEOUT);
         registry.cut_count()
     }
 
@@ -169,64 +176,86 @@ impl Routes {
         self.live.values().map(|handle| Route::clone(&handle.route.generation().route)).collect()
     }
 
-    /// The routes that need a new listener: those that can have it at once, and those that take an address over from a
-    /// route that has to stop first.
-    fn to_bind(&self, changes: &[Change]) -> (Vec<Route>, Vec<Route>) {
-        let address = |name: &RouteName| self.live.get(name).map(|handle| handle.route.generation().route.listen());
-        let freed: Vec<SocketAddr> = changes
-            .iter()
-            .filter_map(|change| match change {
-                Change::Remove(name) => address(name),
-                Change::Restart(route) => address(&route.name),
-                Change::Add(_) | Change::Adjust(_) => None,
-            })
-            .collect();
-        let new = changes.iter().filter_map(|change| match change {
-            Change::Add(route) | Change::Restart(route) => Some(route.clone()),
-            Change::Remove(_) | Change::Adjust(_) => None,
-        });
-        new.partition(|route| freed.iter().all(|freed| freed.port() != route.port.get()))
+    /// The live routes that change, whether or not they need a new listener.
+    fn replacements(&self, changes: &[Change]) -> Vec<(Arc<LiveRoute>, Route)> {
+        let replaced = |change: &Change| match change {
+            Change::Adjust(route) | Change::Restart(route) => {
+                Some((Arc::clone(&self.live.get(&route.name)?.route), route.clone()))
+            }
+            Change::Add(_) | Change::Remove(_) => None,
+        };
+        changes.iter().filter_map(replaced).collect()
     }
 
-    fn adjust(&self, route: &Route) -> io::Result<()> {
-        self.live.get(&route.name).map_or(Ok(()), |handle| handle.route.replace(route.clone()))
+    /// The routes whose listener must close.
+    fn closing(&self, changes: &[Change]) -> Vec<Closing> {
+        let closed = |change: &Change| {
+            let name = match change {
+                Change::Remove(name) => name,
+                Change::Restart(route) => &route.name,
+                Change::Add(_) | Change::Adjust(_) => return None,
+            };
+            Some((name.clone(), self.live.get(name)?.route.generation().route.listen()))
+        };
+        changes.iter().filter_map(closed).collect()
     }
 
-    /// Closes a route's port. Its connections live on.
-    fn stop(&mut self, name: &RouteName) {
-        if let Some(handle) = self.live.remove(name) {
-            handle.stop();
-            handle.wait_closed(Instant::now() + CLOSING);
+    /// Returns the live route of that name, or a new one. Reusing it keeps its toxics shared by all connections,
+    /// whichever listener accepted them.
+    fn live_route(&mut self, route: &Route, seed: u64) -> io::Result<Arc<LiveRoute>> {
+        if let Some(handle) = self.live.get(&route.name) {
+            return Ok(Arc::clone(&handle.route));
         }
+        let accepted = self.counters.entry(route.name.clone()).or_default();
+        LiveRoute::new(route.clone(), seed, Arc::clone(accepted)).map(Arc::new)
     }
 
-    fn stop_all(&mut self) {
-        let handles: Vec<Handle> = self.live.drain().map(|(_, handle)| handle).collect();
-        for handle in &handles {
-            handle.stop();
+    fn bind(&self, plan: &Plan, openings: &[Opening]) -> Result<Vec<Listener>, ApplyError> {
+        let stages = plan.stages_ahead();
+        let (mut bound, mut failed) = (Vec::new(), Vec::new());
+        for (route, stage) in plan.routes().iter().zip(stages) {
+            let Some(opening) = openings.iter().find(|opening| opening.listen == route.listen()) else { continue };
+            let limit = &self.limits[stage.min(self.limits.len() - 1)];
+            match Listener::bind(opening.listen, Arc::clone(&opening.live), Arc::clone(limit)) {
+                Ok(listener) => bound.push(listener),
+                Err(error) => failed.push((route.clone(), error)),
+            }
         }
-        let due = Instant::now() + CLOSING;
-        for handle in &handles {
-            handle.wait_closed(due);
-        }
+        if failed.is_empty() { Ok(bound) } else { Err(ApplyError::Bind(failed)) }
+    }
+
+    /// Closes ports. Live connections continue.
+    fn close(&mut self, closing: &[Closing]) {
+        close_all(closing.iter().filter_map(|(name, _)| self.live.remove(name)).collect());
     }
 }
 
-impl Handle {
-    fn stop(&self) {
-        self.route.stop().trigger();
-    }
-
-    /// Nothing is ever sent: it disconnects. Where that takes longer, a count of connections comes too early, and a port
-    /// that is to be bound again may be in use.
-    fn wait_closed(&self, due: Instant) {
-        let _ = self.closed.recv_deadline(due);
+impl Opening {
+    /// Whether this port can't be bound while `other` is bound.
+    fn overlaps(&self, other: SocketAddr) -> bool {
+        let (one, other) = (self.listen, other);
+        let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+        one.port() == other.port() && (is_any || one.ip().to_canonical() == other.ip().to_canonical())
     }
 }
 
-/// Where routes feed each other, a connection that holds a permit waits for another one to get its own. Were they all of
-/// one kind, every connection could hold one and wait; so each stage of the way has permits of its own. A later plan with
-/// longer ways has the last stage's for the rest: more permits than the cap would endanger the process.
+/// Stops the listeners and waits until their ports are closed. Without the wait, a port to bind again could still be in
+/// use, and a count of connections could miss some.
+fn close_all(handles: Vec<Handle>) {
+    for handle in &handles {
+        handle.stop.trigger();
+    }
+    let due = Instant::now() + CLOSE_TIMEOUT;
+    for handle in handles {
+        // The channel never carries a message: it disconnects.
+        let _ = handle.closed.recv_deadline(due);
+    }
+}
+
+/// Divides the connection limit by stages. If one route forwards to another, a connection on the first holds a permit
+/// while its connection on the second waits for one. With a single limit, first-stage connections could take all
+/// permits and deadlock, so each stage has its own. If a later plan has more stages, the extra ones share the last
+/// stage's permits: more permits than the cap would endanger the process.
 fn limits(present: Vec<Arc<ConnectionLimit>>, plan: &Plan, cap: &Cap) -> Vec<Arc<ConnectionLimit>> {
     if !present.is_empty() {
         return present;

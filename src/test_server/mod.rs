@@ -1,12 +1,12 @@
-//! The HTTP upstreams of `--test-server`: something to point a route at before there is a real service.
+//! The HTTP upstreams of `--test-server`, for trying a route without a real service.
 //!
-//! | path       | answer                                                                                        |
-//! |------------|-----------------------------------------------------------------------------------------------|
-//! | `/`        | the address that was connected to, as a line of text                                          |
+//! | path       | response                                                                                       |
+//! |------------|------------------------------------------------------------------------------------------------|
+//! | `/`        | the address that the client connected to, as a line of text                                    |
 //! | `/bytes/N` | N bytes, up to 2^64 - 1; the byte at offset i is i mod 251, so that a client can check each    |
 //! | `/echo`    | the request's body, up to 64 MiB, with its Content-Type, once all of it has arrived            |
 //!
-//! It is for tests on one's own machine. Here are its addresses, its limits and its resources; the protocol is `http`.
+//! For tests on the local machine. This module has the addresses, the limits and the resources; the protocol is `http`.
 
 mod pattern;
 mod resource;
@@ -20,70 +20,70 @@ use std::time::Duration;
 
 use crate::http::{Limits, Server};
 
-/// Generous, since slow transfers are what a proxy with faults is for.
+/// Generous, because a proxy that injects faults makes transfers slow.
 const LIMITS: Limits = Limits {
-    // The proxy limits the connections to it.
+    // The proxy already limits the connections.
     connections: NonZeroUsize::MAX,
     replaceable_after: Duration::MAX,
-    // nginx takes 8 KiB for one line, Apache for one header.
+    // nginx accepts 8 KiB in one line, Apache in one header.
     head_bytes: 16 * 1024,
-    // Browsers send about 20; Apache takes 100.
+    // Browsers send about 20; Apache accepts 100.
     header_lines: 100,
     body_bytes: 64 * 1024 * 1024,
-    // A proxy in front connects at once and sends after its latency: this bounds the latency that can be tested.
+    // The proxy connects at once and sends after its latency, so this limits the latency that can be tested.
     first_request: Duration::from_secs(60),
-    // A proxy that drains waits for its connections to end, and clients with a pool keep them open.
+    // A draining proxy waits for its connections, and clients with a connection pool keep theirs open.
     next_request: Duration::from_secs(5),
     head: Duration::from_secs(10),
     stall: Duration::from_secs(60),
     linger: Duration::from_secs(5),
 };
 
-/// Serves on each of `addrs` until the process ends. Binds all of them before it serves any.
+/// Serves on all of `addrs` until the process ends. Binds all of them before it serves any.
 ///
 /// # Errors
-/// An address can't be bound, or no thread is left.
+/// An address can't be bound, or no thread is available.
 pub fn start(addrs: impl IntoIterator<Item = SocketAddr>) -> Result<(), BindError> {
     let distinct: BTreeSet<SocketAddr> = addrs.into_iter().collect();
     let servers: Vec<TestServer> = distinct.into_iter().map(TestServer::bind).collect::<Result<_, _>>()?;
     servers.into_iter().try_for_each(TestServer::serve)
 }
 
-/// One address, bound: connections to it wait in the kernel's backlog until it serves.
+/// A bound address. Connections wait in the kernel's backlog until it serves.
 #[derive(Debug)]
 pub struct TestServer(Server);
 
 impl TestServer {
-    /// Listens on `addr`; port 0 takes any free one.
+    /// Binds `addr`. Port 0 selects any free port.
     ///
     /// # Errors
-    /// The address is in use, not this machine's, or not permitted to this user.
+    /// The address is in use, does not belong to this machine, or is not permitted to this user.
     pub fn bind(addr: SocketAddr) -> Result<Self, BindError> {
         Server::bind(addr).map(Self).map_err(|source| BindError { addr, source })
     }
 
-    /// The address that it listens on, with the port that was taken.
+    /// The bound address, with the actual port.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.0.local_addr()
     }
 
-    /// Serves until the process ends, on threads of its own.
+    /// Serves on its own threads until the process ends.
     ///
     /// # Errors
-    /// No thread is left to accept on.
+    /// No thread is available to accept connections.
     pub fn serve(self) -> Result<(), BindError> {
         let addr = self.local_addr();
-        self.0.serve(LIMITS, None, resource::answer).map_err(|source| BindError { addr, source })
+        self.0.serve(LIMITS, None, resource::respond).map_err(|source| BindError { addr, source })
     }
 }
 
-/// Why an address is not served.
+/// The reason why an address is not served.
 #[derive(Debug)]
 pub struct BindError {
     /// The address that was to be served.
     pub addr: SocketAddr,
-    /// The error of the system.
+    /// The system's error.
     pub source: io::Error,
 }
 
@@ -101,14 +101,15 @@ impl fmt::Display for BindError {
     }
 }
 
-// Without `source()`: the text contains it already, and a printed chain would repeat it.
+// Without `source()`, because the text includes the cause, and a printed chain would repeat it.
 impl std::error::Error for BindError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A free port of 127.0.2.`host`. One address per test, so that no other test takes a port that was closed.
+    /// Binds a free port of 127.0.2.`host`. Each test has its own address, so that no other test takes a port that was
+    /// closed.
     fn any_port(host: u8) -> TestServer {
         TestServer::bind(SocketAddr::from(([127, 0, 2, host], 0))).expect("a free port")
     }

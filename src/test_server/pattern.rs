@@ -5,15 +5,15 @@ use std::sync::LazyLock;
 
 use crate::http::Content;
 
-/// This number of bytes; the one at offset i is i mod 251.
+/// Content of this length. The byte at offset i is i mod 251.
 pub(super) struct Pattern(pub(super) u64);
 
-/// The largest prime that fits a byte: no power of two is a multiple of it, so that a block of any usual size that is
-/// lost, sent twice or swapped shows.
+/// The largest prime that fits a byte. No power of two is a multiple of it, so a lost, repeated or swapped block of any
+/// usual size is visible.
 const PERIOD: u8 = 251;
 
-/// About 64 KiB, and whole periods, so that the pattern goes on where the buffer begins again. Made when it is first asked
-/// for: as a constant it would be a fortieth of the binary.
+/// Whole periods of about 64 KiB in all, so that the pattern continues across writes. Computed on first use: as a
+/// constant it would be a fortieth of the binary.
 static PERIODS: LazyLock<Vec<u8>> = LazyLock::new(|| (0..PERIOD).cycle().take(256 * usize::from(PERIOD)).collect());
 
 impl Content for Pattern {

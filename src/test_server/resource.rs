@@ -1,9 +1,9 @@
-//! What is served: the paths, the methods that they take, the answers. No I/O.
+//! The resources: paths, their methods and their responses. No I/O.
 
 use super::pattern::Pattern;
 use crate::http::{Request, Response, Status};
 
-/// What a path stands for.
+/// The resource at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Resource {
     Address,
@@ -11,7 +11,7 @@ enum Resource {
     Echo,
 }
 
-pub(super) fn answer(request: Request) -> Response {
+pub(super) fn respond(request: Request) -> Response {
     let Some(resource) = Resource::at(&request.target.path()) else {
         return Response::text(Status::NotFound, "try /, /bytes/N or /echo");
     };
@@ -41,7 +41,7 @@ impl Resource {
         }
     }
 
-    /// As the Allow header lists them.
+    /// The methods, in the format of the Allow header.
     fn methods(self) -> &'static str {
         match self {
             Self::Address | Self::Bytes(_) => "GET, HEAD",
@@ -50,7 +50,7 @@ impl Resource {
     }
 }
 
-/// `str::parse` alone would take `+5`.
+/// Accepts digits only: `str::parse` would accept `+5`.
 fn number(text: &str) -> Option<u64> {
     text.starts_with(|first: char| first.is_ascii_digit()).then(|| text.parse().ok())?
 }

@@ -1,20 +1,20 @@
-//! `bandwidth`: a token bucket that paces bytes instead of passing bursts. The time at which a byte leaves follows exactly
-//! from the number of bytes before it: no rounding error adds up.
+//! `bandwidth`: a token bucket that paces bytes instead of passing bursts. The due time of a byte follows exactly from
+//! the number of bytes before it, so rounding errors don't add up.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::behaviour::{Behaviour, Misfit, Place};
-use super::chain::TAKEN_AT_ONCE;
+use super::bucket::{Bucket, Buckets};
 use super::declaration::declare;
 use super::link::Out;
 use super::stats::ToxicStats;
-use super::{ActiveTime, End, Moment, NEVER, Span, Stage, until};
+use super::{ActiveTime, End, Moment, NEVER, Span, Stage, TAKEN_AT_ONCE, until};
 use crate::value::{Bytes, Rate, flag};
 
 declare! {
-    /// A paced token bucket, 1 KB = 1000 bytes. 0 lets nothing pass. `shared`: one bucket for all connections of the route,
-    /// for each direction.
+    /// Limits the rate of the stream. A token bucket paces the bytes; 1 KB is 1000 bytes, and a rate of 0 lets nothing
+    /// pass. `shared`: one bucket for each direction, for all connections of the route.
     pub struct Bandwidth("bandwidth", Keeps, Load) {
         /// What passes; 0 is nothing at all.
         rate: Rate, such as Rate::literal(128);
@@ -26,14 +26,14 @@ declare! {
 }
 
 impl Bandwidth {
-    /// A bucket without a burst.
+    /// A bandwidth without a burst.
     pub(crate) const fn literal(kilobytes_per_second: u32, shared: Sharing) -> Self {
         Self { rate: Rate::literal(kilobytes_per_second), burst: Bytes::literal(0), shared }
     }
 }
 
 impl Behaviour for Bandwidth {
-    /// At a rate of 0 nothing passes, not even the first bytes.
+    /// A burst has no effect at a rate of 0, which passes no bytes at all.
     fn misfits(&self) -> Vec<Misfit> {
         if self.burst.get() == 0 || self.rate.get() > 0 {
             return Vec::new();
@@ -63,54 +63,18 @@ pub enum Sharing {
 
 flag!(Sharing: Own, Shared);
 
-/// Bytes of this duration leave together: short enough for a smooth stream, long enough for few writes.
+/// Bytes are sent in steps of this duration: short enough for a smooth stream, long enough for few writes.
 const STEP: Duration = Duration::from_millis(5);
 
-/// The number of steps that are read from the sender at a time.
+/// The number of steps to read from the sender at a time.
 const STEPS_TAKEN: u64 = 5;
 
 pub(super) struct BandwidthStage {
     bandwidth: Bandwidth,
     active: ActiveTime,
-    /// When the connection was opened, by the clock of the connections that share the bucket.
+    /// When the connection was accepted, by the route's clock.
     opened: Moment,
     buckets: Arc<Buckets>,
-}
-
-/// A queue is at its toxic's place in the chain. What is on its way there counts already for how much is taken from the
-/// sender: else a delay before a slow link would fill up before the sender felt it.
-#[derive(Debug, Default)]
-pub(super) struct Buckets {
-    entrance: Mutex<Bucket>,
-    exit: Mutex<Bucket>,
-}
-
-/// The queue before a link of a fixed rate, as two numbers: the time since which it has not been empty, and the bytes
-/// since then.
-#[derive(Debug, Default)]
-struct Bucket {
-    since: Moment,
-    bytes: u64,
-}
-
-impl Bucket {
-    /// Adds `bytes` at a moment; returns when the last of them leaves at `rate` bytes a second, where `burst` bytes may
-    /// leave before that.
-    fn put(&mut self, bytes: u64, at: Moment, rate: u64, burst: u32) -> Moment {
-        if at > self.since.saturating_add(lasting(self.bytes, rate)) {
-            *self = Self { since: at, bytes: 0 };
-        }
-        self.bytes += bytes;
-        let ahead = self.bytes.saturating_sub(burst.into());
-        self.since.saturating_add(lasting(ahead, rate)).max(at)
-    }
-}
-
-/// The duration of `bytes` at `rate` bytes a second.
-fn lasting(bytes: u64, rate: u64) -> Duration {
-    let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate);
-    // 2^64 ns are 584 years.
-    u64::try_from(nanos).map_or(NEVER, Duration::from_nanos)
 }
 
 impl BandwidthStage {
@@ -118,14 +82,14 @@ impl BandwidthStage {
         Self { bandwidth, active, opened, buckets }
     }
 
-    /// The number of bytes that leave together.
+    /// The number of bytes in a step.
     fn step(&self) -> u64 {
         let bytes = u128::from(self.bandwidth.rate.bytes_per_second()) * STEP.as_nanos() / 1_000_000_000;
         u64::try_from(bytes).unwrap_or(u64::MAX).clamp(1, TAKEN_AT_ONCE as u64)
     }
 
-    /// When the last of `bytes` leaves that are put into a bucket at a moment.
-    fn leaves(&self, bucket: &Mutex<Bucket>, bytes: u64, at: Moment) -> Moment {
+    /// When the last of `bytes`, which enter the bucket at `at`, passes the link.
+    fn due(&self, bucket: &Mutex<Bucket>, bytes: u64, at: Moment) -> Moment {
         let due = match self.bandwidth.rate.bytes_per_second() {
             0 => NEVER,
             rate => {
@@ -142,17 +106,17 @@ impl Stage for BandwidthStage {
     fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
         while !span.range.is_empty() {
             let mut part = span.take(self.step());
-            let due = self.leaves(&self.buckets.exit, part.length(), part.at);
+            let due = self.due(&self.buckets.exit, part.length(), part.at);
             out.stats().record_delay(&part, until(due, part.at));
             part.at = due;
             out.pass(part);
         }
     }
 
-    /// A link that passes no bytes passes no end of stream.
+    /// A link that passes no bytes passes no end of stream either.
     fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
         let passes = self.bandwidth.rate.bytes_per_second() > 0;
-        stats.hold_the_end(end, if passes { end.at } else { self.active.ends })
+        stats.record_held_end(end, if passes { end.at } else { self.active.ends })
     }
 
     fn pace(&self) -> Option<u64> {
@@ -160,7 +124,7 @@ impl Stage for BandwidthStage {
     }
 
     fn admit(&mut self, bytes: u64, now: Moment) -> Moment {
-        self.leaves(&self.buckets.entrance, bytes, now)
+        self.due(&self.buckets.entrance, bytes, now)
     }
 }
 
@@ -176,24 +140,24 @@ mod tests {
     /// From 1 KB/s to 200 MB/s.
     const RATES: [u32; 8] = [1, 3, 10, 128, 1000, 12_500, 99_999, 200_000];
 
-    /// The most and the least bytes that have left at any time, relative to `rate`, for a stream in chunks.
+    /// How far the sent bytes are ahead of `rate` and behind it at most, for a stream in chunks.
     fn lead(rate: u32, chunk: usize) -> (i128, i128) {
         let sent = stream(if chunk == 1 { 20_000 } else { 600_000 });
         let outcome = send(&mut chain_of([bandwidth(rate, 0, Sharing::Own)]), &sent, chunks(chunk, ms(0)));
         let due_by = |at: Moment| i128::try_from(at.as_nanos() * u128::from(rate) / 1_000_000).expect("some bytes");
-        let steps = outcome.leaves.chunk_by(|one, other| one == other).scan(0, |left, step| {
+        let steps = outcome.due.chunk_by(|one, other| one == other).scan(0, |left, step| {
             let before = *left;
             *left += i128::try_from(step.len()).expect("some bytes");
-            // Right after a step, and right before it.
+            // The lead right after a step, and right before it.
             Some((*left - due_by(step[0]), before - due_by(step[0])))
         });
         steps.fold((0, 0), |(most, least), (after, before)| (most.max(after), least.min(before)))
     }
 
-    /// Bytes leave with the last one of their step: never before the rate allows, and at most a step after. A
-    /// moment is a whole number of nanoseconds, rounded down: that may be a byte.
+    /// All bytes of a step are due with its last one: never before the rate allows, and at most a step later. Times are
+    /// rounded down to nanoseconds, which may amount to one byte.
     #[test]
-    fn bytes_leave_within_a_step_of_the_rate() {
+    fn bytes_are_due_within_a_step_of_the_rate() {
         for rate in RATES {
             for chunk in [1, 1460, TAKEN_AT_ONCE] {
                 let step = i128::from(rate) * 5;
@@ -206,21 +170,21 @@ mod tests {
     #[test]
     fn a_burst_passes_at_once_and_refills() {
         let mut chain = chain_of([bandwidth(10, 5000, Sharing::Own)]);
-        let mut send = |length, at| send(&mut chain, &stream(length), [(length, ms(at))]).leaves;
+        let mut send = |length, at| send(&mut chain, &stream(length), [(length, ms(at))]).due;
         assert_eq!(send(5000, 0), vec![ms(0); 5000]);
-        // After 200 ms there are 2,000 bytes again, and 10 bytes a millisecond after them.
+        // After 200 ms the bucket has 2,000 bytes again, and then gains 10 bytes per ms.
         assert_eq!(send(2000, 200), vec![ms(200); 2000]);
         assert_eq!(send(100, 200).last(), Some(&ms(210)));
-        // After a long time there are 5,000 and no more.
+        // After a long pause it has 5,000 bytes and no more.
         let late = send(5100, 10_000);
         assert_eq!((late[4999], late[5099]), (ms(10_000), ms(10_010)));
     }
 
     #[test]
-    fn an_idle_link_without_a_burst_saves_nothing() {
+    fn an_idle_link_without_a_burst_gains_nothing() {
         let mut chain = chain_of([bandwidth(10, 0, Sharing::Own)]);
         for at in [0, 1000, 1010, 60_000] {
-            assert_eq!(send(&mut chain, &stream(100), [(100, ms(at))]).leaves.last(), Some(&ms(at + 10)));
+            assert_eq!(send(&mut chain, &stream(100), [(100, ms(at))]).due.last(), Some(&ms(at + 10)));
         }
     }
 
@@ -228,8 +192,8 @@ mod tests {
     fn nothing_passes_at_a_rate_of_0() {
         let mut chain = chain_of([bandwidth(0, 0, Sharing::Own)]);
         let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
-        assert_eq!(outcome.leaves, [NEVER; 9]);
-        assert_eq!(outcome.acts[0], ("bandwidth_0".to_owned(), 1, 0, Amount::Delay(NEVER)));
+        assert_eq!(outcome.due, [NEVER; 9]);
+        assert_eq!(outcome.events[0], ("bandwidth_0".to_owned(), 1, 0, Amount::Delay(NEVER)));
         assert_eq!((finish(&mut chain, ms(9)), chain.resumes()), (NEVER, NEVER));
         assert_eq!(finish(&mut chain_of([bandwidth(0, 0, Sharing::Own)]), ms(9)), NEVER);
     }
@@ -239,7 +203,7 @@ mod tests {
         for rate in [0, 1] {
             let mut chain = chain(&[within(0..100, toxic(0, bandwidth(rate, 0, Sharing::Own)))]);
             let outcome = send(&mut chain, &stream(1001), [(1000, ms(0)), (1, ms(100))]);
-            assert_eq!(outcome.leaves[999..], [ms(100), ms(100)]);
+            assert_eq!(outcome.due[999..], [ms(100), ms(100)]);
             assert!(chain.resumes() <= ms(100));
         }
     }
@@ -249,28 +213,28 @@ mod tests {
         let route = route(&[toxic(0, bandwidth(10, 0, Sharing::Shared))]);
         let last = |connection, direction| {
             let mut chain = route.chain(&target(connection, ms(0)), direction, 0).expect("it acts");
-            send(&mut chain, &stream(1000), [(1000, ms(0))]).leaves.last().copied()
+            send(&mut chain, &stream(1000), [(1000, ms(0))]).due.last().copied()
         };
         assert_eq!(last(1, Direction::Downstream), Some(ms(100)));
         assert_eq!(last(2, Direction::Downstream), Some(ms(200)));
         assert_eq!(last(3, Direction::Upstream), Some(ms(100)));
     }
 
-    /// The times of each count from its own accept; the link has its own clock.
+    /// Times count from the accept of each connection, but the shared bucket uses the route's clock.
     #[test]
     fn connections_of_any_age_share_a_bucket() {
         let route = route(&[toxic(0, bandwidth(10, 0, Sharing::Shared))]);
         let chain = |connection, opened| {
             route.chain(&target(connection, ms(opened)), Direction::Downstream, 0).expect("it acts")
         };
-        let last = |chain: &mut Chain, at| send(chain, &stream(1000), [(1000, ms(at))]).leaves.last().copied();
+        let last = |chain: &mut Chain, at| send(chain, &stream(1000), [(1000, ms(at))]).due.last().copied();
         let (mut old, mut young) = (chain(1, 0), chain(2, 60_000));
         assert_eq!(last(&mut young, 0), Some(ms(100)));
         assert_eq!(last(&mut old, 60_000), Some(ms(60_200)));
         assert_eq!(last(&mut young, 0), Some(ms(300)));
     }
 
-    /// Bytes that never reach a shared link take no share of it.
+    /// Bytes that never reach a shared link don't use its bandwidth.
     #[test]
     fn lost_bytes_use_no_bandwidth() {
         let mut lossy = toxic(0, loss(1.0, 0.0));
@@ -278,31 +242,31 @@ mod tests {
         let route = route(&[lossy, toxic(1, bandwidth(10, 0, Sharing::Shared))]);
         let last = |connection| {
             let mut chain = route.chain(&target(connection, ms(0)), Direction::Downstream, 0).expect("it acts");
-            send(&mut chain, &stream(1000), [(1000, ms(0))]).leaves.last().copied()
+            send(&mut chain, &stream(1000), [(1000, ms(0))]).due.last().copied()
         };
         assert_eq!((last(1), last(2)), (Some(NEVER), Some(ms(100))));
     }
 
-    /// A sender that always writes has to wait, and its bytes leave within 75 ms: 50 ms that the queue may hold, and 25 ms
-    /// that are read at a time.
+    /// A sender that always writes is slowed down, and its bytes are due within 75 ms: 50 ms for the longest queue, and
+    /// 25 ms for the bytes of one read.
     #[test]
-    fn the_queue_is_short_and_never_runs_dry() {
+    fn the_queue_is_short_and_never_empty() {
         for rate in RATES {
             let mut chain = chain_of([bandwidth(rate, 0, Sharing::Own)]);
             let mut last = ms(0);
             for _ in 0..500 {
-                let (now, most) = (chain.resumes(), chain.takes(ms(0)));
-                assert!(now == ms(0) || now < last, "{rate}: dry at {now:?}, {last:?}");
-                last = send(&mut chain, &stream(most), [(most, now)]).leaves[most - 1];
+                let (now, most) = (chain.resumes(), chain.read_limit(ms(0)));
+                assert!(now == ms(0) || now < last, "{rate}: empty at {now:?}, {last:?}");
+                last = send(&mut chain, &stream(most), [(most, now)]).due[most - 1];
                 assert!(until(last, now) <= ms(75), "{rate}: {now:?} {last:?}");
             }
         }
     }
 
-    /// A burst is read at once, and so is everything while the toxic does not act.
+    /// A burst is read at once, and so is any number of bytes while the toxic does not act.
     #[test]
     fn a_burst_is_read_at_once() {
-        let taken = |toxic: Toxic, now| chain(&[toxic]).takes(now);
+        let taken = |toxic: Toxic, now| chain(&[toxic]).read_limit(now);
         assert_eq!(taken(toxic(0, bandwidth(1, 0, Sharing::Own)), ms(0)), 25);
         assert_eq!(taken(toxic(0, bandwidth(1, 5000, Sharing::Own)), ms(0)), 5000);
         let late = within(100..200, toxic(0, bandwidth(1, 0, Sharing::Own)));

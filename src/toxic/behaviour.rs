@@ -1,35 +1,36 @@
-//! What a toxic does, apart from what it declares: which of its attributes fit each other, when it ends the connection,
-//! and the stage that acts on a stream.
+//! The behaviour of a toxic, as opposed to its declaration: which attributes conflict, when it ends the connection, and
+//! the stage that processes a stream.
 
 use std::sync::Arc;
 
-use super::bandwidth::Buckets;
+use super::bucket::Buckets;
 use super::{ActiveTime, Moment, Stage};
 use crate::dice::ToxicRng;
 use crate::value::{Direction, Millis, Rejected, Stream};
 
-/// What every type of toxic implements.
+/// Implemented by every type of toxic.
 pub(super) trait Behaviour {
-    /// Every attribute whose value is valid alone, but not beside the others.
+    /// Returns every attribute whose value is valid alone but conflicts with the others.
     fn misfits(&self) -> Vec<Misfit> {
         Vec::new()
     }
 
-    /// The attribute that says when the toxic ends the connection, and its value: a time from when it begins to act.
+    /// The attribute with the time after which the toxic ends the connection, and its value. The time counts from when
+    /// the toxic begins to act.
     fn due(&self) -> Option<(&'static str, Millis)> {
         None
     }
 
-    /// Whether it has something to do in a direction.
+    /// Whether the toxic acts in this direction.
     fn acts_in(&self, _: Coverage) -> bool {
         true
     }
 
-    /// What acts on one direction of one connection.
+    /// Creates the stage for one direction of one connection.
     fn stage(&self, place: &Place<'_>) -> Box<dyn Stage>;
 }
 
-/// An attribute whose value does not fit the others, and why.
+/// An attribute whose value conflicts with the others, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
     /// The attribute to correct.
@@ -44,7 +45,7 @@ impl Misfit {
     }
 }
 
-/// A direction of a connection, with the streams of the toxic.
+/// One direction of a connection, with the streams that the toxic acts on.
 #[derive(Clone, Copy)]
 pub(super) struct Coverage {
     pub direction: Direction,
@@ -53,23 +54,24 @@ pub(super) struct Coverage {
 }
 
 impl Coverage {
-    /// Whether a toxic that ends the connection does so from here: it ends both directions, but only once.
+    /// Whether a toxic that ends the connection does so in this direction. It ends both directions, but must do so only
+    /// once.
     pub(super) fn ends_the_connection(self) -> bool {
         self.stream != Stream::Both || self.direction == Direction::Downstream
     }
 }
 
-/// Where a stage acts: in one direction of one connection of a route.
+/// Where and when a stage acts: one direction of one connection.
 pub(super) struct Place<'a> {
     pub coverage: Coverage,
-    /// When it acts.
+    /// The time in which the stage acts.
     pub active: ActiveTime,
-    /// What it draws from there.
+    /// The random draws of the stage.
     pub rng: ToxicRng,
-    /// When the connection was opened, by the clock of the route.
+    /// When the connection was accepted, by the route's clock.
     pub opened: Moment,
-    /// The first byte of the stream that it acts on.
+    /// The offset of the first byte that the stage receives.
     pub offset: u64,
-    /// What the route's connections share in this direction.
+    /// The buckets that all connections of the route share in this direction.
     pub shared: &'a Arc<Buckets>,
 }

@@ -1,26 +1,26 @@
-//! The bytes that a chain holds, found by their offset in the stream.
+//! The bytes that a chain holds, addressed by their offset in the stream.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// Memory is given back block by block, as the bytes of each have left.
+/// The unit in which memory is freed, once all bytes of a block are sent.
 const BLOCK: usize = 64 * 1024;
 
-/// A stretch of a stream.
+/// A contiguous part of a stream.
 #[derive(Debug)]
 pub(super) struct Buffer {
-    /// Each but the last one is full.
+    /// All blocks except the last one are full.
     blocks: VecDeque<Vec<u8>>,
     /// The offset of the first byte.
     begin: u64,
     /// The offset after the last byte.
     end: u64,
-    /// The memory of all blocks.
+    /// The capacity of all blocks in bytes.
     memory: usize,
 }
 
 impl Buffer {
-    /// An empty one that begins at an offset.
+    /// Creates an empty buffer that begins at `offset`.
     pub(super) fn at(offset: u64) -> Self {
         Self { blocks: VecDeque::new(), begin: offset, end: offset, memory: 0 }
     }
@@ -30,7 +30,7 @@ impl Buffer {
         self.end
     }
 
-    /// The bytes of memory that it takes.
+    /// The memory of the buffer in bytes.
     pub(super) fn memory(&self) -> usize {
         self.memory
     }
@@ -44,7 +44,8 @@ impl Buffer {
             let block = &mut self.blocks[last];
             let (front, rest) = bytes.split_at(bytes.len().min(BLOCK - block.len()));
             self.memory -= block.capacity();
-            // Doubling, as a Vec does it, but no further than to a block: a connection that holds little takes little.
+            // Doubles the capacity like `Vec`, but only up to a block: a connection that holds few bytes uses little
+            // memory.
             if block.capacity() < block.len() + front.len() {
                 block.reserve_exact((block.len() + front.len()).next_power_of_two().min(BLOCK) - block.len());
             }
@@ -55,7 +56,7 @@ impl Buffer {
         }
     }
 
-    /// The bytes of `range`, in as many slices as there are blocks.
+    /// Returns the bytes of `range`, one slice per block.
     pub(super) fn slices(&self, range: &Range<u64>) -> impl Iterator<Item = &[u8]> {
         let (from, to) = (self.index(range.start), self.index(range.end));
         (from / BLOCK..to.div_ceil(BLOCK)).map(move |block| {
@@ -70,7 +71,7 @@ impl Buffer {
         self.blocks[index / BLOCK][index % BLOCK] ^= mask;
     }
 
-    /// Forgets the bytes before `offset`.
+    /// Frees the bytes before `offset`.
     pub(super) fn release(&mut self, offset: u64) {
         if offset == self.end {
             *self = Self::at(offset);
@@ -81,7 +82,7 @@ impl Buffer {
         }
     }
 
-    /// What is held fits into memory, and so does its size into a `usize`.
+    /// Converts an offset to an index. It fits a `usize`, since all held bytes fit into memory.
     fn index(&self, offset: u64) -> usize {
         usize::try_from(offset - self.begin).unwrap_or(usize::MAX)
     }

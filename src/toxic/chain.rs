@@ -1,6 +1,6 @@
-//! The toxics of one direction of one connection, in their order, and the bytes that are on their way through them. Each
-//! toxic holds what is not due at the next one yet, so that toxics can be exchanged in the middle of a stream: what a
-//! removed one holds is let go.
+//! The toxics of one direction of one connection, in order, and the bytes in flight. Each toxic holds its bytes until
+//! they are due at the next one. So toxics can be exchanged in the middle of a stream: the bytes that a removed toxic
+//! holds are released.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -13,39 +13,36 @@ use super::route_toxic::RouteToxic;
 use super::segment::{Boundary, Segments};
 use super::span::{Edge, End, EndKind, Span};
 use super::stats::{Amount, RunningSum, ToxicEvent};
-use super::{Moment, NEVER, Stage};
+use super::{Moment, NEVER, Stage, TAKEN_AT_ONCE};
 use crate::value::{CloseMode, Direction};
 
-/// The most bytes that are handed to a chain at once.
-pub const TAKEN_AT_ONCE: usize = 64 * 1024;
-
-/// The most bytes that are written at once: enough to make the calls cheap beside the copying.
+/// The most bytes in one write. With this size the cost of the calls is small compared with that of copying.
 const WRITTEN_AT_ONCE: u64 = 256 * 1024;
 
-/// How far a queue may reach into the future before no more is taken from the sender: long enough that a thread that is
-/// woken late finds the queue still filled, short enough that the sender feels the link.
+/// The longest queue, as a duration, that still allows reading from the sender. It is long enough for a thread that
+/// wakes up late to find bytes in the queue, and short enough for the sender to be slowed down.
 const QUEUE: Duration = Duration::from_millis(50);
 
-/// A stream's way through its toxics.
+/// The toxics that a stream passes through, and its bytes in flight.
 pub struct Chain {
     direction: Direction,
     links: Vec<Link>,
     pub(super) buffer: Buffer,
     segments: Segments,
-    /// From then on more may be taken from the sender.
+    /// When reading from the sender may resume.
     resumes: Moment,
-    /// What has passed all links and can be written.
+    /// Spans that have passed all links and can be written.
     pub(super) output: VecDeque<Span>,
-    /// The end that has passed all links.
+    /// The end of the stream, once it has passed all links.
     pub(super) end: Option<End>,
-    /// The sender has ended the stream.
+    /// Whether the sender has ended the stream.
     has_source_end: bool,
-    /// A removed toxic had discarded bytes of the middle of the stream.
-    is_torn: bool,
+    /// Whether a removed toxic has discarded bytes from the middle of the stream.
+    has_gap: bool,
 }
 
 impl Chain {
-    /// A chain without toxics for a stream of which `received` bytes have passed already.
+    /// Creates a chain without toxics, for a stream of which `received` bytes have passed already.
     pub(super) fn new(direction: Direction, received: u64) -> Self {
         Self {
             direction,
@@ -56,34 +53,37 @@ impl Chain {
             output: VecDeque::new(),
             end: None,
             has_source_end: false,
-            is_torn: false,
+            has_gap: false,
         }
     }
 
-    /// The direction that it is for.
+    /// The direction of the stream.
     #[must_use]
     pub fn direction(&self) -> Direction {
         self.direction
     }
 
-    /// Puts bytes before everything else that it holds. No toxic acts on them.
+    /// Adds bytes that are sent before all others. No toxic acts on them.
     pub(super) fn preload(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         let start = self.buffer.end();
         self.buffer.push(bytes);
         let range = start..self.buffer.end();
         self.output.push_back(Span { range, segments: self.segments, at: Moment::ZERO, edge: Edge::Joined });
     }
 
-    /// Forgets the bytes that it holds, and goes on.
+    /// Discards the bytes that the chain holds. Later bytes pass as before.
     pub fn discard_held(&mut self) {
         self.links.iter_mut().for_each(Link::discard_held);
         self.output.clear();
         self.release();
     }
 
-    /// Goes on with these toxics in this order from `now` on. One that stays goes on as if nothing had happened, and what
-    /// a removed one holds is let go. A new one, whose stage `stage` makes for the stream from that byte on, acts on what
-    /// comes from now on.
+    /// Replaces the toxics from `now` on. A toxic that stays keeps its state and its bytes. The bytes of a removed one
+    /// are released. A new one acts on bytes that arrive from now on; `stage` creates its stage for the stream from the
+    /// given offset.
     pub(super) fn exchange(
         &mut self,
         toxics: Vec<Arc<RouteToxic>>,
@@ -94,7 +94,7 @@ impl Chain {
         let (direction, received) = (self.direction, self.buffer.end());
         let mut old = std::mem::take(&mut self.links);
         for toxic in toxics {
-            if let Some(place) = old.iter().position(|link| link.is_of(&toxic)) {
+            if let Some(place) = old.iter().position(|link| link.has_toxic(&toxic)) {
                 let kept = old.remove(place);
                 self.remove(old.drain(..place), now);
                 self.links.push(kept);
@@ -104,27 +104,28 @@ impl Chain {
             }
         }
         self.remove(old.into_iter(), now);
+        let is_revoked = self.links.iter_mut().fold(false, |is_revoked, link| link.revoke_end(is_revoked));
+        self.end = self.end.filter(|_| !is_revoked);
+        self.links.retain(|link| !link.is_spent());
         self.resumes = Moment::ZERO;
     }
 
-    /// Removed links stay until what they hold has gone on.
+    /// A removed link stays in the chain until its bytes have moved on.
     fn remove(&mut self, links: impl Iterator<Item = Link>, now: Moment) {
         for mut link in links {
-            self.is_torn |= link.has_torn();
-            link.let_go(now);
-            if !link.is_spent() {
-                self.links.push(link);
-            }
+            self.has_gap |= link.has_gap();
+            link.remove_toxic(now);
+            self.links.push(link);
         }
     }
 
-    /// Whether it holds nothing, and nothing would happen to what comes.
+    /// Whether the chain holds nothing and would pass all bytes unchanged.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.links.is_empty() && self.output.is_empty() && !self.has_source_end && !self.is_torn
+        self.links.is_empty() && self.output.is_empty() && !self.has_source_end && !self.has_gap
     }
 
-    /// Takes bytes that have come `now`.
+    /// Adds bytes that arrived at `now`.
     pub fn push(&mut self, now: Moment, boundary: Boundary, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -135,25 +136,25 @@ impl Chain {
         let range = start..self.buffer.end();
         let length = range.end - range.start;
         let admitted = self.links.iter_mut().map(|link| link.admit(length, now)).max().unwrap_or_default();
-        self.resumes = self.resumes.max(short_again(admitted));
+        self.resumes = self.resumes.max(resumes_after(admitted));
         self.feed(0, Span { range, segments: self.segments, at: now, edge: Edge::Joined });
     }
 
-    /// Takes the end of the stream, which has come `now`.
+    /// Adds the end of the stream, which arrived at `now`.
     pub fn push_end(&mut self, now: Moment, boundary: Boundary, kind: EndKind) {
         self.has_source_end = true;
         let offset = self.buffer.end();
         self.feed_end(0, End { at: now, kind, offset, segment: self.segments.of_end(boundary, offset) });
     }
 
-    /// Moves everything on that is due.
+    /// Moves on everything that is due.
     pub fn advance(&mut self, now: Moment) {
         while (0..self.links.len()).rev().any(|link| self.move_on(link, now)) {}
         self.links.retain(|link| !link.is_spent());
         self.release();
     }
 
-    /// Moves on what is due at a link, as far as the next one has room for it.
+    /// Moves the due bytes of a link to the next one, as long as that has room. Returns whether anything moved.
     fn move_on(&mut self, link: usize, now: Moment) -> bool {
         let mut moved = false;
         while let Some(most) = self.room_after(link)
@@ -169,7 +170,7 @@ impl Chain {
         moved
     }
 
-    /// The most bytes that the place after a link takes now, if it takes any.
+    /// The most bytes that the next link accepts at once. `None` if it is full.
     fn room_after(&self, link: usize) -> Option<u64> {
         self.links.get(link + 1).map_or(Some(u64::MAX), Link::room)
     }
@@ -188,7 +189,7 @@ impl Chain {
         }
     }
 
-    /// What is to be written as one, now.
+    /// The bytes to send now in one write.
     #[must_use]
     pub fn output(&self) -> Vec<IoSlice<'_>> {
         let (mut pieces, mut length) = (Vec::new(), 0);
@@ -202,7 +203,7 @@ impl Chain {
         pieces
     }
 
-    /// Forgets that many bytes of the output, which have been written.
+    /// Removes `bytes` bytes from the output after they were written.
     pub fn written(&mut self, bytes: usize) {
         let mut left = bytes as u64;
         while let Some(span) = self.output.front_mut().filter(|_| left > 0) {
@@ -214,19 +215,19 @@ impl Chain {
         self.release();
     }
 
-    /// Forgets the bytes that have left.
+    /// Frees the memory of bytes that were sent or discarded.
     fn release(&mut self) {
         let held = self.links.iter().rev().find_map(Link::first_offset);
         let first = self.output.front().map(|span| span.range.start).or(held);
         self.buffer.release(first.unwrap_or(self.buffer.end()));
     }
 
-    /// Takes the end of the stream, once everything before it is written.
+    /// Takes the end of the stream once all bytes before it are written.
     pub fn take_end(&mut self) -> Option<End> {
         self.end.take_if(|_| self.output.is_empty())
     }
 
-    /// Whether it holds bytes or the end of the stream.
+    /// Whether the chain holds bytes or the end of the stream.
     #[must_use]
     pub fn holds_any(&self) -> bool {
         !self.output.is_empty() || self.end.is_some() || self.links.iter().any(|link| !link.is_empty())
@@ -238,35 +239,36 @@ impl Chain {
         self.has_source_end
     }
 
-    /// Whether bytes are left to be written now.
+    /// Whether bytes can be written now.
     #[must_use]
     pub fn has_output(&self) -> bool {
         !self.output.is_empty()
     }
 
-    /// The bytes of memory that it takes.
+    /// The memory of the chain in bytes.
     #[must_use]
     pub fn memory(&self) -> usize {
         let output = self.output.capacity() * size_of::<Span>();
         self.buffer.memory() + output + self.links.iter().map(Link::memory).sum::<usize>()
     }
 
-    /// When more of what it holds can be moved on. `NEVER` if all of it is held for ever, none if it holds nothing.
+    /// When the next held bytes or the end can move on. `NEVER` if everything is held forever, `None` if nothing is
+    /// held.
     #[must_use]
     pub fn next_due(&self) -> Option<Moment> {
         let due = |(place, link): (usize, &Link)| self.room_after(place).and_then(|_| link.next_due());
         self.links.iter().enumerate().filter_map(due).min()
     }
 
-    /// The first moment in which a toxic ends the connection, no matter what is in flight then.
+    /// The first time at which a toxic ends the connection, even if bytes are in flight.
     #[must_use]
     pub fn deadline(&self) -> Option<(Moment, CloseMode)> {
-        let torn = self.is_torn.then_some((Moment::ZERO, CloseMode::Close));
-        self.links.iter().filter_map(Link::deadline).chain(torn).min_by_key(|(at, _)| *at)
+        let gap = self.has_gap.then_some((Moment::ZERO, CloseMode::Close));
+        self.links.iter().filter_map(Link::deadline).chain(gap).min_by_key(|(at, _)| *at)
     }
 
-    /// Records that the deadline has come, if it has by `now`. A thread that wakes up late may find the deadlines of
-    /// several toxics due: only the first one has acted.
+    /// Records the deadline if it has passed by `now`. If a thread wakes up late, the deadlines of several toxics may
+    /// have passed: only the first one counts.
     pub fn record_deadline(&mut self, now: Moment) {
         let Some((due, _)) = self.deadline().filter(|(at, _)| *at <= now) else { return };
         let is_due = |link: &&mut Link| link.deadline().is_some_and(|(at, _)| at == due);
@@ -276,29 +278,29 @@ impl Chain {
         }
     }
 
-    /// Whether nothing that comes now leaves.
+    /// Whether bytes that arrive now are discarded.
     #[must_use]
     pub fn discards(&self, now: Moment) -> bool {
         self.links.iter().any(|link| link.discards(now))
     }
 
-    /// From when on more may be taken from the sender.
+    /// When reading from the sender may resume.
     #[must_use]
     pub fn resumes(&self) -> Moment {
         let queued = self.links.iter().filter_map(Link::queued_until).max().unwrap_or_default();
-        self.resumes.max(short_again(queued))
+        self.resumes.max(resumes_after(queued))
     }
 
-    /// The most bytes to take from the sender now. What would come after a limit is not taken: what other toxics did to it
-    /// would have no effect.
+    /// The most bytes to read from the sender now. Bytes after a limit are not read: other toxics would act on them
+    /// without effect.
     #[must_use]
-    pub fn takes(&self, now: Moment) -> usize {
+    pub fn read_limit(&self, now: Moment) -> usize {
         let pace = self.links.iter().filter_map(|link| link.pace(now)).min().unwrap_or(TAKEN_AT_ONCE as u64);
-        let most = self.short_of_a_limit(now).map_or(pace, |left| left.min(pace));
+        let most = self.left_before_limit(now).map_or(pace, |left| left.min(pace));
         usize::try_from(most).unwrap_or(TAKEN_AT_ONCE)
     }
 
-    fn short_of_a_limit(&self, now: Moment) -> Option<u64> {
+    fn left_before_limit(&self, now: Moment) -> Option<u64> {
         let mut in_flight = 0;
         let left = |link: &Link| {
             let left = link.left(now).map(|left| left.saturating_sub(in_flight));
@@ -308,18 +310,18 @@ impl Chain {
         self.links.iter().filter_map(left).min()
     }
 
-    /// What is worth logging since the last call.
+    /// The events to log since the last call.
     pub fn events(&mut self) -> impl Iterator<Item = ToxicEvent> {
         self.links.iter_mut().flat_map(|link| link.stats().pending_events())
     }
 
-    /// What each toxic has done so far: shared values, which go on.
+    /// The running sums of all toxics, shared with other threads.
     pub fn sums(&self) -> impl Iterator<Item = &Arc<RunningSum>> {
         self.links.iter().map(Link::sum)
     }
 }
 
-/// When a queue that lasts until a moment is short enough again.
-fn short_again(until: Moment) -> Moment {
+/// When a queue that is empty at `until` is short enough to read again.
+fn resumes_after(until: Moment) -> Moment {
     if until == NEVER { NEVER } else { until.saturating_sub(QUEUE) }
 }

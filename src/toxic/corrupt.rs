@@ -10,12 +10,12 @@ use super::{Span, Stage};
 use crate::dice::ToxicRng;
 use crate::value::Probability;
 
-/// Hits are drawn separately for each block of this size: where the toxic begins to act after gigabytes, no draws for
-/// them are needed.
+/// Each block of this size has its own draws. So a toxic that begins to act after gigabytes need not draw for the bytes
+/// before.
 const BLOCK: u64 = 64 * 1024;
 
 declare! {
-    /// One bit of some bytes is flipped.
+    /// Flips one bit in some of the bytes.
     pub struct Corrupt("corrupt", Changes, Offset) {
         /// The share of bytes with a flipped bit.
         pub rate: Probability, such as Probability::literal(0.0001);
@@ -31,7 +31,7 @@ impl Behaviour for Corrupt {
 pub(super) struct CorruptStage {
     corrupt: Corrupt,
     toxic_rng: ToxicRng,
-    /// The block that `rng` draws for.
+    /// The current block, which `rng` draws for.
     block: u64,
     rng: Rng,
     hit: Hit,
@@ -50,7 +50,7 @@ impl CorruptStage {
         Self { corrupt, toxic_rng, block: 0, rng, hit }
     }
 
-    /// Goes to the block of byte `offset`.
+    /// Moves to the block that contains `offset`.
     fn go_to(&mut self, offset: u64) {
         if self.block != offset / BLOCK {
             self.block = offset / BLOCK;
@@ -68,7 +68,7 @@ impl Stage for CorruptStage {
             let part = span.take(BLOCK - offset % BLOCK);
             let end = part.range.end;
             while self.hit.offset < end {
-                // What came while the toxic did not act has passed, and stays as it was.
+                // Bytes that arrived while the toxic did not act stay unchanged.
                 if self.hit.offset >= offset {
                     out.flip(self.hit.offset, self.hit.mask);
                     out.stats().record(self.hit.offset, Amount::Bytes(1));
@@ -80,18 +80,18 @@ impl Stage for CorruptStage {
     }
 }
 
-/// The first hit from byte `from` on. The number of bytes before it has a geometric distribution, which takes one draw
-/// by inversion: a draw for each byte would cost more than everything else that is done to it.
+/// Draws the first hit at or after `from`. The number of unchanged bytes before it has a geometric distribution, which
+/// takes one draw by inversion. A draw for each byte would cost more than all other work on it.
 fn draw(corrupt: Corrupt, rng: &mut Rng, from: u64) -> Hit {
     let (rate, u, mask) = (corrupt.rate.get(), 1.0 - rng.f64(), 1 << rng.u8(..8));
-    // u is in (0, 1]. At a rate of 1 the quotient is 0, at one of 0 it is infinite or, for u = 1, no number.
-    let spared = if rate > 0.0 { (u.ln() / (-rate).ln_1p()).floor() } else { f64::INFINITY };
+    // u is in (0, 1]. At a rate of 1 the quotient is 0. At a rate of 0 it would be infinite, or NaN for u = 1.
+    let skipped = if rate > 0.0 { (u.ln() / (-rate).ln_1p()).floor() } else { f64::INFINITY };
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "it is not negative, and `as` saturates"
     )]
-    Hit { offset: from.saturating_add(spared as u64), mask }
+    Hit { offset: from.saturating_add(skipped as u64), mask }
 }
 
 #[cfg(test)]
@@ -102,7 +102,7 @@ mod tests {
     use crate::toxic::trial::{chain_of, corrupt, ms, send, share, stream};
     use crate::value::Direction;
 
-    /// Which bytes of a stream are hit, the first ones of seed 42, and which bits of them.
+    /// The changed bytes of a stream with seed 42, and their changed bits.
     fn hits(rate: f64, length: usize) -> Vec<(usize, u8)> {
         let sent = stream(length);
         let outcome = send(&mut chain_of([corrupt(rate)]), &sent, [(length, ms(0))]);
@@ -135,12 +135,13 @@ mod tests {
     fn rates_of_0_and_1_are_exact() {
         assert_eq!(hits(0.0, 100_000), []);
         assert_eq!(hits(1.0, 100_000).len(), 100_000);
-        // A chance of 100,000 * 2^-53 for one to be spared, and of as many times 5e-324 for one to be hit.
+        // The chance of one unchanged byte is 100,000 * 2^-53, and that of one changed byte is 100,000 * 5e-324.
         assert_eq!(hits(1.0 - f64::EPSILON / 2.0, 100_000).len(), 100_000);
         assert_eq!(hits(f64::from_bits(1), 100_000), []);
     }
 
-    /// n bytes at rate p: mean n * p, standard deviation sqrt(n * p * (1 - p)), and six of those either way.
+    /// n bytes at rate p have n * p hits on average, with a standard deviation of sqrt(n * p * (1 - p)). The bound is
+    /// six of those.
     #[test]
     fn the_rate_is_kept() {
         for (rate, length) in [(0.001, 400_000), (0.1, 400_000), (0.9, 100_000)] {
@@ -149,19 +150,19 @@ mod tests {
         }
     }
 
-    /// Hits are independent of each other if a byte after a hit is hit as often as any: some 40,000 pairs at 0.1 have mean
-    /// 4,000 and a standard deviation of sqrt(40,000 * 0.1 * 0.9) = 60; six are 360, and six more of 0.1 * 190 for the
-    /// number of hits itself, whose standard deviation that is: 475.
+    /// If hits are independent, a byte after a hit is hit as often as any other: of 40,000 hits at 0.1, 4,000 are
+    /// followed by one, with a standard deviation of sqrt(40,000 * 0.1 * 0.9) = 60. The number of hits varies with a
+    /// standard deviation of 190, of which 0.1 counts here. The bound is six of each: 360 + 114 = 474.
     #[test]
     fn hits_are_independent() {
         let neighbours = hits(0.1, 400_000).windows(2).filter(|pair| pair[0].0 + 1 == pair[1].0).count();
         assert!(neighbours.abs_diff(4000) < 475, "{neighbours}");
     }
 
-    /// Each of the 8 bits has a share of 1/8: 100,000 hits, mean 12,500, standard deviation
-    /// sqrt(100,000 * 1/8 * 7/8) = 105, and six of those are 628.
+    /// 100,000 hits flip each of the 8 bits 12,500 times on average, with a standard deviation of sqrt(100,000 * 1/8 *
+    /// 7/8) = 105. The bound is six of those.
     #[test]
-    fn each_bit_is_as_likely() {
+    fn all_bits_are_equally_likely() {
         let hits = hits(1.0, 100_000);
         for bit in 0..8 {
             let flips = hits.iter().filter(|(_, flip)| *flip == 1 << bit).count();

@@ -1,4 +1,4 @@
-//! The stage of `limit_time` and `reset_peer`: it ends the connection at a time, and does nothing before.
+//! The stage of `limit_time` and `reset_peer`: ends the connection after a time, and has no effect before.
 
 use super::behaviour::Place;
 use super::{Moment, Stage};
@@ -7,7 +7,7 @@ use crate::value::{CloseMode, Millis};
 pub(super) struct DeadlineStage(Option<(Moment, CloseMode)>);
 
 impl DeadlineStage {
-    /// Ends the connection a time after the toxic begins to act, if it still acts then.
+    /// Ends the connection `after` the toxic begins to act, if it still acts by then.
     pub(super) fn new(after: Millis, close_mode: CloseMode, place: &Place<'_>) -> Self {
         Self(place.active.moment(after).map(|at| (at, close_mode)))
     }
@@ -34,7 +34,7 @@ mod tests {
         toxic(0, Effect::ResetPeer(ResetPeer { timeout: millis(timeout) }))
     }
 
-    /// Counted from when the toxic begins to act; not at all if it no longer acts then.
+    /// The time counts from when the toxic begins to act. It has no effect if the toxic no longer acts by then.
     #[test]
     fn ends_the_connection_after_its_time() {
         let reset = |at| Some((ms(at), CloseMode::Reset));
@@ -52,7 +52,7 @@ mod tests {
         }
     }
 
-    /// One direction ends both.
+    /// Only one direction has the deadline, which ends both.
     #[test]
     fn ends_the_connection_once() {
         for toxic in [limit_time(5, CloseMode::Close), reset_peer(5)] {
@@ -62,13 +62,13 @@ mod tests {
         }
     }
 
-    /// Bytes before that pass unchanged.
+    /// Bytes before the deadline pass unchanged.
     #[test]
     fn does_nothing_before_its_time() {
         for toxic in [limit_time(50, CloseMode::Close), reset_peer(50)] {
             let mut chain = chain(&[toxic]);
             let outcome = send(&mut chain, &stream(9), [(9, ms(49))]);
-            assert_eq!((outcome.bytes, outcome.leaves), (stream(9), vec![ms(49); 9]));
+            assert_eq!((outcome.bytes, outcome.due), (stream(9), vec![ms(49); 9]));
             assert_eq!((outcome.ended, finish(&mut chain, ms(49))), (None, ms(49)));
         }
     }

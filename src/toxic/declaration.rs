@@ -1,48 +1,48 @@
-//! What a toxic declares of itself, once: its type's name, its attributes, and what it does in a sentence. The struct,
-//! the config check, the serialised form, the documents, the schema and the tests of all toxics follow from it. What it
-//! does to a stream is its [`Behaviour`].
+//! The declaration of a toxic: the name of its type, its attributes, and a sentence about its effect. The struct, the
+//! config check, the serialised form, the documentation, the schema and the property tests are derived from it. What a
+//! toxic does to a stream is its [`Behaviour`].
 
 use super::behaviour::{Behaviour, Misfit};
 use crate::value::{Key, Scalar, Written};
 
-/// A type of toxic, as it declares itself.
+/// The declaration of a type of toxic.
 #[derive(Debug)]
 pub struct ToxicType {
     /// Its name in configs and logs.
     pub name: &'static str,
-    /// What bytes can expect of it.
+    /// What it may do to bytes.
     pub treatment: Treatment,
-    /// What decides how it treats a byte.
+    /// What its effect on a byte depends on.
     pub basis: Basis,
     /// Its attributes, in the order in which the documentation lists them.
     pub attributes: &'static [Key],
     pub(super) about: &'static str,
 }
 
-/// What bytes can expect of a toxic.
+/// What a toxic may do to bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Treatment {
-    /// Each one leaves unchanged and in order, perhaps later.
+    /// Every byte passes unchanged and in order, but may be late.
     Keeps,
-    /// Each one leaves in order, perhaps changed.
+    /// Every byte passes in order, but may be changed.
     Changes,
-    /// Some are discarded, or the connection ends.
+    /// Bytes may be discarded, or the connection ended.
     Ends,
 }
 
-/// What decides how a toxic treats a byte, apart from the seed.
+/// What the effect of a toxic on a byte depends on, apart from the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
-    /// Its offset in the stream, and the segment that it is in.
+    /// The byte's offset in the stream, and its segment.
     Offset,
-    /// Also when it comes.
+    /// Its arrival time as well.
     Arrival,
-    /// Also how many come with it.
+    /// The number of bytes that arrive with it as well.
     Load,
 }
 
 impl ToxicType {
-    /// What it does, in Markdown.
+    /// The description of its effect, in Markdown.
     #[must_use]
     pub fn about(&self) -> &'static str {
         self.about.trim_ascii()
@@ -51,14 +51,14 @@ impl ToxicType {
 
 /// Where the values of a toxic's attributes come from, and where problems with them are reported.
 pub trait Source {
-    /// The value of an attribute, or its default if it was left out. `None` after a problem was reported.
+    /// Returns the value of an attribute, or its default if it was left out. `None` after a problem was reported.
     fn value<T: Written>(&mut self, attribute: &'static Key) -> Option<T>;
 
-    /// Reports a value that is valid alone, but not beside the others.
+    /// Reports a value that is valid alone but conflicts with the others.
     fn reject(&mut self, misfit: Misfit);
 }
 
-/// What [`declare!`] makes of a declaration.
+/// Implemented by [`declare!`] for each type of toxic.
 pub(super) trait Declared: Behaviour + Sized {
     /// The declaration as data.
     const TYPE: &'static ToxicType;
@@ -70,7 +70,7 @@ pub(super) trait Declared: Behaviour + Sized {
     fn write(&self) -> Vec<Scalar>;
 }
 
-/// The toxic, unless some of its attributes don't fit each other.
+/// Returns the toxic, or reports its conflicting attributes.
 pub(super) fn fitting<T: Behaviour>(toxic: T, source: &mut impl Source) -> Option<T> {
     let misfits = toxic.misfits();
     if misfits.is_empty() {
@@ -82,8 +82,9 @@ pub(super) fn fitting<T: Behaviour>(toxic: T, source: &mut impl Source) -> Optio
     None
 }
 
-/// Declares a type of toxic: its struct with the name of the type, a [`Treatment`] and a [`Basis`], and in braces its
-/// attributes, each with its type and either a default or an example. Doc comments go into the documents and the schema.
+/// Declares a type of toxic: a struct with the name of the type, a [`Treatment`], a [`Basis`] and, in braces, its
+/// attributes. Each attribute has a type and either a default or an example. The doc comments also go into the
+/// documentation and the schema.
 macro_rules! declare {
     (
         $(#[doc = $about:literal])+

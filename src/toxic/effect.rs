@@ -1,11 +1,11 @@
-//! The types of toxics: the one list of them. What each declares and does is in its file.
+//! The list of all types of toxics. What each declares and does is in its own file.
 
 use super::Stage;
 use super::behaviour::{Behaviour, Coverage, Place};
 use super::declaration::{Declared, Source, ToxicType};
 use crate::value::{Millis, Scalar};
 
-/// Makes the enum of all toxics and what depends on its variants.
+/// Defines the enum of all toxics and everything that depends on its variants.
 macro_rules! effects {
     ($($module:ident::$name:ident,)+) => {
         $(pub use super::$module::$name;)+
@@ -23,8 +23,8 @@ macro_rules! effects {
         pub(super) const TYPE_NAMES: &[&str] = &[$($name::TYPE.name),+];
 
         impl Effect {
-            /// Reads the attributes of the type of that name. `None` if there is no such type, or after a problem was
-            /// reported to the source.
+            /// Reads the attributes of a type. `None` if there is no such type, or after a problem was reported to the
+            /// source.
             pub fn read(type_name: &str, source: &mut impl Source) -> Option<Self> {
                 $(if type_name == $name::TYPE.name {
                     return $name::read(source).map(Self::$name);
@@ -71,7 +71,7 @@ effects! {
 }
 
 impl Effect {
-    /// What configs and logs call it: the name of its type.
+    /// The name of its type, as in configs and logs.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         self.toxic_type().name
@@ -82,7 +82,8 @@ impl Effect {
         self.toxic_type().attributes.iter().map(|attribute| attribute.name).zip(self.values())
     }
 
-    /// The attribute that says when it ends the connection, and its value: a time from when it begins to act.
+    /// The attribute with the time after which it ends the connection, and its value. The time counts from when the
+    /// toxic begins to act.
     #[must_use]
     pub fn due(&self) -> Option<(&'static str, Millis)> {
         self.behaviour().due()

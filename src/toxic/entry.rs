@@ -1,4 +1,4 @@
-//! One entry in a route's list of toxics: what it does, and to which bytes of which connections.
+//! One entry in a route's list of toxics: an effect, and the connections and bytes that it applies to.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -7,22 +7,23 @@ use super::Effect;
 use super::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE};
 use crate::value::{Connections, Millis, Probability, Scalar, Selector, Stream, ToxicName, Written};
 
-/// One fault, and where it is aimed.
+/// A fault, and where and when it applies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Toxic {
-    /// What logs and random draws know it by; no other toxic of the route has it.
+    /// The name in logs and random draws, unique on its route.
     pub name: ToxicName,
     /// The directions that it acts in.
     pub stream: Stream,
-    /// The share of the connections it is aimed at that it acts on: drawn once for each, for both directions.
+    /// The share of the selected connections that it acts on. Drawn once per connection, for both directions.
     pub toxicity: Probability,
-    /// The connections and the time that it is meant for.
+    /// The connections that it applies to, and when.
     pub selector: Selector,
-    /// What it does to them.
+    /// What it does.
     pub effect: Effect,
 }
 
-/// As a config has it. What a selector leaves out it leaves out here, as Toxiproxy's API has no such keys.
+/// The form of a config file. Selector keys with default values are left out, because Toxiproxy's API does not have
+/// them.
 impl Serialize for Toxic {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -53,7 +54,7 @@ fn serialize_selector<M: SerializeMap>(selector: &Selector, map: &mut M) -> Resu
     Ok(())
 }
 
-/// Its attributes, all of them.
+/// An object with all attributes.
 impl Serialize for Effect {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.attributes())

@@ -1,4 +1,4 @@
-//! The keys that every toxic has in a config. The attributes of a type are declared beside its stage.
+//! The config keys that all toxics have. The attributes of a type are declared beside its stage.
 
 use super::effect::TYPE_NAMES;
 use crate::value::Presence::{Optional, Otherwise, Required};
@@ -15,7 +15,7 @@ pub const TYPE: Key = Key::new(
     Required(Some(|| Scalar::Text(TYPE_NAMES[0].to_owned()))),
 );
 
-/// What a toxic is called.
+/// The name of a toxic.
 pub const NAME: Key = Key::new(
     "name",
     "What logs and random draws call it; 1 to 100 characters, distinct on the route.",
@@ -43,7 +43,7 @@ pub const TOXICITY: Key = Key::new(
 pub const ATTRIBUTES: Key =
     Key::new("attributes", "What its type needs; see below.", Kind::Nested("an object"), Otherwise("`{}`"));
 
-/// The numbers of the connections that a toxic is meant for.
+/// The connections that a toxic applies to, by their numbers.
 pub const CONNECTIONS: Key = Key::new(
     "connections",
     "The connections that it is meant for, numbered from 1; `\"1-2,5,10-\"`, or `\"*/3\"` for every third.",
@@ -51,7 +51,7 @@ pub const CONNECTIONS: Key = Key::new(
     Otherwise("all"),
 );
 
-/// The clients that a toxic is meant for.
+/// The clients that a toxic applies to.
 pub const CLIENTS: Key = Key::new(
     "clients",
     "The clients that it is meant for; `\"::1\"`, or a list of addresses and networks: `[\"10.0.0.0/8\", \"::1\"]`.",

@@ -1,8 +1,8 @@
-//! `latency`: each byte leaves a delay after it came. Delays overlap, so that they cost no throughput.
+//! `latency`: each byte is sent a delay after its arrival. Delays overlap, so they don't reduce throughput.
 //!
-//! All bytes of a segment have the same delay. With the correlation as probability, a segment has the delay of the one
-//! before, else a new one: so each delay is distributed as without correlation, and the delays of two segments that are n
-//! apart correlate by its nth power.
+//! All bytes of a segment have the same delay. With the correlation as probability, a segment repeats the delay of the
+//! one before; otherwise it gets a new one. So single delays are distributed as without correlation, and the
+//! correlation of two delays that are n segments apart is its nth power.
 
 use std::f64::consts::TAU;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use crate::dice::ToxicRng;
 use crate::value::{Millis, Probability, Written, words};
 
 declare! {
-    /// Each byte leaves that much later, and the end of the stream too, never out of order. Delays overlap: throughput is
-    /// as without, some 27 MiB under way.
+    /// Delays every byte, and the end of the stream too. Bytes stay in order. Delays overlap: throughput stays the
+    /// same, up to some 27 MiB in flight.
     pub struct Latency("latency", Keeps, Offset) {
         /// The delay.
         latency: Millis, such as Millis::literal(100);
@@ -33,7 +33,7 @@ declare! {
 }
 
 impl Latency {
-    /// Uniform delays, independent of each other, with numbers that the compiler checks.
+    /// Uniform, independent delays. The compiler checks the numbers.
     pub(crate) const fn literal(latency: u32, jitter: u32) -> Self {
         let (latency, jitter) = (Millis::literal(latency), Millis::literal(jitter));
         Self { latency, jitter, correlation: Probability::NEVER, distribution: Distribution::Uniform }
@@ -41,7 +41,7 @@ impl Latency {
 }
 
 impl Behaviour for Latency {
-    /// Without jitter all delays are the same.
+    /// Without jitter all delays are equal, so correlation and distribution have no effect.
     fn misfits(&self) -> Vec<Misfit> {
         let Self { jitter, correlation, distribution, .. } = *self;
         let is_steady = jitter.get() == 0;
@@ -63,14 +63,14 @@ impl Behaviour for Latency {
 }
 
 words! {
-    /// How delays lie around their mean.
+    /// The distribution of delays.
     pub enum Distribution("is not a distribution", "use uniform, normal or pareto") {
-        /// Evenly, from one jitter below the latency to one above.
+        /// Uniform from one jitter below the latency to one jitter above it.
         Uniform = "uniform",
-        /// In a bell with the jitter as standard deviation.
+        /// Normal with the jitter as standard deviation.
         Normal = "normal",
-        /// Most a little below the latency, some far above: a Pareto distribution of shape 3 with the latency as its
-        /// mean, whose least is a third of the jitter below.
+        /// Mostly a little below the latency, sometimes far above it: a Pareto distribution of shape 3. Its mean is the
+        /// latency, and its minimum is a third of the jitter below.
         Pareto = "pareto",
     }
 }
@@ -78,7 +78,7 @@ words! {
 pub(super) struct LatencyStage {
     latency: Latency,
     rng: ToxicRng,
-    /// The segment that was drawn for last, and its delay.
+    /// The segment of the last draw, and its delay.
     last: Option<(u64, Duration)>,
 }
 
@@ -106,7 +106,7 @@ impl Stage for LatencyStage {
         }
     }
 
-    /// A FIN travels with the data.
+    /// A FIN has the delay of its segment, like data.
     fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
         let delay = self.delay_of(end.segment);
         stats.record_segment_delay(end.segment, end.offset, delay);
@@ -123,17 +123,18 @@ fn next(latency: &Latency, rng: &mut Rng, last: Option<(u64, Duration)>) -> Dura
 fn draw(latency: &Latency, rng: &mut Rng) -> Duration {
     let deviation = latency.jitter.duration().as_secs_f64() * deviation(latency.distribution, rng.f64(), rng.f64());
     let seconds = latency.latency.duration().as_secs_f64() + deviation;
-    // It is finite. A negative delay is none; one that exceeds a Duration never ends.
+    // It is finite. A negative delay becomes 0; one that exceeds a `Duration` never ends.
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
 
-/// In units of the jitter, with a mean of 0, from two numbers of [0, 1).
+/// The deviation from the mean in units of the jitter, from two uniform draws in [0, 1).
 fn deviation(distribution: Distribution, u: f64, v: f64) -> f64 {
     match distribution {
         Distribution::Uniform => 2.0 * u - 1.0,
         // Box and Muller 1958; 1 - u is never 0.
         Distribution::Normal => (-2.0 * (1.0 - u).ln()).sqrt() * (TAU * v).cos(),
-        // Shape 3 and a least value of 2/3 have a mean of 1, and the uniform one's standard deviation, 1/sqrt(3).
+        // Shape 3 and a minimum of 2/3 give a mean of 1, and the standard deviation of the uniform distribution,
+        // 1/sqrt(3).
         Distribution::Pareto => 2.0 / 3.0 / (1.0 - u).cbrt() - 1.0,
     }
 }
@@ -149,13 +150,13 @@ mod tests {
         Latency { latency: millis(100), jitter: millis(60), correlation: share(correlation), distribution }
     }
 
-    /// The delays of segments that follow each other.
+    /// The delays of consecutive segments.
     fn delays(latency: &Latency, count: u64) -> Vec<f64> {
         let mut stage = LatencyStage::new(*latency, trial::rng("latency"));
         (0..count).map(|index| stage.delay_of(index * 1448).as_secs_f64() * 1e3).collect()
     }
 
-    /// The largest distance between the shares of `samples` below some value and the share that there should be.
+    /// The largest difference between the share of `samples` below a value and the expected share.
     fn distance(mut samples: Vec<f64>, below: impl Fn(f64) -> f64) -> f64 {
         samples.sort_by(f64::total_cmp);
         let count = samples.len() as f64;
@@ -163,8 +164,8 @@ mod tests {
         samples.iter().enumerate().map(at).fold(0.0, f64::max)
     }
 
-    /// Dvoretzky, Kiefer, Wolfowitz (with Massart's constant): the distance is above e with a chance of at most
-    /// 2 exp(-2 n e²). For n = 40,000 and e = 0.016 that is 3e-9; the seed never changes.
+    /// The Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant: the distance exceeds e with a probability of
+    /// at most 2 exp(-2 n e²). For n = 40,000 and e = 0.016 that is 3e-9. The seed never changes.
     #[test]
     fn delays_are_distributed_as_defined() {
         const FAR: f64 = 0.016;
@@ -174,7 +175,7 @@ mod tests {
         assert!(distance(pareto, |x| if x < 80.0 { 0.0 } else { 1.0 - (40.0 / (x - 40.0)).powi(3) }) < FAR);
     }
 
-    /// Between -200 and 400 ms, a third of the delays would be negative. By the same bound as above.
+    /// Between -200 and 400 ms, a third of the delays would be negative. The bound is the same as above.
     #[test]
     fn a_delay_that_would_be_negative_is_none() {
         let wide = Latency { jitter: millis(300), ..latency(0.0, Distribution::Uniform) };
@@ -184,8 +185,8 @@ mod tests {
         assert!((none - 1.0 / 3.0).abs() < 0.016, "{none}");
     }
 
-    /// Of a normal distribution 15.87 % lie below a standard deviation under the mean, 50 % below the mean, 97.72 %
-    /// below two above it (any table). By the same bound as above.
+    /// The shares of a normal distribution below one standard deviation under the mean, below the mean, and below two
+    /// deviations above it, from any table. The bound is the same as above.
     #[test]
     fn normal_delays_have_the_jitter_as_standard_deviation() {
         let normal = delays(&latency(0.0, Distribution::Normal), 40_000);
@@ -195,16 +196,17 @@ mod tests {
         }
     }
 
-    /// With a correlation of 0.8 a delay is that of the segment before in 80 % of all cases: 40,000 pairs have a
-    /// standard deviation of sqrt(40,000 * 0.8 * 0.2) = 80 around 32,000, and six of those are 480.
+    /// With a correlation of 0.8, a delay repeats the one before in 80 % of all cases: 32,000 of 40,000 pairs, with a
+    /// standard deviation of sqrt(40,000 * 0.8 * 0.2) = 80. The bound is six of those.
     #[test]
-    fn a_correlated_delay_is_often_the_one_before() {
+    fn a_correlated_delay_often_repeats() {
         let delays = delays(&latency(0.8, Distribution::Uniform), 40_001);
         let kept = delays.windows(2).filter(|pair| pair[0].total_cmp(&pair[1]).is_eq()).count();
         assert!(kept.abs_diff(32_000) < 480, "{kept}");
     }
 
-    /// A seed must give the same draws in every release. In whole microseconds: the last bits of a logarithm may differ between machines.
+    /// A seed must give the same draws in every release. Compared in whole microseconds, because the last bits of a
+    /// logarithm may differ between machines.
     #[test]
     fn a_seed_always_gives_the_same_delays() {
         for (correlation, distribution, expected) in [
@@ -217,14 +219,14 @@ mod tests {
         }
     }
 
-    /// The delays of the first six segments of seed 42, which come a second apart.
+    /// The delays of the first six segments with seed 42, one second apart.
     fn six(effect: Effect) -> [u128; 6] {
         let mut chain = chain_of([effect]);
         [0, 1, 2, 3, 4, 5].map(|second| {
             let at = ms(second * 1000);
-            let leaves = send(&mut chain, &stream(1448), [(1448, at)]).leaves;
-            assert!(leaves.iter().all(|other| *other == leaves[0]));
-            until(leaves[0], at).as_micros()
+            let due = send(&mut chain, &stream(1448), [(1448, at)]).due;
+            assert!(due.iter().all(|other| *other == due[0]));
+            until(due[0], at).as_micros()
         })
     }
 }

@@ -1,4 +1,4 @@
-//! `limit_data`: an exact number of bytes passes, then the connection ends.
+//! `limit_data`: ends the connection after an exact number of bytes.
 
 use super::behaviour::{Behaviour, Place};
 use super::declaration::declare;
@@ -9,7 +9,8 @@ use super::{Span, Stage};
 use crate::value::{CloseMode, StreamLength};
 
 declare! {
-    /// Exactly this many bytes pass, then FIN or RST to both sides; 0 ends the connection at the first byte.
+    /// Ends the connection after a number of bytes. Exactly this many bytes pass, then both sides get a FIN or a RST; 0
+    /// ends the connection at the first byte.
     pub struct LimitData("limit_data", Ends, Offset) {
         /// The length of the stream; bytes after that are discarded.
         pub bytes: StreamLength, such as StreamLength::literal(1000);
@@ -36,7 +37,7 @@ impl LimitDataStage {
 }
 
 impl Stage for LimitDataStage {
-    /// A limit of 0 ends the connection at the first byte, as in Toxiproxy: a sender that sends nothing meets no limit.
+    /// A limit of 0 ends the connection at the first byte, as in Toxiproxy: without a byte no limit is reached.
     fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
         let at = span.at;
         let passed = span.take(self.left);
@@ -61,7 +62,7 @@ mod tests {
     use crate::toxic::trial::{chain, chain_of, chunks, finish, limit_data, ms, send, stream, toxic, within};
     use crate::value::CloseMode;
 
-    /// More bytes than the limit, exactly as many, and a limit that is reached in a later chunk.
+    /// Tries streams that are longer than the limit, as long and shorter, and limits that are reached in a later chunk.
     #[test]
     fn ends_with_the_last_byte_of_the_limit() {
         for (limit, length, ended) in
@@ -74,7 +75,7 @@ mod tests {
                 assert_eq!(outcome.bytes, stream(passed), "{limit} of {length} by {chunk}");
                 assert_eq!(outcome.ended, ended.then_some((ms(7), CloseMode::Reset)), "{limit} of {length} by {chunk}");
                 let event = ("limit_data_0".to_owned(), 1, limit, Amount::Bytes(limit));
-                assert_eq!(outcome.acts, if ended { vec![event] } else { vec![] });
+                assert_eq!(outcome.events, if ended { vec![event] } else { vec![] });
             }
         }
     }
@@ -85,7 +86,7 @@ mod tests {
         assert_eq!((finish(&mut chain, ms(5)), chain.deadline()), (ms(5), None));
     }
 
-    /// Only bytes that pass while it acts count.
+    /// Only bytes that arrive while it acts count.
     #[test]
     fn counts_bytes_in_its_window_only() {
         let mut chain = chain(&[within(10..20, toxic(0, limit_data(3, CloseMode::Close)))]);

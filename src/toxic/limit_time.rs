@@ -1,4 +1,4 @@
-//! `limit_time`: the connection ends after a time.
+//! `limit_time`: ends the connection after a time.
 
 use super::Stage;
 use super::behaviour::{Behaviour, Coverage, Place};
@@ -7,7 +7,7 @@ use super::declaration::declare;
 use crate::value::{CloseMode, Millis};
 
 declare! {
-    /// FIN or RST to both sides, this long after it begins to act.
+    /// Ends the connection after a time. Both sides get a FIN or a RST.
     pub struct LimitTime("limit_time", Ends, Arrival) {
         /// The lifetime of the connection; it counts from when the toxic begins to act.
         pub time: Millis, such as Millis::literal(1000);

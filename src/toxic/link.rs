@@ -1,4 +1,4 @@
-//! One toxic and its place in a chain: what has come to it, and what it holds until the next one may have it.
+//! One toxic in a chain, with the bytes that it holds until they are due at the next one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,31 +10,33 @@ use super::stats::{RunningSum, ToxicStats};
 use super::{ActiveTime, Moment, Stage};
 use crate::value::{CloseMode, Direction};
 
-/// The most spans that a link whose bytes queue takes before some have gone on. A toxic makes the same of what comes
-/// whenever that is; and a stream that is cut into single bytes takes no more memory than this.
-const MOST_QUEUED: usize = 1024;
+/// The most spans in a queue before the link accepts no more. Waiting does not change what a toxic does, and the limit
+/// bounds the memory of a stream that is cut into single bytes.
+const MAX_QUEUED: usize = 1024;
 
 pub(super) struct Link {
     toxic: Arc<RouteToxic>,
-    /// None once the toxic is removed.
+    /// `None` once the toxic is removed.
     stage: Option<Box<dyn Stage>>,
     active: ActiveTime,
-    /// What is held, in order.
+    /// The held spans, in order.
     queue: VecDeque<Span>,
-    /// Comes after the queue.
+    /// The end of the stream, which follows the queue.
     end: Option<End>,
     /// The number of bytes in the queue.
     held: u64,
-    /// When the last of it goes on: nothing overtakes it.
+    /// When the last span is due. No later span may be due earlier.
     last: Moment,
-    /// The stream has ended here: nothing follows.
+    /// The end of the stream has reached this link, or the toxic has ended the stream.
     has_ended: bool,
-    /// Bytes came after an end that the toxic has made.
+    /// The toxic has ended the stream.
+    made_end: bool,
+    /// Bytes or an end arrived after the stream had ended here, and were discarded.
     has_dropped: bool,
     stats: ToxicStats,
 }
 
-/// Where a stage puts what it lets go, and records what it did.
+/// The output of a stage: spans, an end, and records of what it did.
 pub(super) struct Out<'a> {
     queue: &'a mut VecDeque<Span>,
     held: &'a mut u64,
@@ -45,7 +47,7 @@ pub(super) struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// Lets a span go when it says, and not before what went before it.
+    /// Queues a span until it is due. It is due no earlier than the spans before it.
     pub(super) fn pass(&mut self, mut span: Span) {
         if span.range.is_empty() {
             return;
@@ -59,7 +61,7 @@ impl Out<'_> {
         }
     }
 
-    /// Ends the stream after what went before.
+    /// Ends the stream after the queued spans.
     pub(super) fn end(&mut self, at: Moment, offset: u64, segment: u64, close_mode: CloseMode) {
         let kind = EndKind::Toxic(close_mode);
         *self.end = Some(End { at: at.max(*self.last), kind, offset, segment });
@@ -70,7 +72,7 @@ impl Out<'_> {
         self.buffer.flip(offset, mask);
     }
 
-    /// Where it records what it did.
+    /// The statistics of the toxic.
     pub(super) fn stats(&mut self) -> &mut ToxicStats {
         self.stats
     }
@@ -86,27 +88,36 @@ impl Link {
             held: 0,
             last: Moment::ZERO,
             has_ended: false,
+            made_end: false,
             has_dropped: false,
             stats: ToxicStats::of(Arc::clone(&toxic.toxic), direction, toxic.recorded),
             toxic,
         }
     }
 
-    pub(super) fn is_of(&self, toxic: &Arc<RouteToxic>) -> bool {
+    pub(super) fn has_toxic(&self, toxic: &Arc<RouteToxic>) -> bool {
         self.stage.is_some() && Arc::ptr_eq(&self.toxic, toxic)
     }
 
-    /// Removes the toxic: what it holds goes on `now`, and what comes passes. An end that it has made itself is no more.
-    pub(super) fn let_go(&mut self, now: Moment) {
+    /// Removes the toxic. Its held spans are due at `now`, and later ones pass unchanged.
+    pub(super) fn remove_toxic(&mut self, now: Moment) {
         self.stage = None;
         self.last = Moment::ZERO;
         self.queue.iter_mut().for_each(|span| span.at = span.at.min(now));
-        self.end = self.end.filter(|end| !matches!(end.kind, EndKind::Toxic(_)));
-        self.has_ended = self.end.is_some();
         self.end.iter_mut().for_each(|end| end.at = end.at.min(now));
     }
 
-    /// Whether it is removed and has nothing left.
+    /// Withdraws the end of the stream from this link if the toxic that made the end is removed: either this one, or an
+    /// earlier one if `is_revoked`. Returns whether later links must withdraw it too.
+    pub(super) fn revoke_end(&mut self, is_revoked: bool) -> bool {
+        let revokes = if self.made_end { self.stage.is_none() } else { is_revoked };
+        if revokes {
+            (self.end, self.has_ended, self.made_end) = (None, false, false);
+        }
+        revokes
+    }
+
+    /// Whether the toxic is removed and nothing is held any more.
     pub(super) fn is_spent(&self) -> bool {
         self.stage.is_none() && self.is_empty()
     }
@@ -115,7 +126,7 @@ impl Link {
         self.queue.is_empty() && self.end.is_none()
     }
 
-    /// Takes what has come to it, unless the stream has ended here.
+    /// Passes a span to the stage, unless the stream has ended here.
     pub(super) fn take(&mut self, span: Span, buffer: &mut Buffer) {
         if self.has_ended {
             self.has_dropped = true;
@@ -127,11 +138,12 @@ impl Link {
             Some(stage) if active.contains(span.at) => stage.pass(span, &mut out),
             _ => out.pass(span),
         }
-        self.has_ended = self.end.is_some();
+        (self.has_ended, self.made_end) = (self.end.is_some(), self.end.is_some());
     }
 
     pub(super) fn take_end(&mut self, mut end: End) {
         if self.has_ended {
+            self.has_dropped = true;
             return;
         }
         if self.active.contains(end.at)
@@ -143,13 +155,13 @@ impl Link {
         (self.end, self.has_ended) = (Some(end), true);
     }
 
-    /// Forgets the bytes that it holds.
+    /// Discards the held bytes.
     pub(super) fn discard_held(&mut self) {
         self.queue = VecDeque::new();
         self.held = 0;
     }
 
-    /// At most that many of the first bytes, if they are due.
+    /// Takes at most `most` bytes off the front of the queue, if they are due.
     pub(super) fn pop(&mut self, now: Moment, most: u64) -> Option<Span> {
         let first = self.queue.front_mut().filter(|span| span.at <= now)?;
         let front = first.take(most);
@@ -160,61 +172,64 @@ impl Link {
         Some(front)
     }
 
-    /// The end, if it is due and everything before it has gone on.
+    /// Takes the end if it is due and the queue is empty.
     pub(super) fn pop_end(&mut self, now: Moment) -> Option<End> {
         self.end.take_if(|end| self.queue.is_empty() && end.at <= now)
     }
 
-    /// When the next of what it holds goes on.
+    /// When the next held span, or else the end, is due.
     pub(super) fn next_due(&self) -> Option<Moment> {
         self.queue.front().map(|span| span.at).or(self.end.map(|end| end.at))
     }
 
-    /// The offset of the first byte that it holds.
+    /// The offset of the first held byte.
     pub(super) fn first_offset(&self) -> Option<u64> {
         self.queue.front().map(|span| span.range.start)
     }
 
-    /// The number of bytes that it holds.
+    /// The number of held bytes.
     pub(super) fn held(&self) -> u64 {
         self.held
     }
 
-    /// The bytes of memory that its queue takes.
+    /// The memory of the queue in bytes.
     pub(super) fn memory(&self) -> usize {
         self.queue.capacity() * size_of::<Span>()
     }
 
-    /// The most bytes that it takes at once, if it takes any now.
+    /// The most bytes that the link accepts at once. `None` while its queue is full.
     pub(super) fn room(&self) -> Option<u64> {
         match self.stage.as_ref().and_then(|stage| stage.pace()) {
-            Some(_) if self.queue.len() >= MOST_QUEUED => None,
+            Some(_) if self.queue.len() >= MAX_QUEUED => None,
             Some(pace) => Some(pace),
             None => Some(u64::MAX),
         }
     }
 
-    /// For a toxic that makes bytes queue: the number of bytes worth taking from the sender at a time.
+    /// For a toxic with a queue: the most bytes to read from the sender at a time.
     pub(super) fn pace(&self, now: Moment) -> Option<u64> {
         self.stage.as_ref().filter(|_| self.active.contains(now)).and_then(|stage| stage.pace())
     }
 
-    /// For a toxic that makes bytes queue: when the last of them goes on.
+    /// For a toxic with a queue: when the last queued span is due.
     pub(super) fn queued_until(&self) -> Option<Moment> {
         self.stage.as_ref().and_then(|stage| stage.pace()).map(|_| self.last)
     }
 
-    /// Until when its queue lasts, once these bytes have come to it that the sender has sent `now`.
+    /// When the queue will be empty again, if the sender's next `bytes` arrive at `now`.
     pub(super) fn admit(&mut self, bytes: u64, now: Moment) -> Moment {
         let acting = self.stage.as_mut().filter(|_| self.active.contains(now));
         acting.map_or(now, |stage| stage.admit(bytes, now))
     }
 
-    /// For a toxic that ends the stream: the number of bytes that come through before that.
+    /// For a toxic that ends the stream: the number of bytes that still pass before the end.
     pub(super) fn left(&self, now: Moment) -> Option<u64> {
-        let left = self.stage.as_ref().filter(|_| self.active.contains(now))?.left()?;
-        // The first byte meets a limit of 0; after the end none is needed.
-        Some(if self.has_ended { 0 } else { left.max(1) })
+        let left = self.stage.as_ref()?.left()?;
+        if self.has_ended {
+            return Some(0);
+        }
+        // A limit of 0 acts on the first byte, so one byte is needed.
+        Some(left.max(1)).filter(|_| self.active.contains(now))
     }
 
     pub(super) fn deadline(&self) -> Option<(Moment, CloseMode)> {
@@ -225,8 +240,8 @@ impl Link {
         self.stage.as_ref().is_some_and(|stage| stage.discards(now))
     }
 
-    pub(super) fn has_torn(&self) -> bool {
-        self.has_dropped || self.stage.as_ref().is_some_and(|stage| stage.has_torn())
+    pub(super) fn has_gap(&self) -> bool {
+        self.has_dropped || self.stage.as_ref().is_some_and(|stage| stage.has_gap())
     }
 
     pub(super) fn stats(&mut self) -> &mut ToxicStats {
@@ -246,7 +261,7 @@ mod tests {
     use crate::toxic::span::Edge;
     use crate::toxic::trial;
 
-    /// An empty span has no byte that could be overtaken.
+    /// An empty span is not queued, so it must not delay later ones.
     #[test]
     fn an_empty_span_delays_nothing() {
         let (mut queue, mut held, mut last, mut end) = (VecDeque::new(), 0, Moment::ZERO, None);

@@ -1,18 +1,18 @@
-//! The toxics of one route while it is live: which connection meets which. They are an immutable value: another set of
-//! toxics is another value, in which those that stay the same live on.
+//! The toxics of a live route, and which connections they act on. The set is immutable: a change creates a new set that
+//! shares the unchanged toxics.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Moment;
 use super::chain::Chain;
 use super::route_toxic::RouteToxic;
 use super::stats::Recorded;
+use super::target::Target;
 use crate::dice::{Dice, Draw};
 use crate::toxic::Toxic;
 use crate::value::Direction;
 
-/// What a route's connections meet.
+/// The toxics of one route.
 #[derive(Debug)]
 pub struct Toxics {
     dice: Dice,
@@ -20,26 +20,15 @@ pub struct Toxics {
     live: Vec<Arc<RouteToxic>>,
 }
 
-/// A connection that toxics may act on.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    /// Its number on the route.
-    pub number: u64,
-    /// Where its client is.
-    pub client: IpAddr,
-    /// When it was accepted, by the route's clock, which all of its connections have in common.
-    pub opened: Moment,
-}
-
 impl Toxics {
-    /// Of a route that has these dice; `recorded` of their acts become events.
+    /// Creates the toxics of a route with these dice; `recorded` of their acts become events.
     #[must_use]
     pub fn new(toxics: &[Toxic], dice: Dice, recorded: Recorded) -> Self {
         let live = toxics.iter().map(|toxic| Arc::new(RouteToxic::new(toxic, Moment::ZERO, recorded)));
         Self { dice, recorded, live: live.collect() }
     }
 
-    /// These toxics instead, from `now` on, by the route's clock. One that was there already stays as it is.
+    /// Replaces the toxics at `now`, by the route's clock. Unchanged toxics keep their shared state.
     #[must_use]
     pub fn replaced_by(&self, toxics: &[Toxic], now: Moment) -> Self {
         let stays = |toxic: &Toxic| self.live.iter().find(|old| *old.toxic == *toxic).cloned();
@@ -48,7 +37,8 @@ impl Toxics {
         Self { dice: self.dice.clone(), recorded: self.recorded, live: live.collect() }
     }
 
-    /// The same for a stream whose last bytes `unsent` have been received without toxics and wait to be sent.
+    /// Creates the chain for a stream that was forwarded without toxics so far. Its last bytes, `unsent`, were received
+    /// but not yet sent.
     #[must_use]
     pub fn chain_after(
         &self,
@@ -64,7 +54,7 @@ impl Toxics {
         chain
     }
 
-    /// What the bytes of a connection go through in one direction, of which `received` have passed already: none, if no
+    /// Creates the chain for one direction of a connection that has already received `received` bytes. `None` if no
     /// toxic acts on it.
     #[must_use]
     pub fn chain(&self, target: &Target, direction: Direction, received: u64) -> Option<Chain> {
@@ -72,7 +62,7 @@ impl Toxics {
         if self.live.iter().any(is_hit) { Some(self.compose(target, direction, received)) } else { None }
     }
 
-    /// Never inlined: a connection that no toxic selects, as is most often the case, needs no stack for it.
+    /// Never inlined: most connections are not selected by any toxic, and should not need the stack for this call.
     #[inline(never)]
     fn compose(&self, target: &Target, direction: Direction, received: u64) -> Chain {
         let mut chain = Chain::new(direction, received);
@@ -80,7 +70,7 @@ impl Toxics {
         chain
     }
 
-    /// Has a chain of that connection go on with these toxics.
+    /// Applies these toxics to a live chain of the connection.
     pub fn rebuild(&self, chain: &mut Chain, target: &Target, now: Moment) {
         let direction = chain.direction();
         let acts = |toxic: &&Arc<RouteToxic>| toxic.covers(direction) && self.selects(toxic, target);
@@ -91,7 +81,7 @@ impl Toxics {
     }
 
     fn selects(&self, RouteToxic { toxic, .. }: &RouteToxic, target: &Target) -> bool {
-        toxic.selector.takes(target.number, target.client) && self.draw(toxic, target).hits()
+        toxic.selector.selects(target.number, target.client) && self.draw(toxic, target).hits()
     }
 
     fn draw(&self, toxic: &Toxic, target: &Target) -> Draw {
@@ -100,7 +90,7 @@ impl Toxics {
 
     /// The draw of each toxic whose selector takes that connection, for the log.
     pub fn draws(&self, target: &Target) -> impl Iterator<Item = (&Toxic, Draw)> {
-        let selected = self.live.iter().filter(|it| it.toxic.selector.takes(target.number, target.client));
+        let selected = self.live.iter().filter(|it| it.toxic.selector.selects(target.number, target.client));
         selected.map(|it| (&*it.toxic, self.draw(&it.toxic, target)))
     }
 }
@@ -116,9 +106,9 @@ mod tests {
     use crate::toxic::{Distribution, Effect, Noop, Sharing};
     use crate::value::Stream;
 
-    /// As it goes in earnest: each direction of each connection on a thread of its own.
+    /// Each direction of each connection has its own thread, as in the proxy.
     #[test]
-    fn two_hundred_threads_see_what_one_sees() {
+    fn threads_do_not_change_the_outcome() {
         let effects =
             [latency(100, 50, 0.3, Distribution::Normal), loss(0.1, 0.2), corrupt(0.01), slicer(300, 200, 50)];
         let toxics: Vec<Toxic> = (0..).zip(effects).map(|(place, effect)| toxic(place, effect)).collect();
@@ -135,11 +125,12 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
         assert!(by_one == by_many);
-        // And no two see the same.
+        // Each connection and direction has its own outcome.
         assert!(by_one.iter().enumerate().all(|(place, outcome)| !by_one[..place].contains(outcome)));
     }
 
-    /// 40,000 draws at 0.3: mean 12,000, standard deviation sqrt(40,000 * 0.3 * 0.7) = 91.7, and six of those are 550.
+    /// 40,000 draws at 0.3 have a mean of 12,000 and a standard deviation of sqrt(40,000 * 0.3 * 0.7) = 91.7. The bound
+    /// is six of those.
     #[test]
     fn toxicity_is_the_share_of_connections_for_both_directions_at_once() {
         let route = route(&[Toxic { toxicity: share(0.3), ..toxic(0, steady(5)) }]);
@@ -149,18 +140,18 @@ mod tests {
         assert!((1..=1000).all(|it| hits(it, Direction::Upstream) == hits(it, Direction::Downstream)));
     }
 
-    /// What a seed gives is a promise.
+    /// A seed must give the same draws in every release.
     #[test]
-    fn a_seed_strikes_the_same_connections_for_ever() {
+    fn a_seed_always_selects_the_same_connections() {
         let route = route(&[Toxic { toxicity: share(0.3), ..toxic(0, steady(5)) }]);
         let hit =
             (1..=30).filter(|&connection| route.chain(&target(connection, ms(0)), Direction::Downstream, 0).is_some());
         assert_eq!(hit.collect::<Vec<u64>>(), [3, 5, 6, 18, 20, 22, 29, 30]);
     }
 
-    /// A toxic is known by its name, not by its place: others that come and go ahead of it change nothing for it.
+    /// Draws depend on the name of a toxic, not on its position: adding or removing toxics before it changes nothing.
     #[test]
-    fn the_luck_of_a_toxic_is_its_own() {
+    fn draws_depend_on_the_name_of_the_toxic_only() {
         let (here, there) = (toxic(0, corrupt(0.1)), toxic(1, corrupt(0.1)));
         let sent = stream(1000);
         let flips = |toxics: &[Toxic]| {
@@ -177,15 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_all_toxics_spare_has_no_chain() {
-        let spared = |toxic| route(&[toxic]).chain(&target(3, ms(0)), Direction::Upstream, 0).is_none();
+    fn a_connection_without_acting_toxics_has_no_chain() {
+        let has_no_chain = |toxic| route(&[toxic]).chain(&target(3, ms(0)), Direction::Upstream, 0).is_none();
         let mut elsewhere = toxic(0, steady(5));
-        assert!(!spared(elsewhere.clone()));
+        assert!(!has_no_chain(elsewhere.clone()));
         elsewhere.selector.clients = vec!["10.0.0.0/8".parse().expect("a network")];
         let mut another = toxic(0, steady(5));
         another.selector.connections = "1-2".parse().expect("connections");
-        assert!(spared(elsewhere) && spared(another) && spared(toxic(0, Effect::Noop(Noop {}))));
-        assert!(spared(Toxic { toxicity: share(0.0), ..toxic(0, steady(5)) }));
-        assert!(spared(Toxic { stream: Stream::Downstream, ..toxic(0, steady(5)) }));
+        assert!(has_no_chain(elsewhere) && has_no_chain(another) && has_no_chain(toxic(0, Effect::Noop(Noop {}))));
+        assert!(has_no_chain(Toxic { toxicity: share(0.0), ..toxic(0, steady(5)) }));
+        assert!(has_no_chain(Toxic { stream: Stream::Downstream, ..toxic(0, steady(5)) }));
     }
 }

@@ -1,11 +1,11 @@
-//! `noop`: a toxic that does nothing, as a place for one that will.
+//! `noop`: has no effect. A placeholder, as in Toxiproxy.
 
 use super::Stage;
 use super::behaviour::{Behaviour, Coverage, Place};
 use super::declaration::declare;
 
 declare! {
-    /// Nothing.
+    /// Does nothing.
     pub struct Noop("noop", Keeps, Offset) {}
 }
 

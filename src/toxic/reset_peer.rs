@@ -1,4 +1,4 @@
-//! `reset_peer`: the connection is reset after a time.
+//! `reset_peer`: resets the connection after a time.
 
 use super::Stage;
 use super::behaviour::{Behaviour, Coverage, Place};
@@ -7,7 +7,7 @@ use super::declaration::declare;
 use crate::value::{CloseMode, Millis};
 
 declare! {
-    /// RST to both sides, this long after it begins to act, even if nothing was ever sent.
+    /// Resets the connection after a time. Both sides get a RST, even if nothing was ever sent.
     pub struct ResetPeer("reset_peer", Ends, Arrival) {
         /// The time until the reset.
         pub timeout: Millis = Millis::literal(0);

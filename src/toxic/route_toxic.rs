@@ -1,11 +1,11 @@
-//! A toxic of a live route: when it came, what the connections share that it acts on, and its stage for each of them.
+//! A toxic of a live route: when it was added, the state that its connections share, and the stage for each of them.
 
 use std::sync::Arc;
 
-use super::bandwidth::Buckets;
 use super::behaviour::{Coverage, Place};
-use super::live::Target;
+use super::bucket::Buckets;
 use super::stats::Recorded;
+use super::target::Target;
 use super::{ActiveTime, Moment, Stage, Toxic};
 use crate::dice::Dice;
 use crate::value::Direction;
@@ -13,7 +13,7 @@ use crate::value::Direction;
 #[derive(Debug)]
 pub(super) struct RouteToxic {
     pub(super) toxic: Arc<Toxic>,
-    /// When it came, by the route's clock.
+    /// When the toxic was added, by the route's clock.
     added: Moment,
     pub(super) recorded: Recorded,
     upstream: Arc<Buckets>,
@@ -25,7 +25,7 @@ impl RouteToxic {
         Self { toxic: Arc::new(toxic.clone()), added, recorded, upstream: Arc::default(), downstream: Arc::default() }
     }
 
-    /// Whether it has something to do in that direction.
+    /// Whether the toxic acts in this direction.
     pub(super) fn covers(&self, direction: Direction) -> bool {
         self.toxic.stream.covers(direction) && self.toxic.effect.acts_in(self.coverage(direction))
     }
@@ -34,12 +34,13 @@ impl RouteToxic {
         Coverage { direction, stream: self.toxic.stream }
     }
 
-    /// When it acts on a connection, by that one's clock. On one that is older than itself its time begins when it comes.
+    /// The time in which the toxic acts on a connection, counted from the accept. On a connection that is older than
+    /// the toxic, the window starts when the toxic is added.
     pub(super) fn active(&self, opened: Moment) -> ActiveTime {
         ActiveTime::of(self.toxic.selector.window, self.added.saturating_sub(opened))
     }
 
-    /// What it does to the bytes of a connection that go in one direction, from byte `offset` on.
+    /// Creates the stage for one direction of a connection, from byte `offset` on.
     pub(super) fn stage(&self, dice: &Dice, target: &Target, direction: Direction, offset: u64) -> Box<dyn Stage> {
         self.toxic.effect.stage(&Place {
             coverage: self.coverage(direction),

@@ -1,35 +1,34 @@
-//! The segments of a stream: what a network delays or loses as one. A segment ends after 1,448 bytes, where the
-//! conversation turns, and after a pause. The bytes are counted anew where the conversation turns, so that each small
-//! request and reply is a segment of its own, in every run the same one. A pause ends a segment and leaves the counting
-//! as it is: a sender that is held up by a busy machine changes one segment of a bulk stream, not all that follow.
+//! The segments of a stream: the units that a network delays or loses. A segment ends after 1,448 bytes, at a turn of
+//! the conversation, and at a pause. At a turn the count of bytes starts again, so that each small request and reply is
+//! its own segment, the same one in every run. A pause ends a segment but does not restart the count: if a busy machine
+//! delays the sender of a bulk stream, one segment changes and not all later ones.
 
-/// What fits into an Ethernet frame of 1,500 bytes beside the headers of IPv4 and TCP, with TCP's timestamps:
-/// 1500 - 20 - 20 - 12.
+/// The payload of a 1,500-byte Ethernet frame after the IPv4 and TCP headers with TCP timestamps: 1500 - 20 - 20 - 12.
 pub(super) const BYTES: u64 = 1448;
 
-/// What lies between a chunk and the one before it.
+/// What separates a chunk from the one before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Boundary {
-    /// Nothing that a network would see.
+    /// Nothing that is visible to a network.
     #[default]
     None,
-    /// A time without bytes in this direction.
+    /// A period without bytes in this direction.
     Pause,
     /// Bytes in the other direction.
     Turn,
 }
 
-/// How the bytes of a chunk are cut into segments. Offsets are those of the stream as its sender sent it.
+/// The division of a chunk into segments. Offsets are those of the stream as sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Segments {
-    /// Where the conversation last turned.
+    /// The offset of the last turn.
     counted_from: u64,
-    /// Where bytes last came after a pause.
+    /// The offset of the first byte after the last turn or pause.
     resumed_at: u64,
 }
 
 impl Segments {
-    /// The segments from byte `offset` on.
+    /// The division from byte `offset` on, after a boundary.
     pub(super) fn after(self, boundary: Boundary, offset: u64) -> Self {
         match boundary {
             Boundary::None => self,
@@ -38,17 +37,17 @@ impl Segments {
         }
     }
 
-    /// Where the segment of byte `offset` begins. This is what segments are known by.
+    /// The start of the segment that contains byte `offset`. It identifies the segment.
     pub(super) fn start(self, offset: u64) -> u64 {
         (self.end(offset) - BYTES).max(self.resumed_at)
     }
 
-    /// Where the segment of byte `offset` ends, at the latest.
+    /// The latest end of the segment that contains byte `offset`.
     pub(super) fn end(self, offset: u64) -> u64 {
         self.counted_from + ((offset - self.counted_from) / BYTES + 1) * BYTES
     }
 
-    /// The segment of an end of stream at `offset`: that of the last byte, unless something lies between the two.
+    /// The segment of an end of stream at `offset`: that of the last byte, unless a boundary separates the two.
     pub(super) fn of_end(self, boundary: Boundary, offset: u64) -> u64 {
         match boundary {
             Boundary::None => self.start(offset.saturating_sub(1).max(self.counted_from)),
@@ -69,13 +68,13 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_starts_the_counting_anew() {
+    fn a_turn_restarts_the_count() {
         let segments = Segments::default().after(Boundary::Turn, 20);
         assert_eq!([20, 1467, 1468].map(|offset| segments.start(offset)), [20, 20, 1468]);
     }
 
     #[test]
-    fn a_pause_ends_one_segment_and_moves_no_other() {
+    fn a_pause_ends_one_segment_and_shifts_no_other() {
         let segments = Segments::default().after(Boundary::Pause, 20);
         assert_eq!([20, 1447, 1448, 2896].map(|offset| segments.start(offset)), [20, 20, 1448, 2896]);
     }

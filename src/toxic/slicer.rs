@@ -1,4 +1,4 @@
-//! `slicer`: the stream goes out in small pieces, each a write of its own, with a pause between them.
+//! `slicer`: sends the stream in small pieces, each in its own write, with a pause between them.
 
 use std::ops::RangeInclusive;
 
@@ -13,7 +13,7 @@ use super::{Moment, Span, Stage};
 use crate::value::{Bytes, Micros, Size};
 
 declare! {
-    /// Pieces of about this size, each a write of its own, and a pause after each.
+    /// Cuts the stream into small writes, with a pause after each.
     pub struct Slicer("slicer", Keeps, Offset) {
         /// The size of a piece.
         average_size: Size, such as Size::literal(64);
@@ -25,7 +25,7 @@ declare! {
 }
 
 impl Slicer {
-    /// The sizes of pieces in bytes, each as likely as the others; none is 0.
+    /// The range of piece sizes in bytes, all equally likely. None is 0.
     fn sizes(&self) -> RangeInclusive<u64> {
         let (average, variation) = (u64::from(self.average_size.get()), u64::from(self.size_variation.get()));
         average - variation..=average + variation
@@ -33,7 +33,7 @@ impl Slicer {
 }
 
 impl Behaviour for Slicer {
-    /// A variation that is not smaller than the size would make some pieces empty.
+    /// The variation must be smaller than the size, or some pieces would be empty.
     fn misfits(&self) -> Vec<Misfit> {
         let (size, variation) = (self.average_size.get(), self.size_variation.get());
         if variation < size {
@@ -48,16 +48,16 @@ impl Behaviour for Slicer {
     }
 }
 
-/// Each piece is a write: the cost of one read is small beside a thousand of them.
+/// The most pieces in one read. The cost of a read is small compared with that of a thousand writes.
 const PIECES_AT_ONCE: u64 = 1000;
 
 pub(super) struct SlicerStage {
     slicer: Slicer,
     rng: Rng,
-    /// The current piece: its end, and its size.
+    /// The end of the current piece, and its size.
     cut: u64,
     size: u64,
-    /// When it may begin.
+    /// The earliest time for the next piece.
     begins: Moment,
 }
 
@@ -87,8 +87,8 @@ impl Stage for SlicerStage {
         }
     }
 
-    /// Pauses make a queue, and bytes that would wait in it for long should stay with the sender. Also, the smaller the
-    /// pieces, the more memory their spans take.
+    /// Pauses cause a queue. Bytes that would wait in it for long should stay with the sender. Also, small pieces need
+    /// more memory for their spans.
     fn pace(&self) -> Option<u64> {
         Some(PIECES_AT_ONCE.saturating_mul(*self.slicer.sizes().end()))
     }
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::toxic::trial::{chain_of, ms, send, slicer, stream};
 
-    /// The sizes of the pieces that a stream is cut into, the first ones of seed 42.
+    /// The sizes of the first pieces of a stream with seed 42.
     fn pieces(size: u32, variation: u32, length: usize) -> Vec<usize> {
         let cuts = send(&mut chain_of([slicer(size, variation, 0)]), &stream(length), [(length, ms(0))]).cuts;
         let begins = [0].into_iter().chain(cuts.iter().copied());
@@ -114,9 +114,9 @@ mod tests {
         assert_eq!(pieces(100, 0, 350), [100; 3]);
     }
 
-    /// 21 sizes, each with a chance of 1/21. Their counts in n = 21,000 pieces or so give a chi-squared of 20 degrees of
-    /// freedom: its mean is 20, its standard deviation sqrt(40); it is above 75 with a probability of 3e-8 (its survival
-    /// function, any table or library). The seed never changes.
+    /// There are 21 equally likely sizes. Their counts in about 21,000 pieces follow a chi-squared distribution with 20
+    /// degrees of freedom: its mean is 20, and it exceeds 75 with a probability of 3e-8 (its survival function, any
+    /// table or library). The seed never changes.
     #[test]
     fn sizes_are_uniform_over_their_range() {
         let pieces = pieces(20, 10, 420_000);
@@ -127,13 +127,14 @@ mod tests {
         assert!(pieces.iter().all(|piece| (10..=30).contains(piece)));
     }
 
-    /// The next piece leaves a pause after the last one, or when it comes if that is later. All of a piece leaves at once.
+    /// A piece is due a pause after the one before, or on arrival if that is later. All bytes of a piece are due at
+    /// once.
     #[test]
     fn pauses_between_pieces() {
         let mut chain = chain_of([slicer(2, 0, 3000)]);
         let outcome = send(&mut chain, &stream(9), [(5, ms(10)), (3, ms(10)), (1, ms(100))]);
-        assert_eq!(outcome.leaves, [10, 10, 13, 13, 16, 16, 19, 19, 100].map(ms));
+        assert_eq!(outcome.due, [10, 10, 13, 13, 16, 16, 19, 19, 100].map(ms));
         assert_eq!(outcome.cuts, [2, 4, 6, 8]);
-        assert_eq!(outcome.acts[1], ("slicer_0".to_owned(), 2, 2, Amount::Bytes(2)));
+        assert_eq!(outcome.events[1], ("slicer_0".to_owned(), 2, 2, Amount::Bytes(2)));
     }
 }

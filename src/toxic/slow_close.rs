@@ -1,4 +1,4 @@
-//! `slow_close`: the end of the stream comes later.
+//! `slow_close`: delays the end of the stream.
 
 use super::behaviour::{Behaviour, Place};
 use super::declaration::declare;
@@ -7,7 +7,7 @@ use super::{End, EndKind, Moment, Stage};
 use crate::value::Millis;
 
 declare! {
-    /// The end of the stream (FIN) comes this much later.
+    /// Delays the end of the stream (FIN).
     pub struct SlowClose("slow_close", Keeps, Arrival) {
         /// The delay of the end.
         pub delay: Millis, such as Millis::literal(1000);
@@ -39,12 +39,12 @@ mod tests {
     use crate::toxic::Effect;
     use crate::toxic::trial::{chain, finish, millis, ms, send, steady, stream, toxic, within};
 
-    /// The delay counts from when the end reaches the toxic: after the bytes that a latency still holds.
+    /// The delay counts from when the end reaches the toxic: after the bytes that a latency before it still holds.
     #[test]
     fn delays_the_end_only() {
         let slow_close = toxic(1, Effect::SlowClose(SlowClose { delay: millis(70) }));
         let mut chain = chain(&[toxic(0, steady(30)), slow_close]);
-        assert_eq!(send(&mut chain, &stream(2), [(2, ms(5))]).leaves, [ms(35); 2]);
+        assert_eq!(send(&mut chain, &stream(2), [(2, ms(5))]).due, [ms(35); 2]);
         assert_eq!(finish(&mut chain, ms(6)), ms(106));
         let events: Vec<_> = chain.events().map(|act| (act.toxic.effect.as_str(), act.offset, act.amount)).collect();
         assert_eq!(events, [("slow_close", 2, Amount::Delay(ms(70)))]);
@@ -53,8 +53,8 @@ mod tests {
     #[test]
     fn does_not_delay_an_end_outside_its_window() {
         let slow_close = within(10..20, toxic(0, Effect::SlowClose(SlowClose { delay: millis(70) })));
-        for (came, leaves) in [(9, 9), (10, 80), (19, 89), (20, 20)] {
-            assert_eq!(finish(&mut chain(std::slice::from_ref(&slow_close)), ms(came)), ms(leaves));
+        for (arrival, due) in [(9, 9), (10, 80), (19, 89), (20, 20)] {
+            assert_eq!(finish(&mut chain(std::slice::from_ref(&slow_close)), ms(arrival)), ms(due));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What goes through a chain: stretches of a stream and its end, each with the moment at which it is at its place.
+//! The items in a chain: spans of a stream and its end, each with the time at which it is due at the next link.
 
 use std::ops::Range;
 
@@ -6,31 +6,31 @@ use super::Moment;
 use super::segment::Segments;
 use crate::value::CloseMode;
 
-/// A stretch of the stream, all of which is at one place of the chain at one moment.
+/// A contiguous part of the stream with one due time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Span {
-    /// By offsets in the stream as its sender sent it.
+    /// Offsets in the stream as sent.
     pub(super) range: Range<u64>,
     pub(super) segments: Segments,
-    /// When it is there.
+    /// When it is due at the next link.
     pub(super) at: Moment,
-    /// What follows it.
+    /// Whether the next span may join the same write.
     pub(super) edge: Edge,
 }
 
-/// Whether a span and the next one may be written as one.
+/// Whether a span and the next one may share a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Edge {
-    /// They may.
+    /// They may share a write.
     Joined,
-    /// They may not.
+    /// They must not share a write.
     Cut,
 }
 
-/// The end of a stream, at one place of the chain at one moment.
+/// The end of a stream, with its due time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
-    /// When it is there.
+    /// When it is due at the next link.
     pub at: Moment,
     /// How the stream ends.
     pub kind: EndKind,
@@ -43,9 +43,9 @@ pub struct End {
 /// How a stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndKind {
-    /// Its sender has sent a FIN.
+    /// The sender has sent a FIN.
     Fin,
-    /// Its sender has reset the connection.
+    /// The sender has reset the connection.
     Reset,
     /// A toxic ends the connection.
     Toxic(CloseMode),
@@ -57,13 +57,13 @@ impl Span {
         self.range.end - self.range.start
     }
 
-    /// Whether `next` follows it so that both are one.
+    /// Whether `next` can be merged into this span.
     pub(super) fn joins(&self, next: &Self) -> bool {
-        let goes_on = self.edge == Edge::Joined && self.range.end == next.range.start && self.at == next.at;
-        goes_on && self.segments == next.segments
+        let is_adjacent = self.edge == Edge::Joined && self.range.end == next.range.start && self.at == next.at;
+        is_adjacent && self.segments == next.segments
     }
 
-    /// Takes at most `length` bytes off its front. The edge stays where it is, at the end.
+    /// Splits at most `length` bytes off the front. The rest keeps the edge.
     pub(super) fn take(&mut self, length: u64) -> Self {
         if length >= self.length() {
             let all = self.clone();
@@ -76,7 +76,7 @@ impl Span {
         front
     }
 
-    /// Takes what is in one segment off its front. Returns where that segment begins, too.
+    /// Splits the bytes of one segment off the front. Also returns the start of that segment.
     pub(super) fn take_segment(&mut self) -> (u64, Self) {
         let offset = self.range.start;
         (self.segments.start(offset), self.take(self.segments.end(offset) - offset))

@@ -1,15 +1,15 @@
-//! `stall`: a partition that heals. Everything is held, and none of it lost.
+//! `stall`: a partition that heals. Holds all bytes and loses none.
 
 use super::behaviour::{Behaviour, Place};
-use super::chain::TAKEN_AT_ONCE;
 use super::declaration::declare;
 use super::link::Out;
 use super::stats::ToxicStats;
-use super::{ActiveTime, End, Moment, Span, Stage, until};
+use super::{ActiveTime, End, Moment, Span, Stage, TAKEN_AT_ONCE, until};
 use crate::value::Millis;
 
 declare! {
-    /// A partition that heals: everything is held, and passes after this time; 0 is as long as it acts.
+    /// Holds everything for a time, then lets all of it pass. This is a partition that heals. A `duration` of 0 holds
+    /// for as long as the toxic acts.
     pub struct Stall("stall", Keeps, Arrival) {
         /// The time until everything passes; 0 is as long as the toxic acts.
         pub duration: Millis = Millis::literal(0);
@@ -28,8 +28,8 @@ pub(super) struct StallStage {
 
 impl StallStage {
     pub(super) fn new(stall: Stall, active: ActiveTime) -> Self {
-        let for_ever = stall.duration == Millis::default();
-        let heals = active.moment(stall.duration).filter(|_| !for_ever);
+        let is_endless = stall.duration == Millis::default();
+        let heals = active.moment(stall.duration).filter(|_| !is_endless);
         Self { heals: heals.unwrap_or(active.ends) }
     }
 }
@@ -42,10 +42,10 @@ impl Stage for StallStage {
     }
 
     fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
-        stats.hold_the_end(end, end.at.max(self.heals))
+        stats.record_held_end(end, end.at.max(self.heals))
     }
 
-    /// Bytes that were not read yet stay with the sender, as in a real partition.
+    /// Unread bytes stay with the sender, as in a real partition.
     fn pace(&self) -> Option<u64> {
         Some(TAKEN_AT_ONCE as u64)
     }
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn holds_everything_until_the_partition_heals() {
-        for (stall, came, heals) in [
+        for (stall, arrival, heals) in [
             (stall(100), 30, ms(100)),
             (stall(0), 30, NEVER),
             (within(20..500, stall(100)), 30, ms(120)),
@@ -78,16 +78,16 @@ mod tests {
             (stall(100), 100, ms(100)),
         ] {
             let mut silent = chain(std::slice::from_ref(&stall));
-            assert_eq!(finish(&mut silent, ms(came)), heals, "{stall:?}");
+            assert_eq!(finish(&mut silent, ms(arrival)), heals, "{stall:?}");
             let mut chain = chain(&[stall]);
-            let outcome = send(&mut chain, &stream(9), [(9, ms(came))]);
-            assert_eq!((outcome.bytes, outcome.leaves), (stream(9), vec![heals; 9]));
-            assert_eq!(finish(&mut chain, ms(came)), heals);
+            let outcome = send(&mut chain, &stream(9), [(9, ms(arrival))]);
+            assert_eq!((outcome.bytes, outcome.due), (stream(9), vec![heals; 9]));
+            assert_eq!(finish(&mut chain, ms(arrival)), heals);
             assert_eq!(outcome.ended.or(chain.deadline()), None);
         }
     }
 
-    /// A held end of stream is a fault of its own, unless bytes before it are held and reported.
+    /// A held end of stream is reported, unless held bytes before it are reported already.
     #[test]
     fn reports_a_held_end_of_a_silent_stream() {
         let mut silent = chain(&[stall(100)]);
@@ -99,12 +99,12 @@ mod tests {
         assert_eq!(chatty.events().count(), 0);
     }
 
-    /// An endless delay must be `NEVER`: the log has a word for it, and the liveness probe depends on it.
+    /// An endless delay must be `NEVER`: the log prints a word for it, and the liveness probe depends on it.
     #[test]
     fn a_stall_without_duration_never_ends() {
         let mut chain = chain(&[stall(0)]);
         let outcome = send(&mut chain, &stream(9), [(9, ms(5))]);
-        assert_eq!(outcome.acts, [("stall_0".to_owned(), 1, 0, Amount::Delay(NEVER))]);
+        assert_eq!(outcome.events, [("stall_0".to_owned(), 1, 0, Amount::Delay(NEVER))]);
         assert_eq!(chain.resumes(), NEVER);
     }
 

@@ -1,4 +1,4 @@
-//! What toxics have done: what is told of it, and what it comes to in the end. How that is worded is `event`.
+//! What toxics have done: events for the log, and sums per connection. The text of a log line is `event`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,18 +8,18 @@ use super::{Moment, until};
 use crate::toxic::Toxic;
 use crate::value::Direction;
 
-/// Something that a toxic did: one fault, with where and how much.
+/// A single act of a toxic.
 #[derive(Clone, Debug)]
 pub struct ToxicEvent {
-    /// Whose it is.
+    /// The toxic that acted.
     pub toxic: Arc<Toxic>,
-    /// Where.
+    /// The direction of the stream.
     pub direction: Direction,
-    /// The first byte that it acted on, counted from 0 in the stream as its sender sent it.
+    /// The offset of the first affected byte, from 0 in the stream as sent.
     pub offset: u64,
-    /// How much.
+    /// The extent of the fault.
     pub amount: Amount,
-    /// The sequence number of this event of the toxic on this connection and direction, from 1.
+    /// Sequence number of this act of the toxic in this direction of the connection, from 1.
     pub times: u64,
     /// Whether it is one of many alike: neither the 1st, 2nd, 4th, 8th, … time, nor the end of the connection.
     pub is_repeat: bool,
@@ -36,40 +36,40 @@ pub enum Recorded {
     Every,
 }
 
-/// How much of a fault.
+/// The extent of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
-    /// So much later; `NEVER` is for ever.
+    /// A delay; `NEVER` if it is endless.
     Delay(Duration),
-    /// So many bytes.
+    /// A number of bytes.
     Bytes(u64),
 }
 
 impl Amount {
-    /// What two come to: so many bytes in all, or the longer delay.
+    /// Combines two amounts: the sum of bytes, or the longer delay.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Bytes(some), Self::Bytes(more)) => Self::Bytes(some.saturating_add(more)),
             (Self::Delay(one), Self::Delay(other)) => Self::Delay(one.max(other)),
-            // Bytes were discarded, and the end behind them is held.
+            // The toxic discards bytes and holds the end of the stream after them.
             (Self::Bytes(bytes), Self::Delay(_)) | (Self::Delay(_), Self::Bytes(bytes)) => Self::Bytes(bytes),
         }
     }
 }
 
-/// What a toxic came to on a connection, in one direction.
+/// The sums of a toxic in one direction of a connection.
 #[derive(Clone, Debug)]
 pub struct ToxicSummary {
     /// Which toxic.
     pub toxic: Arc<Toxic>,
-    /// How often it acted.
+    /// The number of times that it acted.
     pub times: u64,
-    /// The number of bytes that it acted on, or its longest delay.
+    /// The number of affected bytes, or the longest delay.
     pub amount: Amount,
 }
 
-/// What a toxic has done so far in one direction of a connection. Any thread can read it at any time.
+/// What a toxic has done so far in one direction of a connection. Can be read from any thread.
 #[derive(Debug)]
 pub struct RunningSum {
     toxic: Arc<Toxic>,
@@ -83,7 +83,7 @@ impl RunningSum {
         &self.toxic
     }
 
-    /// What it came to, if it did anything.
+    /// The sums so far. `None` if the toxic has not acted.
     #[must_use]
     pub fn summary(&self) -> Option<ToxicSummary> {
         let (times, amount) = *self.lock();
@@ -95,18 +95,18 @@ impl RunningSum {
     }
 }
 
-/// What a toxic does in one direction of a connection, and how it is recorded.
+/// Records what a toxic does in one direction of a connection.
 pub(super) struct ToxicStats {
     direction: Direction,
     recorded: Recorded,
     sum: Arc<RunningSum>,
-    /// The last segment that was counted.
+    /// The segment that was counted last.
     counted: Option<u64>,
     pending_events: Vec<ToxicEvent>,
 }
 
 impl ToxicStats {
-    /// Nothing yet.
+    /// Creates empty statistics.
     pub(super) fn of(toxic: Arc<Toxic>, direction: Direction, recorded: Recorded) -> Self {
         let sum = Arc::new(RunningSum { toxic, sum: Mutex::default() });
         Self { direction, recorded, sum, counted: None, pending_events: Vec::new() }
@@ -116,25 +116,25 @@ impl ToxicStats {
         &self.sum
     }
 
-    /// What is worth logging since the last call.
+    /// Takes the events to log since the last call.
     pub(super) fn pending_events(&mut self) -> impl Iterator<Item = ToxicEvent> {
         self.pending_events.drain(..)
     }
 
-    /// Records that `span` leaves that much later: once for each segment, since the number of chunks or steps that it is
-    /// in differs from run to run.
+    /// Records the delay of `span`, once for each segment: the number of chunks or steps in a segment differs from run
+    /// to run.
     pub(super) fn record_delay(&mut self, span: &Span, delay: Duration) {
         if !delay.is_zero() {
             self.record_segments(span, |_| Amount::Delay(delay));
         }
     }
 
-    /// The same for bytes that are discarded.
+    /// Records that `span` was discarded, once for each segment.
     pub(super) fn record_discard(&mut self, span: &Span) {
         self.record_segments(span, Amount::Bytes);
     }
 
-    /// Records that a segment, whose byte `offset` is at hand, leaves that much later.
+    /// Records the delay of a segment when its byte `offset` is processed.
     pub(super) fn record_segment_delay(&mut self, segment: u64, offset: u64, delay: Duration) {
         if !delay.is_zero() {
             self.record_in_segment(segment, offset, Amount::Delay(delay));
@@ -157,7 +157,7 @@ impl ToxicStats {
         }
     }
 
-    /// Records what was done.
+    /// Records an act.
     pub(super) fn record(&mut self, offset: u64, amount: Amount) {
         let times = self.count(1, amount);
         let is_repeat = !times.is_power_of_two();
@@ -167,15 +167,15 @@ impl ToxicStats {
         }
     }
 
-    /// The same for what happens once and ends the connection, which is no repeat.
+    /// Records an act that ends the connection, which is no repeat.
     pub(super) fn record_end(&mut self, offset: u64, amount: Amount) {
         let times = self.count(1, amount);
         self.pending_events.push(self.event(offset, amount, times));
     }
 
-    /// Records that the end of the stream is held until a moment, which it returns. Where bytes are held before it, that
-    /// is recorded already.
-    pub(super) fn hold_the_end(&mut self, end: End, held_until: Moment) -> Moment {
+    /// Records that the end of the stream is held, and returns `held_until`. If bytes before it are held, that is
+    /// recorded already.
+    pub(super) fn record_held_end(&mut self, end: End, held_until: Moment) -> Moment {
         let has_acted = self.sum.lock().0 > 0;
         if !has_acted && held_until > end.at {
             self.record(end.offset, Amount::Delay(until(held_until, end.at)));
@@ -183,7 +183,7 @@ impl ToxicStats {
         held_until
     }
 
-    /// Adds to the sums; returns how often it has acted.
+    /// Adds to the sums. Returns the number of acts so far.
     fn count(&self, more: u64, amount: Amount) -> u64 {
         let (times, total) = &mut *self.sum.lock();
         *total = Some(total.map_or(amount, |total| total.and(amount)));

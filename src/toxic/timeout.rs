@@ -1,5 +1,5 @@
-//! `timeout`: everything is discarded, the end of the stream too, until the connection is closed. If the toxic's time ends
-//! first, a connection that has lost nothing by then goes on, and any other is closed.
+//! `timeout`: discards all bytes and holds the end of the stream until the connection is closed. If the toxic's window
+//! ends first, the connection is closed then if bytes were discarded; otherwise it continues.
 
 use super::behaviour::{Behaviour, Place};
 use super::declaration::declare;
@@ -9,8 +9,9 @@ use super::{ActiveTime, End, Moment, Span, Stage};
 use crate::value::{CloseMode, Millis};
 
 declare! {
-    /// Everything is discarded, FIN too. The connection is closed after this time, never for 0. If `for` ends first, it is
-    /// closed then if bytes were discarded, and else goes on.
+    /// Discards everything, then closes the connection. The FIN is discarded too. A `timeout` of 0 never closes. When
+    /// `for` ends first, it closes a connection that has lost bytes, since no TCP stream goes on after a gap; any other
+    /// goes on.
     pub struct TimeoutToxic("timeout", Ends, Arrival) {
         /// The time until the connection is closed; 0 is never.
         pub timeout: Millis = Millis::literal(0);
@@ -18,17 +19,17 @@ declare! {
 }
 
 impl TimeoutToxic {
-    /// One that never closes the connection.
-    const FOR_EVER: Self = Self { timeout: Millis::literal(0) };
+    /// A timeout that never closes the connection.
+    const ENDLESS: Self = Self { timeout: Millis::literal(0) };
 }
 
 impl Behaviour for TimeoutToxic {
     fn due(&self) -> Option<(&'static str, Millis)> {
-        Some(("timeout", self.timeout)).filter(|_| *self != Self::FOR_EVER)
+        Some(("timeout", self.timeout)).filter(|_| *self != Self::ENDLESS)
     }
 
     fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
-        let here = if place.coverage.ends_the_connection() { *self } else { Self::FOR_EVER };
+        let here = if place.coverage.ends_the_connection() { *self } else { Self::ENDLESS };
         Box::new(TimeoutStage::new(here, place.active))
     }
 }
@@ -52,22 +53,22 @@ impl Stage for TimeoutStage {
     }
 
     fn finish(&mut self, end: End, stats: &mut ToxicStats) -> Moment {
-        stats.hold_the_end(end, self.active.ends)
+        stats.record_held_end(end, self.active.ends)
     }
 
-    /// At the end of its time it closes a connection that has lost bytes: no TCP stream goes on after a hole.
+    /// Closes the connection at the end of the window if bytes were discarded: a TCP stream can't continue after a gap.
     fn deadline(&self) -> Option<(Moment, CloseMode)> {
         let closes = self.timeout.timeout != Millis::default();
         let asked = self.active.moment(self.timeout.timeout).filter(|_| closes);
-        let torn = Some(self.active.ends).filter(|_| self.has_discarded);
-        asked.or(torn).map(|at| (at, CloseMode::Close))
+        let gap = Some(self.active.ends).filter(|_| self.has_discarded);
+        asked.or(gap).map(|at| (at, CloseMode::Close))
     }
 
     fn discards(&self, now: Moment) -> bool {
         self.active.contains(now)
     }
 
-    fn has_torn(&self) -> bool {
+    fn has_gap(&self) -> bool {
         self.has_discarded
     }
 }
@@ -83,7 +84,7 @@ mod tests {
         toxic(0, Effect::TimeoutToxic(TimeoutToxic { timeout: millis(timeout) }))
     }
 
-    /// Counted from when it begins to act; not at all if it no longer acts then.
+    /// The time counts from when the toxic begins to act. It has no effect if the toxic no longer acts by then.
     #[test]
     fn closes_the_connection_after_its_timeout() {
         for (toxic, closes) in [
@@ -106,24 +107,24 @@ mod tests {
 
     #[test]
     fn it_holds_the_end_while_it_acts() {
-        for (came, leaves) in [(9, 9), (10, 20), (20, 20)] {
-            assert_eq!(finish(&mut chain(&[within(10..20, timeout(0))]), ms(came)), ms(leaves));
+        for (arrival, due) in [(9, 9), (10, 20), (20, 20)] {
+            assert_eq!(finish(&mut chain(&[within(10..20, timeout(0))]), ms(arrival)), ms(due));
         }
         assert_eq!(finish(&mut chain_of([timeout(50).effect]), ms(10)), NEVER);
     }
 
-    /// No TCP stream goes on after a hole. One that has lost nothing does.
+    /// A TCP stream can't continue after a gap. A stream without a gap can.
     #[test]
-    fn its_end_closes_a_connection_that_has_lost_bytes() {
+    fn the_end_of_the_window_closes_a_connection_with_a_gap() {
         let mut silent = chain(&[within(10..20, timeout(0))]);
         send(&mut silent, &stream(2), [(2, ms(9))]);
         assert_eq!(silent.deadline(), None);
-        let mut torn = chain(&[within(10..20, timeout(0))]);
-        send(&mut torn, &stream(2), [(2, ms(10))]);
-        assert_eq!(torn.deadline(), Some((ms(20), CloseMode::Close)));
+        let mut lossy = chain(&[within(10..20, timeout(0))]);
+        send(&mut lossy, &stream(2), [(2, ms(10))]);
+        assert_eq!(lossy.deadline(), Some((ms(20), CloseMode::Close)));
     }
 
-    /// On both streams it closes the connection only once, and is reported once.
+    /// With both streams selected, it closes the connection once and reports it once.
     #[test]
     fn one_direction_closes_the_connection() {
         let route = route(&[timeout(50)]);

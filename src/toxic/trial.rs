@@ -1,5 +1,5 @@
-//! How tests send a stream through toxics, and what they observe. The tests are in `properties` and at the end of each
-//! toxic's file.
+//! Test support: sends a stream through toxics and observes the outcome. The tests are in `properties` and at the end
+//! of each toxic's file.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -19,21 +19,21 @@ use crate::value::{
 
 pub(super) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// What a stream has become.
+/// The outcome of a stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Outcome {
-    /// The bytes that leave.
+    /// The bytes that pass.
     pub bytes: Vec<u8>,
-    /// When each of them does.
-    pub leaves: Vec<Moment>,
+    /// When each of them is due.
+    pub due: Vec<Moment>,
     /// The number of bytes before each cut.
     pub cuts: Vec<usize>,
-    /// The events: the toxic, their sequence number, the offset and the amount.
-    pub acts: Vec<(String, u64, u64, Amount)>,
+    /// The events: toxic, sequence number, offset and amount.
+    pub events: Vec<(String, u64, u64, Amount)>,
     pub ended: Option<(Moment, CloseMode)>,
 }
 
-/// Sends `sent` in chunks, each of a length and at a moment, until that is all or a toxic ends it.
+/// Sends `sent` in chunks, each with a length and an arrival time, until all is sent or a toxic ends the stream.
 pub(super) fn send(chain: &mut Chain, sent: &[u8], chunks: impl IntoIterator<Item = (usize, Moment)>) -> Outcome {
     let (mut outcome, mut left) = (Outcome::default(), sent);
     for (length, now) in chunks {
@@ -48,11 +48,11 @@ pub(super) fn send(chain: &mut Chain, sent: &[u8], chunks: impl IntoIterator<Ite
 }
 
 impl Outcome {
-    /// A toxic makes the same of what comes whenever it gets to it, so that nothing has to wait here.
+    /// Sends one chunk. Waiting does not change what a toxic does, so the chunk is processed at once.
     pub(super) fn take(&mut self, chain: &mut Chain, chunk: &[u8], now: Moment) {
         let mut left = chunk;
-        while !left.is_empty() && chain.takes(now) > 0 {
-            let (piece, rest) = left.split_at(left.len().min(chain.takes(now)));
+        while !left.is_empty() && chain.read_limit(now) > 0 {
+            let (piece, rest) = left.split_at(left.len().min(chain.read_limit(now)));
             chain.push(now, Boundary::None, piece);
             self.take_all(chain);
             left = rest;
@@ -63,33 +63,33 @@ impl Outcome {
         self.take_due(chain, NEVER);
     }
 
-    /// Takes what leaves by that moment, each byte with the moment in which it does.
+    /// Collects the bytes that are due by `now`, with their due times.
     pub(super) fn take_due(&mut self, chain: &mut Chain, now: Moment) {
         chain.advance(now);
         for span in std::mem::take(&mut chain.output) {
             chain.buffer.slices(&span.range).for_each(|slice| self.bytes.extend(slice));
-            self.leaves.resize(self.bytes.len(), span.at);
+            self.due.resize(self.bytes.len(), span.at);
             if span.edge == Edge::Cut {
                 self.cuts.push(self.bytes.len());
             }
         }
         let events =
             chain.events().map(|event| (event.toxic.name.to_string(), event.times, event.offset, event.amount));
-        self.acts.extend(events);
+        self.events.extend(events);
         self.ended = chain.end.and_then(|end| match end.kind {
             EndKind::Toxic(close_mode) => Some((end.at, close_mode)),
             EndKind::Fin | EndKind::Reset => None,
         });
     }
 
-    /// With the events of each toxic together, whatever order they came in.
+    /// Groups the events by toxic, so that outcomes with another order of events compare equal.
     pub(super) fn sorted(mut self) -> Self {
-        self.acts.sort_by(|(name, times, ..), (other, others, ..)| (name, times).cmp(&(other, others)));
+        self.events.sort_by(|(name, times, ..), (other, others, ..)| (name, times).cmp(&(other, others)));
         self
     }
 }
 
-/// Chunks of one length, all at one moment.
+/// Chunks of one length that all arrive at one time.
 pub(super) fn chunks(length: usize, at: Moment) -> impl Iterator<Item = (usize, Moment)> {
     std::iter::repeat((length, at))
 }
@@ -99,14 +99,14 @@ pub(super) fn stream(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }
 
-/// When a FIN leaves that comes at a moment.
+/// When a FIN that arrives at `at` is due.
 pub(super) fn finish(chain: &mut Chain, at: Moment) -> Moment {
     chain.push_end(at, Boundary::None, EndKind::Fin);
     chain.advance(NEVER);
     chain.end.expect("it goes through every toxic").at
 }
 
-/// What each toxic that acted came to.
+/// The sums of each toxic that acted.
 pub(super) fn summaries(chain: &Chain) -> Vec<(u64, Amount)> {
     chain.sums().filter_map(|sum| sum.summary()).map(|summary| (summary.times, summary.amount)).collect()
 }
@@ -116,7 +116,7 @@ pub(super) fn target(number: u64, opened: Moment) -> Target {
     Target { number, client: CLIENT, opened }
 }
 
-/// The chain of a route's first connection, for a seed of 42.
+/// The chain of a route's first connection with seed 42.
 pub(super) fn chain(toxics: &[Toxic]) -> Chain {
     route(toxics).chain(&target(1, ms(0)), Direction::Downstream, 0).expect("a toxic that acts")
 }
@@ -126,10 +126,10 @@ pub(super) fn chain_of<const N: usize>(effects: [Effect; N]) -> Chain {
     chain(&effects.into_iter().enumerate().map(|(place, effect)| toxic(place, effect)).collect::<Vec<_>>())
 }
 
-/// The time of a toxic without a window.
+/// The active time of a toxic without a window.
 pub(super) const ALWAYS: ActiveTime = ActiveTime { begins: Moment::ZERO, ends: NEVER };
 
-/// What a toxic of that name draws from, for a seed of 42.
+/// The draws of a toxic of that name with seed 42.
 pub(super) fn rng(name: &str) -> ToxicRng {
     let dice = Dice::new(42, &"8180".parse().expect("a name"));
     dice.of_toxic(1, &name.parse().expect("a name"), Direction::Downstream)
@@ -149,16 +149,16 @@ pub(super) fn toxic(place: usize, effect: Effect) -> Toxic {
     }
 }
 
-/// Perhaps with a window: when it begins, and how long it lasts.
-pub(super) fn aimed(window: Option<(u32, u32)>, toxic: Toxic) -> Toxic {
+/// A toxic with an optional window: its start and its duration in ms.
+pub(super) fn with_window(window: Option<(u32, u32)>, toxic: Toxic) -> Toxic {
     let Some((after, lasts)) = window else { return toxic };
     let lasts = Some(i128::from(lasts).try_into().expect("milliseconds, not 0"));
     Toxic { selector: Selector { window: Window { after: millis(after), lasts }, ..toxic.selector }, ..toxic }
 }
 
-/// It acts from the first of these milliseconds until before the last.
+/// A toxic that acts in this window in ms, the end excluded.
 pub(super) fn within(window: Range<u32>, toxic: Toxic) -> Toxic {
-    aimed(Some((window.start, window.end - window.start)), toxic)
+    with_window(Some((window.start, window.end - window.start)), toxic)
 }
 
 pub(super) const fn ms(number: u64) -> Moment {
@@ -215,7 +215,7 @@ pub(super) fn limit_data(bytes: u64, close_mode: CloseMode) -> Effect {
     Effect::LimitData(LimitData { bytes: StreamLength::literal(bytes), reset: close_mode })
 }
 
-/// An effect with these attributes, unless one of them is invalid.
+/// An effect with these attributes, or the problems with them.
 pub(super) fn effect(
     type_name: &str,
     attributes: impl IntoIterator<Item = (&'static str, Scalar)>,
@@ -224,7 +224,7 @@ pub(super) fn effect(
     Effect::read(type_name, &mut given).ok_or(given.problems)
 }
 
-/// Attributes by name.
+/// Attribute values by name.
 struct Given {
     attributes: HashMap<&'static str, Scalar>,
     problems: Vec<Misfit>,

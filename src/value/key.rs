@@ -1,13 +1,13 @@
-//! A key of a config, as it is declared: the config check, the documents and the schema read the declaration.
+//! The declaration of a config key, which the config check, the documentation and the schema read.
 
 use super::{Kind, Scalar, Unit};
 
 /// A key of an object in a config.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
-    /// Its name.
+    /// The name of the key.
     pub name: &'static str,
-    /// What its values look like.
+    /// The kind of its values.
     pub kind: Kind,
     /// Whether it can be left out.
     pub presence: Presence,
@@ -17,28 +17,28 @@ pub struct Key {
 /// Whether a key can be left out.
 #[derive(Clone, Copy, Debug)]
 pub enum Presence {
-    /// It can't; if its value is a scalar, this may be one.
+    /// It can't be left out. Has an example if its value is a scalar.
     Required(Option<fn() -> Scalar>),
-    /// It then has this value.
+    /// It can, and then has this default.
     Optional(fn() -> Scalar),
-    /// This then holds, in Markdown.
+    /// It can, and this describes the default, in Markdown.
     Otherwise(&'static str),
 }
 
 impl Key {
-    /// A key; `about` says in Markdown what it means, in a sentence or two.
+    /// Declares a key. `about` describes it in a sentence or two of Markdown.
     #[must_use]
     pub const fn new(name: &'static str, about: &'static str, kind: Kind, presence: Presence) -> Self {
         Self { name, kind, presence, about }
     }
 
-    /// What it means, in Markdown.
+    /// The description of the key, in Markdown.
     #[must_use]
     pub fn about(&self) -> &'static str {
         self.about.trim_ascii()
     }
 
-    /// What to write where it is missing: `the delay in ms, such as 100`.
+    /// The hint for a missing key: `the delay in ms, such as 100`.
     #[must_use]
     pub fn advice(&self) -> String {
         let mut letters = self.about().chars().take_while(|letter| !['.', ';'].contains(letter));
@@ -51,7 +51,7 @@ impl Key {
         format!("{about}{unit}{example}")
     }
 
-    /// Its default, or its example.
+    /// The default or the example, if there is one.
     #[must_use]
     pub fn value(&self) -> Option<Scalar> {
         match self.presence {

@@ -1,6 +1,6 @@
-//! The values that routes and toxics are made of: numbers, names and words that were checked once, and [`Rejected`], the
-//! reason why one was not accepted. An invalid value can't be written down. Imports nothing of this crate; what
-//! refers to several values at once lives where they meet.
+//! The values of routes and toxics: numbers, names and words that are checked once, when they are parsed, and
+//! [`Rejected`], the reason for a failed check. Imports nothing of this crate. Checks across several values are in the
+//! modules that combine them.
 
 mod amount;
 mod key;
@@ -23,10 +23,10 @@ pub use stream::{CloseMode, Direction, Stream};
 pub use variable::reject_variable;
 pub(crate) use word::{flag, text, words};
 
-/// Why a text or a number is not a value of some type, and what to write instead.
+/// The reason why a text or a number is not a value of a type, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// What is wrong, with the offending value in it.
+    /// What is wrong, including the invalid value.
     pub what: String,
     /// What to write instead.
     pub hint: String,

@@ -38,10 +38,10 @@ impl fmt::Display for RouteName {
     }
 }
 
-/// The most characters that a name may have.
+/// The most characters in a name.
 const LONGEST_NAME: usize = 100;
 
-/// A valid name of a route or a toxic.
+/// Checks the name of a route or a toxic.
 fn name(text: &str) -> Result<String, Rejected> {
     let length = text.chars().count();
     let what = match length {

@@ -1,4 +1,4 @@
-//! Numbers in their ranges: ports, probabilities, durations, sizes and rates.
+//! Numbers with a range: ports, probabilities, durations, sizes and rates.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Bounds, Kind, Rejected, Scalar, Unit, Written};
 
-/// A TCP port that can be listened on: 1 to 65535.
+/// A TCP port to listen on: 1 to 65535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Port(NonZeroU16);
 
@@ -48,7 +48,7 @@ impl fmt::Display for Port {
     }
 }
 
-/// What every random draw is made from: any number of 64 bits.
+/// The seed of all random draws: any number of 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed(u64);
 
@@ -76,7 +76,7 @@ impl Written for Seed {
     }
 }
 
-/// A chance from 0.0 (never) to 1.0 (always), both included.
+/// A probability from 0.0 (never) to 1.0 (always), both included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Probability(f64);
 
@@ -114,7 +114,7 @@ impl TryFrom<f64> for Probability {
             let share = (number * 1e6).round() / 1e8;
             hint = format!("{hint}; {number} % is {share}");
         }
-        // Debug turns to an exponent where Display writes out 300 digits.
+        // Debug prints an exponent where Display would print 300 digits.
         let number = format!("{number:?}");
         Err(Rejected::new(format!("{} is not a probability", number.trim_end_matches(".0")), hint))
     }
@@ -186,26 +186,26 @@ macro_rules! whole {
 }
 
 whole! {
-    /// A duration of 0 to 4,294,967,295 ms (49 days), so that no sum with a clock's reading overflows.
+    /// A duration of 0 to 4,294,967,295 ms (49 days): short enough that adding it to a clock never overflows.
     #[derive(Default)]
     pub struct Millis(u32) from 0 Millis;
 
-    /// A limit of 1 to 4,294,967,295 ms on how long something may take.
+    /// A timeout of 1 to 4,294,967,295 ms.
     pub struct Timeout(u32) from 1 Millis;
 
     /// A duration of 0 to 4,294,967,295 µs (71 minutes).
     pub struct Micros(u32) from 0 Micros;
 
-    /// A number of KB/s, each 1,000 bytes a second; 0 is a link that nothing passes.
+    /// A rate in KB/s of 1,000 bytes per second; 0 lets no bytes pass.
     pub struct Rate(u32) from 0 KilobytesPerSecond;
 
-    /// 0 to 4,294,967,295 bytes.
+    /// A number of bytes, 0 to 4,294,967,295.
     pub struct Bytes(u32) from 0 Bytes;
 
-    /// 1 to 4,294,967,295 bytes.
+    /// A number of bytes, 1 to 4,294,967,295.
     pub struct Size(u32) from 1 Bytes;
 
-    /// The bytes of a stream: 0 to 2^64 - 1.
+    /// The number of bytes in a stream, 0 to 2^64 - 1.
     pub struct StreamLength(u64) from 0 Bytes;
 }
 
@@ -218,7 +218,7 @@ impl Millis {
 }
 
 impl Timeout {
-    /// How long an upstream has to accept unless the route has another limit: 10 s.
+    /// The default time for an upstream to accept: 10 s.
     pub const CONNECT: Self = Self::literal(10_000);
 
     /// As a duration, never zero.
@@ -237,7 +237,7 @@ impl Micros {
 }
 
 impl Rate {
-    /// Bytes a second.
+    /// The rate in bytes per second.
     #[must_use]
     pub fn bytes_per_second(self) -> u64 {
         u64::from(self.0) * 1000

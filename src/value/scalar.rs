@@ -1,5 +1,5 @@
-//! How a checked value is written in a config: as which kind of scalar, in which range, in which unit. What a type has
-//! declared here is what the config check, the documents and the schema know of it.
+//! How a checked value is written in a config: its kind of scalar, its range and its unit. The config check, the
+//! documentation and the schema read these declarations.
 
 use std::fmt;
 
@@ -9,23 +9,23 @@ use super::Rejected;
 
 /// A type whose values are written as one scalar.
 pub trait Written: Sized {
-    /// What its values look like.
+    /// The kind of its values.
     const KIND: Kind;
 
-    /// Reads a value.
+    /// Parses a value.
     ///
     /// # Errors
-    /// The scalar is of another kind, or not one of the type's values.
+    /// The scalar has another kind or is not a valid value.
     fn read(scalar: Scalar) -> Result<Self, Rejected>;
 
-    /// The scalar that is read as this value.
+    /// Writes the value as a scalar that `read` accepts.
     fn write(&self) -> Scalar;
 }
 
-/// A value as a config has it.
+/// A value as written in a config.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar {
-    /// A number without point or exponent.
+    /// A number without a point or an exponent.
     Whole(i128),
     /// Any other number.
     Real(f64),
@@ -35,7 +35,7 @@ pub enum Scalar {
     Flag(bool),
 }
 
-/// What the values of a type look like.
+/// The kind of a type's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A whole number.
@@ -46,26 +46,26 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// True or false.
     Flag,
-    /// Text of a form that the type knows.
+    /// Text in a format that the type parses.
     Text,
-    /// Such a text, or a list of them.
+    /// Text as above, or a list of texts.
     Texts,
-    /// A list or an object that has declarations of its own; what it is called.
+    /// A list or an object with its own declarations, and its noun for messages.
     Nested(&'static str),
 }
 
-/// The whole numbers that a type takes, both ends included, and what they count.
+/// The range of a whole number, both ends included, and its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// The least.
+    /// The minimum.
     pub least: u64,
-    /// The greatest.
+    /// The maximum.
     pub most: u64,
-    /// What is counted.
+    /// The unit.
     pub unit: Unit,
 }
 
-/// What a whole number counts.
+/// The unit of a whole number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Milliseconds.
@@ -74,14 +74,14 @@ pub enum Unit {
     Micros,
     /// Bytes.
     Bytes,
-    /// 1,000 bytes a second.
+    /// 1,000 bytes per second.
     KilobytesPerSecond,
-    /// Nothing that has a unit.
+    /// No unit.
     None,
 }
 
 impl Kind {
-    /// Whether a scalar is of this kind, in range or not.
+    /// Whether a scalar has this kind, in range or not.
     #[must_use]
     pub fn matches(self, scalar: &Scalar) -> bool {
         match self {
@@ -93,7 +93,7 @@ impl Kind {
         }
     }
 
-    /// What is expected, as in "expected a number".
+    /// The noun for messages, as in "expected a number".
     #[must_use]
     pub fn noun(self) -> &'static str {
         match self {
@@ -119,7 +119,7 @@ impl Kind {
 }
 
 impl Bounds {
-    /// The number as a type within this range.
+    /// Converts a number in this range.
     pub(crate) fn admit<N: TryFrom<u64>>(self, number: i128) -> Result<N, Rejected> {
         let in_range = u64::try_from(number).ok().filter(|number| (self.least..=self.most).contains(number));
         in_range.and_then(|number| N::try_from(number).ok()).ok_or_else(|| {
@@ -141,7 +141,7 @@ impl Bounds {
 }
 
 impl Unit {
-    /// Its symbol.
+    /// The symbol.
     #[must_use]
     pub fn symbol(self) -> &'static str {
         match self {
@@ -153,19 +153,19 @@ impl Unit {
         }
     }
 
-    /// Its symbol, and its size where that is not agreed on.
+    /// The symbol, with an explanation if it is ambiguous.
     #[must_use]
     pub fn explained(self) -> &'static str {
         if self == Self::KilobytesPerSecond { "KB/s (1 KB = 1000 bytes)" } else { self.symbol() }
     }
 }
 
-/// As JSON has it.
+/// The JSON notation.
 impl fmt::Display for Scalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(number) => number.fmt(f),
-            // Debug turns to an exponent where Display writes out 300 digits.
+            // Debug prints an exponent where Display would print 300 digits.
             Self::Real(number) => write!(f, "{number:?}"),
             Self::Text(text) => write!(f, "{text:?}"),
             Self::Flag(flag) => flag.fmt(f),

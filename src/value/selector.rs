@@ -9,21 +9,21 @@ use std::time::Duration;
 use super::word::text;
 use super::{Millis, Rejected, Timeout};
 
-/// The connections that a toxic is drawn for, and the time in which it acts on them.
+/// The connections that a toxic applies to, and when.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selector {
     /// The numbers of connections on the route.
     pub connections: Connections,
-    /// The networks of clients; empty for all.
+    /// The clients' networks. Empty for all clients.
     pub clients: Vec<Network>,
     /// When the toxic acts.
     pub window: Window,
 }
 
 impl Selector {
-    /// Whether it selects the route's connection of that number (1, 2, 3, …) from that address.
+    /// Whether it selects the route's connection with this number (1, 2, 3, …) and client.
     #[must_use]
-    pub fn takes(&self, number: u64, client: IpAddr) -> bool {
+    pub fn selects(&self, number: u64, client: IpAddr) -> bool {
         let from_there = self.clients.is_empty() || self.clients.iter().any(|network| network.contains(client));
         from_there && self.connections.include(number)
     }
@@ -32,9 +32,9 @@ impl Selector {
 /// A set of connection numbers; the default is all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Connections {
-    /// Those in one of these ranges, both ends included.
+    /// Numbers in any of these ranges, both ends included.
     Ranges(Vec<(u64, u64)>),
-    /// Each multiple of this number.
+    /// Multiples of this number.
     Every(NonZeroU64),
 }
 
@@ -53,7 +53,7 @@ impl Default for Connections {
     }
 }
 
-/// As it is parsed, and no longer than it was written: the length of a config's texts is limited.
+/// The notation that is parsed. It is no longer than the original text, whose length is limited in a config.
 impl fmt::Display for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ranges = match self {
@@ -98,12 +98,12 @@ fn range(text: &str) -> Option<(u64, u64)> {
     (first <= last).then_some((first, last))
 }
 
-/// A number without a sign, which `parse` would accept.
+/// Accepts digits only: `parse` would accept a sign.
 fn digits(text: &str) -> Option<&str> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then_some(text)
 }
 
-/// An address, or all addresses with the same prefix.
+/// A single address, or all addresses with the same prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
@@ -111,7 +111,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network of IPv4-mapped addresses is a network of IPv4 (`::ffff:0:0/96`, RFC 4291, section 2.5.5.2).
+    /// Converts a network of IPv4-mapped addresses to IPv4 (`::ffff:0:0/96`, RFC 4291, section 2.5.5.2).
     fn canonical(self) -> Self {
         match (self.address.to_canonical(), self.prefix.checked_sub(96)) {
             (address @ IpAddr::V4(_), Some(prefix)) if self.address.is_ipv6() => Self { address, prefix },
@@ -125,7 +125,7 @@ impl Network {
         let (ours, length) = bits(self.address);
         let (theirs, their_length) = bits(address.to_canonical());
         let differing = (ours ^ theirs) >> (length - self.prefix).min(127);
-        // A shift by 128 would overflow: a prefix of 0 contains every address of the family.
+        // A shift by 128 would overflow. A prefix of 0 contains every address of the family.
         length == their_length && (self.prefix == 0 || differing == 0)
     }
 }
@@ -138,7 +138,7 @@ fn bits(address: IpAddr) -> (u128, u8) {
     }
 }
 
-/// As it is parsed.
+/// The notation that is parsed.
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
@@ -170,30 +170,30 @@ text!(Connections, Network);
 pub struct Window {
     /// The start.
     pub after: Millis,
-    /// The duration; without one it never ends.
+    /// The duration. `None` if the window never ends.
     pub lasts: Option<Timeout>,
 }
 
 impl Window {
-    /// The start, after the accept.
+    /// The start, as a duration after the accept.
     #[must_use]
     pub fn begins(self) -> Duration {
         self.after.duration()
     }
 
-    /// The end, after the accept: the first moment at which the toxic no longer acts.
+    /// The end, as a duration after the accept: the first time at which the toxic no longer acts.
     #[must_use]
     pub fn ends(self) -> Duration {
         self.lasts.map_or(Duration::MAX, |lasts| self.begins() + lasts.duration())
     }
 
-    /// The moment `after` its start, unless it is over by then.
+    /// The time `after` the start, if it is before the end.
     #[must_use]
     pub fn moment(self, after: Millis) -> Option<Duration> {
         Some(self.begins() + after.duration()).filter(|&moment| self.contains(moment))
     }
 
-    /// Whether `moment` is in it.
+    /// Whether `moment` is in the window.
     #[must_use]
     pub fn contains(self, moment: Duration) -> bool {
         (self.begins()..self.ends()).contains(&moment)

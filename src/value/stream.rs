@@ -1,8 +1,8 @@
-//! The two directions of a connection, the streams that a toxic acts on, and how a connection ends.
+//! The directions of a connection, the streams that a toxic acts on, and how a toxic ends a connection.
 
 use super::word::{flag, words};
 
-/// A direction of bytes.
+/// The direction of a stream of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the client to the upstream.
@@ -12,7 +12,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The word for it in logs.
+    /// The word in log lines.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -23,7 +23,7 @@ impl Direction {
 }
 
 words! {
-    /// The directions of a toxic.
+    /// The streams that a toxic acts on.
     #[derive(Default)]
     pub enum Stream("is not a stream", "use upstream (client to server), downstream (server to client) or both") {
         /// From the client to the upstream only.
@@ -31,13 +31,13 @@ words! {
         /// From the upstream to the client only.
         #[default]
         Downstream = "downstream",
-        /// Each of the two directions.
+        /// Both directions.
         Both = "both",
     }
 }
 
 impl Stream {
-    /// Whether it includes a direction.
+    /// Whether it includes `direction`.
     #[must_use]
     pub fn covers(self, direction: Direction) -> bool {
         match self {

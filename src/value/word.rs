@@ -1,7 +1,6 @@
-//! Types of which each value is one word.
+//! Macros for types whose values are words, texts or flags.
 
-/// Declares an enum by its words: the type, its word for each value, how texts are parsed, and what is reported for a
-/// text that is none of them.
+/// Declares an enum with one word per value: the type, what is reported for another text, and the word of each value.
 macro_rules! words {
     (
         $(#[$attribute:meta])*
@@ -16,10 +15,10 @@ macro_rules! words {
         }
 
         impl $name {
-            /// Every value, in the order in which the documentation lists them.
+            /// All values, in the order in which the documentation lists them.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The word for it in configs and logs.
+            /// The word in configs and logs.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -54,7 +53,7 @@ macro_rules! words {
     };
 }
 
-/// Implements [`Written`](super::Written) for a type that is parsed from text and printed as it.
+/// Implements [`Written`](super::Written) for a type with `FromStr` and `Display`.
 macro_rules! text {
     ($($name:ty),+) => {
         $(impl $crate::value::Written for $name {
@@ -74,7 +73,7 @@ macro_rules! text {
     };
 }
 
-/// Implements [`Written`](super::Written) for an enum of two values: the one for `false`, then the one for `true`.
+/// Implements [`Written`](super::Written) for an enum with two values, that for `false` first.
 macro_rules! flag {
     ($name:ident: $if_false:ident, $if_true:ident) => {
         impl $crate::value::Written for $name {

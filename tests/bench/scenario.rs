@@ -7,6 +7,8 @@ use crate::wire::Direction;
 pub struct Scenario {
     /// `--only` selects it by this, or by the first words of it.
     pub name: &'static str,
+    /// What the chart calls it: its first figure, in plain words.
+    pub title: &'static str,
     pub kind: Kind,
 }
 
@@ -30,40 +32,45 @@ pub enum Kind {
 const MEBIBYTE: usize = 4;
 
 pub const SCENARIOS: &[Scenario] = &[
-    scenario("bulk-1-up", Kind::Bulk { streams: 1, direction: Direction::Up }),
-    scenario("bulk-1-down", Kind::Bulk { streams: 1, direction: Direction::Down }),
-    scenario("bulk-1-both", Kind::Bulk { streams: 1, direction: Direction::Both }),
-    scenario("bulk-8-up", Kind::Bulk { streams: 8, direction: Direction::Up }),
-    scenario("bulk-8-down", Kind::Bulk { streams: 8, direction: Direction::Down }),
-    scenario("bulk-8-both", Kind::Bulk { streams: 8, direction: Direction::Both }),
-    scenario("round-trips-1", Kind::RoundTrips { connections: 1 }),
-    scenario("round-trips-8", Kind::RoundTrips { connections: 8 }),
-    scenario("event-loop-8", Kind::EventLoop { connections: 8 }),
-    scenario("event-loop-50", Kind::EventLoop { connections: 50 }),
-    scenario("event-loop-200", Kind::EventLoop { connections: 200 }),
-    scenario("connections", Kind::Connections),
-    scenario("idle-quiet", Kind::Idle { exchanges: 0 }),
-    scenario("idle-after-bulk", Kind::Idle { exchanges: MEBIBYTE }),
+    scenario("bulk-1-up", "throughput, 1 stream up", Kind::Bulk { streams: 1, direction: Direction::Up }),
+    scenario("bulk-1-down", "throughput, 1 stream down", Kind::Bulk { streams: 1, direction: Direction::Down }),
+    scenario("bulk-1-both", "throughput, 1 stream each way", Kind::Bulk { streams: 1, direction: Direction::Both }),
+    scenario("bulk-8-up", "throughput, 8 streams up", Kind::Bulk { streams: 8, direction: Direction::Up }),
+    scenario("bulk-8-down", "throughput, 8 streams down", Kind::Bulk { streams: 8, direction: Direction::Down }),
+    scenario("bulk-8-both", "throughput, 8 streams each way", Kind::Bulk { streams: 8, direction: Direction::Both }),
+    scenario("round-trips-1", "round trips/s, 1 connection", Kind::RoundTrips { connections: 1 }),
+    scenario("round-trips-8", "round trips/s, 8 connections", Kind::RoundTrips { connections: 8 }),
+    scenario("event-loop-8", "requests/s, 8 busy connections", Kind::EventLoop { connections: 8 }),
+    scenario("event-loop-50", "requests/s, 50 busy connections", Kind::EventLoop { connections: 50 }),
+    scenario("event-loop-200", "requests/s, 200 busy connections", Kind::EventLoop { connections: 200 }),
+    scenario("connections", "connections/s", Kind::Connections),
+    scenario("idle-quiet", "memory, idle connection", Kind::Idle { exchanges: 0 }),
+    scenario("idle-after-bulk", "memory, idle after bulk", Kind::Idle { exchanges: MEBIBYTE }),
     // The part of a delay's overshoot that is no delay: connect, dial and transit.
-    scenario("first-bytes", Kind::FirstBytes),
-    scenario("delay-1", Kind::Delay { millis: 1 }),
-    scenario("delay-10", Kind::Delay { millis: 10 }),
-    scenario("delay-50", Kind::Delay { millis: 50 }),
-    scenario("delay-500", Kind::Delay { millis: 500 }),
-    scenario("delay-500-held", Kind::Held { millis: 500 }),
-    scenario("toxics-latency", Kind::Latency { jitter_millis: 0 }),
-    scenario("toxics-jitter", Kind::Latency { jitter_millis: 50 }),
-    scenario("toxics-bandwidth", Kind::Bandwidth),
-    scenario("logging", Kind::Logging),
-    scenario("start", Kind::Start),
-    scenario("size", Kind::Size),
+    scenario("first-bytes", "time to first bytes", Kind::FirstBytes),
+    scenario("delay-1", "lateness of 1 ms", Kind::Delay { millis: 1 }),
+    scenario("delay-10", "lateness of 10 ms", Kind::Delay { millis: 10 }),
+    scenario("delay-50", "lateness of 50 ms", Kind::Delay { millis: 50 }),
+    scenario("delay-500", "lateness of 500 ms", Kind::Delay { millis: 500 }),
+    scenario("delay-500-held", "lateness of 1,000 delays", Kind::Held { millis: 500 }),
+    scenario("toxics-latency", "throughput with latency", Kind::Latency { jitter_millis: 0 }),
+    scenario("toxics-jitter", "throughput with jitter", Kind::Latency { jitter_millis: 50 }),
+    scenario("toxics-bandwidth", "accuracy of bandwidth", Kind::Bandwidth),
+    scenario("logging", "connections/s with the log", Kind::Logging),
+    scenario("start", "time to start", Kind::Start),
+    scenario("size", "size of the binary", Kind::Size),
 ];
 
-const fn scenario(name: &'static str, kind: Kind) -> Scenario {
-    Scenario { name, kind }
+const fn scenario(name: &'static str, title: &'static str, kind: Kind) -> Scenario {
+    Scenario { name, title, kind }
 }
 
 impl Scenario {
+    /// The scenario of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        SCENARIOS.iter().find(|scenario| scenario.name == name)
+    }
+
     /// Whether `name` is its name or the first words of it.
     pub fn is_selected_by(&self, name: &str) -> bool {
         self.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))

@@ -1,22 +1,40 @@
-//! The tables of keys and toxics in the documents: each is what the declarations say. After a declaration was changed,
+//! The tables of keys, toxics and profiles in the documents: they match the declarations. After a change of those,
 //! `BLESS=1 cargo test --test config` writes the tables anew, between the comments that name them.
 
 use std::env;
 use std::fs;
 
+use chaos_proxy::plan::Profile;
 use chaos_proxy::plan::keys::ROUTE;
 use chaos_proxy::toxic::keys::{TOXIC, TYPE};
 use chaos_proxy::toxic::{TYPES, ToxicType};
 use chaos_proxy::value::{Bounds, Key, Kind, Presence, Scalar, Unit};
 
+const REFERENCE: &str = "configs/README.md";
+
 #[test]
-fn the_tables_are_what_the_declarations_say() {
-    assert_table("configs/README.md", "keys of a route", &["key", "meaning", "value", "default"], keys(ROUTE));
-    assert_table("configs/README.md", "keys of a toxic", &["key", "meaning", "value", "default"], keys(TOXIC));
+fn tables_match_the_declarations() {
+    assert_table(REFERENCE, "keys of a route", &["key", "meaning", "value", "default"], keys(ROUTE));
+    assert_table(REFERENCE, "keys of a toxic", &["key", "meaning", "value", "default"], keys(TOXIC));
+    let types = TYPES.iter().map(|kind| vec![code(kind.name), kind.about().to_owned()]).collect();
+    assert_table(REFERENCE, "types of toxics", &["type", "what it does"], types);
     let attributes = TYPES.iter().flat_map(|kind| attributes(kind)).collect();
-    assert_table("configs/README.md", "attributes", &["type", "attribute", "meaning", "value", "default"], attributes);
-    let types = TYPES.iter().map(|kind| vec![code(kind.name), summary(kind), kind.about().to_owned()]).collect();
-    assert_table("README.md", "types of toxics", &["type", "attributes", "what it does"], types);
+    assert_table(REFERENCE, "attributes", &["type", "attribute", "meaning", "value", "default"], attributes);
+    let head = ["profile", "down KB/s", "up KB/s", "latency ms", "jitter ms", "loss", "retransmit ms"];
+    assert_table(REFERENCE, "profiles", &head, Profile::ALL.iter().map(|profile| numbers(*profile)).collect());
+    let glance = TYPES.iter().map(|kind| vec![code(kind.name), attribute_names(kind), first_sentence(kind)]).collect();
+    assert_table("README.md", "toxics at a glance", &["type", "attributes", "what it does"], glance);
+}
+
+/// Messages, fields' values and close reasons: all texts that `event` puts into a line.
+#[test]
+fn every_text_of_the_log_is_documented() {
+    let (source, reference) = (fs::read_to_string("src/event.rs").unwrap(), fs::read_to_string(REFERENCE).unwrap());
+    let lines = &source[source.find("impl CloseReason").unwrap()..source.find("/// `corrupt_downstream=").unwrap()];
+    let texts: Vec<&str> = lines.split('"').skip(1).step_by(2).filter(|text| *text != "CARGO_PKG_VERSION").collect();
+    assert!(texts.contains(&"drained") && texts.contains(&"cut"), "{texts:?}");
+    let missing: Vec<&&str> = texts.iter().filter(|text| !reference.contains(**text)).collect();
+    assert!(missing.is_empty(), "{REFERENCE} does not describe {missing:?}");
 }
 
 #[track_caller]
@@ -57,22 +75,31 @@ fn attributes(kind: &ToxicType) -> Vec<Vec<String>> {
     if kind.attributes.is_empty() { vec![none()] } else { kind.attributes.iter().map(row).collect() }
 }
 
-/// All attributes in one cell: the unit or the words of each, and its default in parentheses.
-fn summary(kind: &ToxicType) -> String {
-    let attribute = |key: &Key| {
-        let values = match key.kind {
-            Kind::Whole(Bounds { unit, .. }) if unit.symbol() != key.name => format!(" {}", unit.symbol()),
-            Kind::Share => " 0 to 1".to_owned(),
-            Kind::Word(words) => format!(" {}", one_of(words)),
-            _ => String::new(),
-        };
-        let default = match key.presence {
-            Presence::Optional(default) => format!(" ({})", bare(&default())),
-            _ => String::new(),
-        };
-        format!("{}{values}{default}", code(key.name))
+fn attribute_names(kind: &ToxicType) -> String {
+    kind.attributes.iter().map(|key| code(key.name)).collect::<Vec<_>>().join(", ")
+}
+
+fn first_sentence(kind: &ToxicType) -> String {
+    kind.about().split_inclusive(['.', ';']).next().unwrap().replace(';', ".")
+}
+
+/// The attributes of its toxics, in the order of the table.
+fn numbers(profile: Profile) -> Vec<String> {
+    let attribute = |toxic: &str, wanted: &str| {
+        let name = format!("{}_{toxic}", profile.as_str());
+        let toxic = profile.toxics().into_iter().find(|toxic| toxic.name.as_str() == name)?;
+        toxic.effect.attributes().find_map(|(name, value)| (name == wanted).then(|| value.to_string()))
     };
-    kind.attributes.iter().map(attribute).collect::<Vec<_>>().join(", ")
+    let cells = [
+        ("bandwidth_downstream", "rate"),
+        ("bandwidth_upstream", "rate"),
+        ("latency", "latency"),
+        ("latency", "jitter"),
+        ("packet_loss", "loss_rate"),
+        ("packet_loss", "retransmit"),
+    ];
+    let cell = |(toxic, wanted)| attribute(toxic, wanted).unwrap_or_else(|| "none".to_owned());
+    [code(profile.as_str())].into_iter().chain(cells.map(cell)).collect()
 }
 
 /// Which values there are.

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
-use chaos_proxy::config::{Defaults, Syntax, load, parse_toxic};
+use chaos_proxy::config::{Defaults, Syntax, load, parse, parse_toxic};
 use chaos_proxy::plan::Profile;
 use chaos_proxy::toxic::{TYPES, Toxic, ToxicType};
 use chaos_proxy::value::{Key, Kind, Presence, Probability, Selector, Stream, Window};
@@ -94,14 +94,19 @@ fn every_wrong_value_is_reported_where_it_stands() {
 }
 
 #[test]
-fn examples_of_the_readme_load() {
-    let readme = fs::read_to_string("README.md").unwrap();
-    let examples: Vec<&str> = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    let failed = examples.iter().find_map(|example| json(example, Defaults::default()).err());
-    assert!(failed.is_none(), "{}", failed.unwrap());
+fn examples_of_the_reference_load() {
+    let reference = fs::read_to_string("configs/README.md").unwrap();
+    let examples = |language: &str| -> Vec<&str> {
+        let fence = format!("```{language}\n");
+        reference.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+    };
+    for (language, syntax) in [("json", Syntax::Json), ("yaml", Syntax::Yaml)] {
+        let failed = examples(language).iter().find_map(|it| parse("it", it, syntax, Defaults::default()).err());
+        assert!(failed.is_none(), "{}", failed.unwrap());
+    }
     for ToxicType { name, .. } in TYPES {
-        let is_there = examples.iter().any(|example| example.contains(&format!(r#""{name}""#)));
-        assert!(is_there, "README.md has no example of {name}: add it below the table of types");
+        let is_there = examples("json").iter().any(|example| example.contains(&format!(r#""{name}""#)));
+        assert!(is_there, "configs/README.md has no example of {name}: add it below the table of attributes");
     }
 }
 
@@ -151,7 +156,7 @@ fn selector_keys_reach_the_plan() {
     assert_eq!((toxic.name.as_str(), toxic.stream, toxic.toxicity), ("pause", Stream::Both, probability(0.3)));
     assert_eq!(toxic.selector.window, Window { after: value(50), lasts: Some(value(10)) });
     for (number, client, expected) in [(3, "10.1.2.3", true), (6, "::1", true), (4, "::1", false), (3, "::2", false)] {
-        assert_eq!(toxic.selector.takes(number, client.parse().unwrap()), expected, "{number} {client}");
+        assert_eq!(toxic.selector.selects(number, client.parse().unwrap()), expected, "{number} {client}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Connecting to an upstream: with a timeout, and given up at once when the client is reset.
+//! Connects to an upstream with a timeout. Gives up at once if the client is reset.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use rustix::net::sockopt::set_socket_oobinline;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use crate::event::CloseReason;
-use crate::proxy::socket::keepalive::notice_silence;
+use crate::proxy::socket::keepalive::enable_keepalive;
 use crate::proxy::socket::reset::reset;
 use crate::proxy::socket::wait::wait;
 use crate::proxy::state::ConnectionState;
@@ -18,18 +18,18 @@ use crate::proxy::state::ConnectionState;
 /// Why there is no connection to the upstream.
 #[derive(Debug)]
 pub enum DialError {
-    /// This machine has no descriptor or no memory for it.
+    /// This machine has no descriptor or memory left for the socket.
     Starved(io::Error),
-    /// It refused, or no route leads to it.
+    /// The upstream refused, or no network route leads to it.
     Failed(io::Error),
-    /// It did not answer in time.
+    /// The upstream did not answer in time.
     TimedOut,
     /// The client was reset or cut.
     Left(CloseReason),
 }
 
-/// Connects to `upstream`, which has `timeout` to accept. A FIN of the client is no reason to stop: a client that sends
-/// something and closes wants it delivered.
+/// Connects to `upstream` within `timeout`. A FIN from the client does not stop the dial: the bytes that a client sends
+/// before it closes are still delivered.
 pub fn dial(upstream: SocketAddr, timeout: Duration, state: &ConnectionState) -> Result<TcpStream, DialError> {
     let stream = begin(upstream)?;
     let mut fds = [PollFd::new(&stream, PollFlags::OUT), PollFd::new(state.client(), PollFlags::empty())];
@@ -42,13 +42,13 @@ pub fn dial(upstream: SocketAddr, timeout: Duration, state: &ConnectionState) ->
     if dialled.is_empty() { Err(DialError::TimedOut) } else { finish(stream).map_err(DialError::Failed) }
 }
 
-/// std's `connect_timeout` can be waited for, but not together with the client.
+/// Starts a non-blocking connect. std's `connect_timeout` can't watch the client at the same time.
 fn begin(upstream: SocketAddr) -> Result<TcpStream, DialError> {
     let family = if upstream.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let starved = |error: Errno| DialError::Starved(error.into());
     let socket = socket_with(family, SocketType::STREAM, flags, None).map_err(starved)?;
-    // Before the upstream can send any: of two urgent bytes the kernel would keep one (`tcp_check_urg` in
+    // Set before the connect: if two urgent bytes arrive earlier, the kernel keeps only one (`tcp_check_urg` in
     // `net/ipv4/tcp_input.c`).
     set_socket_oobinline(&socket, true).map_err(starved)?;
     match connect(&socket, &upstream) {
@@ -61,19 +61,20 @@ fn finish(stream: TcpStream) -> io::Result<TcpStream> {
     if let Some(error) = stream.take_error()?.filter(is_failure) {
         return Err(error);
     }
-    // Where nobody listens on a port of the ephemeral range, the kernel may pick that very port as the source, and the
-    // socket connects to itself (simultaneous open, RFC 9293 section 3.5): the client would talk to its own echo.
+    // If no process listens on a port of the ephemeral range, the kernel may pick that port as the source, and the
+    // socket connects to itself (simultaneous open, RFC 9293, section 3.5). The client would then receive its own
+    // bytes.
     if stream.peer_addr().ok() == Some(stream.local_addr()?) {
         return Err(ErrorKind::ConnectionRefused.into());
     }
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
-    notice_silence(&stream)?;
+    enable_keepalive(&stream)?;
     Ok(stream)
 }
 
-/// A reset is none: it comes only after the upstream has accepted, as an attempt is refused otherwise (`tcp_reset` in
-/// `net/ipv4/tcp_input.c`), and what the upstream said before it can still be read.
+/// A reset is not a failed dial: before the upstream accepts, the kernel reports a refusal instead (`tcp_reset` in
+/// `net/ipv4/tcp_input.c`). So the upstream has accepted, and the bytes it sent before the reset can still be read.
 fn is_failure(error: &io::Error) -> bool {
     !matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
@@ -87,9 +88,10 @@ mod tests {
 
     use super::*;
 
-    /// It has accepted, however soon it aborts: what it said is read, and nobody calls it unreachable.
+    /// An upstream that resets right after the accept is not reported as unreachable, and the bytes it sent are
+    /// readable.
     #[test]
-    fn an_upstream_that_has_reset_was_reached() {
+    fn an_upstream_that_resets_after_the_accept_was_reached() {
         for half_closes in [None, Some(Shutdown::Write)] {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
             let stream = begin(listener.local_addr().expect("bound")).expect("a socket");
@@ -108,7 +110,7 @@ mod tests {
         }
     }
 
-    /// Both may come before the dial is over.
+    /// The urgent bytes may arrive before the dial is over.
     #[test]
     fn urgent_bytes_of_the_upstream_stay_in_the_stream() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -1,4 +1,4 @@
-//! One connection from its accept to its report: what was drawn for it, the dial, the delay, two directions.
+//! One connection from accept to report: the drop decision, the dial, the latency, then one thread per direction.
 
 mod dial;
 
@@ -27,10 +27,10 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// Serves it on a thread of the pool.
+    /// Serves the connection on a thread of the pool.
     ///
     /// # Errors
-    /// There is none, and the connection was reset for it.
+    /// No thread was available. The connection was reset.
     pub fn admit(self, permit: Permit) -> io::Result<()> {
         let (state, shared) = (Arc::clone(&self.registration), Arc::clone(&self.shared));
         let connection = Connection { accepted: self, _permit: permit };
@@ -42,8 +42,8 @@ impl Accepted {
         })
     }
 
-    /// Resets it unserved.
-    pub fn turn_away(self, why: CloseReason) {
+    /// Resets the connection without serving it.
+    pub fn reject(self, why: CloseReason) {
         self.registration.abort(why);
         emit(&Event::Opened(&self.registration.subject));
         report(&self.registration);
@@ -54,7 +54,7 @@ impl Accepted {
 #[derive(Debug)]
 struct Connection {
     accepted: Accepted,
-    /// Dropped last: it stands for the descriptors and threads that are free again then.
+    /// Dropped last, when the connection's descriptors and threads are free again.
     _permit: Permit,
 }
 
@@ -123,7 +123,7 @@ impl Connection {
     }
 }
 
-/// A connection that has an upstream: held by both of its threads, and ended by the one that lets go of it last, so that
+/// A connection with an upstream. Both of its threads hold it, and the last one to finish reports the end, so that
 /// neither waits for the other.
 #[derive(Debug)]
 struct Serving {
@@ -154,9 +154,9 @@ impl Serving {
         here.forward(Direction::Upstream);
     }
 
-    /// Forwarding begins a latency after the accept, however much of that time the dial took. Each direction waits for
-    /// itself, so that its thread is there when the delay ends: where a thousand end at once, a thousand threads would have
-    /// to be started first.
+    /// Waits until the route's latency has passed since the accept, including the time of the dial, then forwards one
+    /// direction. Each direction waits on its own thread: if a thousand delays end at once, all threads are already
+    /// running.
     fn forward(self: Arc<Self>, direction: Direction) {
         let state = self.connection.state();
         match state.wait_latency() {

@@ -1,6 +1,6 @@
-//! How the bytes of one direction move, from its first one to its end: on the plain path while no toxic acts, on the toxic
-//! path else, and from one to the other at any byte. And how the ends of both directions meet: a FIN travels on as a FIN
-//! while the other direction runs on, and a reset ends both sides with a reset.
+//! Forwards one direction of a connection from its first byte to its end: on the plain path while no toxic applies,
+//! else on the toxic path. It can switch between the two at any byte. An end travels on: a FIN is forwarded as a FIN
+//! while the other direction continues, and a reset ends both sides with a reset.
 
 mod pipe_pool;
 mod plain_path;
@@ -16,7 +16,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags};
 
 use self::plain_path::PlainPath;
-use self::side::{Side, ends};
+use self::side::{Side, source_and_sink};
 use self::toxic_path::{ToxicPath, other_carried};
 use super::budget::Budget;
 use super::client::LINGER;
@@ -26,23 +26,25 @@ use super::socket::discard::discard;
 use super::socket::wait::{Woken, wait, wait_for};
 use super::state::{ConnectionState, Phase};
 use crate::event::{CloseReason, Event, Path, emit, logs_debug};
-use crate::toxic::{Chain, Target};
+use crate::toxic::{Boundary, Chain, Target};
 use crate::value::{CloseMode, Direction};
 
-/// What a path came to.
+/// Why a path returned.
 enum CopyOutcome {
-    /// The toxic path has to go on, before all else with these bytes, which were received and not sent: the toxics have
-    /// changed, or what a reset source has sent waits for a slow sink.
+    /// The toxic path must take over, starting with these received but unsent bytes: the toxics have changed, or the
+    /// source was reset while its bytes wait for a full sink.
     HandOver(Vec<u8>),
-    /// No toxic acts any more, and none holds anything.
+    /// The toxics have changed. These bytes may have arrived after the change, so the new toxics apply to them.
+    Changed(Boundary, Vec<u8>),
+    /// No toxic applies any more, and the chain holds no bytes.
     Drained,
-    /// The source has sent its FIN, and all before it is written.
+    /// The source has sent its FIN, and all bytes before it are written.
     Eof,
-    /// The source was reset, and all before that is written.
+    /// The source was reset, and all bytes before that are written.
     SourceReset,
-    /// The sink was reset, or takes no more.
+    /// The sink was reset or accepts no more bytes.
     SinkReset,
-    /// No peer waits for what is held.
+    /// No peer needs the held bytes any more.
     Abandoned(CloseReason),
     /// A toxic ends the connection.
     Ended(CloseMode),
@@ -59,13 +61,13 @@ pub struct Forwarding<'a> {
     generation: Arc<Generation>,
     /// Absent on the plain path.
     chain: Option<Chain>,
-    /// What the other direction had received when this one last did.
+    /// The number of bytes that the other direction had received at this direction's last read.
     other_carried: u64,
 }
 
 impl<'a> Forwarding<'a> {
     pub fn new(state: &'a ConnectionState, upstream: &'a TcpStream, budget: &'a Budget, direction: Direction) -> Self {
-        let (source, sink) = ends(state, upstream, direction);
+        let (source, sink) = source_and_sink(state, upstream, direction);
         let (target, generation) = (state.target(), state.route.generation());
         let chain = generation.toxics.chain(&target, direction, 0);
         if let Some(chain) = &chain {
@@ -74,15 +76,16 @@ impl<'a> Forwarding<'a> {
         Self { state, direction, source, sink, budget, target, generation, chain, other_carried: 0 }
     }
 
-    /// Copies to the end. Comes back only when the connection as a whole needs this direction no more.
+    /// Copies until the stream ends. Returns only when this direction has no more work, even for the other one.
     pub fn run(mut self) {
         loop {
             match self.copy() {
-                CopyOutcome::HandOver(unsent) => self.take_over(&unsent),
+                CopyOutcome::HandOver(unsent) => self.take_over(&unsent, Boundary::None, &[]),
+                CopyOutcome::Changed(boundary, fresh) => self.take_over(&[], boundary, &fresh),
                 CopyOutcome::Drained => self.chain = None,
-                CopyOutcome::Eof => return self.pass_fin_on(),
-                CopyOutcome::SourceReset => return self.lose_source(),
-                CopyOutcome::SinkReset => return self.lose_sink(),
+                CopyOutcome::Eof => return self.forward_fin(),
+                CopyOutcome::SourceReset => return self.on_source_reset(),
+                CopyOutcome::SinkReset => return self.on_sink_lost(),
                 CopyOutcome::Abandoned(why) => return self.state.abort(why),
                 CopyOutcome::Ended(close_mode) => return self.end_by_toxic(close_mode),
             }
@@ -106,35 +109,37 @@ impl<'a> Forwarding<'a> {
         }
     }
 
-    /// Goes on with the present toxics.
-    fn take_over(&mut self, unsent: &[u8]) {
+    /// Continues with the route's current toxics. They act on `fresh`, but not on `unsent`.
+    fn take_over(&mut self, unsent: &[u8], boundary: Boundary, fresh: &[u8]) {
         self.generation = self.state.route.generation();
         let now = self.state.accepted_at.elapsed();
         let toxics = &self.generation.toxics;
-        if let Some(chain) = &mut self.chain {
-            toxics.rebuild(chain, &self.target, now);
+        let mut chain = if let Some(mut chain) = self.chain.take() {
+            toxics.rebuild(&mut chain, &self.target, now);
+            chain
         } else {
-            let received = self.state.progress(self.direction).received.load(Ordering::Relaxed);
+            let received = self.state.progress(self.direction).received.load(Ordering::Relaxed) - fresh.len() as u64;
             self.other_carried = other_carried(self.state, self.direction);
-            self.chain = Some(toxics.chain_after(&self.target, self.direction, received, unsent, now));
-        }
-        if let Some(chain) = &self.chain {
-            self.state.watch(chain.sums());
-        }
+            toxics.chain_after(&self.target, self.direction, received, unsent, now)
+        };
+        chain.push(now, boundary, fresh);
+        self.state.watch(chain.sums());
+        self.chain = Some(chain);
     }
 
-    /// Sends the FIN on, and stays.
-    fn pass_fin_on(&mut self) {
+    /// Forwards the FIN, then watches the source until it is closed.
+    fn forward_fin(&mut self) {
         self.state.half_close(self.direction);
         self.state.progress(self.direction).finished.store(true, Ordering::SeqCst);
         match self.sink.stream.shutdown(Shutdown::Write) {
             Ok(()) => self.wait_source_closed(),
-            Err(_) => self.lose_sink(),
+            Err(_) => self.on_sink_lost(),
         }
     }
 
-    /// A source that is reset ends both sides, after the sink has got what it had sent; unless they are being closed anyway.
-    fn lose_source(&mut self) {
+    /// A reset of the source resets both sides once the sink has acknowledged all bytes, unless the connection is
+    /// closing already.
+    fn on_source_reset(&mut self) {
         if self.state.phase() == Phase::Draining {
             discard(self.source.stream, Some(Instant::now() + LINGER));
         } else {
@@ -143,8 +148,9 @@ impl<'a> Forwarding<'a> {
         }
     }
 
-    /// The other direction reads from a sink that is lost, and ends both sides once what that had sent is delivered.
-    fn lose_sink(&mut self) {
+    /// A lost sink does not end the connection here. The other direction reads from it, and ends both sides once it has
+    /// delivered all bytes from it.
+    fn on_sink_lost(&mut self) {
         if self.state.phase() == Phase::Draining {
             discard(self.source.stream, Some(Instant::now() + LINGER));
         } else {
@@ -152,15 +158,15 @@ impl<'a> Forwarding<'a> {
         }
     }
 
-    /// Stays until the source is closed in both directions, or a toxic's time has come: a source that has finished its
-    /// sending, or whose bytes no peer takes any more, may still be reset, and no other thread reads from it.
+    /// Waits until the source is closed in both directions or a toxic's deadline passes. No other thread reads from the
+    /// source, so only this one notices its reset, after its FIN or after the sink is lost.
     fn wait_source_closed(&mut self) {
         loop {
             let source = (self.source.stream, PollFlags::empty());
             match wait_for([source], self.deadline(), &self.generation.replaced) {
-                Woken::Ready([revents]) if self.source.is_reset(revents) => return self.lose_source(),
+                Woken::Ready([revents]) if self.source.is_reset(revents) => return self.on_source_reset(),
                 Woken::Ready(_) => return,
-                Woken::Changed => self.take_over(&[]),
+                Woken::Changed => self.take_over(&[], Boundary::None, &[]),
                 Woken::Due => {
                     if let Some(close_mode) = self.end_by_deadline() {
                         return self.end_by_toxic(close_mode);
@@ -186,26 +192,26 @@ impl<'a> Forwarding<'a> {
         }
     }
 
-    /// Ends both sides with a FIN, and waits until they have ended theirs. A side that does not is reset in the end, and so
-    /// is one that does not read; not while it is still reading, which would discard what passed before the end.
+    /// Sends a FIN to both sides and waits for theirs. A side that does not close, or has stopped reading, is reset in
+    /// the end. A side that is still reading is not, because a reset would discard the bytes before the end.
     fn close(&self) {
         let due = Instant::now() + LINGER;
         self.state.begin_close(CloseReason::ToxicClosed);
         let sides = [self.source.stream, self.sink.stream];
         for side in sides {
-            // It fails only for a side that is gone.
+            // Fails only if the side is already gone.
             let _ = side.shutdown(Shutdown::Write);
         }
         discard(self.source.stream, Some(due));
-        if !have_hung_up(sides, due) {
+        if !wait_closed(sides, due) {
             self.state.abort(CloseReason::ToxicClosed);
         }
     }
 }
 
-/// Waits until `sides` are closed in both directions; returns whether they were before `due`, or soon after they had
-/// everything up to our FINs.
-fn have_hung_up(sides: [&TcpStream; 2], mut due: Instant) -> bool {
+/// Waits until both peers have closed. Returns false if one has not closed by `due`, or, if it was slow to read, within
+/// `LINGER` after it has acknowledged everything up to our FIN.
+fn wait_closed(sides: [&TcpStream; 2], mut due: Instant) -> bool {
     if sides.iter().any(|side| unacknowledged(side) > 0) {
         if sides.map(|side| await_acknowledgement(side, None)).contains(&false) {
             return false;

@@ -1,5 +1,5 @@
-//! Pipes that bytes go through from socket to socket inside the kernel (`splice(2)`), lent to bulk streams piece by
-//! piece. When and to which is `plain_path`.
+//! A pool of pipes for splice(2), which moves bytes from socket to socket inside the kernel. A bulk stream borrows a
+//! pipe for one piece at a time. `plain_path` decides when to use one.
 
 #[cfg(target_os = "linux")]
 pub use linux::{Pipe, borrow};
@@ -15,23 +15,24 @@ mod linux {
     use rustix::io::Errno;
     use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, splice};
 
-    /// What a pipe can hold. At 64 KiB the proxy's CPU time per GiB is a third higher.
+    /// The capacity of a pipe. With 64 KiB the proxy uses a third more CPU time per GiB.
     const PIPE_BYTES: usize = 1 << 20;
 
-    /// Pipes lent at a time, over all connections. A user without privileges has 16,384 pages of pipes, which are 64 of
-    /// these, and gets pipes of two pages after that (`pipe-user-pages-soft` in pipe(7)); some are left for the user's
-    /// other processes. Two cores don't saturate many at once, and the others copy.
-    const MOST_LENT: usize = 48;
+    /// The most pipes in use at a time, over all connections. An unprivileged user may have 16,384 pages in pipes,
+    /// which is 64 pipes of this size; after that a new pipe gets two pages (`pipe-user-pages-soft` in pipe(7)). The
+    /// difference is left to the user's other processes. A few bulk streams saturate two cores, so further ones lose
+    /// little by copying.
+    const MAX_BORROWED: usize = 48;
 
-    /// Pipes kept for the next piece; an empty one takes about 10 KiB of the kernel's memory.
-    const MOST_KEPT: usize = 16;
+    /// The most idle pipes that are kept open. An empty pipe takes about 10 KiB of kernel memory.
+    const MAX_IDLE: usize = 16;
 
-    static POOL: Mutex<Pool> = Mutex::new(Pool { kept: Vec::new(), lent: 0 });
+    static POOL: Mutex<Pool> = Mutex::new(Pool { idle: Vec::new(), borrowed: 0 });
 
-    /// Of the process and not of a supervisor: the pages are counted for the user as a whole.
+    /// One pool for the process, because the kernel counts pipe pages for each user.
     struct Pool {
-        kept: Vec<Arc<Ends>>,
-        lent: usize,
+        idle: Vec<Arc<Ends>>,
+        borrowed: usize,
     }
 
     struct Ends {
@@ -39,72 +40,72 @@ mod linux {
         writer: PipeWriter,
     }
 
-    /// A pipe on loan.
+    /// A borrowed pipe. Dropping it returns it to the pool.
     pub struct Pipe {
         ends: Arc<Ends>,
-        holds: usize,
+        length: usize,
     }
 
-    /// A pipe, unless too many are lent or the system has none.
+    /// Borrows a pipe. Returns none if too many are in use or the system has none.
     pub fn borrow() -> Option<Pipe> {
-        let kept = {
+        let idle = {
             let mut pool = pool();
-            if pool.lent == MOST_LENT {
+            if pool.borrowed == MAX_BORROWED {
                 return None;
             }
-            pool.lent += 1;
-            pool.kept.pop()
+            pool.borrowed += 1;
+            pool.idle.pop()
         };
-        let ends = kept.or_else(|| open().ok()).or_else(|| {
-            pool().lent -= 1;
+        let ends = idle.or_else(|| open().ok()).or_else(|| {
+            pool().borrowed -= 1;
             None
         });
-        ends.map(|ends| Pipe { ends, holds: 0 })
+        ends.map(|ends| Pipe { ends, length: 0 })
     }
 
     fn open() -> io::Result<Arc<Ends>> {
         let (reader, writer) = io::pipe()?;
-        // Refused, it is a smaller pipe, and a pipe all the same.
+        // If the kernel refuses, the pipe is smaller but still works.
         let _ = fcntl_setpipe_size(&writer, PIPE_BYTES);
         Ok(Arc::new(Ends { reader, writer }))
     }
 
     impl Pipe {
-        /// Takes what `source` has, without waiting for it; 0 at its end.
-        pub fn fill(&mut self, source: &TcpStream) -> Result<usize, Errno> {
-            let filled = splice(source, None, &self.ends.writer, None, PIPE_BYTES, SpliceFlags::NONBLOCK)?;
-            self.holds += filled;
-            Ok(filled)
+        /// Moves bytes from `source` into the pipe without blocking. 0 means that none can be spliced.
+        pub fn read_from(&mut self, source: &TcpStream) -> Result<usize, Errno> {
+            let read = splice(source, None, &self.ends.writer, None, PIPE_BYTES, SpliceFlags::NONBLOCK)?;
+            self.length += read;
+            Ok(read)
         }
 
-        /// Gives `sink` what it takes without being waited for.
-        pub fn pour(&mut self, sink: &TcpStream) -> Result<usize, Errno> {
-            let poured = splice(&self.ends.reader, None, sink, None, self.holds, SpliceFlags::NONBLOCK)?;
-            self.holds -= poured;
-            Ok(poured)
+        /// Moves bytes from the pipe to `sink`. Does not block if `sink` is non-blocking.
+        pub fn write_to(&mut self, sink: &TcpStream) -> Result<usize, Errno> {
+            let written = splice(&self.ends.reader, None, sink, None, self.length, SpliceFlags::NONBLOCK)?;
+            self.length -= written;
+            Ok(written)
         }
 
         pub fn is_empty(&self) -> bool {
-            self.holds == 0
+            self.length == 0
         }
 
-        /// Takes out what it holds.
+        /// Reads the remaining bytes out of the pipe.
         pub fn take_rest(&mut self) -> Vec<u8> {
-            let mut rest = Vec::with_capacity(self.holds);
-            // A pipe that holds that much neither fails nor waits.
-            let read = (&self.ends.reader).take(self.holds as u64).read_to_end(&mut rest);
-            self.holds -= read.unwrap_or(0);
+            let mut rest = Vec::with_capacity(self.length);
+            // The pipe holds exactly this many bytes, so the read neither fails nor blocks.
+            let read = (&self.ends.reader).take(self.length as u64).read_to_end(&mut rest);
+            self.length -= read.unwrap_or(0);
             rest
         }
     }
 
     impl Drop for Pipe {
-        /// Gives it back, if nothing is left in it and there are not enough of them.
+        /// Keeps the pipe for reuse if it is empty and the pool needs it. Otherwise it is closed.
         fn drop(&mut self) {
             let mut pool = pool();
-            pool.lent -= 1;
-            if self.is_empty() && pool.kept.len() < MOST_KEPT {
-                pool.kept.push(Arc::clone(&self.ends));
+            pool.borrowed -= 1;
+            if self.is_empty() && pool.idle.len() < MAX_IDLE {
+                pool.idle.push(Arc::clone(&self.ends));
             }
         }
     }
@@ -114,7 +115,7 @@ mod linux {
     }
 }
 
-/// Where nothing can be spliced, everything is copied.
+/// Systems without splice(2): every stream is copied.
 #[cfg(not(target_os = "linux"))]
 mod none {
     use std::convert::Infallible;
@@ -129,11 +130,11 @@ mod none {
     }
 
     impl Pipe {
-        pub fn fill(&mut self, _: &TcpStream) -> Result<usize, Errno> {
+        pub fn read_from(&mut self, _: &TcpStream) -> Result<usize, Errno> {
             match self.0 {}
         }
 
-        pub fn pour(&mut self, _: &TcpStream) -> Result<usize, Errno> {
+        pub fn write_to(&mut self, _: &TcpStream) -> Result<usize, Errno> {
             match self.0 {}
         }
 

@@ -1,4 +1,4 @@
-//! One side of a connection as a direction sees it: where its bytes come from, or where they go.
+//! One side of a connection: the source or the sink of a direction.
 
 use std::io::ErrorKind;
 use std::net::TcpStream;
@@ -13,14 +13,18 @@ use crate::value::Direction;
 #[derive(Clone, Copy)]
 pub struct Side<'a> {
     pub stream: &'a TcpStream,
-    /// Of the direction that it is the sink of.
+    /// The progress of the direction that writes to this side.
     progress: &'a Progress,
     /// Why the connection ends if this side is reset.
     pub reset_reason: CloseReason,
 }
 
 /// The source and the sink of a direction.
-pub fn ends<'a>(state: &'a ConnectionState, upstream: &'a TcpStream, direction: Direction) -> (Side<'a>, Side<'a>) {
+pub fn source_and_sink<'a>(
+    state: &'a ConnectionState,
+    upstream: &'a TcpStream,
+    direction: Direction,
+) -> (Side<'a>, Side<'a>) {
     let client = Side {
         stream: state.client(),
         progress: state.progress(Direction::Downstream),
@@ -38,27 +42,28 @@ pub fn ends<'a>(state: &'a ConnectionState, upstream: &'a TcpStream, direction: 
 }
 
 impl Side<'_> {
-    /// Whether it was reset, after a poll that returned `revents`.
+    /// Whether a poll that returned `revents` shows that this side was reset.
     pub fn is_reset(&self, revents: PollFlags) -> bool {
         revents.contains(PollFlags::ERR) || (revents.contains(PollFlags::HUP) && self.is_closed_by_reset())
     }
 
-    /// Whether what reads as an end of stream is a reset, and no FIN came before it. A socket reports its reset once: if
-    /// the other direction's write got it, this one's read sees an end of stream, and no FIN is known of.
+    /// Whether an end of stream is a reset without a FIN before it. A socket reports a reset only once: if the other
+    /// direction's write receives the error, the next read returns 0 although no FIN arrived.
     pub fn eof_is_reset(&self) -> bool {
-        self.is_closed_by_reset() && !self.was_finished()
+        self.is_closed_by_reset() && !self.has_received_fin()
     }
 
-    /// A stream that has only ended still has a peer, until our own FIN is out as well (`inet_getname` in
-    /// `net/ipv4/af_inet.c`). In this order: `finished` is set before that FIN.
+    /// A reset socket has no peer address. After a FIN from the peer it keeps the address until our own FIN is sent as
+    /// well (`inet_getname` in `net/ipv4/af_inet.c`). `finished` is set before that FIN, so it is checked again after
+    /// the call.
     fn is_closed_by_reset(&self) -> bool {
         let finished = || self.progress.finished.load(Ordering::SeqCst);
-        // The first look spares most ends the call.
+        // The first check saves the system call for most streams.
         !finished() && self.stream.peer_addr().is_err() && !finished()
     }
 
-    /// Whether its FIN came before its reset: the error is EPIPE then (`tcp_reset` in `net/ipv4/tcp_input.c`).
-    fn was_finished(&self) -> bool {
+    /// Whether a FIN arrived before the reset: then the error is EPIPE (`tcp_reset` in `net/ipv4/tcp_input.c`).
+    fn has_received_fin(&self) -> bool {
         self.stream.take_error().is_ok_and(|error| error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe))
     }
 }

@@ -1,43 +1,50 @@
-//! Pauses of a source, found by polling it. What a pause does to the stream is `toxic`.
+//! Detects pauses of a source by polling it. What a pause does to the stream is `toxic`.
 
 use std::time::{Duration, Instant};
 
-/// A source that has nothing to read for this long makes a pause: what comes then is another segment. It is longer than
-/// the gaps between the writes of a program that sends as fast as it can on a machine that is not overloaded.
+/// A source without bytes for this long has paused, which ends the segment. It is longer than the gaps between the
+/// writes of a program that sends at full speed on a machine with free CPU time.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How long the source has had nothing to read. A poll finds that out, and not the clock: what comes while this thread
-/// waits for a processor follows no pause.
+/// How long a source has had no bytes to read. Only a poll that finds none counts, not the time between reads: bytes
+/// that arrive while this thread waits for a CPU do not follow a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Silence {
-    /// It was not polled since the last read.
+    /// The source was not polled since the last read.
     Unknown,
-    /// It is polled from then on.
+    /// The time of the first poll since the last read.
     Since(Instant),
-    /// It has made a pause.
+    /// The source has paused.
     Pause,
 }
 
 impl Silence {
-    /// Before a poll, which includes the source if it can be read.
-    pub fn polled(self, can_read: bool) -> Self {
-        match self {
-            Self::Unknown if can_read => Self::Since(Instant::now()),
-            Self::Since(_) if !can_read => Self::Unknown,
-            other => other,
-        }
+    /// Call before a poll.
+    pub fn begin(self, now: Instant) -> Self {
+        if self == Self::Unknown { Self::Since(now) } else { self }
     }
 
-    /// After a poll that found nothing to read.
-    pub fn went_on(self) -> Self {
-        match self {
-            Self::Since(begin) if begin.elapsed() >= PAUSE => Self::Pause,
-            other => other,
-        }
+    /// Call after a poll that found nothing to read.
+    pub fn update(self, now: Instant) -> Self {
+        if self.next_poll().is_some_and(|due| now >= due) { Self::Pause } else { self }
     }
 
-    /// When to poll, even if nothing comes.
-    pub fn next_look(self) -> Option<Instant> {
+    /// The latest time for the next poll.
+    pub fn next_poll(self) -> Option<Instant> {
         if let Self::Since(begin) = self { Some(begin + PAUSE) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_becomes_a_pause_after_10_ms() {
+        let begin = Instant::now();
+        let silence = Silence::Unknown.begin(begin).begin(begin + PAUSE);
+        assert_eq!(silence.update(begin + PAUSE / 2), silence);
+        let pause = silence.update(begin + PAUSE);
+        assert_eq!((pause, pause.begin(begin), pause.next_poll()), (Silence::Pause, Silence::Pause, None));
     }
 }

@@ -1,6 +1,7 @@
-//! The toxic path: reads, gives the chain what it has read, and writes what the chain lets go. What a toxic does is `toxic`.
+//! The toxic path: reads bytes, pushes them into the chain, and writes those that are due. What a toxic does is
+//! `toxic`.
 //!
-//! One thread does all of it, by poll(2) and calls that don't block: a delay needs no thread of its own.
+//! One thread does all of this with poll(2) and non-blocking calls: a delay needs no thread of its own.
 
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
@@ -17,7 +18,7 @@ use super::side::Side;
 use super::silence::Silence;
 use crate::event::{CloseReason, Event, Fault, emit};
 use crate::proxy::budget::{Budget, Charge};
-use crate::proxy::socket::acknowledgement::{Standstill, await_acknowledgement};
+use crate::proxy::socket::acknowledgement::{ProgressTimeout, await_acknowledgement};
 use crate::proxy::socket::liveness::LivenessProbe;
 use crate::proxy::socket::wait::{Woken, wait_for};
 use crate::proxy::state::ConnectionState;
@@ -26,7 +27,7 @@ use crate::stop::Latch;
 use crate::toxic::{Boundary, Chain, EndKind, Moment, NEVER};
 use crate::value::{CloseMode, Direction};
 
-/// Between two tries to take more memory for a stream while others have all that there is.
+/// The interval between attempts to read while the shared memory budget is used up.
 const RETRY: Duration = Duration::from_millis(10);
 
 /// One direction of a connection.
@@ -40,51 +41,53 @@ pub struct ToxicPath<'a> {
     pub change: &'a Latch,
 }
 
-/// What is in flight.
+/// The state of the path while it runs.
 struct PathState<'a> {
     path: &'a ToxicPath<'a>,
     chain: &'a mut Chain,
     charge: Charge<'a>,
     probe: LivenessProbe,
+    /// The client has left, and what it has sent is still on its way to the upstream.
+    has_client_left: bool,
     sink_is_full: bool,
-    /// Of a sink that is full, once nothing more comes for it.
-    standstill: Option<Standstill>,
+    /// Set while the sink is full and the source was reset.
+    progress_timeout: Option<ProgressTimeout>,
     source: SourceState,
     silence: Silence,
-    /// What the other direction had carried when this one last read.
+    /// The number of bytes that the other direction had received at this direction's last read.
     other_carried: &'a mut u64,
-    backlog: Backlog,
+    unread: Unread,
 }
 
-/// Bytes that the source's kernel had when it was last asked, and that were not read yet.
+/// Bytes that were in the source's receive queue when it was last checked, and are still unread.
 #[derive(Clone, Copy, Debug, Default)]
-struct Backlog {
+struct Unread {
     bytes: usize,
     since: Moment,
 }
 
-/// What the source may still report beside the bytes that its kernel has.
+/// What a poll of the source may still report, apart from unread bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SourceState {
     Open,
-    /// Its end was read.
+    /// Its end of stream was read.
     Ended,
-    /// It has finished in both directions: it has nothing more to report, and would end every poll at once.
+    /// Both FINs were exchanged. The source has no more events to report, but its hang-up would end every poll at once.
     HungUp,
-    /// It was reset, and neither has it.
+    /// It was reset. It has no more events to report either.
     Reset,
 }
 
-/// Whether there may be something to read.
+/// Whether the source may have bytes or an end to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
+enum Readiness {
     Ready,
     Quiet,
 }
 
 impl ToxicPath<'_> {
-    /// Passes bytes through `chain` until the stream ends, a side is lost, a toxic ends it or the toxics change. Never
-    /// inlined, as it needs more stack than the plain path.
+    /// Passes bytes through `chain` until the stream ends, a side is lost, a toxic ends the connection or the toxics
+    /// change. Never inlined, because it needs more stack than the plain path.
     #[inline(never)]
     pub fn run(&self, chain: &mut Chain, other_carried: &mut u64) -> CopyOutcome {
         scheduling::set(Policy::Normal);
@@ -93,12 +96,13 @@ impl ToxicPath<'_> {
             chain,
             charge: self.budget.charge(),
             probe: LivenessProbe::begin(),
+            has_client_left: false,
             sink_is_full: false,
-            standstill: None,
+            progress_timeout: None,
             source: SourceState::Open,
             silence: Silence::Unknown,
             other_carried,
-            backlog: Backlog::default(),
+            unread: Unread::default(),
         };
         loop {
             if let Err(outcome) = state.step() {
@@ -123,7 +127,7 @@ impl ToxicPath<'_> {
 impl PathState<'_> {
     fn step(&mut self) -> Result<(), CopyOutcome> {
         let now = self.path.now();
-        // What was due before a toxic's time came leaves, even if this thread is late for both.
+        // Bytes that were due before the deadline are sent even if this thread wakes up after both.
         self.chain.advance(self.chain.deadline().map_or(now, |(at, _)| now.min(at)));
         emit_events(self.path.state, self.chain);
         self.write_output()?;
@@ -132,10 +136,7 @@ impl PathState<'_> {
             return Err(CopyOutcome::Ended(close_mode));
         }
         self.conclude()?;
-        if self.wait(now)? == Source::Ready {
-            self.read();
-        }
-        Ok(())
+        if self.wait(now)? == Readiness::Ready { self.read() } else { Ok(()) }
     }
 
     fn write_output(&mut self) -> Result<(), CopyOutcome> {
@@ -158,9 +159,9 @@ impl PathState<'_> {
         Ok(())
     }
 
-    /// Ends if there is nothing left to pass on, or no peer to pass it on to.
+    /// Returns an outcome if no bytes are left to forward, or no peer is left to receive them.
     fn conclude(&mut self) -> Result<(), CopyOutcome> {
-        if self.source == SourceState::Reset && (self.is_stuck() || self.sink_stands_still()) {
+        if self.source == SourceState::Reset && (self.is_stuck() || self.sink_timed_out()) {
             return Err(CopyOutcome::Abandoned(self.path.source.reset_reason));
         }
         if self.chain.is_done() {
@@ -168,7 +169,7 @@ impl PathState<'_> {
         }
         let Some(end) = self.chain.take_end() else { return Ok(()) };
         if end.kind == EndKind::Toxic(CloseMode::Reset) {
-            // A reset discards what the peer's kernel has not got yet.
+            // A reset discards the bytes that the peer's kernel has not acknowledged.
             let due = self.chain.deadline().and_then(|(at, _)| self.path.instant(at));
             await_acknowledgement(self.path.sink.stream, due);
         }
@@ -179,24 +180,14 @@ impl PathState<'_> {
         })
     }
 
-    /// Waits for what comes first.
-    fn wait(&mut self, now: Moment) -> Result<Source, CopyOutcome> {
+    /// Waits for the source, the sink, a change of the toxics, or the next time at which something is due.
+    fn wait(&mut self, now: Moment) -> Result<Readiness, CopyOutcome> {
         let can_read = self.can_read(now);
-        self.silence = self.silence.polled(can_read);
-        let (sink, source) = (self.path.sink.stream, self.path.source.stream);
-        let sink = (sink, self.sink_events(now));
-        let due = self.wake_at(now);
-        let woken = if can_read || matches!(self.source, SourceState::Open | SourceState::Ended) {
-            wait_for([sink, (source, self.source_events(now, can_read))], due, self.path.change)
-        } else {
-            match wait_for([sink], due, self.path.change) {
-                Woken::Ready([revents]) => Woken::Ready([revents, PollFlags::empty()]),
-                Woken::Due => Woken::Due,
-                Woken::Changed => Woken::Changed,
-            }
-        };
-        let [sink, source] = match woken {
-            Woken::Changed => return Err(CopyOutcome::HandOver(Vec::new())),
+        if can_read {
+            self.silence = self.silence.begin(Instant::now());
+        }
+        let [sink, source] = match wait_for(self.interests(now, can_read), self.wake_at(now), self.path.change) {
+            Woken::Changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Woken::Due => [PollFlags::empty(); 2],
             Woken::Ready(revents) => revents,
         };
@@ -208,58 +199,84 @@ impl PathState<'_> {
         } else if source.contains(PollFlags::HUP) && self.source != SourceState::Reset {
             self.source = SourceState::HungUp;
         }
-        self.look_after_the_client(now, sink, source)?;
-        if source.is_empty() {
-            self.silence = self.silence.went_on();
+        self.probe_client(now, sink, source)?;
+        if can_read && source.is_empty() {
+            self.silence = self.silence.update(Instant::now());
         }
-        Ok(if can_read && !source.is_empty() { Source::Ready } else { Source::Quiet })
+        Ok(if can_read && !source.is_empty() { Readiness::Ready } else { Readiness::Quiet })
     }
 
-    fn look_after_the_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), CopyOutcome> {
+    /// The events to poll the sink and the source for. A source without more events would end every poll at once, so
+    /// the sink is polled in its place. The caller checks the sink's errors first.
+    fn interests(&self, now: Moment, can_read: bool) -> [(&TcpStream, PollFlags); 2] {
+        let probe = if self.depends_on_client(now) { self.probe.interest() } else { PollFlags::empty() };
+        let (sink_probe, source_probe) =
+            if self.path.client_is_source() { (PollFlags::empty(), probe) } else { (probe, PollFlags::empty()) };
+        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
+        let more = if can_read { PollFlags::IN } else { PollFlags::empty() };
+        let (sink, source) = (self.path.sink.stream, self.path.source.stream);
+        let reports = can_read || matches!(self.source, SourceState::Open | SourceState::Ended);
+        let source = if reports { (source, more | source_probe) } else { (sink, PollFlags::empty()) };
+        [(sink, room | sink_probe), source]
+    }
+
+    fn probe_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), CopyOutcome> {
         if !self.depends_on_client(now) {
             return Ok(());
         }
         if self.path.client_is_source() && self.source == SourceState::HungUp {
-            // The client has our FIN, and we have its own: it can't be looked at any more.
+            // Both FINs were exchanged: the state of the client's socket can no longer be looked up.
             return Err(CopyOutcome::Abandoned(CloseReason::ClientLeft));
         }
         let revents = if self.path.client_is_source() { source } else { sink };
         if self.probe.is_due(revents)
-            && let Err(why) = self.path.state.look()
+            && let Err(why) = self.path.state.check_presence()
         {
             if self.can_abandon() {
                 return Err(CopyOutcome::Abandoned(why));
             }
-            // What it has sent is still on its way to the upstream; only what is held for it goes.
+            // The bytes from the client are still on their way to the upstream. Only those held for the client are
+            // discarded now, and the connection ends when the upstream has everything.
             self.chain.discard_held();
+            self.has_client_left = true;
         }
         Ok(())
     }
 
-    /// Whether giving the client up would take nothing from the upstream that the other direction still has for it.
+    /// Whether the connection can be aborted without discarding bytes that the other direction still holds for the
+    /// upstream.
     fn can_abandon(&self) -> bool {
         let is_finished = || self.path.state.progress(Direction::Upstream).finished.load(Ordering::SeqCst);
         self.path.client_is_source() || self.source == SourceState::Reset || is_finished()
     }
 
-    fn read(&mut self) {
-        let most = self.chain.takes(self.path.now());
+    fn read(&mut self) -> Result<(), CopyOutcome> {
+        let most = self.chain.read_limit(self.path.now());
         let mut buffer = vec![MaybeUninit::uninit(); most];
-        match recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT) {
+        let received = recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT);
+        // The new toxics apply to bytes that arrived after the change. An end of stream need not be passed on: it can
+        // be read again.
+        let has_changed = self.path.change.is_triggered();
+        match received {
+            Ok((_, 0)) | Err(_) if has_changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Ok((_, 0)) if self.path.source.eof_is_reset() => self.end(EndKind::Reset),
             Ok((_, 0)) => self.end(EndKind::Fin),
             Ok(((bytes, _), read)) => {
                 let (arrived, boundary) = (self.arrival(read, most), self.boundary());
                 self.path.state.progress(self.path.direction).received.fetch_add(read as u64, Ordering::Relaxed);
+                if has_changed {
+                    return Err(CopyOutcome::Changed(boundary, bytes.to_vec()));
+                }
                 self.chain.push(arrived, boundary, bytes);
             }
-            Err(Errno::AGAIN | Errno::INTR) => return,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
             Err(_) => self.end(EndKind::Reset),
         }
         self.silence = Silence::Unknown;
+        Ok(())
     }
 
-    /// The end of the stream goes through the chain like its bytes.
+    /// Pushes the end of the stream into the chain, after its bytes.
     fn end(&mut self, kind: EndKind) {
         let boundary = self.boundary();
         self.chain.push_end(self.path.now(), boundary, kind);
@@ -270,7 +287,7 @@ impl PathState<'_> {
         };
     }
 
-    /// What lies between the bytes that were just read and those before them.
+    /// Returns the boundary between the bytes just read and those before them.
     fn boundary(&mut self) -> Boundary {
         let carried = other_carried(self.path.state, self.path.direction);
         if std::mem::replace(self.other_carried, carried) != carried {
@@ -279,81 +296,68 @@ impl PathState<'_> {
         if self.silence == Silence::Pause { Boundary::Pause } else { Boundary::None }
     }
 
-    /// When the bytes came that were just read: now, or when the source was last looked at, if they were there then. For
-    /// those a pace goes on as if this thread were never late.
+    /// Returns the arrival time of the bytes just read: now, or the time of the last check if they were in the receive
+    /// queue by then. So a paced stream keeps its rate even if this thread wakes up late.
     fn arrival(&mut self, read: usize, most: usize) -> Moment {
         let now = self.path.now();
-        if let Some(left) = self.backlog.bytes.checked_sub(read) {
-            self.backlog.bytes = left;
-            return self.backlog.since;
+        if let Some(left) = self.unread.bytes.checked_sub(read) {
+            self.unread.bytes = left;
+            return self.unread.since;
         }
         let left = if read == most { ioctl_fionread(self.path.source.stream).unwrap_or(0) } else { 0 };
-        // Later than `now`: what came in between is not to leave early.
-        self.backlog = Backlog { bytes: usize::try_from(left).unwrap_or(usize::MAX), since: self.path.now() };
+        // Not `now`, which is earlier: bytes that arrived in between must not be sent too early.
+        self.unread = Unread { bytes: usize::try_from(left).unwrap_or(usize::MAX), since: self.path.now() };
         now
     }
 
-    /// Whether more is taken from the source.
+    /// Whether to read from the source now.
     fn can_read(&self, now: Moment) -> bool {
         self.wants_to_read() && self.chain.resumes() <= now && self.charge.allows_more()
     }
 
     fn wants_to_read(&self) -> bool {
-        !self.chain.has_source_end() && self.chain.takes(self.path.now()) > 0
+        !self.chain.has_source_end() && self.chain.read_limit(self.path.now()) > 0
     }
 
-    fn sink_events(&self, now: Moment) -> PollFlags {
-        let room = if self.sink_is_full { PollFlags::OUT } else { PollFlags::empty() };
-        room | if self.path.client_is_source() { PollFlags::empty() } else { self.probe_events(now) }
-    }
-
-    fn source_events(&self, now: Moment, can_read: bool) -> PollFlags {
-        let more = if can_read { PollFlags::IN } else { PollFlags::empty() };
-        more | if self.path.client_is_source() { self.probe_events(now) } else { PollFlags::empty() }
-    }
-
-    /// What the client is polled for to see it leave.
-    fn probe_events(&self, now: Moment) -> PollFlags {
-        if self.depends_on_client(now) { self.probe.interest() } else { PollFlags::empty() }
-    }
-
-    /// Whether it would all be for nothing if the client were gone: what is held for it, or what is held back from the
-    /// upstream for ever. What the upstream gets later, it gets, as from any client that sends something and leaves.
+    /// Whether this direction is useless if the client has left: it holds bytes for the client, or it holds back bytes
+    /// from the upstream forever. Bytes that are only late are still delivered to the upstream.
     fn depends_on_client(&self, now: Moment) -> bool {
         if self.path.client_is_source() {
             self.is_stuck()
         } else {
-            self.chain.holds_any() || self.chain.resumes() > now || self.chain.discards(now)
+            let holds_up = self.chain.resumes() > now || self.chain.discards(now);
+            self.has_client_left || self.chain.holds_any() || holds_up
         }
     }
 
-    /// Whether the sink has been full for so long that it takes nothing more.
-    fn sink_stands_still(&mut self) -> bool {
+    /// Whether a full sink has accepted no bytes for too long.
+    fn sink_timed_out(&mut self) -> bool {
         let sink = self.path.sink.stream;
-        self.standstill = self.standstill.take().filter(|_| self.sink_is_full);
-        self.sink_is_full && self.standstill.get_or_insert_with(|| Standstill::begin(sink)).is_over(sink)
+        self.progress_timeout = self.progress_timeout.take().filter(|_| self.sink_is_full);
+        self.sink_is_full && self.progress_timeout.get_or_insert_with(|| ProgressTimeout::begin(sink)).has_expired(sink)
     }
 
-    /// Whether nothing that is in flight will ever leave.
+    /// Whether everything in flight is held forever.
     fn is_stuck(&self) -> bool {
         !self.chain.has_output() && self.chain.next_due().unwrap_or(self.chain.resumes()) == NEVER
     }
 
-    /// When to go on at the latest. `NEVER` yields `None`.
+    /// The latest time to wake up. `NEVER` yields `None`.
     fn wake_at(&self, now: Moment) -> Option<Instant> {
         let resumes = self.chain.resumes();
         let resume = Some(resumes).filter(|_| resumes > now && self.wants_to_read());
         let deadline = self.chain.deadline().map(|(at, _)| at);
         let first = [resume, self.chain.next_due(), deadline].into_iter().flatten().min();
-        let gives_up = self.standstill.as_ref().map(Standstill::due);
-        let look = Some(self.probe.next_look()).filter(|_| self.depends_on_client(now));
+        let gives_up = self.progress_timeout.as_ref().map(ProgressTimeout::due);
+        let check = Some(self.probe.next_check()).filter(|_| self.depends_on_client(now));
         let retry = (self.wants_to_read() && !self.charge.allows_more()).then(|| Instant::now() + RETRY);
         let first = first.and_then(|first| self.path.instant(first));
-        [first, look, gives_up, retry, self.silence.next_look()].into_iter().flatten().min()
+        let pause = self.silence.next_poll().filter(|_| self.can_read(now));
+        [first, check, gives_up, retry, pause].into_iter().flatten().min()
     }
 }
 
-/// Ends the connection if a toxic's time for that has come, no matter what is in flight.
+/// Ends the connection if a toxic's deadline has passed, even if bytes are in flight.
 pub fn end_by_deadline(state: &ConnectionState, chain: &mut Chain) -> Option<CloseMode> {
     let now = state.accepted_at.elapsed();
     let (_, close_mode) = chain.deadline().filter(|(at, _)| *at <= now)?;

@@ -1,5 +1,5 @@
-//! Whether the peer's kernel has all that was written to a socket, as a reset discards what ours still has to send, and
-//! whether a peer that lacks something is slow or stands still.
+//! Waits for the peer's acknowledgement of written bytes, because a reset discards the others. Also distinguishes a
+//! slow peer from one that has stopped reading.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -10,40 +10,41 @@ use rustix::io::Errno;
 use crate::proxy::socket::sock_diag;
 use crate::proxy::socket::wait::wait;
 
-/// Between two looks, at first and at most.
+/// The pause between checks doubles from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// A peer that takes nothing of what was sent to it for so long is not reading.
-const STANDSTILL: Duration = Duration::from_secs(5);
+/// A peer that accepts no bytes for this long has stopped reading.
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A peer that has not been seen to move.
+/// Detects a peer that has stopped reading.
 #[derive(Debug)]
-pub struct Standstill {
+pub struct ProgressTimeout {
     since: Instant,
-    seen: Backlog,
+    seen: Undelivered,
 }
 
-/// What was sent to a peer: what its kernel lacks, and what its process has not read, as far as it runs on this machine.
-/// There a slow reader makes room long before its kernel tells: on loopback once in 128 KiB.
+/// The bytes that a peer has not received: those that its kernel has not acknowledged and, if the peer is local, those
+/// that its process has not read. On loopback the kernel acknowledges the progress of a slow reader only once per 128
+/// KiB.
 #[derive(Debug, PartialEq, Eq)]
-struct Backlog {
+struct Undelivered {
     unacknowledged: u32,
     unread: Option<u32>,
 }
 
-impl Standstill {
+impl ProgressTimeout {
     pub fn begin(stream: &TcpStream) -> Self {
-        Self { since: Instant::now(), seen: Backlog::of(stream) }
+        Self { since: Instant::now(), seen: Undelivered::of(stream) }
     }
 
-    /// When to look again.
+    /// When to check again.
     pub fn due(&self) -> Instant {
-        self.since + STANDSTILL
+        self.since + PROGRESS_TIMEOUT
     }
 
-    /// Whether it has lasted for too long.
-    pub fn is_over(&mut self, stream: &TcpStream) -> bool {
+    /// Whether the peer has received nothing since the last check. Always false before [`due`](Self::due).
+    pub fn has_expired(&mut self, stream: &TcpStream) -> bool {
         if Instant::now() < self.due() {
             return false;
         }
@@ -52,20 +53,21 @@ impl Standstill {
     }
 }
 
-impl Backlog {
+impl Undelivered {
     fn of(stream: &TcpStream) -> Self {
-        let unread = ends(stream).and_then(|(here, there)| sock_diag::lookup(there, here).ok());
+        let unread = addresses(stream).and_then(|(here, there)| sock_diag::lookup(there, here).ok());
         Self { unacknowledged: unacknowledged(stream), unread: unread.map(|socket| socket.unread) }
     }
 }
 
-/// Waits until the peer's kernel has everything, at most until `due`; returns whether it has. A peer that reads slowly may
-/// take its time, as it may before a FIN, but not one that stands still. One that is gone has nothing unacknowledged.
+/// Waits until the peer's kernel has acknowledged all bytes, at most until `due`. Returns whether it has. A peer that
+/// reads slowly may take any time, as it may before a FIN, but one that has stopped reading may not. A peer that is
+/// gone has nothing unacknowledged.
 pub fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>) -> bool {
-    let (mut pause, mut standstill) = (FIRST_PAUSE, None);
+    let (mut pause, mut progress_timeout) = (FIRST_PAUSE, None);
     while unacknowledged(stream) > 0 {
-        let stands_still = standstill.get_or_insert_with(|| Standstill::begin(stream)).is_over(stream);
-        if stands_still || due.is_some_and(|due| Instant::now() >= due) {
+        let has_stopped = progress_timeout.get_or_insert_with(|| ProgressTimeout::begin(stream)).has_expired(stream);
+        if has_stopped || due.is_some_and(|due| Instant::now() >= due) {
             return false;
         }
         let mut fds = [PollFd::new(stream, PollFlags::empty())];
@@ -78,16 +80,16 @@ pub fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>) -> bool {
     true
 }
 
-/// How much of what was written to `stream` the peer's kernel lacks. Where there is no descriptor or memory to ask with,
-/// that may be anything.
+/// The number of bytes written to `stream` that the peer's kernel has not acknowledged. `u32::MAX` if no descriptor or
+/// memory is left to find out.
 pub fn unacknowledged(stream: &TcpStream) -> u32 {
-    match ends(stream).map(|(here, there)| sock_diag::lookup(here, there)) {
+    match addresses(stream).map(|(here, there)| sock_diag::lookup(here, there)) {
         Some(Ok(socket)) => socket.unacknowledged,
         Some(Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => u32::MAX,
         Some(Err(_)) | None => 0,
     }
 }
 
-fn ends(stream: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
+fn addresses(stream: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
     Some((stream.local_addr().ok()?, stream.peer_addr().ok()?))
 }

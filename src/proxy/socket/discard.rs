@@ -1,5 +1,5 @@
-//! Reading what nobody wants any more, until the peer has nothing to say either: closing a socket with input unread
-//! would make a RST of the FIN (RFC 2525, section 2.17).
+//! Reads and discards input until the peer has sent its FIN, because closing a socket with unread input sends a RST
+//! instead of a FIN (RFC 2525, section 2.17).
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags};
 
 use crate::proxy::socket::wait::wait;
 
-/// Reads until the peer's FIN, and returns whether it came before `due`.
+/// Reads until the peer's FIN. Returns whether it arrived before `due`.
 pub fn discard(mut stream: &TcpStream, due: Option<Instant>) -> bool {
     let mut scrap = [0; 1024];
     loop {

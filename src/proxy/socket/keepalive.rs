@@ -1,5 +1,6 @@
-//! Peers that vanish without a word: a machine that lost its power, or a client that half-closed and ended, which a
-//! keepalive probe draws a RST from once its kernel has forgotten the connection (after `tcp_fin_timeout`, 60 s).
+//! Detects peers that are gone without a FIN or RST: a machine that lost power, or a half-closed client that has ended.
+//! The kernel of the latter forgets the connection after `tcp_fin_timeout` (60 s) and answers a keepalive probe with a
+//! RST.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -7,12 +8,12 @@ use std::time::Duration;
 
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle};
 
-/// Silence before the first probe. Up to nine follow, 75 s apart (tcp(7)): a network that is away for some minutes is
-/// nothing that we may turn into a reset.
-const SILENCE: Duration = Duration::from_secs(75);
+/// The idle time before the first probe. Up to nine follow, 75 s apart (tcp(7)): a network outage of some minutes must
+/// not become a reset that the user did not configure.
+const IDLE_TIME: Duration = Duration::from_secs(75);
 
-/// Has the kernel ask a silent peer whether it is there. Connections inherit it from their listener.
-pub fn notice_silence(socket: &impl AsFd) -> io::Result<()> {
+/// Enables keepalive probes. Accepted sockets inherit the setting from their listener.
+pub fn enable_keepalive(socket: &impl AsFd) -> io::Result<()> {
     set_socket_keepalive(socket, true)?;
-    Ok(set_tcp_keepidle(socket, SILENCE)?)
+    Ok(set_tcp_keepidle(socket, IDLE_TIME)?)
 }

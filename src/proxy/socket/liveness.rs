@@ -1,28 +1,28 @@
-//! When to look whether a client that is being made to wait is still there: now and then, and at once when its FIN comes.
-//! What is seen then is `presence`.
+//! When to check whether a waiting client is still there: periodically, and as soon as its FIN arrives. The check
+//! itself is `presence`.
 
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
-/// The pauses between looks. They are short after the client's FIN, since close(2) sends that a moment before the socket
-/// counts as closed, and double up to the longest; which is also how often one is looked at whose FIN may be stuck
-/// behind data that we don't take.
-pub const FIRST_LOOK: Duration = Duration::from_millis(1);
+/// The pause between checks. After the client's FIN it starts short, since close(2) sends the FIN a moment before the
+/// kernel releases the socket, and doubles up to the longest. Before a FIN it is the longest: without reading, a FIN
+/// may go unnoticed after unread data.
+pub const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct LivenessProbe {
-    /// RDHUP until the FIN has come: it would end every poll from then on.
+    /// RDHUP until the FIN has arrived. After that it would end every poll at once.
     interest: PollFlags,
     pause: Duration,
-    next_look: Instant,
+    next_check: Instant,
 }
 
 impl LivenessProbe {
-    /// The first look is due at once: who has been seen to be here can be missed later.
+    /// The first check is due at once, so that a local client is known to be local.
     pub fn begin() -> Self {
-        Self { interest: PollFlags::RDHUP, pause: LONGEST_PAUSE, next_look: Instant::now() }
+        Self { interest: PollFlags::RDHUP, pause: LONGEST_PAUSE, next_check: Instant::now() }
     }
 
     /// What to poll the client for.
@@ -30,23 +30,23 @@ impl LivenessProbe {
         self.interest
     }
 
-    /// When to look at the latest.
-    pub fn next_look(&self) -> Instant {
-        self.next_look
+    /// The latest time for the next check.
+    pub fn next_check(&self) -> Instant {
+        self.next_check
     }
 
-    /// Whether it is time to look, after a poll of the client that `told` this.
-    pub fn is_due(&mut self, told: PollFlags) -> bool {
-        let fin_is_news = (told & self.interest).contains(PollFlags::RDHUP);
+    /// Whether a check is due after a poll of the client that returned `revents`.
+    pub fn is_due(&mut self, revents: PollFlags) -> bool {
+        let is_first_fin = (revents & self.interest).contains(PollFlags::RDHUP);
         let now = Instant::now();
-        if !fin_is_news && now < self.next_look {
+        if !is_first_fin && now < self.next_check {
             return false;
         }
-        if fin_is_news {
+        if is_first_fin {
             self.interest = PollFlags::empty();
         }
-        self.pause = if fin_is_news { FIRST_LOOK } else { (self.pause * 2).min(LONGEST_PAUSE) };
-        self.next_look = now + self.pause;
+        self.pause = if is_first_fin { FIRST_PAUSE } else { (self.pause * 2).min(LONGEST_PAUSE) };
+        self.next_check = now + self.pause;
         true
     }
 }

@@ -1,4 +1,4 @@
-//! What the kernel offers for one socket: waiting on it, resetting it, and what is known of its peer.
+//! Operations on a single socket: waiting, resetting, and queries about its peer.
 
 pub mod acknowledgement;
 pub mod discard;

@@ -1,6 +1,6 @@
-//! Whether a client that has sent its FIN is still there. TCP does not tell: `close(2)` and `shutdown(SHUT_WR)` send the
-//! same segment, and only the first means that nobody waits for an answer. But where the client runs on this machine,
-//! as in most tests, the kernel knows its socket.
+//! Whether the process of a half-closed client still holds its socket. TCP does not reveal it: `close(2)` and
+//! `shutdown(SHUT_WR)` both send a FIN, but only after `shutdown` does the client wait for a reply. If the client runs
+//! on this machine, as in most tests, the kernel has a record of its socket.
 
 use std::net::TcpStream;
 
@@ -8,31 +8,31 @@ use rustix::io::Errno;
 
 use crate::proxy::socket::sock_diag::lookup;
 
-/// What is known of the process at the other end.
+/// The state of the peer's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// It holds its socket.
-    Here,
-    /// It has closed its socket, or has ended.
-    Gone,
-    /// This machine has no such socket. It was here and is gone, where there was no room for another one in TIME-WAIT
-    /// (`tcp_max_tw_buckets` in tcp(7)), or it never was: it runs elsewhere, or an address is translated on the way.
+pub enum PeerState {
+    /// A process holds the socket.
+    Open,
+    /// The process has closed the socket or has ended.
+    Closed,
+    /// This machine has no such socket: the peer runs elsewhere, an address is translated on the way, or the closed
+    /// socket was not kept in TIME-WAIT (`tcp_max_tw_buckets` in tcp(7)).
     NotLocal,
-    /// This system can't tell.
+    /// The system can't answer.
     Unknown,
 }
 
-/// Looks the peer of `stream` up.
-pub fn of_peer(stream: &TcpStream) -> Presence {
-    // A stream that was reset has no peer any more; that it was is for whoever polls it to tell.
+/// Looks up the peer's socket.
+pub fn of_peer(stream: &TcpStream) -> PeerState {
+    // A reset stream has no peer address. The next poll reports the reset.
     let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else {
-        return Presence::Unknown;
+        return PeerState::Unknown;
     };
     match lookup(there, here).map(|socket| socket.inode) {
-        Ok(0) => Presence::Gone,
-        Ok(_) => Presence::Here,
-        Err(Errno::NOENT) => Presence::NotLocal,
-        Err(_) => Presence::Unknown,
+        Ok(0) => PeerState::Closed,
+        Ok(_) => PeerState::Open,
+        Err(Errno::NOENT) => PeerState::NotLocal,
+        Err(_) => PeerState::Unknown,
     }
 }
 
@@ -51,18 +51,18 @@ mod tests {
     }
 
     #[test]
-    fn a_half_closed_client_is_here_and_a_closed_one_is_gone() {
+    fn a_half_closed_socket_is_open_and_a_closed_one_is_not() {
         let families = [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]"), ("[::]:0", "127.0.0.1")];
         for (bind, connect) in families.into_iter().chain([("[::]:0", "[::ffff:127.0.0.1]")]) {
             let (client, served) = pair(bind, connect);
             client.shutdown(Shutdown::Write).expect("connected");
-            assert_eq!(of_peer(&served), Presence::Here, "{bind}");
+            assert_eq!(of_peer(&served), PeerState::Open, "{bind}");
             drop(client);
-            // Whether the inode goes before or after the FIN is the kernel's affair; it goes.
-            while of_peer(&served) == Presence::Here {
+            // The kernel may release the inode before or after it sends the FIN.
+            while of_peer(&served) == PeerState::Open {
                 thread::yield_now();
             }
-            assert_eq!(of_peer(&served), Presence::Gone, "{bind}");
+            assert_eq!(of_peer(&served), PeerState::Closed, "{bind}");
         }
     }
 }

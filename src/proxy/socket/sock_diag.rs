@@ -1,27 +1,26 @@
-//! What the kernel knows of a TCP socket of this machine, by `sock_diag(7)`. It is asked for one socket at a time:
-//! /proc/net/tcp has the same to say, but lists all the sockets there are.
+//! Queries the kernel for a TCP socket of this machine with `sock_diag(7)`, one socket at a time. /proc/net/tcp has the
+//! same data but lists all sockets.
 
 use std::net::{IpAddr, SocketAddr};
 
 use rustix::io::Errno;
 
-/// A part of a `struct inet_diag_msg` (`include/uapi/linux/inet_diag.h`).
+/// Some fields of a `struct inet_diag_msg` (`include/uapi/linux/inet_diag.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Socket {
-    /// 0 where no process holds it any more (`inet_diag_msg_common_fill` and `inet_twsk_diag_fill` in
+    /// 0 if no process holds the socket any more (`inet_diag_msg_common_fill` and `inet_twsk_diag_fill` in
     /// `net/ipv4/inet_diag.c`).
     pub inode: u32,
-    /// Bytes that have come to it and that its process has not read.
+    /// Received bytes that its process has not read.
     pub unread: u32,
-    /// Bytes that were written to it and that its peer has not acknowledged (`tcp_diag_get_info` in
-    /// `net/ipv4/tcp_diag.c`).
+    /// Written bytes that its peer has not acknowledged (`tcp_diag_get_info` in `net/ipv4/tcp_diag.c`).
     pub unacknowledged: u32,
 }
 
-/// The socket that is bound to `local` and connected to `remote`.
+/// Returns the socket that is bound to `local` and connected to `remote`.
 ///
 /// # Errors
-/// `NOENT` if this machine has none, or does not know of sockets; anything else if it can't tell just now.
+/// `NOENT` if this machine has no such socket. Other errors mean that the kernel can't answer now, or not at all.
 #[cfg(target_os = "linux")]
 pub fn lookup(local: SocketAddr, remote: SocketAddr) -> Result<Socket, Errno> {
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
@@ -39,7 +38,7 @@ pub fn lookup(_: SocketAddr, _: SocketAddr) -> Result<Socket, Errno> {
     Err(Errno::NOSYS)
 }
 
-/// A socket of the IPv6 family, which Java uses for everything, is found by the IPv4 address that it holds.
+/// The kernel finds an IPv6 socket with an IPv4-mapped address, as Java uses, by its IPv4 address.
 fn canonical(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
@@ -47,15 +46,15 @@ fn canonical(addr: SocketAddr) -> SocketAddr {
 /// `SOCK_DIAG_BY_FAMILY` in `include/uapi/linux/sock_diag.h`.
 const BY_FAMILY: u16 = 20;
 
-/// `TCP_LISTEN` in `include/net/tcp_states.h`. For a connection that isn't there the kernel gives the listener that would
-/// take it (`inet_lookup` in `net/ipv4/inet_diag.c`).
+/// `TCP_LISTEN` in `include/net/tcp_states.h`. If the connection does not exist, the kernel returns the listener that
+/// would accept it (`inet_lookup` in `net/ipv4/inet_diag.c`).
 const LISTEN: u8 = 10;
 
 /// `NLMSG_ERROR` in `include/uapi/linux/netlink.h`.
 const ERROR: u16 = 2;
 
-/// A `struct nlmsghdr` and a `struct inet_diag_req_v2` (`include/uapi/linux/inet_diag.h`), 72 bytes in all. A request
-/// that is no dump asks for exactly one socket.
+/// A `struct nlmsghdr` and a `struct inet_diag_req_v2` (`include/uapi/linux/inet_diag.h`), 72 bytes in all. Without the
+/// dump flag, the request is for exactly one socket.
 fn request(local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
     const NLM_F_REQUEST: u16 = 1;
     const ANY_COOKIE: [u8; 8] = [0xff; 8];
@@ -88,8 +87,8 @@ fn in_16_bytes(ip: IpAddr) -> [u8; 16] {
     }
 }
 
-/// What an answer says, if it is long enough. The `struct inet_diag_msg` lies behind the 16 bytes of the header: `state` is
-/// its second byte, `rqueue` is 56 bytes into it, `wqueue` 60, `inode` 68. An error is a negative number (netlink(7)).
+/// Parses a response. The `struct inet_diag_msg` follows the 16 bytes of the header. `state` is its second byte;
+/// `rqueue` is at offset 56, `wqueue` at 60, `inode` at 68. An error is a negative number (netlink(7)).
 fn socket_in(answer: &[u8]) -> Option<Result<Socket, Errno>> {
     let word = |at: usize| Some(u32::from_ne_bytes(answer.get(at..at + 4)?.try_into().ok()?));
     match u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?) {
@@ -108,13 +107,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_that_the_kernel_does_not_know_is_told_so() {
+    fn an_unknown_socket_is_not_found() {
         let [near, far] = [SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([192, 0, 2, 1], 1))];
         assert_eq!(lookup(far, near), Err(Errno::NOENT));
     }
 
     #[test]
-    fn a_listener_is_no_connection() {
+    fn a_listener_is_not_taken_for_a_connection() {
         let listener = TcpListener::bind("0.0.0.0:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let [here, elsewhere] = [([127, 0, 0, 1], port), ([192, 0, 2, 1], 1)].map(SocketAddr::from);
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_unread() {
+    fn counts_unread_bytes() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let mut sender = TcpStream::connect(listener.local_addr().expect("bound")).expect("a listener");
         let (receiver, _) = listener.accept().expect("a client");
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_peer_has_not_taken_is_unacknowledged() {
+    fn counts_unacknowledged_bytes() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let mut sender = TcpStream::connect(listener.local_addr().expect("bound")).expect("a listener");
         let (mut receiver, _) = listener.accept().expect("a client");

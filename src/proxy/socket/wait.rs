@@ -1,5 +1,5 @@
-//! `poll(2)` with a deadline: the one way in which the proxy waits for sockets and for time at once. A wait for a
-//! connection ends as well when its toxics change.
+//! poll(2) with a deadline: the only way in which the proxy waits for sockets and for time together. A wait for a
+//! connection also ends when its toxics change.
 
 use std::net::TcpStream;
 use std::thread;
@@ -10,31 +10,31 @@ use rustix::io::Errno;
 
 use crate::stop::Latch;
 
-/// The kernel rounds a poll up by a thousandth of its timeout (`__estimate_accuracy` in `fs/select.c`), so a long one ends
-/// early by twice that, and a short one makes up for it.
+/// The kernel may extend a poll by a thousandth of its timeout (`__estimate_accuracy` in `fs/select.c`). So each poll
+/// ends early by twice that share, and a shorter one waits for the rest.
 const EARLY: u32 = 500;
 
 /// What ended a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Woken<const SOCKETS: usize> {
-    /// These events came, for each socket.
+    /// The events of each socket.
     Ready([PollFlags; SOCKETS]),
-    /// The time has come.
+    /// The deadline passed.
     Due,
     /// The toxics have changed.
     Changed,
 }
 
-/// Waits for events of sockets, until `due` or until `change` is triggered. Errors and hang-ups end it for every socket
-/// that is named (poll(2)).
+/// Waits for events of `sockets`, until `due` or until `change` is triggered. Errors and hang-ups of any of the sockets
+/// end the wait as well (poll(2)).
 pub fn wait_for<const SOCKETS: usize>(
     sockets: [(&TcpStream, PollFlags); SOCKETS],
     due: Option<Instant>,
     change: &Latch,
 ) -> Woken<SOCKETS> {
-    const MOST: usize = 3;
-    const { assert!(SOCKETS < MOST, "the latch has a place beside the sockets") };
-    let mut fds: [PollFd<'_>; MOST] = std::array::from_fn(|_| PollFd::new(change, PollFlags::IN));
+    const MAX: usize = 3;
+    const { assert!(SOCKETS < MAX, "the latch has a place beside the sockets") };
+    let mut fds: [PollFd<'_>; MAX] = std::array::from_fn(|_| PollFd::new(change, PollFlags::IN));
     for (fd, (socket, events)) in fds.iter_mut().zip(sockets) {
         *fd = PollFd::new(socket, events);
     }
@@ -49,17 +49,17 @@ pub fn wait_for<const SOCKETS: usize>(
     }
 }
 
-/// Returns when one of `fds` has events (its `revents`), or no earlier than `due`.
+/// Waits until one of `fds` has events (see its `revents`) or `due` has passed.
 pub fn wait(fds: &mut [PollFd<'_>], due: Option<Instant>) {
     loop {
         let left = due.map(|due| due.saturating_duration_since(Instant::now()));
-        // A Timespec holds 292 billion years: more than any Duration that this crate makes.
+        // A `Timespec` holds 292 billion years: more than any `Duration` that this crate creates.
         let timeout = left.and_then(|left| Timespec::try_from(left.saturating_sub(left / EARLY)).ok());
         match poll(fds, timeout.as_ref()) {
             Ok(0) if left != Some(Duration::ZERO) => {}
             Ok(_) => return,
             Err(Errno::INTR) => {}
-            // ENOMEM is the one other error that valid descriptors can meet; memory comes back or the process ends.
+            // With valid descriptors only ENOMEM is left. Either memory is freed, or the process ends.
             Err(_) => thread::sleep(Duration::from_millis(1)),
         }
     }

@@ -1,9 +1,9 @@
-//! Chains: they keep the order, lose no bytes that no toxic discards, and each toxic acts at its place.
+//! Chains keep the order of bytes, lose none that no toxic discards, and apply their toxics in order.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{any_effect, arrivals, cases, effect_of, harmless, toxics, usual};
+use super::{any_effect, arrivals, cases, effect_of, keeping, toxics, usual};
 use crate::toxic::trial::{
     Outcome, bandwidth, chain, chain_of, chunks, corrupt, finish, latency, limit_data, millis, ms, send, slicer,
     steady, stream, summaries, toxic, within,
@@ -16,31 +16,31 @@ use crate::value::CloseMode;
 proptest! {
     #![proptest_config(cases(200))]
 
-    /// Toxics that keep every byte, as they declare.
+    /// Checks the declaration `Treatment::Keeps`.
     #[test]
-    fn a_harmless_chain_only_delays(toxics in toxics(harmless()), arrivals in arrivals(), pause in 0..3000_u64) {
+    fn keeping_toxics_only_delay_bytes(toxics in toxics(keeping()), arrivals in arrivals(), pause in 0..3000_u64) {
         let sent = stream(arrivals.iter().map(|(length, _)| length).sum());
-        let came: Vec<Moment> = arrivals.iter().flat_map(|&(length, at)| vec![at; length]).collect();
-        let (mut chain, end) = (chain(&toxics), came[came.len() - 1] + ms(pause));
+        let arrived: Vec<Moment> = arrivals.iter().flat_map(|&(length, at)| vec![at; length]).collect();
+        let (mut chain, end) = (chain(&toxics), arrived[arrived.len() - 1] + ms(pause));
         let outcome = send(&mut chain, &sent, arrivals);
-        prop_assert!(outcome.leaves.is_sorted());
-        prop_assert!(outcome.leaves.iter().zip(&came).all(|(leaves, came)| leaves >= came));
+        prop_assert!(outcome.due.is_sorted());
+        prop_assert!(outcome.due.iter().zip(&arrived).all(|(due, arrival)| due >= arrival));
         let finish = finish(&mut chain, end);
-        prop_assert!(finish >= end && Some(&finish) >= outcome.leaves.last());
+        prop_assert!(finish >= end && Some(&finish) >= outcome.due.last());
         prop_assert_eq!((outcome.bytes, outcome.ended), (sent, None));
         prop_assert_eq!(chain.deadline(), None);
     }
 
-    /// As it declares: the config check compares that time with the end of `for`.
+    /// The config check relies on `due`: it compares that time with the end of `for`.
     #[test]
-    fn a_toxic_ends_the_connection_when_it_is_due(effect in any_effect()) {
+    fn the_deadline_is_the_declared_time(effect in any_effect()) {
         let due = effect.due().map(|(_, after)| after.duration());
         prop_assert_eq!(chain_of([effect]).deadline().map(|(at, _)| at), due);
     }
 
-    /// As it declares.
+    /// Checks the declaration `Treatment::Changes`.
     #[test]
-    fn what_changes_bytes_keeps_their_number(effect in effect_of(|it| it.treatment == Treatment::Changes, usual)) {
+    fn changing_toxics_keep_the_number_of_bytes(effect in effect_of(|it| it.treatment == Treatment::Changes, usual)) {
         let outcome = send(&mut chain_of([effect]), &stream(9000), [(9000, ms(0))]);
         prop_assert_eq!((outcome.bytes.len(), outcome.ended), (9000, None));
     }
@@ -63,11 +63,11 @@ proptest! {
             prop_assert!(alone.cuts.iter().all(|cut| together.cuts.contains(cut)));
             match toxic.effect {
                 Effect::Corrupt(_) => prop_assert_eq!(&alone.bytes, &together.bytes),
-                // Byte n can't leave before the time of n + 1 bytes; 100 KB/s are 10 µs a byte.
+                // At 100 KB/s a byte takes 10 µs, and byte n is due after n + 1 of them.
                 Effect::Bandwidth(_) => prop_assert!(
-                    together.leaves.iter().zip(1..).all(|(leaves, bytes)| leaves.as_micros() >= 10 * bytes)
+                    together.due.iter().zip(1..).all(|(due, bytes)| due.as_micros() >= 10 * bytes)
                 ),
-                _ => prop_assert!(together.leaves.iter().zip(&alone.leaves).all(|(both, alone)| both >= alone)),
+                _ => prop_assert!(together.due.iter().zip(&alone.due).all(|(both, alone)| both >= alone)),
             }
         }
     }
@@ -77,22 +77,22 @@ proptest! {
         let sent = stream(arrivals.iter().map(|(length, _)| length).sum());
         let two = send(&mut chain_of([steady(first), steady(second)]), &sent, arrivals.clone());
         let one = send(&mut chain_of([steady(first + second)]), &sent, arrivals);
-        prop_assert_eq!(two.leaves, one.leaves);
+        prop_assert_eq!(two.due, one.due);
     }
 
     #[test]
     fn a_limit_passes_exactly_its_bytes(limit in 0..6000_u64, around in select(vec![-1, 0, 1]), arrivals in arrivals()) {
         let length: usize = arrivals.iter().map(|(length, _)| length).sum();
         let sent = stream(length);
-        // Anywhere, and at or next to the ends of the first chunk and of the stream.
+        // Limits at any offset, and at or next to the ends of the first chunk and of the stream.
         let beside = [arrivals[0].0, length].map(|border| (border as u64).saturating_add_signed(around));
         for limit in [limit, beside[0], beside[1]] {
             let outcome = send(&mut chain_of([limit_data(limit, CloseMode::Reset)]), &sent, arrivals.clone());
             let passed = usize::try_from(limit).expect("small").min(length);
             prop_assert_eq!(&outcome.bytes, &sent[..passed]);
             prop_assert_eq!(outcome.ended.is_some(), limit <= length as u64);
-            let came = arrivals.iter().scan(0, |sum, (length, at)| { *sum += length; Some((*sum, *at)) });
-            let at = came.filter(|(sum, _)| *sum >= passed).map(|(_, at)| at).next();
+            let arrival = arrivals.iter().scan(0, |sum, (length, at)| { *sum += length; Some((*sum, *at)) });
+            let at = arrival.filter(|(sum, _)| *sum >= passed).map(|(_, at)| at).next();
             prop_assert_eq!(outcome.ended.map(|(at, _)| at), at.filter(|_| limit <= length as u64));
         }
     }
@@ -106,7 +106,7 @@ fn discarding() -> Effect {
     Effect::TimeoutToxic(TimeoutToxic { timeout: millis(0) })
 }
 
-/// The end that a limit makes passes the toxics after it, and not those before.
+/// The end that a limit creates passes the toxics after the limit, but not those before.
 #[test]
 fn toxics_act_in_the_order_of_the_list() {
     let (limit, slowly) = (limit_data(5, CloseMode::Close), Effect::SlowClose(SlowClose { delay: millis(70) }));
@@ -121,9 +121,9 @@ fn toxics_act_in_the_order_of_the_list() {
     assert_eq!(at_once([limit, stall], 9).ended, end(ms(40)));
 }
 
-/// A toxic acts on bytes that reach its place in its window.
+/// A toxic acts on bytes that reach it within its window, whenever the proxy received them.
 #[test]
-fn a_window_is_about_when_bytes_come_to_the_toxic() {
+fn a_window_applies_to_the_arrival_at_the_toxic() {
     let late = within(50..150, toxic(1, corrupt(1.0)));
     let sent = stream(100);
     let before = send(&mut chain(&[late.clone(), toxic(0, steady(100))]), &sent, [(100, ms(0))]);
@@ -132,7 +132,7 @@ fn a_window_is_about_when_bytes_come_to_the_toxic() {
     assert!(behind.bytes.iter().zip(&sent).all(|(flipped, sent)| flipped != sent));
 }
 
-/// The stream ends at the lower limit, in either order, and if both are in one chunk too.
+/// The stream ends at the lower limit in either order, even if one chunk exceeds both.
 #[test]
 fn the_lower_of_two_limits_ends_the_stream() {
     let (near, far) = (limit_data(5, CloseMode::Reset), limit_data(8, CloseMode::Close));
@@ -144,9 +144,9 @@ fn the_lower_of_two_limits_ends_the_stream() {
     }
 }
 
-/// The stream stays ended when the window of the toxic that ended it is over.
+/// The stream stays ended after the window of the toxic that ended it.
 #[test]
-fn nothing_leaves_after_the_end() {
+fn no_byte_passes_after_the_end() {
     let limit = within(0..100, toxic(0, limit_data(5, CloseMode::Close)));
     let mut chain = chain(&[limit, toxic(1, Effect::SlowClose(SlowClose { delay: millis(70) }))]);
     let outcome = send(&mut chain, &stream(18), [(9, ms(0)), (9, ms(200))]);
@@ -161,7 +161,7 @@ fn an_empty_chunk_does_nothing() {
     assert_eq!((chain.holds_any(), summaries(&chain).len()), (false, 0));
 }
 
-/// Both are due when the thread wakes up late; the first one has ended the connection.
+/// All deadlines have passed when the thread wakes up late, but only the first one ended the connection.
 #[test]
 fn only_the_first_deadline_acts() {
     let reset = |after| Effect::ResetPeer(ResetPeer { timeout: millis(after) });

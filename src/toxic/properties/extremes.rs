@@ -1,10 +1,10 @@
-//! The ends of every range: no panic, no overflow (debug builds check for it), no endless loop.
+//! The ends of every range cause no panic, no overflow (checked in debug builds) and no endless loop.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{cases, choice, effect_of};
-use crate::toxic::trial::{aimed, chain, finish, ms, send, stream, summaries, toxic};
+use crate::toxic::trial::{chain, finish, ms, send, stream, summaries, toxic, with_window};
 use crate::toxic::{Effect, Moment, NEVER};
 use crate::value::{Kind, Scalar};
 
@@ -44,11 +44,11 @@ proptest! {
 
     #[test]
     fn extreme_values_keep_the_order(toxics in prop::collection::vec((extreme(), window()), 1..6), moments in moments()) {
-        let placed = toxics.into_iter().enumerate().map(|(place, (effect, window))| aimed(window, toxic(place, effect)));
+        let placed = toxics.into_iter().enumerate().map(|(place, (effect, window))| with_window(window, toxic(place, effect)));
         let mut chain = chain(&placed.collect::<Vec<_>>());
         let end = moments[moments.len() - 1];
         let outcome = send(&mut chain, &stream(7 * 1500), moments.iter().map(|at| (1500, *at)));
-        prop_assert!(outcome.leaves.is_sorted());
+        prop_assert!(outcome.due.is_sorted());
         prop_assert!(outcome.ended.is_some() || finish(&mut chain, end) >= end);
         chain.record_deadline(end);
         prop_assert!(chain.events().count() <= summaries(&chain).len() * 64);

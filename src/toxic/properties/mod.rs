@@ -1,6 +1,5 @@
-//! Properties of every type of toxic, and of chains of them. The attributes are drawn from the
-//! declarations, so that a new toxic is tried without a line here. Properties of one type are at the end of its
-//! file.
+//! Properties of all types of toxics and of chains of them. Attributes are drawn from the declarations, so a new toxic
+//! is covered without a change here. Properties of a single type are at the end of its file.
 
 mod chains;
 mod chunks;
@@ -13,36 +12,36 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::trial::{aimed, effect, ms, route, target, toxic};
+use super::trial::{effect, ms, route, target, toxic, with_window};
 use super::{Basis, Effect, Moment, TYPES, Toxic, ToxicType, Treatment};
 use crate::value::{Direction, Key, Kind, Scalar};
 
-/// Failures are not written to files: one that shrinks to a clear case becomes a test with a name.
+/// Failures are not saved to files: a failure that shrinks to a clear case becomes its own test.
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// Toxics whose treatment of a byte depends on nothing but its offset.
+/// Toxics whose effect on a byte depends only on its offset.
 fn drawing() -> impl Strategy<Value = Effect> {
     effect_of(|it| it.basis == Basis::Offset, usual)
 }
 
 /// Toxics that neither change nor discard bytes, nor end the connection.
-fn harmless() -> impl Strategy<Value = Effect> {
+fn keeping() -> impl Strategy<Value = Effect> {
     effect_of(|it| it.treatment == Treatment::Keeps, usual)
 }
 
-/// Every type.
+/// Toxics of every type.
 fn any_effect() -> impl Strategy<Value = Effect> {
     effect_of(|_| true, usual)
 }
 
-/// Without toxics that may depend on chunks: with a bandwidth, bytes that came together leave together.
+/// Toxics whose effect does not depend on chunks. A bandwidth does: it sends bytes together that arrived together.
 fn drawn_or_counted() -> impl Strategy<Value = Effect> {
     effect_of(|it| it.basis != Basis::Load, usual)
 }
 
-/// An effect of one of the wanted types that acts at all, with attributes that its declaration allows.
+/// An effect of a wanted type that acts, with attributes that its declaration allows.
 fn effect_of(
     wanted: fn(&ToxicType) -> bool,
     scalar: fn(Kind) -> BoxedStrategy<Scalar>,
@@ -61,7 +60,7 @@ fn effect_of(
     effects.prop_filter("does nothing", acts)
 }
 
-/// A value of an attribute, or none, which leaves it out.
+/// A value of an attribute. `None` leaves the attribute out.
 fn value_of(
     attribute: &'static Key,
     scalar: fn(Kind) -> BoxedStrategy<Scalar>,
@@ -69,7 +68,7 @@ fn value_of(
     option::weighted(0.9, scalar(attribute.kind).prop_map(|scalar| (attribute.name, scalar)))
 }
 
-/// A value as people write it.
+/// A typical value.
 fn usual(kind: Kind) -> BoxedStrategy<Scalar> {
     match kind {
         Kind::Whole(range) => {
@@ -81,7 +80,7 @@ fn usual(kind: Kind) -> BoxedStrategy<Scalar> {
     }
 }
 
-/// One of a few values, each as likely as the others.
+/// One of a few equally likely values.
 fn choice(kind: Kind) -> BoxedStrategy<Scalar> {
     match kind {
         Kind::Word(words) => select(words).prop_map(|word| Scalar::Text(word.to_owned())).boxed(),
@@ -90,21 +89,21 @@ fn choice(kind: Kind) -> BoxedStrategy<Scalar> {
     }
 }
 
-/// Any share; the ends and small ones are drawn more often.
+/// Any share, with more weight on the ends and on small ones.
 fn rate() -> impl Strategy<Value = f64> {
     prop_oneof![1 => Just(0.0), 1 => Just(1.0), 2 => 0.0..0.001, 4 => 0.0..=1.0]
 }
 
-/// Toxics of these effects, in this order, each at any time or in a window of the first seconds.
+/// Toxics with these effects, in this order. Some of them act only in a window in the first seconds.
 fn toxics(effect: impl Strategy<Value = Effect>) -> impl Strategy<Value = Vec<Toxic>> {
     let window = || prop_oneof![3 => Just(None), 1 => (0..1500_u32, 1..1500_u32).prop_map(Some)];
     vec((effect, window()), 1..6).prop_map(|effects| {
         let placed = effects.into_iter().enumerate();
-        placed.map(|(place, (effect, window))| aimed(window, toxic(place, effect))).collect()
+        placed.map(|(place, (effect, window))| with_window(window, toxic(place, effect))).collect()
     })
 }
 
-/// Chunks of different lengths, with pauses between some of them.
+/// Chunks of different lengths. Some follow a pause.
 fn arrivals() -> impl Strategy<Value = Vec<(usize, Moment)>> {
     let length = prop_oneof![Just(1), Just(1460), 1..4000_usize];
     vec((length, prop_oneof![2 => Just(0), 1 => 0..800_u64]), 1..30).prop_map(|chunks| {

@@ -1,10 +1,12 @@
-//! The chart: for each figure, each target relative to chaos-proxy. A bar that ends to the right of the line at 1 is better
+//! The chart: for the first figure of each scenario, each target relative to chaos-proxy. A bar that ends to the right of the line at 1 is better
 //! than chaos-proxy, whether the figure is better high or low.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use crate::measure::Better;
 use crate::results::{OURS, Results, Row};
+use crate::scenario::Scenario;
 
 /// In pixels.
 const LABEL_WIDTH: f64 = 250.0;
@@ -25,7 +27,7 @@ const STYLE: &str = "text{font:12px sans-serif;fill:#222}.n{font-size:10px}.l{st
 pub fn svg(results: &Results) -> String {
     let others: Vec<usize> = (0..results.targets.len()).filter(|index| *index != OURS).collect();
     let (mut groups, mut y) = (String::new(), TOP);
-    for row in &results.rows {
+    for row in first_figures(&results.rows) {
         let bars: Vec<(usize, f64)> = others.iter().filter_map(|it| Some((*it, score(row, *it)?))).collect();
         if !bars.is_empty() {
             groups += &group(row, &bars, y);
@@ -38,6 +40,12 @@ pub fn svg(results: &Results) -> String {
     head + &legend(results, &others) + &axis(y) + &groups + "</svg>\n"
 }
 
+/// The first row of each scenario. The tables have the others.
+fn first_figures(rows: &[Row]) -> impl Iterator<Item = &Row> {
+    let mut scenarios = HashSet::new();
+    rows.iter().filter(move |row| scenarios.insert(row.scenario))
+}
+
 /// How many times as good as chaos-proxy.
 fn score(row: &Row, target: usize) -> Option<f64> {
     match row.better {
@@ -48,7 +56,8 @@ fn score(row: &Row, target: usize) -> Option<f64> {
 
 fn group(row: &Row, bars: &[(usize, f64)], top: f64) -> String {
     let (end, middle) = (LABEL_WIDTH - 8.0, top + bars.len() as f64 * BAR / 2.0 + 4.0);
-    let title = format!("<text x='{end}' y='{middle}' text-anchor='end'>{}</text>\n", escape(&row.title()));
+    let title = Scenario::named(row.scenario).map_or(row.scenario, |scenario| scenario.title);
+    let title = format!("<text x='{end}' y='{middle}' text-anchor='end'>{title}</text>\n");
     let tops = (0..).map(|number| top + f64::from(number) * BAR);
     let bars: Vec<String> = bars.iter().zip(tops).map(|((target, times), top)| bar(*target, *times, top)).collect();
     title + &bars.concat()

@@ -59,15 +59,16 @@ fn bytes_that_a_reset_discards_are_not_counted() {
 }
 
 /// A client that leaves frees the reply that is held for it, and is no reason to reset its server: that gets all of what
-/// the proxy's kernel still has for it.
+/// the proxy's kernel still has for it. The request is larger than the window of the server, which inherits its receive
+/// buffer from the listener, and smaller than the send buffer of the proxy (`tcp_wmem` in tcp(7)).
 #[test]
 fn bytes_of_a_client_that_left_are_counted() {
     let run = run(&[toxic("latency", "downstream", &format!(r#""latency": {HOUR}"#))]);
+    set_socket_recv_buffer_size(&run.upstream, 4096).unwrap();
     let (mut client, mut server) = run.pair();
-    set_socket_recv_buffer_size(&server, 65_536).unwrap();
     server.write_all(b"held").unwrap();
     run.proxy.logged(&["fault injected"]);
-    let request = noise(500_000);
+    let request = noise(12_000);
     client.write_all(&request).unwrap();
     drop(client);
     assert_eq!(counted(&run, "upstream"), request.len());

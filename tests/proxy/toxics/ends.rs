@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
+use std::thread;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -47,25 +48,31 @@ fn fin_of_an_idle_stream_is_delayed() {
 /// The client's upstream, the server's downstream.
 #[test]
 fn reset_of_an_idle_stream_is_delayed() {
-    for (stream, why) in [("upstream", "client reset"), ("downstream", "upstream reset")] {
-        for used in [false, true] {
-            for toxics in [latency(stream), latency("both")] {
-                let run = run(&[toxics]);
-                let endpoints = run.endpoints(stream);
-                if used {
-                    exchange(&endpoints);
+    let is_delayed = |(stream, why), toxic: String, used| {
+        let run = run(&[toxic]);
+        let endpoints = run.endpoints(stream);
+        if used {
+            exchange(&endpoints);
+        }
+        // Until then, a reset of the client ends the dial.
+        run.proxy.logged(&["upstream connected"]);
+        let (from, to) = endpoints;
+        let began = Instant::now();
+        reset(from);
+        assert_eq!(read_all(&to), (Vec::new(), End::Reset), "{stream} {used}");
+        assert_on_time(began, millis(400));
+        run.proxy.logged(&["connection closed", why]);
+    };
+    thread::scope(|scope| {
+        for case in [("upstream", "why=\"client reset\""), ("downstream", "why=\"upstream reset\"")] {
+            for toxic in [latency(case.0), latency("both")] {
+                for used in [false, true] {
+                    let toxic = toxic.clone();
+                    scope.spawn(move || is_delayed(case, toxic, used));
                 }
-                // Until then, a reset of the client ends the dial.
-                run.proxy.logged(&["upstream connected"]);
-                let (from, to) = endpoints;
-                let began = Instant::now();
-                reset(from);
-                assert_eq!(read_all(&to), (Vec::new(), End::Reset), "{stream} {used}");
-                assert_on_time(began, millis(400));
-                run.proxy.logged(&["connection closed", &format!("why={why:?}")]);
             }
         }
-    }
+    });
 }
 
 /// An end that takes no delay in its own direction is not held up by that of the other one.

@@ -242,6 +242,20 @@ fn delivers_data_of_leaving_client_despite_held_reply() {
     }
 }
 
+/// The proxy sees that the client has left while its request is still delayed, and drops the reply. The server keeps its
+/// connection open, and the proxy ends it nevertheless, once the request is delivered.
+#[test]
+fn ends_the_connection_of_a_client_that_left_after_its_delayed_request() {
+    let run = run(&[latency("downstream", HOUR), latency("upstream", "300")]);
+    let (mut client, mut server) = run.pair();
+    server.write_all(b"held").unwrap();
+    run.proxy.logged(&["fault injected", "stream=downstream"]);
+    client.write_all(b"request").unwrap();
+    drop(client);
+    assert_eq!(read_all(&server), (b"request".to_vec(), End::Fin));
+    run.proxy.logged(&["connection closed", "bytes_up=7 bytes_down=0", "why=\"client left\""]);
+}
+
 /// A half-closed client still reads what is held for it.
 #[test]
 fn half_close_keeps_the_delayed_reply() {

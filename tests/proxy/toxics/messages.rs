@@ -4,6 +4,7 @@
 //! What was drawn is read from the log. Measured times are only compared where a busy machine can't change the outcome: a
 //! message is never earlier than drawn, and may be late.
 
+use std::fmt::Debug;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
@@ -43,6 +44,15 @@ fn injected(run: &Run, connection: usize) -> Vec<Injected> {
 fn number(line: &str, key: &str) -> usize {
     let value = line.split(key).nth(1).unwrap_or_else(|| panic!("no {key} in {line}"));
     value.split(|end: char| !end.is_ascii_digit()).next().unwrap().parse().unwrap()
+}
+
+/// Runs `drawn` with the same seed twice, and with another one.
+fn assert_seed_repeats<T: PartialEq + Debug + Send>(drawn: fn(&str) -> T) {
+    let [first, again, other] = thread::scope(|scope| {
+        ["7", "7", "8"].map(|seed| scope.spawn(move || drawn(seed))).map(|drawn| drawn.join().unwrap())
+    });
+    assert_eq!(again, first);
+    assert_ne!(other, first);
 }
 
 /// The number of faults in the closing line of a connection with one toxic.
@@ -114,21 +124,21 @@ fn jitter_is_drawn_for_each_small_message() {
 
 #[test]
 fn seed_repeats_the_jitter_of_each_message() {
-    let drawn = |seed| jittered("upstream", seed).into_iter().map(|(injected, _)| injected).collect::<Vec<_>>();
-    let first = drawn("7");
-    assert_eq!(drawn("7"), first);
-    assert_ne!(drawn("8"), first);
+    assert_seed_repeats(|seed| {
+        jittered("upstream", seed).into_iter().map(|(injected, _)| injected).collect::<Vec<_>>()
+    });
 }
 
-/// Loses a tenth of 200 messages, each of which comes 50 ms late at least. Returns the logged losses, the number of
+/// Loses a tenth of 200 messages, each of which comes 50 ms late at least. Returns their logged losses, the number of all
 /// losses, and whether each message took that long.
 fn lossy(stream: &str, seed: &str) -> (Vec<Injected>, usize, Vec<bool>) {
     let run = start_echo("packet_loss", stream, r#""loss_rate": 0.1, "retransmit": 50"#, seed);
     let client = run.proxy.connect();
     let took = round_trips(&client, 200);
-    let losses = injected(&run, 1);
     drop(client);
-    (losses, times(&run, 1), took.iter().map(|took| *took >= millis(50)).collect())
+    let times = times(&run, 1);
+    let of_messages = injected(&run, 1).into_iter().filter(|loss| loss.offset < took.len());
+    (of_messages.collect(), times, took.iter().map(|took| *took >= millis(50)).collect())
 }
 
 /// 201 draws at 0.1, that of the FIN among them, have a mean of 20 and a standard deviation of sqrt(201 * 0.1 * 0.9) =
@@ -136,8 +146,9 @@ fn lossy(stream: &str, seed: &str) -> (Vec<Injected>, usize, Vec<bool>) {
 /// that is too slow adds single late messages, and each of them only once.
 #[test]
 fn losses_hit_single_messages() {
-    for stream in STREAMS {
-        let (losses, times, is_late) = lossy(stream, "7");
+    let losses =
+        thread::scope(|scope| STREAMS.map(|stream| scope.spawn(|| lossy(stream, "7"))).map(|it| it.join().unwrap()));
+    for (losses, times, is_late) in losses {
         assert!(times.abs_diff(20) <= 17, "{times}");
         assert!(losses.iter().all(|loss| is_late[loss.offset]), "{losses:?}");
         let late = is_late.iter().filter(|late| **late).count();
@@ -149,13 +160,10 @@ fn losses_hit_single_messages() {
 
 #[test]
 fn seed_repeats_the_losses() {
-    let drawn = |seed| {
+    assert_seed_repeats(|seed| {
         let (losses, times, _) = lossy("upstream", seed);
         (losses, times)
-    };
-    let first = drawn("7");
-    assert_eq!(drawn("7"), first);
-    assert_ne!(drawn("8"), first);
+    });
 }
 
 /// No reply ends a message of a feed, and the pause after it does: also while the messages before it are still held. The

@@ -137,6 +137,7 @@ fn timeout_closes_a_connection_that_has_lost_data_when_its_window_ends() {
         from.write_all(b"lost").unwrap();
         assert_eq!(read_all(&to), (Vec::new(), End::Fin));
         assert_on_time(began, millis(500));
+        drop((from, to));
         run.proxy.logged(&["connection closed", "why=\"closed by a toxic\""]);
     }
 }

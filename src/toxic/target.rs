@@ -1,0 +1,16 @@
+//! The connection that toxics act on.
+
+use std::net::IpAddr;
+
+use super::Moment;
+
+/// What toxics need to know about a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its number on the route.
+    pub number: u64,
+    /// The client's address.
+    pub client: IpAddr,
+    /// When it was accepted, by the clock that all connections of the route share.
+    pub opened: Moment,
+}
