@@ -79,9 +79,9 @@ pub enum Event<'a> {
 /// How bytes are forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
-    /// Past no toxic.
+    /// No toxic acts.
     Plain,
-    /// Through toxics.
+    /// Bytes pass through toxics.
     Toxic,
 }
 
@@ -186,7 +186,7 @@ macro_rules! fault {
     };
 }
 
-/// Whether debug lines are logged, which some events are too costly to make for nothing.
+/// Whether debug lines are logged. Some events cost too much to make if they are not.
 #[must_use]
 pub fn logs_debug() -> bool {
     log_enabled!(Level::Debug)

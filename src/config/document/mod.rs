@@ -68,8 +68,8 @@ pub enum Syntax {
 }
 
 impl Syntax {
-    /// The syntax of a file: YAML if it is named `.yaml` or `.yml`, JSON if it is named `.json`. Any other name says
-    /// nothing, and the text decides: a config in JSON begins with a bracket.
+    /// The syntax of a file: YAML if it is named `.yaml` or `.yml`, JSON if it is named `.json`. With any
+    /// other name the text decides: a config in JSON begins with a bracket.
     #[must_use]
     pub fn of(path: &Path, text: &str) -> Self {
         let is_named = |ending| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(ending));

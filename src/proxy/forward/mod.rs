@@ -95,7 +95,7 @@ impl<'a> Forwarding<'a> {
     fn copy(&mut self) -> CopyOutcome {
         let Self { state, direction, source, sink, .. } = *self;
         let change = &self.generation.replaced;
-        // Only then: an emit before the copy would leave one more page of an idle thread's stack resident.
+        // Without the condition, the call would leave one more page of an idle thread's stack resident.
         if logs_debug() {
             let path = if self.chain.is_some() { Path::Toxic } else { Path::Plain };
             emit(&Event::PathTaken(&state.subject, direction, path));
