@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use rustix::event::{PollFd, PollFlags};
-use rustix::net::sockopt::{set_socket_oobinline, set_tcp_nodelay};
 
 use super::admission::{ConnectionLimit, Permit};
 use super::connection::Accepted;
 use super::live_route::LiveRoute;
 use super::shared::Shared;
-use super::socket::keepalive::enable_keepalive;
+use super::socket::options::set_options;
 use super::socket::wait::wait;
 use super::state::ConnectionState;
 use crate::event::{CloseReason, Event, Subject, emit};
@@ -55,11 +54,8 @@ impl Listener {
         let socket = TcpListener::bind(listen)?;
         rustix::net::listen(&socket, BACKLOG)?;
         socket.set_nonblocking(true)?;
-        // Accepted sockets inherit all three options. Urgent data must stay in the stream: otherwise the urgent byte is
-        // lost, and splice(2) stops at the mark.
-        set_tcp_nodelay(&socket, true)?;
-        set_socket_oobinline(&socket, true)?;
-        enable_keepalive(&socket)?;
+        // For the sockets that it accepts.
+        set_options(&socket)?;
         Ok(Self { route, socket, stop: Arc::new(Latch::new()?), connection_limit, shortage: None })
     }
 
@@ -266,5 +262,6 @@ mod tests {
         wait(&mut [PollFd::new(&listener.socket, PollFlags::IN)], None);
         let (stream, _) = listener.socket.accept().unwrap();
         assert!(stream.nodelay().unwrap() && socket_keepalive(&stream).unwrap() && socket_oobinline(&stream).unwrap());
+        assert!(stream.read_timeout().unwrap().is_some());
     }
 }

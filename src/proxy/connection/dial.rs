@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::sockopt::set_socket_oobinline;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use crate::event::CloseReason;
-use crate::proxy::socket::keepalive::enable_keepalive;
+use crate::proxy::socket::options::set_options;
 use crate::proxy::socket::reset::reset;
 use crate::proxy::socket::wait::wait;
 use crate::proxy::state::ConnectionState;
@@ -48,9 +47,7 @@ fn begin(upstream: SocketAddr) -> Result<TcpStream, DialError> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let starved = |error: Errno| DialError::Starved(error.into());
     let socket = socket_with(family, SocketType::STREAM, flags, None).map_err(starved)?;
-    // Set before the connect: if two urgent bytes arrive earlier, the kernel keeps only one (`tcp_check_urg` in
-    // `net/ipv4/tcp_input.c`).
-    set_socket_oobinline(&socket, true).map_err(starved)?;
+    set_options(&socket).map_err(DialError::Starved)?;
     match connect(&socket, &upstream) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(TcpStream::from(socket)),
         Err(error) => Err(DialError::Failed(error.into())),
@@ -68,8 +65,6 @@ fn finish(stream: TcpStream) -> io::Result<TcpStream> {
         return Err(ErrorKind::ConnectionRefused.into());
     }
     stream.set_nonblocking(false)?;
-    stream.set_nodelay(true)?;
-    enable_keepalive(&stream)?;
     Ok(stream)
 }
 

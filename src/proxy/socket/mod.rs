@@ -2,8 +2,8 @@
 
 pub mod acknowledgement;
 pub mod discard;
-pub mod keepalive;
 pub mod liveness;
+pub mod options;
 pub mod presence;
 pub mod reset;
 pub mod sock_diag;
