@@ -254,11 +254,10 @@ impl PathState<'_> {
         let most = self.chain.read_limit(self.path.now());
         let mut buffer = vec![MaybeUninit::uninit(); most];
         let received = recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT);
-        // The new toxics apply to bytes that arrived after the change. An end of stream need not be passed on: it can
-        // be read again.
+        // The new toxics apply to bytes that arrived after the change. A FIN need not be passed on: it can be read again.
         let has_changed = self.path.change.is_triggered();
         match received {
-            Ok((_, 0)) | Err(_) if has_changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
+            Ok((_, 0)) if has_changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Ok((_, 0)) if self.path.source.eof_is_reset() => self.end(EndKind::Reset),
             Ok((_, 0)) => self.end(EndKind::Fin),
             Ok(((bytes, _), read)) => {
