@@ -252,6 +252,10 @@ impl PathState<'_> {
 
     fn read(&mut self) -> Result<(), CopyOutcome> {
         let most = self.chain.read_limit(self.path.now());
+        if most == 0 {
+            // A toxic has begun to act during the wait. A read of no bytes would return 0, as at the end of the stream.
+            return Ok(());
+        }
         let mut buffer = vec![MaybeUninit::uninit(); most];
         let received = recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT);
         // The new toxics apply to bytes that arrived after the change. A FIN need not be passed on: it can be read again.
