@@ -251,9 +251,10 @@ impl PathState<'_> {
     }
 
     fn read(&mut self) -> Result<(), CopyOutcome> {
-        let most = self.chain.read_limit(self.path.now());
+        let most = self.chain.read_limit(self.path.now()).min(self.charge.room());
         if most == 0 {
-            // A toxic has begun to act during the wait. A read of no bytes would return 0, as at the end of the stream.
+            // A toxic has begun to act during the wait, or the budget was used up. A read of no bytes would return 0, as at
+            // the end of the stream.
             return Ok(());
         }
         let mut buffer = vec![MaybeUninit::uninit(); most];
@@ -315,7 +316,7 @@ impl PathState<'_> {
 
     /// Whether to read from the source now.
     fn can_read(&self, now: Moment) -> bool {
-        self.wants_to_read() && self.chain.resumes() <= now && self.charge.allows_more()
+        self.wants_to_read() && self.chain.resumes() <= now && self.charge.room() > 0
     }
 
     fn wants_to_read(&self) -> bool {
@@ -353,7 +354,7 @@ impl PathState<'_> {
         let first = [resume, self.chain.next_due(), deadline].into_iter().flatten().min();
         let gives_up = self.progress_timeout.as_ref().map(ProgressTimeout::due);
         let check = Some(self.probe.next_check()).filter(|_| self.depends_on_client(now));
-        let retry = (self.wants_to_read() && !self.charge.allows_more()).then(|| Instant::now() + RETRY);
+        let retry = (self.wants_to_read() && self.charge.room() == 0).then(|| Instant::now() + RETRY);
         let first = first.and_then(|first| self.path.instant(first));
         let pause = self.silence.next_poll().filter(|_| self.can_read(now));
         [first, check, gives_up, retry, pause].into_iter().flatten().min()
