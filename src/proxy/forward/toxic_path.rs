@@ -106,6 +106,10 @@ impl ToxicPath<'_> {
         };
         loop {
             if let Err(outcome) = state.step() {
+                if matches!(outcome, CopyOutcome::SinkReset | CopyOutcome::Ended(_)) {
+                    // No peer receives the held bytes any more, and the budget stops counting them here.
+                    state.chain.discard_held();
+                }
                 return outcome;
             }
         }
