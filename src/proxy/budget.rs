@@ -62,9 +62,10 @@ impl Charge<'_> {
         self.bytes = bytes;
     }
 
-    /// Whether the direction may hold more bytes.
-    pub fn allows_more(&self) -> bool {
-        self.bytes < MIN_PER_DIRECTION || (self.bytes < MAX_PER_DIRECTION && !self.budget.is_exhausted())
+    /// The number of bytes that the direction may hold in addition.
+    pub fn room(&self) -> usize {
+        let most = if self.budget.is_exhausted() { MIN_PER_DIRECTION } else { MAX_PER_DIRECTION };
+        most.saturating_sub(self.bytes)
     }
 }
 
@@ -83,13 +84,13 @@ mod tests {
         let budget = Budget::new(NonZeroUsize::new(100_000).expect("not 0"));
         let (mut greedy, mut modest) = (budget.charge(), budget.charge());
         greedy.set(99_999);
-        assert!(greedy.allows_more());
+        assert_eq!(greedy.room(), MAX_PER_DIRECTION - 99_999);
         modest.set(4095);
-        assert!(!greedy.allows_more() && modest.allows_more());
+        assert_eq!((greedy.room(), modest.room()), (0, 1));
         modest.set(4096);
-        assert!(!modest.allows_more());
+        assert_eq!(modest.room(), 0);
         drop(greedy);
-        assert!(modest.allows_more());
+        assert_eq!(modest.room(), MAX_PER_DIRECTION - 4096);
     }
 
     #[test]
@@ -97,6 +98,6 @@ mod tests {
         let budget = Budget::new(NonZeroUsize::MAX);
         let mut charge = budget.charge();
         charge.set(MAX_PER_DIRECTION);
-        assert!(!charge.allows_more());
+        assert_eq!(charge.room(), 0);
     }
 }

@@ -71,7 +71,8 @@ impl ConnectionState {
                 Woken::Due => PollFlags::empty(),
             };
             self.check(revents)?;
-            if due.is_some_and(|due| Instant::now() >= due) {
+            // After a clean hang-up the other direction's delay is over, and every poll would end at once.
+            if revents.contains(PollFlags::HUP) || due.is_some_and(|due| Instant::now() >= due) {
                 return Ok(WaitEnd::Due);
             }
             if probe.is_due(revents) && !self.has_unread_bytes() {

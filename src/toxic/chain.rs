@@ -291,13 +291,13 @@ impl Chain {
         self.resumes.max(resumes_after(queued))
     }
 
-    /// The most bytes to read from the sender now. Bytes after a limit are not read: other toxics would act on them
-    /// without effect.
+    /// The most bytes to read from the sender now, at most [`TAKEN_AT_ONCE`]. Bytes after a limit are not read: other
+    /// toxics would act on them without effect.
     #[must_use]
     pub fn read_limit(&self, now: Moment) -> usize {
-        let pace = self.links.iter().filter_map(|link| link.pace(now)).min().unwrap_or(TAKEN_AT_ONCE as u64);
-        let most = self.left_before_limit(now).map_or(pace, |left| left.min(pace));
-        usize::try_from(most).unwrap_or(TAKEN_AT_ONCE)
+        let paces = self.links.iter().filter_map(|link| link.pace(now));
+        let most = paces.chain(self.left_before_limit(now)).min().unwrap_or(u64::MAX);
+        usize::try_from(most).map_or(TAKEN_AT_ONCE, |most| most.min(TAKEN_AT_ONCE))
     }
 
     fn left_before_limit(&self, now: Moment) -> Option<u64> {

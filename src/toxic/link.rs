@@ -99,10 +99,10 @@ impl Link {
         self.stage.is_some() && Arc::ptr_eq(&self.toxic, toxic)
     }
 
-    /// Removes the toxic. Its held spans are due at `now`, and later ones pass unchanged.
+    /// Removes the toxic. Its held spans are due at `now` at the latest. Later ones pass unchanged, but not before them.
     pub(super) fn remove_toxic(&mut self, now: Moment) {
         self.stage = None;
-        self.last = Moment::ZERO;
+        self.last = self.last.min(now);
         self.queue.iter_mut().for_each(|span| span.at = span.at.min(now));
         self.end.iter_mut().for_each(|end| end.at = end.at.min(now));
     }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::sockopt::set_socket_linger;
 
 use crate::proxy::{Proxy, UPSTREAM, toxics};
 
@@ -169,6 +170,12 @@ pub fn read_exactly(mut stream: &TcpStream, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     stream.read_exact(&mut bytes).unwrap();
     bytes
+}
+
+/// Closes a stream with a RST.
+pub fn reset(stream: TcpStream) {
+    set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+    drop(stream);
 }
 
 /// What `work` returns, after an assertion that it took no longer than [`AT_ONCE`].

@@ -8,7 +8,7 @@ use std::thread;
 use crate::backlog::{connect_small, fill_with_small_messages, receives_nothing_more, shrink};
 use crate::harness::{
     End, HOUR, MUCH, OneRoute, PORT, Pair, accept, at_once, fill, is_silent, passes, pattern, read_exactly,
-    read_to_end, with_timeouts,
+    read_to_end, reset, with_timeouts,
 };
 use crate::proxy::toxic;
 
@@ -72,6 +72,24 @@ fn half_closed_connection() {
             run.set(&[reset_now(stream)]);
             at_once(|| assert_eq!(read_to_end(from), End::Reset));
         }
+    }
+}
+
+/// A socket reports a reset once. The read that gets it may return after the change, and a second read returns 0. After the
+/// reply the direction waits in a blocking read, which does not notice the change.
+#[test]
+fn reset_of_a_half_closed_connection() {
+    for finished in STREAMS {
+        let run = OneRoute::new(&[]);
+        let live = run.pair();
+        let is_upstream = finished == "upstream";
+        let (from, to) = if is_upstream { (live.client, live.server) } else { (live.server, live.client) };
+        from.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_to_end(&to), End::Fin(Vec::new()));
+        assert!(passes(&to, &from, b"reply"));
+        run.set(&[latency("both", "1")]);
+        reset(to);
+        assert_eq!(read_to_end(&from), End::Reset);
     }
 }
 

@@ -155,11 +155,10 @@ impl PlainPath<'_> {
     /// Reads once and writes all of it. Returns the number of bytes, or `None` if none arrived in time.
     fn copy(&self, buffer: &mut [MaybeUninit<u8>]) -> Result<Option<usize>, CopyOutcome> {
         let received = recv(self.source.stream, &mut *buffer, RecvFlags::empty());
-        // The new toxics apply to bytes that arrived after the change. An end of stream need not be passed on: it can
-        // be read again.
+        // The new toxics apply to bytes that arrived after the change. A FIN need not be passed on: it can be read again.
         let has_changed = self.change.is_triggered();
         match received {
-            Ok((_, 0)) | Err(_) if has_changed => Err(changed(Vec::new())),
+            Ok((_, 0)) if has_changed => Err(changed(Vec::new())),
             Ok((_, 0)) if self.source.eof_is_reset() => Err(CopyOutcome::SourceReset),
             Ok((_, 0)) => Err(CopyOutcome::Eof),
             Ok(((bytes, _), read)) => {

@@ -106,6 +106,10 @@ impl ToxicPath<'_> {
         };
         loop {
             if let Err(outcome) = state.step() {
+                if matches!(outcome, CopyOutcome::SinkReset | CopyOutcome::Ended(_)) {
+                    // No peer receives the held bytes any more, and the budget stops counting them here.
+                    state.chain.discard_held();
+                }
                 return outcome;
             }
         }
@@ -251,14 +255,18 @@ impl PathState<'_> {
     }
 
     fn read(&mut self) -> Result<(), CopyOutcome> {
-        let most = self.chain.read_limit(self.path.now());
+        let most = self.chain.read_limit(self.path.now()).min(self.charge.room());
+        if most == 0 {
+            // A toxic has begun to act during the wait, or the budget was used up. A read of no bytes would return 0, as at
+            // the end of the stream.
+            return Ok(());
+        }
         let mut buffer = vec![MaybeUninit::uninit(); most];
         let received = recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT);
-        // The new toxics apply to bytes that arrived after the change. An end of stream need not be passed on: it can
-        // be read again.
+        // The new toxics apply to bytes that arrived after the change. A FIN need not be passed on: it can be read again.
         let has_changed = self.path.change.is_triggered();
         match received {
-            Ok((_, 0)) | Err(_) if has_changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
+            Ok((_, 0)) if has_changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),
             Ok((_, 0)) if self.path.source.eof_is_reset() => self.end(EndKind::Reset),
             Ok((_, 0)) => self.end(EndKind::Fin),
             Ok(((bytes, _), read)) => {
@@ -312,7 +320,7 @@ impl PathState<'_> {
 
     /// Whether to read from the source now.
     fn can_read(&self, now: Moment) -> bool {
-        self.wants_to_read() && self.chain.resumes() <= now && self.charge.allows_more()
+        self.wants_to_read() && self.chain.resumes() <= now && self.charge.room() > 0
     }
 
     fn wants_to_read(&self) -> bool {
@@ -350,7 +358,7 @@ impl PathState<'_> {
         let first = [resume, self.chain.next_due(), deadline].into_iter().flatten().min();
         let gives_up = self.progress_timeout.as_ref().map(ProgressTimeout::due);
         let check = Some(self.probe.next_check()).filter(|_| self.depends_on_client(now));
-        let retry = (self.wants_to_read() && !self.charge.allows_more()).then(|| Instant::now() + RETRY);
+        let retry = (self.wants_to_read() && self.charge.room() == 0).then(|| Instant::now() + RETRY);
         let first = first.and_then(|first| self.path.instant(first));
         let pause = self.silence.next_poll().filter(|_| self.can_read(now));
         [first, check, gives_up, retry, pause].into_iter().flatten().min()

@@ -5,7 +5,7 @@ use proptest::sample::select;
 
 use super::{cases, choice, effect_of};
 use crate::toxic::trial::{chain, finish, ms, send, stream, summaries, toxic, with_window};
-use crate::toxic::{Effect, Moment, NEVER};
+use crate::toxic::{Effect, Moment, NEVER, TAKEN_AT_ONCE};
 use crate::value::{Kind, Scalar};
 
 fn extreme() -> impl Strategy<Value = Effect> {
@@ -47,6 +47,8 @@ proptest! {
         let placed = toxics.into_iter().enumerate().map(|(place, (effect, window))| with_window(window, toxic(place, effect)));
         let mut chain = chain(&placed.collect::<Vec<_>>());
         let end = moments[moments.len() - 1];
+        // The buffer for a read has this size.
+        prop_assert!(moments.iter().all(|now| chain.read_limit(*now) <= TAKEN_AT_ONCE));
         let outcome = send(&mut chain, &stream(7 * 1500), moments.iter().map(|at| (1500, *at)));
         prop_assert!(outcome.due.is_sorted());
         prop_assert!(outcome.ended.is_some() || finish(&mut chain, end) >= end);

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
-use super::{End, STREAMS, assert_on_time, is_silent, millis, noise, read_all, read_exactly, run, toxic, transfer};
+use super::{
+    End, STREAMS, assert_on_time, is_silent, millis, noise, read_all, read_exactly, run, toxic, toxic_with, transfer,
+};
 
 #[test]
 fn passes_exactly_the_limit_then_closes() {
@@ -105,5 +107,21 @@ fn connection_below_the_limit_is_unaffected() {
         drop(endpoints);
         let closed = run.proxy.logged(&["connection closed"]);
         assert!(!closed.contains("toxic"), "{closed}");
+    }
+}
+
+/// The window begins while the proxy waits for more, and then the bytes in flight use up the limit: nothing may be read.
+/// They are due after the window, so the stream goes on. The sleeps place the writes before and within the window.
+#[test]
+fn window_that_begins_during_a_wait_does_not_end_the_stream() {
+    for stream in STREAMS {
+        let latency = toxic("latency", stream, r#""latency": 2000"#);
+        let limit = toxic_with("limit_data", stream, r#""bytes": 1"#, r#", "after": 500, "for": 1000"#);
+        let run = run(&[latency, limit]);
+        let (mut from, to) = run.endpoints(stream);
+        from.write_all(b"before").unwrap();
+        thread::sleep(millis(700));
+        from.write_all(b"within").unwrap();
+        assert_eq!(read_exactly(&to, 12), b"beforewithin");
     }
 }
