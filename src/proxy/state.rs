@@ -25,7 +25,7 @@ pub struct ConnectionState {
     down: Progress,
     status: Mutex<Status>,
     /// What toxics have done to this connection so far.
-    sums: Mutex<Vec<Arc<RunningSum>>>,
+    sums: Mutex<Sums>,
     /// Whether the client's socket was once found on this machine.
     pub(super) client_was_local: AtomicBool,
 }
@@ -42,6 +42,15 @@ pub struct Progress {
     pub finished: AtomicBool,
     /// The sink was reset by this proxy.
     was_reset: AtomicBool,
+}
+
+/// What toxics have done to a connection.
+#[derive(Debug, Default)]
+struct Sums {
+    /// Shared with the chains.
+    present: Vec<Arc<RunningSum>>,
+    /// Of toxics that no chain has any more, one for each name.
+    past: Vec<ToxicSummary>,
 }
 
 /// One lock covers both fields. With two, an abort could miss the socket of a dial that succeeds at the same time.
@@ -178,18 +187,13 @@ impl ConnectionState {
 
     /// Includes these toxics in [`toxics`](Self::toxics).
     pub fn watch<'a>(&self, sums: impl Iterator<Item = &'a Arc<RunningSum>>) {
-        let mut watched = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
-        for sum in sums {
-            if !watched.iter().any(|other| Arc::ptr_eq(other, sum)) {
-                watched.push(Arc::clone(sum));
-            }
-        }
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner).watch(sums);
     }
 
     /// Summarises each toxic that has acted on this connection.
     pub fn toxics(&self) -> Vec<ToxicSummary> {
         let sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
-        sums.iter().filter_map(|sum| sum.summary()).collect()
+        sums.past.iter().cloned().chain(sums.present.iter().filter_map(|sum| sum.summary())).collect()
     }
 
     fn status(&self) -> MutexGuard<'_, Status> {
@@ -197,12 +201,34 @@ impl ConnectionState {
     }
 }
 
-/// Resets `peer` and subtracts the bytes it has not acknowledged from the count, because a reset discards them.
+impl Sums {
+    /// Toxics that come and go many times take no more memory for that.
+    fn watch<'a>(&mut self, sums: impl Iterator<Item = &'a Arc<RunningSum>>) {
+        let (present, gone) = self.present.drain(..).partition(|sum| Arc::strong_count(sum) > 1);
+        self.present = present;
+        let gone: Vec<Arc<RunningSum>> = gone;
+        for summary in gone.iter().filter_map(|sum| sum.summary()) {
+            match self.past.iter_mut().find(|past| past.toxic.name == summary.toxic.name) {
+                Some(past) => past.add(&summary),
+                None => self.past.push(summary),
+            }
+        }
+        for sum in sums {
+            if !self.present.iter().any(|other| Arc::ptr_eq(other, sum)) {
+                self.present.push(Arc::clone(sum));
+            }
+        }
+    }
+}
+
+/// Resets `peer` and subtracts the bytes it has not acknowledged from the count, because a reset discards them. Two threads
+/// may do so at the same time: the first one counts.
 fn reset_and_uncount(peer: &TcpStream, progress: &Progress) {
+    if progress.was_reset.swap(true, Ordering::SeqCst) {
+        return;
+    }
     let sent = progress.sent.load(Ordering::Relaxed);
-    // Two threads may abort at once.
     if sent > 0
-        && !progress.was_reset.swap(true, Ordering::Relaxed)
         && let lost = unacknowledged(peer)
         && lost < u32::MAX
     {

@@ -36,7 +36,7 @@ pub struct Chain {
     /// The end of the stream, once it has passed all links.
     pub(super) end: Option<End>,
     /// Whether the sender has ended the stream.
-    has_source_end: bool,
+    source_end: Option<EndKind>,
     /// Whether a removed toxic has discarded bytes from the middle of the stream.
     has_gap: bool,
 }
@@ -52,7 +52,7 @@ impl Chain {
             resumes: Moment::ZERO,
             output: VecDeque::new(),
             end: None,
-            has_source_end: false,
+            source_end: None,
             has_gap: false,
         }
     }
@@ -81,9 +81,9 @@ impl Chain {
         self.release();
     }
 
-    /// Replaces the toxics from `now` on. A toxic that stays keeps its state and its bytes. The bytes of a removed one
-    /// are released. A new one acts on bytes that arrive from now on; `stage` creates its stage for the stream from the
-    /// given offset.
+    /// Replaces the toxics from `now` on. A toxic that stays keeps its state and its bytes; one that moves before another
+    /// that stays is replaced by a new one. The bytes of a removed toxic are released. A new one acts on bytes that reach
+    /// its place from now on; `stage` creates its stage for the stream from the given offset.
     pub(super) fn exchange(
         &mut self,
         toxics: Vec<Arc<RouteToxic>>,
@@ -122,7 +122,7 @@ impl Chain {
     /// Whether the chain holds nothing and would pass all bytes unchanged.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.links.is_empty() && self.output.is_empty() && !self.has_source_end && !self.has_gap
+        self.links.is_empty() && self.output.is_empty() && self.source_end.is_none() && !self.has_gap
     }
 
     /// Adds bytes that arrived at `now`.
@@ -142,7 +142,7 @@ impl Chain {
 
     /// Adds the end of the stream, which arrived at `now`.
     pub fn push_end(&mut self, now: Moment, boundary: Boundary, kind: EndKind) {
-        self.has_source_end = true;
+        self.source_end = Some(kind);
         let offset = self.buffer.end();
         self.feed_end(0, End { at: now, kind, offset, segment: self.segments.of_end(boundary, offset) });
     }
@@ -235,8 +235,8 @@ impl Chain {
 
     /// Whether the sender has ended the stream.
     #[must_use]
-    pub fn has_source_end(&self) -> bool {
-        self.has_source_end
+    pub fn source_end(&self) -> Option<EndKind> {
+        self.source_end
     }
 
     /// Whether bytes can be written now.

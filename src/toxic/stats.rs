@@ -76,6 +76,14 @@ pub struct RunningSum {
     sum: Mutex<(u64, Option<Amount>)>,
 }
 
+impl ToxicSummary {
+    /// Adds what another toxic of that name has done.
+    pub fn add(&mut self, other: &Self) {
+        self.times += other.times;
+        self.amount = self.amount.and(other.amount);
+    }
+}
+
 impl RunningSum {
     /// Which toxic.
     #[must_use]

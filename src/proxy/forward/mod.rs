@@ -143,7 +143,11 @@ impl<'a> Forwarding<'a> {
         if self.state.phase() == Phase::Draining {
             discard(self.source.stream, Some(Instant::now() + LINGER));
         } else {
-            await_acknowledgement(self.sink.stream, self.deadline());
+            while !await_acknowledgement(self.sink.stream, self.deadline(), Some(&self.generation.replaced))
+                && self.generation.replaced.is_triggered()
+            {
+                self.take_over(&[], Boundary::None, &[]);
+            }
             self.state.abort(self.source.reset_reason);
         }
     }
@@ -213,7 +217,7 @@ impl<'a> Forwarding<'a> {
 /// `LINGER` after it has acknowledged everything up to our FIN.
 fn wait_closed(sides: [&TcpStream; 2], mut due: Instant) -> bool {
     if sides.iter().any(|side| unacknowledged(side) > 0) {
-        if sides.map(|side| await_acknowledgement(side, None)).contains(&false) {
+        if sides.map(|side| await_acknowledgement(side, None, None)).contains(&false) {
             return false;
         }
         due = Instant::now() + LINGER;

@@ -91,6 +91,11 @@ impl ToxicPath<'_> {
     #[inline(never)]
     pub fn run(&self, chain: &mut Chain, other_carried: &mut u64) -> CopyOutcome {
         scheduling::set(Policy::Normal);
+        let source = match chain.source_end() {
+            None => SourceState::Open,
+            Some(EndKind::Fin | EndKind::Toxic(_)) => SourceState::Ended,
+            Some(EndKind::Reset) => SourceState::Reset,
+        };
         let mut state = PathState {
             path: self,
             chain,
@@ -99,7 +104,7 @@ impl ToxicPath<'_> {
             has_client_left: false,
             sink_is_full: false,
             progress_timeout: None,
-            source: SourceState::Open,
+            source,
             silence: Silence::Unknown,
             other_carried,
             unread: Unread::default(),
@@ -175,7 +180,7 @@ impl PathState<'_> {
         if end.kind == EndKind::Toxic(CloseMode::Reset) {
             // A reset discards the bytes that the peer's kernel has not acknowledged.
             let due = self.chain.deadline().and_then(|(at, _)| self.path.instant(at));
-            await_acknowledgement(self.path.sink.stream, due);
+            await_acknowledgement(self.path.sink.stream, due, None);
         }
         Err(match end.kind {
             EndKind::Fin => CopyOutcome::Eof,
@@ -324,7 +329,7 @@ impl PathState<'_> {
     }
 
     fn wants_to_read(&self) -> bool {
-        !self.chain.has_source_end() && self.chain.read_limit(self.path.now()) > 0
+        self.chain.source_end().is_none() && self.chain.read_limit(self.path.now()) > 0
     }
 
     /// Whether this direction is useless if the client has left: it holds bytes for the client, or it holds back bytes

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use crate::proxy::socket::sock_diag;
 use crate::proxy::socket::wait::wait;
+use crate::stop::Latch;
 
 /// The pause between checks doubles from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -60,14 +61,15 @@ impl Undelivered {
     }
 }
 
-/// Waits until the peer's kernel has acknowledged all bytes, at most until `due`. Returns whether it has. A peer that
-/// reads slowly may take any time, as it may before a FIN, but one that has stopped reading may not. A peer that is
-/// gone has nothing unacknowledged.
-pub fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>) -> bool {
+/// Waits until the peer's kernel has acknowledged all bytes, at most until `due` or, within the longest pause, `change`.
+/// Returns whether it has. A peer that reads slowly may take any time, as it may before a FIN, but one that has stopped
+/// reading may not. A peer that is gone has nothing unacknowledged.
+pub fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>, change: Option<&Latch>) -> bool {
     let (mut pause, mut progress_timeout) = (FIRST_PAUSE, None);
     while unacknowledged(stream) > 0 {
         let has_stopped = progress_timeout.get_or_insert_with(|| ProgressTimeout::begin(stream)).has_expired(stream);
-        if has_stopped || due.is_some_and(|due| Instant::now() >= due) {
+        let is_due = due.is_some_and(|due| Instant::now() >= due);
+        if has_stopped || is_due || change.is_some_and(Latch::is_triggered) {
             return false;
         }
         let mut fds = [PollFd::new(stream, PollFlags::empty())];
