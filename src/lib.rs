@@ -34,7 +34,7 @@
 //! | [`plan`] | routes and their conflicts, profiles, and the difference between two plans |
 //! | [`toxic`] | each toxic: its declaration, and what it does to a stream, as arithmetic |
 //! | [`dice`] | every random decision, a function of the seed and of what it is for |
-//! | [`value`] | numbers, names and words, checked once |
+//! | [`value`] | numbers, names, words and selectors, checked once |
 //! | [`logging`] | the format of log lines, and a writer that never blocks |
 //! | [`signals`], [`stop`] | signals, and the latches that wake what waits for the end |
 //! | [`limits`] | the number of connections that the system can carry |

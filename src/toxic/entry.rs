@@ -1,4 +1,5 @@
-//! One entry in a route's list of toxics: an effect, and the connections and bytes that it applies to.
+//! One entry in a route's list of toxics, and its form in a config. Whether it acts on a connection is decided by its
+//! `value::Selector`.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};

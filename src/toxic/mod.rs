@@ -16,8 +16,10 @@
 //! # How to add a toxic
 //!
 //! 1. Write `src/toxic/<type>.rs`: a `declare!` with the attributes, an `impl Behaviour` that creates the stage, and
-//!    the stage. Good models are `limit_data.rs` and, for random draws, `slicer.rs`. The toxic's own tests are at the
-//!    end of the file; `trial` sends streams through chains.
+//!    the stage. Models: `latency.rs` delays, `slicer.rs` cuts and draws per segment, `corrupt.rs` changes bytes and
+//!    draws per offset, `limit_data.rs` ends a connection. Declare the strictest `Treatment` and `Basis` that hold: the
+//!    properties try a toxic only for what it declares. Its own tests are at the end of the file; `trial` sends streams
+//!    through chains.
 //! 2. Add `mod <type>;` below, and `<type>::<Struct>` to the list in `effect.rs`.
 //! 3. Run `BLESS=1 cargo test --test config`. It writes the tables of the documentation and the expected messages that
 //!    list the types. It fails until there is an entry in `configs/valid/toxics.json`, an example in `configs/README.md`
@@ -27,8 +29,8 @@
 //! and the property tests, which combine the toxic with all others.
 //!
 //! One rule: the effect on a byte depends on its offset, not on the chunk that it arrived in. So each draw belongs to a
-//! segment (`Span::take_segment`) or to an offset. `properties` checks this for every toxic, unless it declares
-//! `Basis::Load`.
+//! segment (`Span::take_segment`) or to an offset (`ToxicRng::of_block`). `properties` checks this for every toxic,
+//! unless it declares `Basis::Load`.
 
 mod bandwidth;
 mod behaviour;
