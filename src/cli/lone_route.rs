@@ -8,7 +8,7 @@ use super::flags::{value, values};
 use super::values::{Listen, listen, millis, probability};
 use super::{Parsed, UsageError, usage_error};
 use crate::config::{Defaults, parse_arguments};
-use crate::plan::{Bind, DropMode, Plan, Route, Upstream};
+use crate::plan::{Bind, DropMode, Plan, Route, RouteState, Upstream};
 use crate::value::{Millis, Probability, RouteName, Timeout};
 
 /// The flags as given: each is valid on its own, except for the toxics, which are parsed together.
@@ -66,6 +66,7 @@ impl LoneRoute {
             drop_mode: DropMode::default(),
             latency: self.latency.unwrap_or_default(),
             connect_timeout: Timeout::CONNECT,
+            state: RouteState::Enabled,
             toxics: parse_arguments(self.profile.as_deref(), &self.toxics).map_err(UsageError::Toxics)?,
         };
         // A single route can only conflict with itself, when its upstream is its own listener.

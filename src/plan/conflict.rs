@@ -24,8 +24,6 @@ pub struct RouteKey {
 /// Why routes can't be live together. Routes are identified by their index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conflict {
-    /// There are no routes.
-    NoRoutes,
     /// Two routes listen on the same port.
     SamePort {
         /// The first route on the port.
@@ -49,9 +47,6 @@ impl Conflict {
     /// Returns all conflicts among `keys`.
     #[must_use]
     pub fn among(keys: &[RouteKey]) -> Vec<Self> {
-        if keys.is_empty() {
-            return vec![Self::NoRoutes];
-        }
         let ports = repeats(keys.iter().map(|key| key.port));
         let names = repeats(keys.iter().map(|key| key.name.as_ref()));
         let same_port = ports.into_iter().map(|(first, second)| Self::SamePort { first, second });
@@ -173,6 +168,5 @@ mod tests {
     fn absent_parts_conflict_with_nothing() {
         let keys = [RouteKey::default(), RouteKey::default()];
         assert!(Conflict::among(&keys).is_empty());
-        assert_eq!(Conflict::among(&[]), [Conflict::NoRoutes]);
     }
 }

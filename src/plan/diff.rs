@@ -39,7 +39,7 @@ pub fn diff(live: &[Route], wanted: &[Route]) -> Vec<Change> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::DropMode;
+    use crate::plan::{DropMode, RouteState};
     use crate::value::{Millis, Port, Probability, Timeout};
 
     fn route(name: &str, port: u16, upstream: &str) -> Route {
@@ -52,6 +52,7 @@ mod tests {
             drop_mode: DropMode::default(),
             latency: Millis::default(),
             connect_timeout: Timeout::CONNECT,
+            state: RouteState::Enabled,
             toxics: Vec::new(),
         }
     }

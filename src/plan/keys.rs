@@ -1,6 +1,6 @@
 //! The config keys of a file and of its routes. Those of a toxic are declared in `toxic`.
 
-use super::{Bind, DropMode, Profile, Upstream};
+use super::{Bind, DropMode, Profile, RouteState, Upstream};
 use crate::value::Presence::{Optional, Otherwise, Required};
 use crate::value::{Key, Kind, Millis, Port, Probability, RouteName, Scalar, Seed, Timeout, Written};
 
@@ -9,7 +9,7 @@ pub const FILE: &[Key] = &[SEED, ROUTES];
 
 /// The keys of a route, in the order in which it is written.
 pub const ROUTE: &[Key] =
-    &[LOCAL_PORT, UPSTREAM, NAME, BIND, DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, PROFILE, TOXICS];
+    &[LOCAL_PORT, UPSTREAM, NAME, BIND, ENABLED, DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, PROFILE, TOXICS];
 
 /// The seed of all random draws.
 pub const SEED: Key =
@@ -48,6 +48,14 @@ pub const BIND: Key = Key::new(
     "The IP address to listen on; `0.0.0.0` or `::` for all.",
     Bind::KIND,
     Otherwise("`127.0.0.1`, or `--bind`"),
+);
+
+/// Whether a route accepts connections.
+pub const ENABLED: Key = Key::new(
+    "enabled",
+    "Whether it listens; a disabled route refuses connections until it is enabled.",
+    RouteState::KIND,
+    Optional(|| RouteState::default().write()),
 );
 
 /// The share of connections that are dropped.

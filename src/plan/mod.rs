@@ -20,7 +20,7 @@ pub use profile::Profile;
 pub use upstream::Upstream;
 
 use crate::toxic::Toxic;
-use crate::value::{Millis, Port, Probability, RouteName, Timeout, words};
+use crate::value::{Millis, Port, Probability, RouteName, Timeout, flag, words};
 
 /// All routes to open, and the seed if the file has one.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +66,7 @@ impl Plan {
         conflict::upstream_routes(&self.routes.iter().map(Route::key).collect::<Vec<_>>())
     }
 
-    /// The routes, at least one, in the order in which they were written.
+    /// The routes in the order in which they were written.
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
@@ -92,6 +92,8 @@ pub struct Route {
     pub latency: Millis,
     /// The limit on dialling the upstream.
     pub connect_timeout: Timeout,
+    /// Whether it accepts connections.
+    pub state: RouteState,
     /// The toxics in the order in which they act. Each name is unique.
     pub toxics: Vec<Toxic>,
 }
@@ -103,17 +105,30 @@ impl Route {
         SocketAddr::new(self.bind, self.port.get())
     }
 
-    /// The parts of the route that can conflict with another route.
+    /// The parts of the route that can conflict with another route. A disabled route occupies no port.
     #[must_use]
     pub fn key(&self) -> RouteKey {
+        let listens = self.state == RouteState::Enabled;
         RouteKey {
             name: Some(self.name.clone()),
-            bind: Some(self.bind),
-            port: Some(self.port),
+            bind: listens.then_some(self.bind),
+            port: listens.then_some(self.port),
             upstream: Some(self.upstream),
         }
     }
 }
+
+/// Whether a route accepts connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RouteState {
+    /// It listens on its port.
+    #[default]
+    Enabled,
+    /// Its port is closed, as if its upstream were down.
+    Disabled,
+}
+
+flag!(RouteState: Disabled, Enabled);
 
 words! {
     /// What the client of a dropped connection observes.

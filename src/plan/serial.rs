@@ -4,7 +4,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::keys::{
-    BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, LATENCY, LOCAL_PORT, NAME, ROUTES, SEED, TOXICS, UPSTREAM,
+    BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, ROUTES, SEED, TOXICS, UPSTREAM,
 };
 use super::{Plan, Route};
 use crate::value::Written;
@@ -28,6 +28,7 @@ impl Serialize for Route {
         map.serialize_entry(UPSTREAM.name, &self.upstream.write())?;
         map.serialize_entry(NAME.name, &self.name.write())?;
         map.serialize_entry(BIND.name, &self.bind)?;
+        map.serialize_entry(ENABLED.name, &self.state.write())?;
         map.serialize_entry(DROP_RATE.name, &self.drop_rate.write())?;
         map.serialize_entry(DROP_MODE.name, &self.drop_mode.write())?;
         map.serialize_entry(LATENCY.name, &self.latency.write())?;

@@ -232,7 +232,7 @@ mod tests {
     use rustix::net::sockopt::{socket_keepalive, socket_oobinline};
 
     use super::*;
-    use crate::plan::DropMode;
+    use crate::plan::{DropMode, RouteState};
     use crate::value::{Millis, Port, Probability, RouteName, Timeout};
 
     fn listener() -> Listener {
@@ -248,6 +248,7 @@ mod tests {
             drop_mode: DropMode::default(),
             latency: Millis::default(),
             connect_timeout: Timeout::CONNECT,
+            state: RouteState::Enabled,
             toxics: Vec::new(),
         };
         let listen = route.listen();

@@ -1,21 +1,20 @@
 //! Reports conflicts of routes: which route has to change, and which one it conflicts with.
 
-use super::{Check, EXAMPLE};
+use super::Check;
 use crate::config::document::Node;
 use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::{Conflict, RouteKey};
 use crate::value::RouteName;
 
 impl Check<'_> {
-    /// Reports conflicts among the routes of `list`; their indices are those of `nodes` and `keys`.
-    pub(super) fn conflicts(&mut self, conflicts: Vec<Conflict>, list: &Node, nodes: &[Node], keys: &[RouteKey]) {
-        let routes = Routes { list, nodes, keys };
+    /// Reports conflicts among routes; their indices are those of `nodes` and `keys`.
+    pub(super) fn conflicts(&mut self, conflicts: Vec<Conflict>, nodes: &[Node], keys: &[RouteKey]) {
+        let routes = Routes { nodes, keys };
         self.problems.extend(conflicts.into_iter().filter_map(|conflict| routes.problem(conflict)));
     }
 }
 
 struct Routes<'r> {
-    list: &'r Node,
     nodes: &'r [Node],
     keys: &'r [RouteKey],
 }
@@ -23,7 +22,6 @@ struct Routes<'r> {
 impl Routes<'_> {
     fn problem(&self, conflict: Conflict) -> Option<Problem> {
         match conflict {
-            Conflict::NoRoutes => Some(Problem::at(self.list.place.written, "there are no routes", EXAMPLE)),
             Conflict::SamePort { first, second } => Some(self.same_port(first, second)),
             Conflict::SameName { first, second } => self.same_name(first, second),
             Conflict::Loop(round) => self.circle(&round),

@@ -12,9 +12,10 @@ mod toxiproxy;
 mod values;
 
 use crate::plan::keys::{
-    BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED, TOXICS, UPSTREAM,
+    BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED, TOXICS,
+    UPSTREAM,
 };
-use crate::plan::{Bind, Conflict, Plan, Route, RouteKey};
+use crate::plan::{Bind, Conflict, Plan, Route, RouteKey, RouteState};
 use crate::toxic::Toxic;
 use crate::value::{RouteName, Seed};
 
@@ -35,7 +36,7 @@ pub(super) fn route(text: &str, root: &Node, defaults: Defaults) -> Result<Route
         let draft = check.route(root);
         let key = draft.as_ref().map_or_else(RouteKey::clone, Route::key);
         let keys = std::slice::from_ref(&key);
-        check.conflicts(Conflict::among(keys), root, std::slice::from_ref(root), keys);
+        check.conflicts(Conflict::among(keys), std::slice::from_ref(root), keys);
         draft.ok()
     })
 }
@@ -106,6 +107,9 @@ impl<'t> Check<'t> {
             Value::Null => &[],
             _ => return self.expected("a list of routes", list, EXAMPLE),
         };
+        if nodes.is_empty() {
+            self.problems.push(Problem::at(list.place.written, "there are no routes", EXAMPLE));
+        }
         let drafts: Vec<Draft> = nodes.iter().map(|node| self.route(node)).collect();
         let keys: Vec<RouteKey> =
             drafts.iter().map(|it| it.as_ref().map_or_else(RouteKey::clone, Route::key)).collect();
@@ -113,7 +117,7 @@ impl<'t> Check<'t> {
             Ok(routes) => Plan::new(seed, routes),
             Err(_) => Err(Conflict::among(&keys)),
         };
-        plan.map_err(|conflicts| self.conflicts(conflicts, list, nodes, &keys)).ok()
+        plan.map_err(|conflicts| self.conflicts(conflicts, nodes, &keys)).ok()
     }
 
     /// Reports the missing list, and the other problems of the route.
@@ -140,6 +144,7 @@ impl<'t> Check<'t> {
         let upstream = keys.read(&UPSTREAM);
         let name = keys.read_with(&NAME, Check::value, port.map(RouteName::from));
         let bind = keys.read_with(&BIND, |check, node| check.value(node).map(Bind::ip), defaults.bind);
+        let state = keys.read(&ENABLED);
         let drop_rate = keys.read(&DROP_RATE);
         let drop_mode = keys.read(&DROP_MODE);
         let latency = keys.read(&LATENCY);
@@ -149,7 +154,9 @@ impl<'t> Check<'t> {
         keys.finish();
         let toxics = self.chain(profile, toxics);
 
-        let key = RouteKey { name: name.clone(), bind, port, upstream };
+        let listens = state != Some(RouteState::Disabled);
+        let key =
+            RouteKey { name: name.clone(), bind: bind.filter(|_| listens), port: port.filter(|_| listens), upstream };
         let route = || {
             Some(Route {
                 name: name?,
@@ -160,6 +167,7 @@ impl<'t> Check<'t> {
                 drop_mode: drop_mode?,
                 latency: latency?,
                 connect_timeout: connect_timeout?,
+                state: state?,
                 toxics: toxics?,
             })
         };
