@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::cli::{self, Command, Options, Routes, Settings, Upstreams, UsageError};
 use crate::config;
 use crate::dice;
-use crate::event::{Event, emit};
+use crate::event::{Event, Origin, emit};
 use crate::limits::{self, Baseline, Cap, Footprint};
 use crate::logging;
 use crate::memory;
@@ -125,14 +125,14 @@ fn open(supervisor: &Supervisor, plan: &Plan, upstreams: Upstreams) -> Result<()
         let served = test_server::start(plan.outer_upstreams());
         served.map_err(|error| report_event(&Event::StartFailed(&error)))?;
     }
-    supervisor.apply(plan).map_err(|error| match error {
+    supervisor.apply(plan, Origin::Start).map(drop).map_err(|error| match error {
         ApplyError::Bind(failed) => {
             for (route, error) in &failed {
                 emit(&Event::BindFailed(route, error));
             }
             Exit::Failed
         }
-        ApplyError::Starved(error) => report_event(&Event::StartFailed(&error)),
+        error => report_event(&Event::StartFailed(&error)),
     })
 }
 

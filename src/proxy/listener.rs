@@ -117,7 +117,7 @@ impl Listener {
         stream.set_nonblocking(false)?;
         // A listener on `::` sees IPv4 clients as IPv4-mapped addresses (RFC 4291, section 2.5.5.2).
         let client = SocketAddr::new(addr.ip().to_canonical(), addr.port());
-        let subject = Subject { route: self.route(), number: self.route.count_connection(), client };
+        let subject = Subject { route: self.route(), number: self.route.counters().count_connection(), client };
         let state = ConnectionState::new(subject, Arc::clone(&self.route), stream, accepted_at);
         Ok(Accepted { registration: shared.registry.register(state), shared: Arc::clone(shared) })
     }
