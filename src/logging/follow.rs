@@ -41,6 +41,7 @@ pub fn follow() -> Follower {
 impl Follower {
     /// Returns the lines since the last call, each with its line end. Waits for the first one, and returns `None` if
     /// there is none before the timeout.
+    #[must_use]
     pub fn next_lines(&self, timeout: Duration) -> Option<Vec<u8>> {
         let Pending { lines, lost } = self.0.take(timeout);
         let mut bytes = lines.concat();
