@@ -11,7 +11,7 @@ use std::process::Command;
 /// layer or above. `main.rs` and `lib.rs` are above all layers.
 const LAYERS: &[&[&str]] = &[
     &["run"],
-    &["cli"],
+    &["cli", "admin"],
     &["reload", "test_server"],
     &["config", "http", "proxy"],
     &["event"],
