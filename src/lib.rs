@@ -99,8 +99,9 @@
 //! toxics, and triggers the latch of the old one. The latch is part of every wait of the route's connections, in
 //! poll(2) beside the sockets, so each direction takes over the new toxics at the next byte. (A plain path with close
 //! messages waits in a blocking read instead, for at most 20 ms.) It costs one pipe for each generation and none for a
-//! connection. Toxics that stay keep their state; bytes held by a removed one are released. Connection numbers go on,
-//! so that a seed keeps its meaning.
+//! connection. Toxics that stay keep their state. One whose attributes change keeps its bytes, which are due when its new
+//! attributes delay them to, and its times still count from when it was added. Bytes held by a removed one are released.
+//! Connection numbers go on, so that a seed keeps its meaning.
 //!
 //! `apply` never waits for a connection. It waits for at most 100 ms until a listener has closed its port.
 //!
