@@ -2,6 +2,7 @@
 //! in `test_server`.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 #[path = "../http_client/mod.rs"]
 mod http_client;
 mod slow_clients;

@@ -116,9 +116,9 @@ fn a_client_that_leaves_before_its_answer_keeps_no_other_out() {
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     let (addr, _stop) = serve(|request| Response::text(Status::Ok, request.target.path()[0]));
-    let requests: String = (0..100).map(|number| format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n")).collect();
+    let requests = (0..100).map(|number| format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n"));
     let mut client = Client::connect(addr);
-    client.send(requests);
+    client.send(requests.collect::<Vec<_>>().concat());
     for number in 0..100 {
         assert_eq!(client.answer().text(), format!("{number}\n"));
     }
