@@ -126,7 +126,7 @@ fn streams_leave_connections_for_requests() {
     let mut first = listen(addr);
     let mut second = Client::connect(addr);
     let refused = second.send(GET_EVENTS).answer();
-    assert_eq!((refused.status, refused.text()), (503, "1 streams are open, which is the limit: close one\n"));
+    assert_eq!((refused.status, refused.text()), (503, "the number of open streams is limited to 1: close one\n"));
     ended.recv_timeout(HANGS).expect("the second is dropped unread");
     assert_eq!(second.send(GET).answer().status, 200, "the connection is kept");
     for _ in 0..10 {
