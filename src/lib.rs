@@ -26,6 +26,7 @@
 //! |---|---|
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`cli`] | the command line: flags, help text, usage errors |
+//! | [`admin`] | the API of the admin server, built on [`http`]: which requests may use it |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
@@ -35,7 +36,7 @@
 //! | [`toxic`] | each toxic: its declaration, and what it does to a stream, as arithmetic |
 //! | [`dice`] | every random decision, a function of the seed and of what it is for |
 //! | [`value`] | numbers, names, words and selectors, checked once |
-//! | [`logging`] | the format of log lines, and a writer that never blocks |
+//! | [`logging`] | the format of log lines, a writer that never blocks, and readers inside the process |
 //! | [`signals`], [`stop`] | signals, and the latches that wake what waits for the end |
 //! | [`limits`] | the number of connections that the system can carry |
 //! | [`memory`] | the number of bytes that toxics may hold |
@@ -140,6 +141,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod dice;
