@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(looks(&mut watch), UNCHANGED, "the content is the same");
     }
 
-    /// A ConfigMap is a link to `..data/config`, and `..data` is a link to a directory that is replaced.
+    /// A `ConfigMap` is a link to `..data/config`, and `..data` is a link to a directory that is replaced.
     #[test]
     fn a_config_map_that_is_replaced_is_seen() {
         let folder = Folder::new("map");

@@ -11,7 +11,8 @@ use std::process::Command;
 /// layer or above. `main.rs` and `lib.rs` are above all layers.
 const LAYERS: &[&[&str]] = &[
     &["run"],
-    &["cli", "admin"],
+    &["cli"],
+    &["admin"],
     &["reload", "test_server"],
     &["config", "http", "proxy"],
     &["event"],

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::error_response::error_response;
 use crate::config::{Position, Problem, Report};
 use crate::http::{Response, Status};
 use crate::proxy::ApplyError;
@@ -88,9 +89,8 @@ pub(super) fn method_not_allowed(method: &str, allowed: &'static str) -> Respons
 impl From<Failure> for Response {
     fn from(failure: Failure) -> Self {
         let Failure { status, error, problems } = failure;
-        let mut keys = vec![("error", error.into()), ("status", status.code().into())];
-        keys.extend(problems.map(|problems| ("problems", problems)));
-        json(status, &Json::Object(keys))
+        let Some(problems) = problems else { return error_response(status, &error) };
+        json(status, &Json::object([("error", error.into()), ("status", status.code().into()), ("problems", problems)]))
     }
 }
 

@@ -3,13 +3,16 @@
 //!
 //! | module | contents |
 //! |---|---|
+//! | `access` | which requests may use it |
 //! | `v1` | this program's own API, below `/v1` |
 //! | `metrics` | `/metrics`, as Prometheus reads it |
-//! | `answer` | answers in JSON, and errors |
+//! | `answer`, `error_response` | answers in JSON, and errors |
 //!
 //! This module has the address, the limits, and which module answers a request.
 
+mod access;
 mod answer;
+mod error_response;
 mod metrics;
 mod v1;
 
@@ -20,15 +23,21 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub use access::{Access, Denied};
+pub use error_response::error_response;
+
 use crate::config::Defaults;
 use crate::http::{Limits, Request, Response, Server, Status};
 use crate::proxy::Supervisor;
 use crate::reload::Reloader;
 
+/// The most clients at once.
+pub const CLIENTS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
 const LIMITS: Limits = Limits {
-    connections: NonZeroUsize::new(64).unwrap(),
+    connections: CLIENTS,
     // Readers of the events leave half of the connections to requests.
-    streams: 32,
+    streams: CLIENTS.get() / 2,
     // Slow clients that hold all connections delay another one by this time.
     replaceable_after: Duration::from_secs(1),
     head_bytes: 16 * 1024,
@@ -46,6 +55,7 @@ const LIMITS: Limits = Limits {
 #[derive(Debug)]
 pub struct Api {
     supervisor: Arc<Supervisor>,
+    access: Access,
     defaults: Defaults,
     /// Absent if the run has no config file.
     reloader: Option<Arc<Reloader>>,
@@ -53,15 +63,32 @@ pub struct Api {
 }
 
 impl Api {
-    /// Routes of requests take `defaults` for keys that they leave out.
+    /// The API of the run that starts now, which has no config file. Routes of requests take `defaults` for keys that
+    /// they leave out. No token is needed.
     #[must_use]
-    pub fn new(supervisor: Arc<Supervisor>, defaults: Defaults, reloader: Option<Arc<Reloader>>) -> Self {
-        Self { supervisor, defaults, reloader, started: SystemTime::now() }
+    pub fn new(supervisor: Arc<Supervisor>, defaults: Defaults) -> Self {
+        Self { supervisor, access: Access::default(), defaults, reloader: None, started: SystemTime::now() }
     }
 
-    /// Answers a request.
+    /// Sets which requests are permitted.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+
+    /// Sets the config file of the run.
+    #[must_use]
+    pub fn with_reloader(self, reloader: Arc<Reloader>) -> Self {
+        Self { reloader: Some(reloader), ..self }
+    }
+
+    /// Answers a request, if it is permitted.
     #[must_use]
     pub fn respond(&self, request: &Request) -> Response {
+        self.access.check(request).map_or_else(Response::from, |()| self.answer(request))
+    }
+
+    fn answer(&self, request: &Request) -> Response {
         let answer = v1::respond(self, request).or_else(|| metrics::respond(self, request));
         answer.unwrap_or_else(|| Response::text(Status::NotFound, "404 page not found"))
     }

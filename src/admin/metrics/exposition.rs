@@ -1,6 +1,6 @@
 //! The text format of Prometheus, version 0.0.4. Which metrics there are is decided elsewhere.
 //!
-//! Written by hand: the crate prometheus-client (0.24) writes OpenMetrics, where a counter's HELP and TYPE lack `_total`,
+//! Written by hand: the crate `prometheus-client` (0.24) writes `OpenMetrics`, where a counter's HELP and TYPE lack `_total`,
 //! so that promtool rejects it ("no help text"), and it does not escape label values, which may be any route's name.
 
 use std::fmt::Display;
@@ -40,7 +40,7 @@ impl Exposition {
             Kind::Gauge => "gauge",
             Kind::Histogram => "histogram",
         };
-        self.0.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+        self.0.extend(["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n"]);
         Family { text: &mut self.0, name }
     }
 
@@ -69,7 +69,7 @@ impl Family<'_> {
     fn line(&mut self, suffix: &str, labels: Labels<'_>, value: impl Display) {
         let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        self.text.push_str(&format!("{}{suffix}{labels} {value}\n", self.name));
+        self.text.extend([self.name, suffix, &labels, " ", &value.to_string(), "\n"]);
     }
 }
 

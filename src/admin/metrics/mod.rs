@@ -11,7 +11,7 @@ use super::answer::method_not_allowed;
 use crate::http::{Request, Response, Status};
 use crate::logging;
 use crate::plan::RouteState;
-use crate::proxy::{Bytes, RouteStatus};
+use crate::proxy::{Bytes, Histogram, RouteStatus};
 use crate::value::Direction;
 
 /// Answers a request for `/metrics`.
@@ -40,8 +40,8 @@ fn describe_process(api: &Api, text: &mut Exposition) {
     text.family(Kind::Gauge, "chaos_proxy_build_info", "The version of this program.").sample(&version, 1);
     let started = seconds(api.started);
     text.family(Kind::Gauge, "chaos_proxy_start_time_seconds", "When the run has started.").sample(&[], started);
-    let held = api.supervisor.held_bytes();
-    text.family(Kind::Gauge, "chaos_proxy_held_bytes", "The bytes that toxics hold.").sample(&[], held);
+    let buffered = api.supervisor.held_bytes();
+    text.family(Kind::Gauge, "chaos_proxy_held_bytes", "The bytes that toxics hold.").sample(&[], buffered);
     let help = "The log lines that stderr's reader was too slow for.";
     text.family(Kind::Counter, "chaos_proxy_log_lines_lost_total", help).sample(&[], logging::lost_lines());
 }
@@ -50,10 +50,10 @@ fn describe_process(api: &Api, text: &mut Exposition) {
 fn describe_reloads(api: &Api, text: &mut Exposition) {
     let results = api.reloader.as_ref().map(|reloader| reloader.results());
     let (succeeded, failed) = results.map_or((0, 0), |results| (results.succeeded, results.failed));
-    let mut reloads =
-        text.family(Kind::Counter, "chaos_proxy_reloads_total", "The reloads of the config file, by their result.");
-    reloads.sample(&[("result", "success")], succeeded);
-    reloads.sample(&[("result", "failure")], failed);
+    let help = "The reloads of the config file, by their result.";
+    let mut family = text.family(Kind::Counter, "chaos_proxy_reloads_total", help);
+    family.sample(&[("result", "success")], succeeded);
+    family.sample(&[("result", "failure")], failed);
     if let Some(results) = results {
         let (name, help) = ("chaos_proxy_last_reload_success_time_seconds", "When the config file was last made live.");
         text.family(Kind::Gauge, name, help).sample(&[], seconds(results.last_success));
@@ -97,12 +97,14 @@ fn name(status: &RouteStatus) -> &str {
 }
 
 fn measure_durations(routes: &[RouteStatus], text: &mut Exposition) {
-    let mut dials =
-        text.family(Kind::Histogram, "chaos_proxy_dial_duration_seconds", "How long the successful dials took.");
-    routes.iter().for_each(|status| dials.histogram(&[("route", name(status))], &status.dials));
-    let help = "How long the closed connections lasted.";
-    let mut lasted = text.family(Kind::Histogram, "chaos_proxy_connection_duration_seconds", help);
-    routes.iter().for_each(|status| lasted.histogram(&[("route", name(status))], &status.durations));
+    let mut measure = |metric, help, histogram: fn(&RouteStatus) -> &Histogram| {
+        let mut family = text.family(Kind::Histogram, metric, help);
+        for status in routes {
+            family.histogram(&[("route", name(status))], histogram(status));
+        }
+    };
+    measure("chaos_proxy_dial_duration_seconds", "How long the successful dials took.", |it| &it.dials);
+    measure("chaos_proxy_connection_duration_seconds", "How long the closed connections lasted.", |it| &it.durations);
 }
 
 fn directions(status: &RouteStatus) -> [(Direction, Bytes); 2] {

@@ -49,12 +49,11 @@ pub(super) fn put(api: &Api, request: &Request, name: &str) -> Answer {
     let route = read(api, request, name)?;
     let mut status = Status::Ok;
     api.supervisor.edit(Origin::Api(request.client), |mut routes| {
-        match routes.iter_mut().find(|present| present.name == route.name) {
-            Some(present) => *present = route.clone(),
-            None => {
-                status = Status::Created;
-                routes.push(route.clone());
-            }
+        if let Some(present) = routes.iter_mut().find(|present| present.name == route.name) {
+            *present = route.clone();
+        } else {
+            status = Status::Created;
+            routes.push(route.clone());
         }
         Ok::<_, Failure>(routes)
     })?;
