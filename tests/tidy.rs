@@ -32,10 +32,11 @@ const PROXY_LAYERS: &[&[&str]] = &[
     &["forward"],
     &["shared"],
     &["registry"],
-    &["client"],
+    &["client", "status"],
     &["state"],
     &["live_route"],
-    &["admission", "budget", "socket"],
+    &["counters"],
+    &["admission", "budget", "histogram", "socket"],
 ];
 
 /// Modules that receive time, randomness and bytes as arguments, so that their tests need neither a socket nor a sleep.
