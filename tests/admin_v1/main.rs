@@ -1,6 +1,6 @@
 //! This program's own API and the metrics, asked over HTTP while connections live. What a change does to a connection
 //! is tested in `live`, how the server deals with requests in `http`.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 #[allow(dead_code, reason = "this test uses a part of it")]
 #[path = "../live/harness.rs"]
