@@ -31,10 +31,12 @@ const PROXY_LAYERS: &[&[&str]] = &[
     &["forward"],
     &["shared"],
     &["registry"],
+    &["status"],
     &["client"],
     &["state"],
     &["live_route"],
-    &["admission", "budget", "socket"],
+    &["counters"],
+    &["admission", "budget", "histogram", "socket"],
 ];
 
 /// Modules that receive time, randomness and bytes as arguments, so that their tests need neither a socket nor a sleep.
