@@ -26,6 +26,7 @@
 //! |---|---|
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`cli`] | the command line: flags, help text, usage errors |
+//! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
@@ -141,6 +142,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod ctl;
 pub mod dice;
 pub mod event;
 pub mod http;

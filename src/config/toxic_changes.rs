@@ -15,7 +15,8 @@ const EXAMPLE: &str = "write KEY=VALUE,KEY=VALUE, such as latency=100,jitter=20"
 
 /// The change at `span` of `text`.
 pub(super) fn read(text: &str, span: SourceSpan) -> Result<Map<String, Value>, Vec<Problem>> {
-    let given = argument::values(text, span).map_err(|problem| vec![Problem { hint: EXAMPLE.to_owned(), ..problem }])?;
+    let given =
+        argument::values(text, span).map_err(|problem| vec![Problem { hint: EXAMPLE.to_owned(), ..problem }])?;
     if given.is_empty() {
         return Err(vec![Problem::at(span, "nothing changes", EXAMPLE)]);
     }
