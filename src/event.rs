@@ -16,7 +16,7 @@ use crate::limits::Cap;
 use crate::logging::{FAULTS, LogfmtValue};
 use crate::plan::{DropMode, Plan, Route};
 use crate::toxic::{Amount, NEVER, Recorded, Toxic, ToxicEvent, ToxicSummary};
-use crate::value::{Direction, Millis, Probability};
+use crate::value::{Direction, Millis, Probability, RouteName};
 
 /// The connection that an event concerns.
 #[derive(Clone, Debug)]
@@ -27,6 +27,27 @@ pub struct Subject {
     pub number: u64,
     /// The client's address, an IPv4 one as IPv4.
     pub client: SocketAddr,
+}
+
+/// The source of a change of the routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The start of the run.
+    Start,
+    /// A reload of the config file.
+    Reload,
+    /// A request to the admin API from this address.
+    Api(SocketAddr),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => f.write_str("start"),
+            Self::Reload => f.write_str("reload"),
+            Self::Api(client) => client.fmt(f),
+        }
+    }
 }
 
 /// An event that is logged.
@@ -40,6 +61,17 @@ pub enum Event<'a> {
     Listening(&'a Route),
     /// A route's port can't be bound.
     BindFailed(&'a Route, &'a io::Error),
+    /// A live route has changed.
+    RouteChanged {
+        /// What has changed it.
+        origin: Origin,
+        /// Its name.
+        route: &'a RouteName,
+        /// What has changed.
+        change: &'a str,
+        /// The number of live connections that the change has reached.
+        connections: usize,
+    },
     /// A connection was accepted.
     Opened(&'a Subject),
     /// The draw that decides whether a connection is dropped.
@@ -121,7 +153,7 @@ pub struct Report {
 }
 
 /// Why a connection closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CloseReason {
     /// Both sides closed cleanly, the client first.
     ClientClosed,
@@ -145,10 +177,18 @@ pub enum CloseReason {
     ToxicClosed,
     /// A toxic reset it.
     ToxicReset,
+    /// Its route was disabled.
+    RouteDisabled,
+    /// It was closed on request.
+    Killed,
+    /// It was reset on request.
+    KilledByReset,
 }
 
 impl CloseReason {
-    fn as_str(self) -> &'static str {
+    /// The text in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::ClientClosed => "client closed",
             Self::UpstreamClosed => "upstream closed",
@@ -161,7 +201,16 @@ impl CloseReason {
             Self::Cut => "cut",
             Self::ToxicClosed => "closed by a toxic",
             Self::ToxicReset => "reset by a toxic",
+            Self::RouteDisabled => "route disabled",
+            Self::Killed => "closed on request",
+            Self::KilledByReset => "reset on request",
         }
+    }
+
+    /// Whether the connection is ended at once, but with a FIN.
+    #[must_use]
+    pub fn is_shutdown(self) -> bool {
+        matches!(self, Self::RouteDisabled | Self::Killed)
     }
 }
 
@@ -216,6 +265,9 @@ pub fn emit(event: &Event<'_>) {
             route = route.name.as_str(), port = route.port.get(), addr:% = route.listen(), error:%,
             hint = bind_hint(error); "can't listen"
         ),
+        Event::RouteChanged { origin, route, change, connections } => {
+            info!(route = route.as_str(), change, by:% = origin, connections; "route changed");
+        }
         Event::Opened(subject) => line!(Info, subject, "connection opened"),
         // Without a rate there is nothing to decide.
         Event::DropDrawn(subject, Draw { value, share }) if share != Probability::NEVER => {

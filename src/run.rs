@@ -10,7 +10,7 @@ use crate::cli::{self, Command, Options, Routes, Settings, Upstreams, UsageError
 use crate::config;
 use crate::ctl;
 use crate::dice;
-use crate::event::{Event, emit};
+use crate::event::{Event, Origin, emit};
 use crate::limits::{self, Baseline, Cap, Footprint};
 use crate::logging;
 use crate::memory;
@@ -137,24 +137,24 @@ fn open(supervisor: &Supervisor, plan: &Plan, upstreams: Upstreams) -> Result<()
         let served = test_server::start(plan.outer_upstreams());
         served.map_err(|error| report_event(&Event::StartFailed(&error)))?;
     }
-    supervisor.apply(plan).map_err(|error| match error {
+    supervisor.apply(plan, Origin::Start).map(drop).map_err(|error| match error {
         ApplyError::Bind(failed) => {
             for (route, error) in &failed {
                 emit(&Event::BindFailed(route, error));
             }
             Exit::Failed
         }
-        ApplyError::Starved(error) => report_event(&Event::StartFailed(&error)),
+        error => report_event(&Event::StartFailed(&error)),
     })
 }
 
 fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, Baseline) {
     let routes = plan.routes().len();
     match upstreams {
-        Upstreams::External => (Footprint::PROXIED, Baseline { listeners: routes }),
+        Upstreams::External => (Footprint::PROXIED, Baseline { listeners: routes, admin_clients: 0 }),
         Upstreams::TestServer => {
             let served: HashSet<SocketAddr> = plan.outer_upstreams().collect();
-            (Footprint::PROXIED_AND_SERVED, Baseline { listeners: routes + served.len() })
+            (Footprint::PROXIED_AND_SERVED, Baseline { listeners: routes + served.len(), admin_clients: 0 })
         }
     }
 }

@@ -55,6 +55,26 @@ impl Conflict {
     }
 }
 
+impl Conflict {
+    /// Describes the conflict among routes with these names.
+    #[must_use]
+    pub fn describe(&self, names: &[&str]) -> String {
+        match self {
+            Self::SamePort { first, second } => format!(
+                "routes `{}` and `{}` listen on the same port; give each route a port of its own",
+                names[*first], names[*second]
+            ),
+            Self::SameName { second, .. } => {
+                format!("two routes are called `{}`; give each route a name of its own", names[*second])
+            }
+            Self::Loop(round) => {
+                let path: Vec<&str> = round.iter().chain(round.first()).map(|route| names[*route]).collect();
+                format!("these routes feed each other in a loop: {}; point one of them elsewhere", path.join(" -> "))
+            }
+        }
+    }
+}
+
 /// Returns pairs of indices with equal values: the first one, and each later one.
 fn repeats<T: Hash + Eq>(values: impl Iterator<Item = Option<T>>) -> Vec<(usize, usize)> {
     let mut seen = HashMap::new();

@@ -12,7 +12,7 @@ pub enum Change {
     Add(Route),
     /// The route is not wanted any more.
     Remove(RouteName),
-    /// The listener or the upstream changes: the route needs a new listener.
+    /// The listen address, the upstream or the state changes: the listener is closed, opened or replaced.
     Restart(Route),
     /// Only the faults change: the listener and the connections stay.
     Adjust(Route),
@@ -28,12 +28,14 @@ pub fn diff(live: &[Route], wanted: &[Route]) -> Vec<Change> {
     let changed = wanted.iter().filter_map(|route| match old.get(&route.name) {
         None => Some(Change::Add(route.clone())),
         Some(old) if *old == route => None,
-        Some(old) if old.listen() == route.listen() && old.upstream == route.upstream => {
-            Some(Change::Adjust(route.clone()))
-        }
+        Some(old) if has_same_listener(old, route) => Some(Change::Adjust(route.clone())),
         Some(_) => Some(Change::Restart(route.clone())),
     });
     removed.chain(changed).collect()
+}
+
+fn has_same_listener(one: &Route, other: &Route) -> bool {
+    (one.listen(), one.upstream, one.state) == (other.listen(), other.upstream, other.state)
 }
 
 #[cfg(test)]
@@ -81,6 +83,7 @@ mod tests {
             Route { port: Port::try_from(9).expect("a port"), ..db() },
             Route { bind: [127, 0, 0, 2].into(), ..db() },
             Route { upstream: "127.0.0.1:99".parse().expect("an address"), ..db() },
+            Route { state: RouteState::Disabled, ..db() },
         ];
         for route in elsewhere {
             assert_eq!(diff(&[db()], std::slice::from_ref(&route)), [Change::Restart(route)]);

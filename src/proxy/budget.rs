@@ -38,8 +38,13 @@ impl Budget {
         Charge { budget: self, bytes: 0 }
     }
 
+    /// The number of bytes that are held.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
     fn is_exhausted(&self) -> bool {
-        self.used.load(Ordering::Relaxed) >= self.limit.get()
+        self.used() >= self.limit.get()
     }
 
     /// Exhaustion may begin and end with every read, so only the first one is logged.

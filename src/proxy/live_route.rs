@@ -1,23 +1,23 @@
 //! A live route: the configuration that applies to its connections now, and the state that survives a replacement.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::counters::RouteCounters;
 use crate::dice::Dice;
 use crate::event;
 use crate::plan::Route;
 use crate::stop::Latch;
 use crate::toxic::Toxics;
+use crate::value::RouteName;
 
 /// A route that accepts connections or still has live ones. It outlives its listener when the listener is replaced.
 #[derive(Debug)]
 pub struct LiveRoute {
+    name: RouteName,
     dice: Dice,
-    /// The number of connections accepted so far. A route that is removed and added again continues the count, so that
-    /// the same seed gives the same draws.
-    accepted: Arc<AtomicU64>,
+    counters: Arc<RouteCounters>,
     /// The start of the route's clock, which all of its connections share.
     started: Instant,
     generation: Mutex<Arc<Generation>>,
@@ -38,11 +38,15 @@ pub struct Generation {
 impl LiveRoute {
     /// # Errors
     /// No descriptors are left.
-    pub fn new(route: Route, seed: u64, accepted: Arc<AtomicU64>) -> io::Result<Self> {
-        let dice = Dice::new(seed, &route.name);
+    pub fn new(route: Route, seed: u64, counters: Arc<RouteCounters>) -> io::Result<Self> {
+        let (name, dice) = (route.name.clone(), Dice::new(seed, &route.name));
         let toxics = Toxics::new(&route.toxics, dice.clone(), event::logged_acts());
         let first = Generation { number: 1, route: Arc::new(route), toxics, replaced: Latch::new()? };
-        Ok(Self { dice, accepted, started: Instant::now(), generation: Mutex::new(Arc::new(first)) })
+        Ok(Self { name, dice, counters, started: Instant::now(), generation: Mutex::new(Arc::new(first)) })
+    }
+
+    pub fn name(&self) -> &RouteName {
+        &self.name
     }
 
     /// Returns the current generation.
@@ -70,9 +74,8 @@ impl LiveRoute {
         at.saturating_duration_since(self.started)
     }
 
-    /// Counts one more connection and returns its number, from 1.
-    pub fn count_connection(&self) -> u64 {
-        self.accepted.fetch_add(1, Ordering::Relaxed) + 1
+    pub fn counters(&self) -> &RouteCounters {
+        &self.counters
     }
 
     pub fn dice(&self) -> &Dice {

@@ -1,19 +1,27 @@
 //! The only modules that use the sockets of clients and upstreams. Imports go down only: supervisor, listener,
 //! connection, forward, client, state, `live_route`, socket. Beside these layers, `admission` limits the number of
-//! connections, `budget` limits the memory for held bytes, `registry` lists the live connections, and `shared` holds
-//! what all listeners of a run share.
+//! connections, `budget` limits the memory for held bytes, `registry` lists the live connections, `counters` has what
+//! closed ones have done, `status` is what can be seen of all this from outside, and `shared` holds what all listeners of
+//! a run share.
 
 mod admission;
 mod budget;
 mod client;
 mod connection;
+mod counters;
 mod forward;
+mod histogram;
 mod listener;
 mod live_route;
 mod registry;
 mod shared;
 mod socket;
 mod state;
+mod status;
 mod supervisor;
 
-pub use supervisor::{ApplyError, Supervisor};
+pub use counters::{Bytes, Totals};
+pub use histogram::Histogram;
+pub use state::Phase;
+pub use status::{ConnectionStatus, Health, RouteStatus};
+pub use supervisor::{AppliedChange, ApplyError, Supervisor};

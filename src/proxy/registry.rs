@@ -1,12 +1,16 @@
-//! The live connections, by an id that is unique in the run. Drain, cut and the connection count use it. The limit on
-//! their number is `admission`.
+//! The live connections, by an id that is unique in the run. Drain, cut, lists and counters use it. The limit on their
+//! number is `admission`.
 
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::counters::Totals;
+use super::live_route::LiveRoute;
 use super::state::ConnectionState;
+use super::status::{ConnectionStatus, RouteStatus};
 use crate::event::CloseReason;
+use crate::value::{Direction, RouteName};
 
 /// Every connection that was accepted and is not closed yet.
 #[derive(Debug, Default)]
@@ -16,7 +20,8 @@ pub struct Registry {
 
 #[derive(Debug, Default)]
 struct Entries {
-    next: u64,
+    /// The id of the connection registered last.
+    latest: u64,
     connections: HashMap<u64, Arc<ConnectionState>>,
     /// The number of connections that ended because they were cut.
     cut: usize,
@@ -36,8 +41,8 @@ impl Registry {
     pub fn register(self: &Arc<Self>, state: ConnectionState) -> Registration {
         let state = Arc::new(state);
         let mut entries = self.entries();
-        let id = entries.next;
-        entries.next += 1;
+        entries.latest += 1;
+        let id = entries.latest;
         entries.connections.insert(id, Arc::clone(&state));
         let closed = entries.closed;
         drop(entries);
@@ -58,10 +63,54 @@ impl Registry {
         }
     }
 
+    /// Ends one connection. Returns false if there is none with that id.
+    pub fn abort(&self, id: u64, why: CloseReason) -> bool {
+        let state = self.entries().connections.get(&id).cloned();
+        state.map(|state| state.abort(why)).is_some()
+    }
+
+    /// Ends all connections of a route. Returns their number.
+    pub fn abort_all(&self, route: &RouteName, why: CloseReason) -> usize {
+        let of_route = |state: &&Arc<ConnectionState>| state.subject.route.name == *route;
+        let states: Vec<_> = self.entries().connections.values().filter(of_route).cloned().collect();
+        states.iter().for_each(|state| state.abort(why));
+        states.len()
+    }
+
+    /// The number of live connections of a route.
+    pub fn active(&self, route: &RouteName) -> usize {
+        self.entries().connections.values().filter(|state| state.subject.route.name == *route).count()
+    }
+
     /// The number of connections that were cut, including those that are still closing.
     pub fn cut_count(&self) -> usize {
         let entries = self.entries();
         entries.cut + entries.connections.values().filter(|state| state.aborted() == Some(CloseReason::Cut)).count()
+    }
+
+    /// All live connections, in the order in which they were accepted.
+    pub fn connections(&self) -> Vec<ConnectionStatus> {
+        let states: Vec<_> = self.entries().connections.iter().map(|(id, state)| (*id, Arc::clone(state))).collect();
+        let mut connections: Vec<_> = states.iter().map(|(id, state)| connection_status(*id, state)).collect();
+        connections.sort_unstable_by_key(|connection| connection.id);
+        connections
+    }
+
+    /// The state of each route. A connection that ends meanwhile is counted once, because both counts change under one
+    /// lock.
+    pub fn routes(&self, routes: &[Arc<LiveRoute>]) -> Vec<RouteStatus> {
+        let entries = self.entries();
+        let mut active: HashMap<RouteName, (usize, Totals)> = HashMap::new();
+        for state in entries.connections.values() {
+            let (count, totals) = active.entry(state.subject.route.name.clone()).or_default();
+            *count += 1;
+            state.add_to(totals);
+        }
+        let status = |route: &Arc<LiveRoute>| {
+            let (count, totals) = active.remove(&route.generation().route.name).unwrap_or_default();
+            route_status(route, count, totals)
+        };
+        routes.iter().map(status).collect()
     }
 
     fn close(&self) -> Vec<Arc<ConnectionState>> {
@@ -75,6 +124,36 @@ impl Registry {
     }
 }
 
+fn connection_status(id: u64, state: &ConnectionState) -> ConnectionStatus {
+    ConnectionStatus {
+        id,
+        subject: state.subject.clone(),
+        phase: state.phase(),
+        age: state.accepted_at.elapsed(),
+        bytes_up: state.progress(Direction::Upstream).delivered(),
+        bytes_down: state.progress(Direction::Downstream).delivered(),
+        toxics: state.acting_toxics(),
+    }
+}
+
+fn route_status(live: &LiveRoute, active: usize, live_totals: Totals) -> RouteStatus {
+    let (counters, generation) = (live.counters(), live.generation());
+    let (mut totals, closed, durations) = counters.closed();
+    totals.add(live_totals);
+    RouteStatus {
+        route: Arc::clone(&generation.route),
+        generation: generation.number,
+        accepted: counters.accepted(),
+        active,
+        dropped: counters.dropped(),
+        failed_dials: counters.failed_dials(),
+        totals,
+        closed,
+        dials: counters.dials(),
+        durations,
+    }
+}
+
 impl Deref for Registration {
     type Target = Arc<ConnectionState>;
 
@@ -85,8 +164,11 @@ impl Deref for Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let mut entries = self.registry.entries();
-        entries.connections.remove(&self.id);
-        entries.cut += usize::from(self.state.aborted() == Some(CloseReason::Cut));
+        let Self { id, state, registry } = self;
+        let mut entries = registry.entries();
+        entries.connections.remove(id);
+        entries.cut += usize::from(state.aborted() == Some(CloseReason::Cut));
+        let lasted = state.accepted_at.elapsed();
+        state.route.counters().add_closed(state.close_reason(), lasted, |totals| state.add_to(totals));
     }
 }

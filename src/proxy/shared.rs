@@ -17,7 +17,7 @@ pub struct Shared {
     /// Permits for connections that are accepted beyond the limit while a route closes its port.
     pub overflow: ConnectionLimit,
     pub pool: Arc<ThreadPool>,
-    pub budget: Budget,
+    pub budget: Arc<Budget>,
     pub stop: Arc<Stop>,
     /// Its channel disconnects when the last connection and the last listener have dropped `Shared`.
     pub _alive: Sender<Infallible>,

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use super::counters::{Bytes, Totals};
 use super::live_route::LiveRoute;
 use super::socket::acknowledgement::unacknowledged;
 use super::socket::reset::reset;
 use crate::event::{CloseReason, Subject};
 use crate::toxic::{RunningSum, Target, ToxicSummary};
-use crate::value::Direction;
+use crate::value::{Direction, ToxicName};
 
 /// A connection from accept to close.
 #[derive(Debug)]
@@ -38,10 +39,24 @@ pub struct Progress {
     pub received: AtomicU64,
     /// The number of bytes written to the sink's socket.
     pub sent: AtomicU64,
+    /// The number of those that a reset by this proxy has discarded.
+    lost: AtomicU64,
     /// Set before this direction sends its FIN.
     pub finished: AtomicBool,
     /// The sink was reset by this proxy.
     was_reset: AtomicBool,
+}
+
+impl Progress {
+    fn add_to(&self, bytes: &mut Bytes) {
+        bytes.received += self.received.load(Ordering::Relaxed);
+        bytes.sent += self.sent.load(Ordering::Relaxed);
+    }
+
+    /// The number of bytes written to the sink's socket and not discarded by a reset.
+    pub fn delivered(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed).saturating_sub(self.lost.load(Ordering::Relaxed))
+    }
 }
 
 /// What toxics have done to a connection.
@@ -73,8 +88,23 @@ pub enum Phase {
     Forwarding,
     /// The source of this direction has sent its FIN. Only the other direction still forwards bytes.
     HalfClosed(Direction),
-    /// Closed by a toxic. The peers have not closed yet.
+    /// Closed by this proxy. The peers have not closed yet.
     Draining,
+}
+
+impl Phase {
+    /// The word for it in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dialling => "dialling",
+            Self::Delayed => "delayed",
+            Self::Held => "held",
+            Self::Forwarding => "forwarding",
+            Self::HalfClosed(_) => "half-closed",
+            Self::Draining => "draining",
+        }
+    }
 }
 
 impl ConnectionState {
@@ -110,12 +140,12 @@ impl ConnectionState {
         }
     }
 
-    /// Sets the upstream's socket. If the connection was aborted during the dial, the upstream is reset at once.
+    /// Sets the upstream's socket. If the connection was aborted during the dial, that ends at once as well.
     pub fn connect(&self, upstream: TcpStream) -> Arc<TcpStream> {
         let status = self.status();
         let upstream = self.upstream.get_or_init(|| Arc::new(upstream));
-        if status.close_reason.is_some() {
-            reset(upstream);
+        if let Some(reason) = status.close_reason {
+            self.end_upstream(upstream, reason);
         }
         Arc::clone(upstream)
     }
@@ -145,19 +175,32 @@ impl ConnectionState {
         }
     }
 
-    /// Resets the client, and the upstream if there is one. Only the first reason is kept, since later ones follow from
-    /// it.
+    /// Ends the connection at once. Only the first reason is kept, since later ones follow from it. It decides whether
+    /// the peers get a RST or a FIN; a cut resets both in any case.
     pub fn abort(&self, why: CloseReason) {
         let first = *self.status().close_reason.get_or_insert(why);
-        reset_and_uncount(&self.client, &self.down);
-        match self.upstream.get() {
-            // The client left with a FIN, so the upstream gets a FIN too, after all bytes that the client sent. The
-            // client's socket is reset only for cleanup, which must not reset the upstream. A cut resets both.
-            Some(upstream) if first == CloseReason::ClientLeft && why != CloseReason::Cut => {
-                let _ = upstream.shutdown(Shutdown::Both);
-            }
-            Some(upstream) => reset_and_uncount(upstream, &self.up),
-            None => {}
+        let reason = if why == CloseReason::Cut { why } else { first };
+        self.end_client(reason);
+        if let Some(upstream) = self.upstream.get() {
+            self.end_upstream(upstream, reason);
+        }
+    }
+
+    fn end_client(&self, reason: CloseReason) {
+        if reason.is_shutdown() {
+            shut_down(&self.client, &self.down)
+        } else {
+            reset_and_count_lost(&self.client, &self.down)
+        }
+    }
+
+    /// If the client left with a FIN, the upstream gets a FIN too, after all bytes that the client sent. The client's
+    /// socket is reset only for cleanup, which must not reset the upstream.
+    fn end_upstream(&self, upstream: &TcpStream, reason: CloseReason) {
+        if reason.is_shutdown() || reason == CloseReason::ClientLeft {
+            shut_down(upstream, &self.up);
+        } else {
+            reset_and_count_lost(upstream, &self.up);
         }
     }
 
@@ -188,6 +231,28 @@ impl ConnectionState {
     /// Includes these toxics in [`toxics`](Self::toxics).
     pub fn watch<'a>(&self, sums: impl Iterator<Item = &'a Arc<RunningSum>>) {
         self.sums.lock().unwrap_or_else(PoisonError::into_inner).watch(sums);
+    }
+
+    /// Adds what this connection has done so far to `totals`.
+    pub fn add_to(&self, totals: &mut Totals) {
+        self.up.add_to(&mut totals.up);
+        self.down.add_to(&mut totals.down);
+        for summary in self.toxics() {
+            let toxic = (summary.toxic.name.clone(), summary.toxic.effect.as_str());
+            *totals.faults.entry(toxic).or_default() += summary.times;
+        }
+    }
+
+    /// The names of the toxics that act on this connection now.
+    pub fn acting_toxics(&self) -> Vec<ToxicName> {
+        let sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names: Vec<ToxicName> = Vec::new();
+        for sum in sums.present.iter().filter(|sum| Arc::strong_count(sum) > 1) {
+            if !names.contains(&sum.toxic().name) {
+                names.push(sum.toxic().name.clone());
+            }
+        }
+        names
     }
 
     /// Summarises each toxic that has acted on this connection.
@@ -221,18 +286,26 @@ impl Sums {
     }
 }
 
-/// Resets `peer` and subtracts the bytes it has not acknowledged from the count, because a reset discards them. Two threads
-/// may do so at the same time: the first one counts.
-fn reset_and_uncount(peer: &TcpStream, progress: &Progress) {
+/// Sends a FIN after what was sent, and wakes every thread that waits for `peer`. If `peer` sends more, the kernel answers
+/// with a RST, as for a process that has ended.
+fn shut_down(peer: &TcpStream, progress: &Progress) {
+    // So that the end is not taken for a reset by the peer.
+    progress.finished.store(true, Ordering::SeqCst);
+    // Fails only if the peer is already gone.
+    let _ = peer.shutdown(Shutdown::Both);
+}
+
+/// Resets `peer` and counts the bytes that it has not acknowledged as lost, because a reset discards them. Two threads may
+/// do so at the same time: the first one counts.
+fn reset_and_count_lost(peer: &TcpStream, progress: &Progress) {
     if progress.was_reset.swap(true, Ordering::SeqCst) {
         return;
     }
-    let sent = progress.sent.load(Ordering::Relaxed);
-    if sent > 0
+    if progress.sent.load(Ordering::Relaxed) > 0
         && let lost = unacknowledged(peer)
         && lost < u32::MAX
     {
-        progress.sent.fetch_sub(sent.min(lost.into()), Ordering::Relaxed);
+        progress.lost.store(lost.into(), Ordering::Relaxed);
     }
     reset(peer);
 }

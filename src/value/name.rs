@@ -54,7 +54,7 @@ fn name(text: &str) -> Result<String, Rejected> {
 }
 
 /// The name of a toxic: 1 to 100 characters, none of them a control character.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ToxicName(String);
 
 impl ToxicName {

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use chaos_proxy::config::{Defaults, Syntax, parse};
+use chaos_proxy::event::Origin;
 use chaos_proxy::limits::Cap;
-use chaos_proxy::proxy::{ApplyError, Supervisor};
+use chaos_proxy::proxy::{AppliedChange, ApplyError, Supervisor};
 use chaos_proxy::stop::Stop;
 
 /// The port of most upstreams.
@@ -30,7 +31,7 @@ const BUFFERS: NonZeroUsize = NonZeroUsize::new(16 << 20).unwrap();
 /// Its routes come and go through [`Proxy::apply`].
 pub struct Proxy {
     pub ip: Ipv4Addr,
-    supervisor: Supervisor,
+    pub supervisor: Supervisor,
 }
 
 impl Proxy {
@@ -53,10 +54,10 @@ impl Proxy {
         self.try_apply(routes).unwrap();
     }
 
-    pub fn try_apply(&self, routes: &[String]) -> Result<(), ApplyError> {
+    pub fn try_apply(&self, routes: &[String]) -> Result<Vec<AppliedChange>, ApplyError> {
         let text = format!("[{}]", routes.join(", "));
         let plan = parse("plan", &text, Syntax::Json, Defaults { bind: self.ip.into() });
-        self.supervisor.apply(&plan.unwrap_or_else(|report| panic!("{report}")))
+        self.supervisor.apply(&plan.unwrap_or_else(|report| panic!("{report}")), Origin::Reload)
     }
 
     /// Returns the number of connections that were cut.

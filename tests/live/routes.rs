@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
-use chaos_proxy::proxy::ApplyError;
+use chaos_proxy::proxy::{AppliedChange, ApplyError};
 
 use crate::harness::{
     End, OneRoute, PORT, Pair, accept, at_once, connect, is_silent, pair, read_exactly, read_to_end, refuses,
@@ -25,7 +25,7 @@ fn assert_ends_in_order(pair: &Pair) {
 }
 
 #[track_caller]
-fn assert_not_bound(result: Result<(), ApplyError>, name: &str) {
+fn assert_not_bound(result: Result<Vec<AppliedChange>, ApplyError>, name: &str) {
     match result {
         Err(ApplyError::Bind(failed)) => assert_eq!(failed[0].0.name.as_str(), name),
         other => panic!("{other:?}"),

@@ -6,7 +6,6 @@ use std::fmt;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use self::dial::{DialError, dial};
@@ -77,6 +76,7 @@ impl Connection {
 
     fn drop_client(&self, mode: DropMode) {
         let state = self.state();
+        state.route.counters().count_drop();
         emit(&Event::Injected(&state.subject, Fault::Drop(mode)));
         match mode {
             DropMode::Close => state.close_client(),
@@ -95,7 +95,9 @@ impl Connection {
         emit(&Event::Dialling(&state.subject, timeout));
         match dial(route.upstream.addr(), timeout, state) {
             Ok(upstream) => {
-                emit(&Event::UpstreamConnected(&state.subject, began.elapsed()));
+                let took = began.elapsed();
+                state.route.counters().count_dial(took);
+                emit(&Event::UpstreamConnected(&state.subject, took));
                 return Some(upstream);
             }
             Err(DialError::Left(why)) => state.abort(why),
@@ -114,6 +116,7 @@ impl Connection {
     }
 
     fn give_up(&self, why: fmt::Arguments<'_>) {
+        self.state().route.counters().count_failed_dial();
         emit(&Event::UpstreamFailed(&self.state().subject, why));
         self.state().abort(CloseReason::Unreachable);
     }
@@ -182,10 +185,9 @@ fn log_draws(state: &ConnectionState) {
 }
 
 fn report(state: &ConnectionState) {
-    let sent = |direction| state.progress(direction).sent.load(Ordering::Relaxed);
     let report = Report {
-        bytes_up: sent(Direction::Upstream),
-        bytes_down: sent(Direction::Downstream),
+        bytes_up: state.progress(Direction::Upstream).delivered(),
+        bytes_down: state.progress(Direction::Downstream).delivered(),
         duration: state.accepted_at.elapsed(),
         close_reason: state.close_reason(),
         toxics: state.toxics(),

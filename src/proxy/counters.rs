@@ -1,0 +1,124 @@
+//! The counters of a route: what has happened to its connections since the start of the run. They survive the route's
+//! removal, so that a route that is added again continues its counts. What live connections have done so far is in
+//! `state`; `registry` adds the two up.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::histogram::Histogram;
+use crate::event::CloseReason;
+use crate::value::ToxicName;
+
+/// The counters of one route.
+#[derive(Debug, Default)]
+pub struct RouteCounters {
+    accepted: AtomicU64,
+    dropped: AtomicU64,
+    failed_dials: AtomicU64,
+    dials: Mutex<Histogram>,
+    closed: Mutex<Closed>,
+}
+
+/// What a set of connections has done.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// From the clients to the upstream.
+    pub up: Bytes,
+    /// From the upstream to the clients.
+    pub down: Bytes,
+    /// The number of acts of each toxic, by its name and type.
+    pub faults: BTreeMap<(ToxicName, &'static str), u64>,
+}
+
+/// The bytes of one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bytes {
+    /// The number of bytes read from the sender.
+    pub received: u64,
+    /// The number of bytes written to the receiver's socket.
+    pub sent: u64,
+}
+
+/// What closed connections have done.
+#[derive(Debug, Default)]
+struct Closed {
+    totals: Totals,
+    reasons: BTreeMap<CloseReason, u64>,
+    durations: Histogram,
+}
+
+impl RouteCounters {
+    /// Counts one more connection and returns its number, from 1.
+    pub fn count_connection(&self) -> u64 {
+        self.accepted.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Counts a connection that the drop rate selected.
+    pub fn count_drop(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a dial that the upstream accepted after `took`.
+    pub fn count_dial(&self, took: Duration) {
+        lock(&self.dials).observe(took);
+    }
+
+    pub fn count_failed_dial(&self) {
+        self.failed_dials.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds a connection that has ended: `add` adds what it has done.
+    pub fn add_closed(&self, reason: CloseReason, lasted: Duration, add: impl FnOnce(&mut Totals)) {
+        let mut closed = lock(&self.closed);
+        add(&mut closed.totals);
+        *closed.reasons.entry(reason).or_default() += 1;
+        closed.durations.observe(lasted);
+    }
+
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    pub fn failed_dials(&self) -> u64 {
+        self.failed_dials.load(Ordering::Relaxed)
+    }
+
+    /// The durations of successful dials.
+    pub fn dials(&self) -> Histogram {
+        lock(&self.dials).clone()
+    }
+
+    /// What closed connections have done, why they closed, and how long they lasted.
+    pub fn closed(&self) -> (Totals, BTreeMap<CloseReason, u64>, Histogram) {
+        let Closed { totals, reasons, durations } = &*lock(&self.closed);
+        (totals.clone(), reasons.clone(), durations.clone())
+    }
+}
+
+impl Totals {
+    /// Adds what other connections have done.
+    pub fn add(&mut self, other: Self) {
+        self.up.add(other.up);
+        self.down.add(other.down);
+        for (toxic, times) in other.faults {
+            *self.faults.entry(toxic).or_default() += times;
+        }
+    }
+}
+
+impl Bytes {
+    fn add(&mut self, other: Self) {
+        self.received += other.received;
+        self.sent += other.sent;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,275 @@
+//! Owns the live routes. [`Supervisor::apply`] and [`Supervisor::edit`] are the only ways to change them, and
+//! [`Supervisor::drain`] ends them.
+
+mod change;
+mod routes;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, after, never, select, tick};
+
+use self::change::{Transition, limits};
+use self::routes::{Routes, close};
+use super::admission::ConnectionLimit;
+use super::budget::Budget;
+use super::registry::Registry;
+use super::shared::Shared;
+use super::status::{ConnectionStatus, Health, RouteStatus};
+use crate::event::{CloseReason, Event, Origin, emit};
+use crate::limits::Cap;
+use crate::plan::{Change, Plan, Route, diff};
+use crate::stop::Stop;
+use crate::value::{CloseMode, RouteName};
+
+/// The interval between log lines about the connections that a drain waits for.
+const REMINDER_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long cut connections may take to log their end. They need microseconds; the limit keeps an overloaded machine
+/// from delaying the exit.
+const CUT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The live routes. All methods can be called from any thread, and none waits for a connection.
+#[derive(Debug)]
+pub struct Supervisor {
+    cap: Cap,
+    seed: u64,
+    stop: Arc<Stop>,
+    registry: Arc<Registry>,
+    budget: Arc<Budget>,
+    /// What listeners need. Absent once the drain has begun, so that none is opened any more.
+    shared: Mutex<Option<Arc<Shared>>>,
+    /// The limits of the first plan. Locked during a change, so that changes are made one after the other.
+    limits: Mutex<Vec<Arc<ConnectionLimit>>>,
+    /// Never locked during I/O or a wait.
+    routes: Mutex<Routes>,
+    /// Disconnects when the last connection has ended.
+    gone: Receiver<Infallible>,
+}
+
+/// A change that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedChange {
+    /// The route that has changed.
+    pub route: RouteName,
+    /// What has changed.
+    pub change: String,
+    /// The number of live connections that the change has reached.
+    pub connections: usize,
+}
+
+/// Why a change could not be made.
+#[derive(Debug)]
+pub enum ApplyError {
+    /// The routes conflict with each other, in this way. Nothing has changed.
+    Conflict(String),
+    /// These routes could not bind their ports. Nothing else has changed, except that a route has stopped, and is
+    /// disabled now, if its port was to be taken over by another one.
+    Bind(Vec<(Route, io::Error)>),
+    /// No thread for a listener, or no descriptor for a change, was available. Other changes of the plan may be live.
+    Starved(io::Error),
+    /// The drain has begun. Nothing has changed.
+    Draining,
+}
+
+impl Supervisor {
+    /// Creates a supervisor without routes. It serves at most the number of connections in `cap` at once, and toxics
+    /// hold at most `buffers` bytes.
+    #[must_use]
+    pub fn new(cap: Cap, buffers: NonZeroUsize, seed: u64, stop: Arc<Stop>) -> Self {
+        let (alive, gone) = crossbeam_channel::bounded(0);
+        let (registry, budget) = (Arc::<Registry>::default(), Arc::new(Budget::new(buffers)));
+        let shared = Shared {
+            registry: Arc::clone(&registry),
+            overflow: ConnectionLimit::new(cap.overflow),
+            pool: Arc::default(),
+            budget: Arc::clone(&budget),
+            stop: Arc::clone(&stop),
+            _alive: alive,
+        };
+        let shared = Mutex::new(Some(Arc::new(shared)));
+        Self { cap, seed, stop, registry, budget, shared, limits: Mutex::default(), routes: Mutex::default(), gone }
+    }
+
+    /// Makes exactly the routes of `plan` live. Unchanged routes are left alone. New toxics apply to live connections
+    /// as well. A route that is removed or restarted accepts no more connections, but its live ones continue; those of a
+    /// disabled route end. All ports are bound before any connection is accepted.
+    ///
+    /// # Errors
+    /// All ports that could not be bound, a lack of threads or descriptors, or a drain.
+    pub fn apply(&self, plan: &Plan, origin: Origin) -> Result<Vec<AppliedChange>, ApplyError> {
+        self.edit(origin, |_| Ok(plan.routes().to_vec()))
+    }
+
+    /// The same for the routes that `edit` makes of the present ones.
+    ///
+    /// # Errors
+    /// Also those of `edit`, and conflicts among the routes.
+    pub fn edit<E: From<ApplyError>>(
+        &self,
+        origin: Origin,
+        edit: impl FnOnce(Vec<Route>) -> Result<Vec<Route>, E>,
+    ) -> Result<Vec<AppliedChange>, E> {
+        let mut limits = lock(&self.limits);
+        let present = lock(&self.routes).plan();
+        let plan = plan(edit(present.clone())?)?;
+        let changes = diff(&present, plan.routes());
+        self.change(&plan, &changes, &mut limits)?;
+        let applied: Vec<_> = changes.iter().map(|change| self.applied(change)).collect();
+        applied.iter().for_each(|applied| report(origin, applied));
+        Ok(applied)
+    }
+
+    fn change(
+        &self,
+        plan: &Plan,
+        changes: &[Change],
+        present: &mut Vec<Arc<ConnectionLimit>>,
+    ) -> Result<(), ApplyError> {
+        let shared = lock(&self.shared).clone().ok_or(ApplyError::Draining)?;
+        if present.is_empty() {
+            *present = limits(plan, &self.cap);
+        }
+        let (routes, seed) = (&self.routes, self.seed);
+        Transition { plan, changes, routes, limits: present, shared: &shared, seed }.run()
+    }
+
+    fn applied(&self, change: &Change) -> AppliedChange {
+        let (route, change) = match change {
+            Change::Add(route) => (&route.name, "added"),
+            Change::Remove(name) => (name, "removed"),
+            Change::Restart(route) => (&route.name, "restarted"),
+            Change::Adjust(route) => (&route.name, "changed"),
+        };
+        AppliedChange { route: route.clone(), change: change.to_owned(), connections: self.registry.active(route) }
+    }
+
+    /// The seed of all random draws.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The routes as configured, in the order of the plan.
+    #[must_use]
+    pub fn plan(&self) -> Vec<Route> {
+        lock(&self.routes).plan()
+    }
+
+    /// What each route has done so far.
+    #[must_use]
+    pub fn routes(&self) -> Vec<RouteStatus> {
+        let live = lock(&self.routes).live();
+        self.registry.routes(&live)
+    }
+
+    /// All live connections, in the order in which they were accepted.
+    #[must_use]
+    pub fn connections(&self) -> Vec<ConnectionStatus> {
+        self.registry.connections()
+    }
+
+    /// Whether connections are accepted.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        if self.stop.draining().is_triggered() { Health::Draining } else { Health::Accepting }
+    }
+
+    /// The number of bytes that toxics hold.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.budget.used()
+    }
+
+    /// Ends one connection. Returns false if there is none with that id.
+    pub fn end_connection(&self, id: u64, mode: CloseMode) -> bool {
+        self.registry.abort(id, kill_reason(mode))
+    }
+
+    /// Ends all connections of a route. Returns their number.
+    pub fn end_connections(&self, route: &RouteName, mode: CloseMode) -> usize {
+        self.registry.abort_all(route, kill_reason(mode))
+    }
+
+    /// Stops all listeners and waits until the last connection has ended, or until `timeout` passes or a cut is
+    /// requested. The remaining connections are then reset. Returns the number of connections that were reset.
+    #[must_use]
+    pub fn drain(&self, timeout: Option<Duration>) -> usize {
+        self.close_all();
+        emit(&Event::Draining(self.registry.len()));
+        let (deadline, reminder) = (timeout.map_or_else(never, after), tick(REMINDER_INTERVAL));
+        loop {
+            select! {
+                recv(self.gone) -> _ => return self.registry.cut_count(),
+                recv(deadline) -> _ => break,
+                recv(self.stop.cut().channel()) -> _ => break,
+                recv(reminder) -> _ => emit(&Event::StillDraining(self.registry.len())),
+            }
+        }
+        // The latch comes first: a connection that is admitted before its listener sees the latch is registered in time
+        // for the cut.
+        self.stop.cut().trigger();
+        self.registry.cut();
+        // The result does not matter: the process exits after this time in any case.
+        let _ = self.gone.recv_timeout(CUT_TIMEOUT);
+        self.registry.cut_count()
+    }
+
+    /// Listeners and connections hold the remaining references to `Shared`, so `gone` disconnects when the last of them
+    /// ends.
+    fn close_all(&self) {
+        let _no_change = lock(&self.limits);
+        drop(lock(&self.shared).take());
+        let listeners = lock(&self.routes).take_all_listeners();
+        close(listeners);
+    }
+}
+
+impl fmt::Display for ApplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict(what) => f.write_str(what),
+            Self::Bind(failed) => {
+                let texts: Vec<_> =
+                    failed.iter().map(|(route, error)| format!("{}: {error}", route.listen())).collect();
+                write!(f, "can't listen on {}", texts.join(", "))
+            }
+            Self::Starved(error) => write!(f, "no threads or descriptors are left: {error}"),
+            Self::Draining => write!(f, "chaos-proxy is stopping, and routes can't change any more"),
+        }
+    }
+}
+
+impl std::error::Error for ApplyError {}
+
+fn plan(routes: Vec<Route>) -> Result<Plan, ApplyError> {
+    let names: Vec<String> = routes.iter().map(|route| route.name.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Plan::new(None, routes).map_err(|conflicts| {
+        let described: Vec<String> = conflicts.iter().map(|conflict| conflict.describe(&names)).collect();
+        ApplyError::Conflict(described.join("; "))
+    })
+}
+
+/// The start logs its routes as they begin to listen.
+fn report(origin: Origin, applied: &AppliedChange) {
+    if origin != Origin::Start {
+        let AppliedChange { route, change, connections } = applied;
+        emit(&Event::RouteChanged { origin, route, change, connections: *connections });
+    }
+}
+
+fn kill_reason(mode: CloseMode) -> CloseReason {
+    match mode {
+        CloseMode::Close => CloseReason::Killed,
+        CloseMode::Reset => CloseReason::KilledByReset,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
