@@ -106,12 +106,43 @@ fn schemas_of_routes_and_toxics_are_those_of_config_files() {
 fn schemas_of_config_files() -> Map<String, Value> {
     let renamed = schema().replace("#/$defs/", &format!("#/components/schemas/{PREFIX}"));
     let mut schema: Value = serde_json::from_str(&renamed).unwrap();
-    let definitions = schema["$defs"].take();
-    let definitions = definitions.as_object().unwrap().clone();
-    let mut named: Map<String, Value> =
-        definitions.into_iter().map(|(name, value)| (format!("{PREFIX}{name}"), value)).collect();
-    named.insert(format!("{PREFIX}file"), json!({ "anyOf": schema["anyOf"] }));
-    named
+    let file = json!({ "anyOf": schema["anyOf"].take() });
+    let definitions = schema["$defs"].as_object_mut().unwrap();
+    let toxic = definitions.remove("toxic").unwrap();
+    for toxic_type in TYPES {
+        let attributes = &definitions[&format!("{}_attributes", toxic_type.name)];
+        let schema = toxic_of(toxic_type.name, attributes, &toxic);
+        definitions.insert(format!("{}_toxic", toxic_type.name), schema);
+    }
+    definitions.extend([("toxic".to_owned(), any_toxic()), ("file".to_owned(), file)]);
+    std::mem::take(definitions).into_iter().map(|(name, value)| (format!("{PREFIX}{name}"), value)).collect()
+}
+
+/// A toxic of one type. `--schema` has one for all types, with conditions, of which generators of requests make nothing.
+fn toxic_of(type_name: &str, attributes: &Value, toxic: &Value) -> Value {
+    let mut properties = toxic["properties"].clone();
+    properties["type"] = json!({ "const": type_name });
+    properties["attributes"] = json!({ "$ref": reference(&format!("{type_name}_attributes")) });
+    let required = ["type"].into_iter().chain(attributes.get("required").map(|_| "attributes"));
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": required.collect::<Vec<_>>(),
+        "additionalProperties": false,
+    })
+}
+
+fn any_toxic() -> Value {
+    let references = || TYPES.iter().map(|it| (it.name, reference(&format!("{}_toxic", it.name))));
+    let mapping: Map<String, Value> = references().map(|(name, it)| (name.to_owned(), it.into())).collect();
+    json!({
+        "oneOf": references().map(|(_, it)| json!({ "$ref": it })).collect::<Vec<_>>(),
+        "discriminator": { "propertyName": "type", "mapping": mapping },
+    })
+}
+
+fn reference(name: &str) -> String {
+    format!("#/components/schemas/{PREFIX}{name}")
 }
 
 #[test]
