@@ -27,6 +27,7 @@
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`cli`] | the command line: flags, help text, usage errors |
 //! | [`admin`] | the API of the admin server, built on [`http`]: which requests may use it |
+//! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
@@ -144,6 +145,7 @@
 pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod ctl;
 pub mod dice;
 pub mod event;
 pub mod http;

@@ -12,7 +12,7 @@ use std::process::Command;
 const LAYERS: &[&[&str]] = &[
     &["run"],
     &["cli"],
-    &["admin", "test_server"],
+    &["admin", "ctl", "test_server"],
     &["config", "http", "proxy"],
     &["event"],
     &["plan"],
