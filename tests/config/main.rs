@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use chaos_proxy::config::{Defaults, Report, Syntax, load, parse, parse_route, parse_toxic};
 use chaos_proxy::plan::keys::{FILE, ROUTE};
-use chaos_proxy::plan::{DropMode, Plan};
+use chaos_proxy::plan::{DropMode, Plan, RouteState};
 use chaos_proxy::toxic::keys::TOXIC;
 
 #[test]
@@ -80,6 +80,17 @@ fn every_key_reaches_the_plan() {
     assert_eq!((route.drop_rate.get(), route.drop_mode), (0.1, DropMode::Reset));
     assert_eq!(route.latency.duration(), Duration::from_millis(50));
     assert_eq!(route.connect_timeout.duration(), Duration::from_secs(2));
+    assert_eq!(route.state, RouteState::Enabled);
+}
+
+#[test]
+fn a_disabled_route_occupies_no_port() {
+    let routes = r#"[{ "name": "a", "localPort": 1, "upstream": "127.0.0.1:1", "enabled": false },
+                     { "name": "b", "localPort": 1, "upstream": "127.0.0.1:2" }]"#;
+    let plan = json(routes, Defaults::default()).unwrap();
+    assert_eq!(plan.routes()[0].state, RouteState::Disabled);
+    let report = json(&routes.replace("false", "true"), Defaults::default()).unwrap_err();
+    assert_eq!(report.problems().len(), 2, "{report}");
 }
 
 #[test]
