@@ -216,7 +216,8 @@ impl ParsedFlags {
 fn file(path: PathBuf, bind: Option<Bind>, lone_route: &LoneRoute) -> Parsed<Routes> {
     match lone_route.first_flag() {
         None => {
-            Ok(Routes::File { path, defaults: bind.map_or(Defaults::default(), |bind| Defaults { bind: bind.ip() }) })
+            let default = Defaults::default();
+            Ok(Routes::File { path, defaults: Defaults { bind: bind.map_or(default.bind, Bind::ip), ..default } })
         }
         Some(flag) => usage_error(format!("--config and {flag} exclude each other: define every route in the file")),
     }

@@ -29,17 +29,29 @@ use crate::plan::{Plan, Route};
 use crate::toxic::Toxic;
 use document::Node;
 
-/// Values for keys that a route leaves out.
+/// What a config leaves to the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Defaults {
-    /// The listen address.
+    /// The listen address of routes that set none.
     pub bind: IpAddr,
+    /// Whether a list of routes may be empty.
+    pub empty_list: EmptyList,
 }
 
 impl Default for Defaults {
     fn default() -> Self {
-        Self { bind: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+        Self { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), empty_list: EmptyList::default() }
     }
+}
+
+/// Whether a list of routes may be empty. One in a file that names an admin address may always be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EmptyList {
+    /// No: nothing would ever listen.
+    #[default]
+    Rejected,
+    /// Yes: routes are added while the proxy runs.
+    Allowed,
 }
 
 /// Loads the file at `path`, or stdin if that is `-`, in the syntax that [`Syntax::of`] finds.

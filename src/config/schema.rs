@@ -19,14 +19,21 @@ pub fn schema() -> String {
     definitions.insert("toxic".to_owned(), toxic());
     definitions.insert("route".to_owned(), object(keys::ROUTE, &[(&keys::TOXICS, list_of("toxic", 0))]));
     definitions.insert("routes".to_owned(), list_of("route", 1));
-    let routes = (&keys::ROUTES, reference("routes"));
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Config file of chaos-proxy",
-        "anyOf": [reference("routes"), object(keys::FILE, &[routes])],
+        "anyOf": [reference("routes"), file()],
         "$defs": definitions,
     });
     format!("{schema:#}\n")
+}
+
+/// With an admin server, routes may be added later.
+fn file() -> Value {
+    let mut file = object(keys::FILE, &[(&keys::ROUTES, list_of("route", 0))]);
+    let (admin, routes) = (keys::ADMIN.name, keys::ROUTES.name);
+    file["anyOf"] = json!([{ "required": [admin] }, { "properties": { routes: { "minItems": 1 } } }]);
+    file
 }
 
 /// Every toxic has the same keys; which attributes it has depends on its type.

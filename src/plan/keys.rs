@@ -1,19 +1,31 @@
 //! The config keys of a file and of its routes. Those of a toxic are declared in `toxic`.
 
-use super::{Bind, DropMode, Profile, RouteState, Upstream};
+use super::{Bind, DropMode, ListenAddress, Profile, RouteState, Upstream};
 use crate::value::Presence::{Optional, Otherwise, Required};
 use crate::value::{Key, Kind, Millis, Port, Probability, RouteName, Scalar, Seed, Timeout, Written};
 
 /// The keys of a file that is an object.
-pub const FILE: &[Key] = &[SEED, ROUTES];
+pub const FILE: &[Key] = &[SEED, ADMIN, ROUTES];
 
 /// The keys of a route, in the order in which it is written.
 pub const ROUTE: &[Key] =
     &[LOCAL_PORT, UPSTREAM, NAME, BIND, ENABLED, DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, PROFILE, TOXICS];
 
 /// The seed of all random draws.
-pub const SEED: Key =
-    Key::new("seed", "The number that every random draw is made from.", Seed::KIND, Otherwise("a new one each run"));
+pub const SEED: Key = Key::new(
+    "seed",
+    "The number that every random draw is made from.",
+    Seed::KIND,
+    Otherwise("a new one each run, logged"),
+);
+
+/// The address of the admin server.
+pub const ADMIN: Key = Key::new(
+    "admin",
+    "The address of the admin server; `IP:PORT`, or `localhost:PORT`. `--admin` overrides it.",
+    ListenAddress::KIND,
+    Otherwise("no admin server"),
+);
 
 /// The routes.
 pub const ROUTES: Key = Key::new("routes", "The list of routes.", Kind::Nested("a list"), Required(None));

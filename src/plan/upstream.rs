@@ -97,7 +97,7 @@ fn reject(text: &str) -> Rejected {
 }
 
 fn reject_parts(text: &str, host: &str, port: &str) -> Rejected {
-    if let Err(reason) = parse_port(port) {
+    if let Err(reason) = port.parse::<Port>() {
         return Rejected::new(format!("`{text}` has no valid port: {}", reason.what), reason.hint);
     }
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -117,19 +117,13 @@ fn reject_parts(text: &str, host: &str, port: &str) -> Rejected {
 /// group of four digits or more was probably meant as a port; a shorter one could be either.
 fn unbracketed(text: &str) -> Option<String> {
     let (host, port) = text.rsplit_once(':')?;
-    let (ip, port): (Ipv6Addr, Port) = (host.parse().ok()?, parse_port(port).ok()?);
+    let (ip, port): (Ipv6Addr, Port) = (host.parse().ok()?, port.parse().ok()?);
     Some(match (text.parse::<Ipv6Addr>(), text.rsplit(':').next()) {
         (Ok(whole), Some(group)) if group.len() < 4 => {
             format!("write [{ip}]:{port}, or [{whole}]:9090 if {port} is a part of the address")
         }
         _ => format!("write [{ip}]:{port}"),
     })
-}
-
-fn parse_port(text: &str) -> Result<Port, Rejected> {
-    let number = text.parse::<i128>();
-    let number = number.map_err(|_| Rejected::new(format!("`{text}` is not a number"), "use 1 to 65535"))?;
-    Port::try_from(number)
 }
 
 fn bare_ip(text: &str) -> Option<IpAddr> {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chaos_proxy::config::{Defaults, Report, Syntax, load, parse, parse_route, parse_toxic};
+use chaos_proxy::config::{Defaults, EmptyList, Report, Syntax, load, parse, parse_route, parse_toxic};
 use chaos_proxy::plan::keys::{FILE, ROUTE};
 use chaos_proxy::plan::{DropMode, Plan, RouteState};
 use chaos_proxy::toxic::keys::TOXIC;
@@ -74,7 +74,7 @@ fn expected_file(config: &Path) -> PathBuf {
 fn every_key_reaches_the_plan() {
     let plan = load(Path::new("configs/valid/every_key.json"), Defaults::default()).unwrap();
     let [route] = plan.routes() else { panic!("one route was written") };
-    assert_eq!(plan.seed(), Some(42));
+    assert_eq!((plan.seed(), plan.admin()), (Some(42), Some("127.0.0.1:8474".parse().unwrap())));
     assert_eq!((route.name.as_str(), route.listen()), ("database", "127.0.0.1:8180".parse().unwrap()));
     assert_eq!(route.upstream.addr(), "127.0.0.1:5432".parse().unwrap());
     assert_eq!((route.drop_rate.get(), route.drop_mode), (0.1, DropMode::Reset));
@@ -130,13 +130,23 @@ fn the_keys_that_are_read_are_those_that_are_declared() {
 
 #[test]
 fn missing_keys_have_defaults() {
-    let defaults = Defaults { bind: "127.0.0.7".parse().unwrap() };
+    let defaults = Defaults { bind: "127.0.0.7".parse().unwrap(), ..Defaults::default() };
     let plan = json(r#"[{ "localPort": 8180, "upstream": "127.0.0.1:9090" }]"#, defaults).unwrap();
     let route = &plan.routes()[0];
     assert_eq!(plan.seed(), None);
     assert_eq!((route.name.as_str(), route.bind), ("8180", defaults.bind));
     assert_eq!((route.drop_rate.get(), route.drop_mode), (0.0, DropMode::Close));
     assert_eq!((route.latency.get(), route.connect_timeout.duration()), (0, Duration::from_secs(10)));
+}
+
+#[test]
+fn a_list_of_routes_may_be_empty_where_routes_can_be_added() {
+    let allowed = Defaults { empty_list: EmptyList::Allowed, ..Defaults::default() };
+    assert!(json("[]", allowed).unwrap().routes().is_empty());
+    assert!(json(r#"{ "routes": [] }"#, allowed).is_ok());
+    let admin = |address: &str| json(&format!(r#"{{ "routes": [], "admin": "{address}" }}"#), Defaults::default());
+    assert_eq!(admin("localhost:1").unwrap().admin(), Some("127.0.0.1:1".parse().unwrap()));
+    assert_eq!(admin("").unwrap_err().problems().len(), 1);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::files;
 /// What only the config check finds: forms of text, conflicts, keys that are there twice. A whole number may be written
 /// as `8180.0` in JSON Schema.
 const ONLY_CHECKED: &[&str] = &[
+    "bad_admin.json",
     "bad_bind.json",
     "control_characters.json",
     "duplicate_key.json",

@@ -12,16 +12,16 @@ mod toxiproxy;
 mod values;
 
 use crate::plan::keys::{
-    BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED, TOXICS,
-    UPSTREAM,
+    ADMIN, BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED,
+    TOXICS, UPSTREAM,
 };
 use crate::plan::{Bind, Conflict, Plan, Route, RouteKey, RouteState};
 use crate::toxic::Toxic;
 use crate::value::{RouteName, Seed};
 
-use super::Defaults;
 use super::document::{Node, Value};
 use super::problem::Problem;
+use super::{Defaults, EmptyList};
 use keys::{Keys, MapKind};
 use toxiproxy::{has_toxiproxy_routes, is_toxiproxy};
 
@@ -90,24 +90,30 @@ impl<'t> Check<'t> {
                 self.toxiproxy_routes(root);
                 None
             }
-            Value::Map(_) => {
-                let mut keys = Keys::of(self, root, MapKind::A("file"))?;
-                let seed = keys.read::<Seed>(&SEED);
-                let list = keys.read_with(&ROUTES, |_, node| Some(node), None);
-                keys.finish();
-                self.routes(list?, seed.map(Seed::get))
-            }
-            _ => self.routes(root, None),
+            Value::Map(_) => self.file_object(root),
+            _ => self.routes(root, None, self.defaults.empty_list),
         }
     }
 
-    fn routes(&mut self, list: &'t Node, seed: Option<u64>) -> Option<Plan> {
+    /// The keys of a file. With an admin server, routes may be added later.
+    fn file_object(&mut self, root: &'t Node) -> Option<Plan> {
+        let mut keys = Keys::of(self, root, MapKind::A("file"))?;
+        let seed = keys.read::<Seed>(&SEED);
+        let admin = keys.read(&ADMIN);
+        let list = keys.read_with(&ROUTES, |_, node| Some(node), None);
+        keys.finish();
+        let empty_list = root.get(ADMIN.name).map_or(self.defaults.empty_list, |_| EmptyList::Allowed);
+        let plan = self.routes(list?, seed.map(Seed::get), empty_list)?;
+        Some(plan.with_admin(admin))
+    }
+
+    fn routes(&mut self, list: &'t Node, seed: Option<u64>, empty_list: EmptyList) -> Option<Plan> {
         let nodes = match &list.value {
             Value::List(nodes) => &nodes[..],
             Value::Null => &[],
             _ => return self.expected("a list of routes", list, EXAMPLE),
         };
-        if nodes.is_empty() {
+        if nodes.is_empty() && empty_list == EmptyList::Rejected {
             self.problems.push(Problem::at(list.place.written, "there are no routes", EXAMPLE));
         }
         let drafts: Vec<Draft> = nodes.iter().map(|node| self.route(node)).collect();
