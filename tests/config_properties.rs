@@ -182,6 +182,7 @@ const VALID: &[&str] = &[
     include_str!("../configs/valid/seed.yaml"),
     include_str!("../configs/valid/toxics.json"),
     include_str!("../configs/valid/toxics.yaml"),
+    include_str!("../configs/valid/toxiproxy.json"),
     include_str!("../configs/valid/toxiproxy_paste.json"),
     include_str!("../configs/valid/profiles.json"),
 ];
@@ -213,7 +214,18 @@ fn damage() -> impl Strategy<Value = Damage> {
 
 /// JSON text that is nearly a config: known and unknown keys, and values of every kind, some of them valid.
 fn route_list_with_any_keys() -> impl Strategy<Value = String> {
-    let key = select(vec!["localPort", "upstream", "dropRate", "latencyMs", "name", "bind", "dropMode", "seed", "x"]);
+    let key = select(vec![
+        "localPort",
+        "listen",
+        "upstream",
+        "dropRate",
+        "latencyMs",
+        "name",
+        "bind",
+        "dropMode",
+        "enabled",
+        "x",
+    ]);
     let value = json_leaf().prop_recursive(3, 24, 4, move |inner| {
         let entry = (key.clone(), inner.clone()).prop_map(|(key, value)| format!("{}: {value}", quoted(key)));
         prop_oneof![

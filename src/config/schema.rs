@@ -17,7 +17,7 @@ const LONGEST_TEXT: usize = 100;
 pub fn schema() -> String {
     let mut definitions: Map<String, Value> = TYPES.iter().map(|it| (attributes_of(it), attributes(it))).collect();
     definitions.insert("toxic".to_owned(), toxic());
-    definitions.insert("route".to_owned(), object(keys::ROUTE, &[(&keys::TOXICS, list_of("toxic", 0))]));
+    definitions.insert("route".to_owned(), json!({ "anyOf": [route(keys::ROUTE), route(keys::TOXIPROXY_ROUTE)] }));
     definitions.insert("routes".to_owned(), list_of("route", 1));
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -26,6 +26,10 @@ pub fn schema() -> String {
         "$defs": definitions,
     });
     format!("{schema:#}\n")
+}
+
+fn route(keys: &[Key]) -> Value {
+    object(keys, &[(&keys::TOXICS, list_of("toxic", 0))])
 }
 
 /// With an admin server, routes may be added later.

@@ -11,6 +11,11 @@ pub const FILE: &[Key] = &[SEED, ADMIN, ROUTES];
 pub const ROUTE: &[Key] =
     &[LOCAL_PORT, UPSTREAM, NAME, BIND, ENABLED, DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, PROFILE, TOXICS];
 
+/// The keys of a route in the format of Toxiproxy's config file, with ours in addition: `listen` has the port and the
+/// address.
+pub const TOXIPROXY_ROUTE: &[Key] =
+    &[NAME, LISTEN, UPSTREAM, ENABLED, DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, PROFILE, TOXICS];
+
 /// The seed of all random draws.
 pub const SEED: Key = Key::new(
     "seed",
@@ -36,6 +41,14 @@ pub const LOCAL_PORT: Key = Key::new(
     "The port to listen on; each route has its own.",
     Port::KIND,
     Required(Some(|| Scalar::Whole(8180))),
+);
+
+/// The address and the port that a route listens on, in Toxiproxy's format.
+pub const LISTEN: Key = Key::new(
+    "listen",
+    "Where to listen; `IP:PORT`, `localhost:PORT`, or `:PORT` for every address.",
+    ListenAddress::KIND,
+    Required(Some(|| Scalar::Text("127.0.0.1:8180".to_owned()))),
 );
 
 /// The address that a route's connections go to.

@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chaos_proxy::config::{Defaults, EmptyList, Report, Syntax, load, parse, parse_route, parse_toxic};
-use chaos_proxy::plan::keys::{FILE, ROUTE};
+use chaos_proxy::plan::keys::{FILE, ROUTE, TOXIPROXY_ROUTE};
 use chaos_proxy::plan::{DropMode, Plan, RouteState};
 use chaos_proxy::toxic::keys::TOXIC;
 
@@ -119,6 +119,7 @@ fn the_keys_that_are_read_are_those_that_are_declared() {
     for (text, declared) in [
         (r#"{ "zzz": 1, "routes": [{ "localPort": 1, "upstream": "127.0.0.1:2" }] }"#, FILE),
         (r#"[{ "zzz": 1, "localPort": 1, "upstream": "127.0.0.1:2" }]"#, ROUTE),
+        (r#"[{ "zzz": 1, "listen": "127.0.0.1:1", "upstream": "127.0.0.1:2" }]"#, TOXIPROXY_ROUTE),
         (r#"[{ "localPort": 1, "upstream": "127.0.0.1:2", "toxics": [{ "zzz": 1, "type": "noop" }] }]"#, TOXIC),
     ] {
         let report = json(text, Defaults::default()).unwrap_err();
@@ -147,6 +148,17 @@ fn a_list_of_routes_may_be_empty_where_routes_can_be_added() {
     let admin = |address: &str| json(&format!(r#"{{ "routes": [], "admin": "{address}" }}"#), Defaults::default());
     assert_eq!(admin("localhost:1").unwrap().admin(), Some("127.0.0.1:1".parse().unwrap()));
     assert_eq!(admin("").unwrap_err().problems().len(), 1);
+}
+
+#[test]
+fn reads_the_format_of_toxiproxy_and_writes_its_own() {
+    let plan = load(Path::new("configs/valid/toxiproxy.json"), Defaults::default()).unwrap();
+    let listens: Vec<_> = plan.routes().iter().map(|route| (route.name.as_str(), route.listen().to_string())).collect();
+    let listens: Vec<_> = listens.iter().map(|(name, listen)| (*name, listen.as_str())).collect();
+    assert_eq!(listens, [("web", "127.0.0.1:8180"), ("redis", "[::]:8181"), ("flaky", "127.0.0.1:8182")]);
+    assert_eq!(plan.routes()[1].state, RouteState::Disabled);
+    let written = serde_json::to_value(&plan).unwrap();
+    assert_eq!((&written["routes"][1]["localPort"], &written["routes"][1]["bind"]), (&8181.into(), &"::".into()));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Reports conflicts of routes: which route has to change, and which one it conflicts with.
 
 use super::Check;
+use super::toxiproxy::has_listen;
 use crate::config::document::Node;
 use crate::config::problem::{Problem, SourceSpan};
+use crate::plan::keys::{LISTEN, LOCAL_PORT};
 use crate::plan::{Conflict, RouteKey};
 use crate::value::RouteName;
 
@@ -31,15 +33,15 @@ impl Routes<'_> {
     fn same_port(&self, first: usize, second: usize) -> Problem {
         let port = self.keys[second].port.map(|port| port.to_string()).unwrap_or_default();
         let what = format!("port {port} is used twice");
-        Problem::at(self.position(second, "localPort"), what, "give each route a port of its own")
-            .also(self.position(first, "localPort"), "first used here")
+        Problem::at(self.port(second), what, "give each route a port of its own")
+            .also(self.port(first), "first used here")
     }
 
     /// Two routes without names have the same one only because of their ports, which is reported already.
     fn same_name(&self, first: usize, second: usize) -> Option<Problem> {
         let [first_named, second_named] = [first, second].map(|route| self.nodes[route].get("name").is_some());
         let name = self.name(second);
-        let position = |route, named| self.position(route, if named { "name" } else { "localPort" });
+        let position = |route, named| if named { self.position(route, "name") } else { self.port(route) };
         let (what, hint) = match (first_named, second_named) {
             (true, true) => (format!("the name `{name}` is used twice"), "give each route a name of its own"),
             (false, true) => (format!("`{name}` is what the route on that port is called"), "use another name"),
@@ -76,6 +78,12 @@ impl Routes<'_> {
 
     fn name(&self, route: usize) -> &str {
         self.keys[route].name.as_ref().map(RouteName::as_str).unwrap_or_default()
+    }
+
+    /// The position of the port of a route.
+    fn port(&self, route: usize) -> SourceSpan {
+        let key = if has_listen(&self.nodes[route]) { LISTEN } else { LOCAL_PORT };
+        self.position(route, key.name)
     }
 
     /// The position of the value of `key` in a route, or of the whole route.

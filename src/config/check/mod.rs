@@ -12,10 +12,10 @@ mod toxiproxy;
 mod values;
 
 use crate::plan::keys::{
-    ADMIN, BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED,
-    TOXICS, UPSTREAM,
+    ADMIN, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED, TOXICS,
+    UPSTREAM,
 };
-use crate::plan::{Bind, Conflict, Plan, Route, RouteKey, RouteState};
+use crate::plan::{Conflict, Plan, Route, RouteKey, RouteState};
 use crate::toxic::Toxic;
 use crate::value::{RouteName, Seed};
 
@@ -23,7 +23,7 @@ use super::document::{Node, Value};
 use super::problem::Problem;
 use super::{Defaults, EmptyList};
 use keys::{Keys, MapKind};
-use toxiproxy::{has_toxiproxy_routes, is_toxiproxy};
+use toxiproxy::{has_listen, has_routes_by_name};
 
 /// Binds the tree that was read from `text`, a file.
 pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
@@ -86,8 +86,8 @@ impl<'t> Check<'t> {
     fn file(&mut self, root: &'t Node) -> Option<Plan> {
         match &root.value {
             Value::Map(_) if is_route(root) => self.lone_route(root),
-            Value::Map(_) if has_toxiproxy_routes(root) => {
-                self.toxiproxy_routes(root);
+            Value::Map(_) if has_routes_by_name(root) => {
+                self.routes_by_name(root);
                 None
             }
             Value::Map(_) => self.file_object(root),
@@ -141,15 +141,10 @@ impl<'t> Check<'t> {
     /// The keys of a route.
     fn route(&mut self, node: &'t Node) -> Draft {
         let defaults = self.defaults;
-        if is_toxiproxy(node) {
-            self.toxiproxy_route(node);
-            return Err(RouteKey::default());
-        }
         let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };
-        let port = keys.read(&LOCAL_PORT);
+        let (port, bind) = if has_listen(node) { keys.listen() } else { keys.port_and_bind(defaults.bind) };
         let upstream = keys.read(&UPSTREAM);
         let name = keys.read_with(&NAME, Check::value, port.map(RouteName::from));
-        let bind = keys.read_with(&BIND, |check, node| check.value(node).map(Bind::ip), defaults.bind);
         let state = keys.read(&ENABLED);
         let drop_rate = keys.read(&DROP_RATE);
         let drop_mode = keys.read(&DROP_MODE);
