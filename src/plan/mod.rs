@@ -6,6 +6,7 @@
 mod bind;
 mod conflict;
 mod diff;
+mod difference;
 pub mod keys;
 mod listen_address;
 mod profile;
@@ -17,6 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey};
 pub use diff::{Change, diff};
+pub use difference::{Difference, KeyDifference, PlanDifference, plan_differences, route_differences};
 pub use listen_address::ListenAddress;
 pub use profile::Profile;
 pub use upstream::Upstream;
