@@ -54,7 +54,7 @@ pub const LISTEN: Key = Key::new(
 /// The address that a route's connections go to.
 pub const UPSTREAM: Key = Key::new(
     "upstream",
-    "Where connections go; `IP:PORT` or `[IPv6]:PORT`, never a host name.",
+    "Where connections go; `IP:PORT` or `[IPv6]:PORT`, and with `--resolve` also `HOST:PORT`.",
     Upstream::KIND,
     Required(Some(|| Scalar::Text("127.0.0.1:9090".to_owned()))),
 );

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use crate::value::{Port, Rejected, reject_variable, text};
 
-/// An address to connect to: an IP address and a port that is not 0. Never a host name, because a lookup would be a
-/// fault of its own, with its own cache and timeout.
+/// An address to connect to: an IP address and a port that is not 0. Never a host name: a lookup for each connection would
+/// be a fault of its own, with its own cache and timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Upstream(SocketAddr);
 
@@ -35,18 +35,20 @@ impl FromStr for Upstream {
             return Err(Rejected::new("the upstream is empty", "use IP:PORT, such as 127.0.0.1:9090"));
         }
         match text.parse::<SocketAddr>() {
-            Ok(addr) => Self::connectable(addr),
+            Ok(addr) => Self::try_from(addr),
             Err(_) => Err(reject(text)),
         }
     }
 }
 
-impl Upstream {
-    fn connectable(addr: SocketAddr) -> Result<Self, Rejected> {
+impl TryFrom<SocketAddr> for Upstream {
+    type Error = Rejected;
+
+    fn try_from(addr: SocketAddr) -> Result<Self, Rejected> {
         let (ip, port) = (addr.ip(), addr.port());
         if let (IpAddr::V6(_), IpAddr::V4(ip)) = (ip, ip.to_canonical()) {
             // `::ffff:127.0.0.1` is another notation for the same address.
-            return Self::connectable(SocketAddr::from((ip, port)));
+            return Self::try_from(SocketAddr::from((ip, port)));
         }
         if port == 0 {
             return Err(Rejected::new("port 0 can't be connected to", "use 1 to 65535"));
@@ -131,12 +133,15 @@ fn bare_ip(text: &str) -> Option<IpAddr> {
     inner.unwrap_or(text).parse().ok()
 }
 
-/// Host names are not looked up: a DNS fault must not look like an injected one.
+/// By default host names are not looked up: a DNS fault must not look like an injected one.
 fn host_hint(host: &str, port: &str) -> String {
     if host.eq_ignore_ascii_case("localhost") {
         return format!("use 127.0.0.1:{port}");
     }
-    format!("upstreams are IP addresses, so that DNS is never a hidden fault; `getent hosts {host}` prints its IP")
+    format!(
+        "upstreams are IP addresses, so that DNS is never a hidden fault: `getent hosts {host}` prints its IP, and with \
+         --resolve it is looked up once"
+    )
 }
 
 /// Returns `: write …` if `rest` alone is a valid address.

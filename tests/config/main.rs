@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chaos_proxy::config::{Defaults, EmptyList, Report, Syntax, load, parse, parse_route, parse_toxic};
+use chaos_proxy::config::{self, Defaults, EmptyList, HostNames, Lookup, Report, Syntax, parse_route, parse_toxic};
 use chaos_proxy::plan::keys::{FILE, ROUTE, TOXIPROXY_ROUTE};
 use chaos_proxy::plan::{DropMode, Plan, RouteState};
 use chaos_proxy::toxic::keys::TOXIC;
@@ -104,7 +104,7 @@ fn every_valid_config_is_written_as_it_is_read() {
 
 #[test]
 fn a_route_and_a_toxic_are_parsed_alone() {
-    let route = |text| parse_route("it", text, Syntax::Json, Defaults::default());
+    let route = |text| parse_route("it", text, Syntax::Json, Defaults::default()).map(|resolved| resolved.value);
     assert_eq!(route(r#"{ "localPort": 1, "upstream": "127.0.0.1:2" }"#).unwrap().name.as_str(), "1");
     let circle = route(r#"{ "localPort": 1, "upstream": "127.0.0.1:1" }"#).unwrap_err().to_string();
     assert!(circle.starts_with("it:1:31: error: route `1` is its own upstream\n"), "{circle}");
@@ -159,6 +159,28 @@ fn reads_the_format_of_toxiproxy_and_writes_its_own() {
     assert_eq!(plan.routes()[1].state, RouteState::Disabled);
     let written = serde_json::to_value(&plan).unwrap();
     assert_eq!((&written["routes"][1]["localPort"], &written["routes"][1]["bind"]), (&8181.into(), &"::".into()));
+}
+
+/// `localhost` is in every hosts file, and `.invalid` in no zone (RFC 6761).
+#[test]
+fn host_names_are_resolved_once_if_this_is_allowed() {
+    let text = r#"[{ "localPort": 1, "upstream": "localhost:2" }, { "localPort": 2, "upstream": "localhost:3" }]"#;
+    let read = |text: &str, host_names| {
+        config::parse("config", text, Syntax::Json, Defaults { host_names, ..Defaults::default() })
+    };
+    let resolved = read(text, HostNames::Resolved).unwrap();
+    let [Lookup { host, ip }] = &resolved.lookups[..] else { panic!("{resolved:?}") };
+    assert!(host == "localhost" && ip.is_loopback());
+    assert_eq!(resolved.value.routes()[1].upstream.addr(), (*ip, 3).into());
+    assert_eq!(read(text, HostNames::Localhost).unwrap().lookups, []);
+    let unknown = text.replace("localhost", "db.invalid");
+    let problems = read(&unknown, HostNames::Resolved).unwrap_err().to_string();
+    assert!(problems.contains("config:1:32: error: `db.invalid` can't be resolved: "), "{problems}");
+    for host_names in [HostNames::Rejected, HostNames::Localhost] {
+        assert!(read(&unknown, host_names).unwrap_err().to_string().contains("--resolve"));
+    }
+    let circle = read(&text.replace(":2", ":1"), HostNames::Resolved).unwrap_err();
+    assert!(circle.to_string().contains("its own upstream"), "{circle}");
 }
 
 #[test]
@@ -300,6 +322,14 @@ fn report_prints_50_problems_and_counts_all() {
     assert_eq!(report.problems().len(), 60);
     assert_eq!(printed.matches("error: ").count(), 50);
     assert!(printed.ends_with("\nconfig: 60 problems, of which the first 50 are shown"), "{printed}");
+}
+
+fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
+    config::load(path, defaults).map(|resolved| resolved.value)
+}
+
+fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Plan, Report> {
+    config::parse(name, text, syntax, defaults).map(|resolved| resolved.value)
 }
 
 fn json(text: &str, defaults: Defaults) -> Result<Plan, Report> {

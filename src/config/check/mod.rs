@@ -20,18 +20,19 @@ use crate::toxic::Toxic;
 use crate::value::{RouteName, Seed};
 
 use super::document::{Node, Value};
+use super::lookup::{Resolved, Resolver};
 use super::problem::Problem;
 use super::{Defaults, EmptyList};
 use keys::{Keys, MapKind};
 use toxiproxy::{has_listen, has_routes_by_name};
 
 /// Binds the tree that was read from `text`, a file.
-pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
+pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Resolved<Plan>, Vec<Problem>> {
     check(text, defaults, |check| check.file(root))
 }
 
 /// The same for a text that is one route.
-pub(super) fn route(text: &str, root: &Node, defaults: Defaults) -> Result<Route, Vec<Problem>> {
+pub(super) fn route(text: &str, root: &Node, defaults: Defaults) -> Result<Resolved<Route>, Vec<Problem>> {
     check(text, defaults, |check| {
         let draft = check.route(root);
         let key = draft.as_ref().map_or_else(RouteKey::clone, Route::key);
@@ -43,7 +44,7 @@ pub(super) fn route(text: &str, root: &Node, defaults: Defaults) -> Result<Route
 
 /// The same for a text that is one toxic.
 pub(super) fn toxic(text: &str, root: &Node) -> Result<Toxic, Vec<Problem>> {
-    check(text, Defaults::default(), |check| check.lone_toxic(root))
+    check(text, Defaults::default(), |check| check.lone_toxic(root)).map(|checked| checked.value)
 }
 
 /// The same for toxics that no file has: those of a profile, and then the others.
@@ -57,15 +58,17 @@ pub(super) fn toxics<'t>(
         let toxics = check.each_toxic(toxics);
         check.chain(profile, Some(toxics))
     })
+    .map(|checked| checked.value)
 }
 
 fn check<'t, T>(
     text: &'t str,
     defaults: Defaults,
     bind: impl FnOnce(&mut Check<'t>) -> Option<T>,
-) -> Result<T, Vec<Problem>> {
-    let mut check = Check { text, defaults, problems: Vec::new() };
-    bind(&mut check).filter(|_| check.problems.is_empty()).ok_or(check.problems)
+) -> Result<Resolved<T>, Vec<Problem>> {
+    let mut check = Check { text, defaults, resolver: Resolver::new(defaults.host_names), problems: Vec::new() };
+    let value = bind(&mut check).filter(|_| check.problems.is_empty()).ok_or(check.problems)?;
+    Ok(Resolved { value, lookups: check.resolver.lookups })
 }
 
 /// The hint where a list of routes is missing.
@@ -78,6 +81,7 @@ type Draft = Result<Route, RouteKey>;
 struct Check<'t> {
     text: &'t str,
     defaults: Defaults,
+    resolver: Resolver,
     problems: Vec<Problem>,
 }
 
@@ -143,7 +147,7 @@ impl<'t> Check<'t> {
         let defaults = self.defaults;
         let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };
         let (port, bind) = if has_listen(node) { keys.listen() } else { keys.port_and_bind(defaults.bind) };
-        let upstream = keys.read(&UPSTREAM);
+        let upstream = keys.read_with(&UPSTREAM, Check::upstream, None);
         let name = keys.read_with(&NAME, Check::value, port.map(RouteName::from));
         let state = keys.read(&ENABLED);
         let drop_rate = keys.read(&DROP_RATE);
