@@ -25,6 +25,7 @@ const ONLY_CHECKED: &[&str] = &[
     "loop.json",
     "name_of_a_port.json",
     "own_upstream.json",
+    "port_of_the_admin_server.json",
     "toxic_of_a_profile.json",
     "upstream_bad_port.json",
     "upstream_ipv6_without_brackets.json",

@@ -2,10 +2,10 @@
 
 use super::Check;
 use super::toxiproxy::has_listen;
-use crate::config::document::Node;
+use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, SourceSpan};
-use crate::plan::keys::{LISTEN, LOCAL_PORT};
-use crate::plan::{Conflict, RouteKey};
+use crate::plan::keys::{ADMIN, LISTEN, LOCAL_PORT, ROUTES};
+use crate::plan::{Conflict, Plan, Route, RouteKey};
 use crate::value::RouteName;
 
 impl Check<'_> {
@@ -13,6 +13,23 @@ impl Check<'_> {
     pub(super) fn conflicts(&mut self, conflicts: Vec<Conflict>, nodes: &[Node], keys: &[RouteKey]) {
         let routes = Routes { nodes, keys };
         self.problems.extend(conflicts.into_iter().filter_map(|conflict| routes.problem(conflict)));
+    }
+
+    /// Reports routes on the port of the admin server.
+    pub(super) fn admin_conflicts(&mut self, root: &Node, plan: &Plan) {
+        let (Some(addr), Some(admin), Some(list)) = (plan.admin(), root.get(ADMIN.name), root.get(ROUTES.name)) else {
+            return;
+        };
+        let Value::List(nodes) = &list.value else { return };
+        let keys: Vec<RouteKey> = plan.routes().iter().map(Route::key).collect();
+        let routes = Routes { nodes, keys: &keys };
+        let on_port = (0..keys.len()).filter(|&route| keys[route].port.is_some_and(|port| port.get() == addr.port()));
+        let problem = |route| {
+            let what = format!("port {} is that of the admin server", addr.port());
+            let problem = Problem::at(routes.port(route), what, "give each of them a port of its own");
+            problem.also(admin.place.used, "used here")
+        };
+        self.problems.extend(on_port.map(problem));
     }
 }
 

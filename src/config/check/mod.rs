@@ -107,8 +107,9 @@ impl<'t> Check<'t> {
         let list = keys.read_with(&ROUTES, |_, node| Some(node), None);
         keys.finish();
         let empty_list = root.get(ADMIN.name).map_or(self.defaults.empty_list, |_| EmptyList::Allowed);
-        let plan = self.routes(list?, seed.map(Seed::get), empty_list)?;
-        Some(plan.with_admin(admin))
+        let plan = self.routes(list?, seed.map(Seed::get), empty_list)?.with_admin(admin);
+        self.admin_conflicts(root, &plan);
+        Some(plan)
     }
 
     fn routes(&mut self, list: &'t Node, seed: Option<u64>, empty_list: EmptyList) -> Option<Plan> {
