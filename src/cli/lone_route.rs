@@ -48,7 +48,7 @@ impl LoneRoute {
         given.into_iter().find_map(|(flag, given)| given.then_some(flag))
     }
 
-    pub(super) fn into_plan(self, bind: Option<Bind>, host_names: HostNames) -> Parsed<Resolved<Plan>> {
+    pub(super) fn plan(&self, bind: Option<Bind>, host_names: HostNames) -> Parsed<Resolved<Plan>> {
         match (self.listen, &self.upstream, self.first_flag()) {
             (Some(listen), Some(text), _) => {
                 let Resolved { value, lookups } = upstream(text, host_names)?;
@@ -62,7 +62,7 @@ impl LoneRoute {
         }
     }
 
-    fn route(self, listen: Listen, upstream: Upstream, bind: Option<Bind>) -> Parsed<Plan> {
+    fn route(&self, listen: Listen, upstream: Upstream, bind: Option<Bind>) -> Parsed<Plan> {
         let route = Route {
             name: RouteName::from(listen.port),
             bind: address(listen, bind)?,

@@ -212,23 +212,21 @@ impl ParsedFlags {
     }
 
     fn into_command(self) -> Parsed<Command> {
-        let (log_level, warnings) = (self.log_level()?, self.warnings());
-        let (watch, defaults) = (self.watch()?, self.defaults());
-        if let (None, false, Some(flag)) = (&self.config, self.admin.opens_server(), self.admin.needs_server()) {
-            return usage_error(format!("{flag} needs --admin"));
-        }
-        let old = self.old(defaults)?;
-        let routes = match self.config {
-            Some(path) => file(path, defaults, &self.lone_route)?,
-            None if self.admin.opens_server() && self.lone_route.first_flag().is_none() => Routes::none(),
-            None => Routes::Flags(self.lone_route.into_plan(self.bind, defaults.host_names)?),
-        };
+        let (defaults, log_level) = (self.defaults(), self.log_level()?);
+        let (watch, old, routes) = (self.watch()?, self.old(defaults)?, self.routes(defaults)?);
+        let warnings = self.warnings();
         match old {
-            Some(old) => return Ok(Command::Compare { old, new: routes }),
-            None if self.check => return Ok(Command::Check(routes)),
-            None => {}
+            Some(old) => Ok(Command::Compare { old, new: routes }),
+            None if self.check => Ok(Command::Check(routes)),
+            None => {
+                let settings = self.into_settings(log_level, defaults);
+                Ok(Command::Run(Box::new(Options { routes, watch, settings, warnings })))
+            }
         }
-        let settings = Settings {
+    }
+
+    fn into_settings(self, log_level: Option<LogLevel>, defaults: Defaults) -> Settings {
+        Settings {
             seed: self.seed,
             upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::External },
             max_connections: self.max_connections,
@@ -238,8 +236,20 @@ impl ParsedFlags {
             log_format: self.log_format.unwrap_or_default(),
             admin: self.admin,
             defaults,
-        };
-        Ok(Command::Run(Box::new(Options { routes, watch, settings, warnings })))
+        }
+    }
+
+    /// A file may open the admin server too.
+    fn routes(&self, defaults: Defaults) -> Parsed<Routes> {
+        match (&self.config, self.lone_route.first_flag(), self.admin.needs_server()) {
+            (Some(path), None, _) => Ok(Routes::File { path: path.clone(), defaults }),
+            (Some(_), Some(flag), _) => {
+                usage_error(format!("--config and {flag} exclude each other: define every route in the file"))
+            }
+            (None, _, Some(flag)) if !self.admin.opens_server() => usage_error(format!("{flag} needs --admin")),
+            (None, None, _) if self.admin.opens_server() => Ok(Routes::none()),
+            (None, _, _) => Ok(Routes::Flags(self.lone_route.plan(self.bind, defaults.host_names)?)),
+        }
     }
 
     fn defaults(&self) -> Defaults {
@@ -295,13 +305,6 @@ impl Routes {
     /// They come later, through the admin server.
     fn none() -> Self {
         Self::Flags(Resolved { value: Plan::default(), lookups: Vec::new() })
-    }
-}
-
-fn file(path: PathBuf, defaults: Defaults, lone_route: &LoneRoute) -> Parsed<Routes> {
-    match lone_route.first_flag() {
-        None => Ok(Routes::File { path, defaults }),
-        Some(flag) => usage_error(format!("--config and {flag} exclude each other: define every route in the file")),
     }
 }
 
