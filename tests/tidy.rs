@@ -12,7 +12,7 @@ use std::process::Command;
 const LAYERS: &[&[&str]] = &[
     &["run"],
     &["cli"],
-    &["admin"],
+    &["admin", "ctl"],
     &["reload", "test_server"],
     &["config", "http", "proxy"],
     &["event"],
@@ -32,7 +32,8 @@ const PROXY_LAYERS: &[&[&str]] = &[
     &["forward"],
     &["shared"],
     &["registry"],
-    &["client", "status"],
+    &["status"],
+    &["client"],
     &["state"],
     &["live_route"],
     &["counters"],

@@ -5,22 +5,25 @@
 //!                                                         └──► Report of Problems
 //! ```
 //!
-//! This module only reads files and stdin. It opens no sockets.
+//! This module only reads files and stdin. It opens no sockets, unless host names may be resolved (`lookup`).
 
 mod arguments;
 mod check;
 mod document;
 mod invisible;
+mod lookup;
 mod problem;
 mod read;
 mod report;
 mod schema;
+mod toxic_changes;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-pub use arguments::parse_arguments;
+pub use arguments::{parse_arguments, parse_toxic_argument, parse_toxic_changes};
 pub use document::Syntax;
+pub use lookup::{HostNames, Lookup, Resolved, parse_upstream};
 pub use problem::{Problem, SourceSpan};
 pub use report::{Position, Report};
 pub use schema::schema;
@@ -30,24 +33,54 @@ use crate::toxic::Toxic;
 use crate::value::RouteName;
 use document::Node;
 
-/// Values for keys that a route leaves out.
+/// What a config leaves to the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Defaults {
-    /// The listen address.
+    /// The listen address of routes that set none.
     pub bind: IpAddr,
+    /// Whether a list of routes may be empty.
+    pub empty_list: EmptyList,
+    /// Which host names upstreams may have.
+    pub host_names: HostNames,
 }
 
 impl Default for Defaults {
     fn default() -> Self {
-        Self { bind: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+        Self {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            empty_list: EmptyList::default(),
+            host_names: HostNames::default(),
+        }
     }
+}
+
+impl Defaults {
+    /// The same for what the admin server receives: routes come one by one, and `localhost` needs no flag.
+    #[must_use]
+    pub fn of_requests(self) -> Self {
+        let host_names = match self.host_names {
+            HostNames::Rejected => HostNames::Localhost,
+            allowed => allowed,
+        };
+        Self { empty_list: EmptyList::Allowed, host_names, ..self }
+    }
+}
+
+/// Whether a list of routes may be empty. One in a file that names an admin address may always be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EmptyList {
+    /// No: nothing would ever listen.
+    #[default]
+    Rejected,
+    /// Yes: routes are added while the proxy runs.
+    Allowed,
 }
 
 /// Loads the file at `path`, or stdin if that is `-`, in the syntax that [`Syntax::of`] finds.
 ///
 /// # Errors
 /// Every problem of the file, or the reason why it can't be read. A file has at most 16 MiB and is UTF-8.
-pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
+pub fn load(path: &Path, defaults: Defaults) -> Result<Resolved<Plan>, Report> {
     let name = if read::is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() };
     let bytes = read::bytes(path).map_err(|problem| Report::new(&name, "", vec![problem]))?;
     match String::from_utf8(bytes) {
@@ -63,7 +96,7 @@ pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
 ///
 /// # Errors
 /// Every problem of the text. A syntax error is reported alone.
-pub fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Plan, Report> {
+pub fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Resolved<Plan>, Report> {
     read(name, text, syntax, EMPTY_FILE, |text, root| check::plan(text, root, defaults))
 }
 
@@ -71,7 +104,7 @@ pub fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Resu
 ///
 /// # Errors
 /// Every problem of the text, and that the route is its own upstream.
-pub fn parse_route(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Route, Report> {
+pub fn parse_route(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Resolved<Route>, Report> {
     read(name, text, syntax, EMPTY_ROUTE, |text, root| check::route(text, root, defaults, None))
 }
 
@@ -85,7 +118,7 @@ pub fn parse_named_route(
     text: &str,
     syntax: Syntax,
     defaults: Defaults,
-) -> Result<Route, Report> {
+) -> Result<Resolved<Route>, Report> {
     read(name, text, syntax, EMPTY_ROUTE, |text, root| check::route(text, root, defaults, Some(route)))
 }
 

@@ -19,19 +19,20 @@ fn every_example_survives() {
     for file in fs::read_dir("configs/valid").unwrap().map(|entry| entry.unwrap().path()) {
         // A build without YAML reads the others.
         let Ok(plan) = load(&file, Defaults::default()) else { continue };
-        let (proxy, routes) = (Proxy::new(), disabled(&plan));
+        let (proxy, routes) = (Proxy::new(), disabled(&plan.value));
         proxy.supervisor.apply(&Plan::new(None, routes.clone()).unwrap(), Origin::Start).unwrap();
         let text = get(serve(&proxy), "/v1/config");
         let parsed =
             parse("config", &text, Syntax::Json, Defaults::default()).unwrap_or_else(|it| panic!("{it}\n{text}"));
-        assert_eq!((parsed.seed(), parsed.routes()), (Some(7), &routes[..]), "{}", file.display());
+        assert_eq!((parsed.value.seed(), parsed.value.routes()), (Some(7), &routes[..]), "{}", file.display());
+        assert_eq!(parsed.value.admin(), Some((proxy.ip, 8474).into()));
     }
 }
 
 #[test]
 fn a_route_can_be_put_as_it_is_shown() {
     let plan = load("configs/valid/every_key.json".as_ref(), Defaults::default()).unwrap();
-    let (proxy, routes) = (Proxy::new(), disabled(&plan));
+    let (proxy, routes) = (Proxy::new(), disabled(&plan.value));
     let addr = serve(&proxy);
     proxy.supervisor.apply(&Plan::new(None, routes.clone()).unwrap(), Origin::Start).unwrap();
     for route in &routes {

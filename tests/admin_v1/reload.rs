@@ -30,7 +30,7 @@ impl Drop for File {
 
 fn serve(proxy: &Proxy) -> (File, SocketAddr) {
     let file = File(env::temp_dir().join(format!("chaos-proxy-{}.json", proxy.ip)));
-    let defaults = Defaults { bind: proxy.ip.into() };
+    let defaults = Defaults { bind: proxy.ip.into(), ..Defaults::default() };
     let reloader = Reloader::new(file.0.clone(), defaults, Arc::clone(&proxy.supervisor));
     let addr = serve_with(proxy, |api| api.with_reloader(Arc::new(reloader)));
     (file, addr)

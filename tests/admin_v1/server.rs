@@ -21,7 +21,9 @@ pub fn serve(proxy: &Proxy) -> SocketAddr {
 pub fn serve_with(proxy: &Proxy, set: impl FnOnce(Api) -> Api) -> SocketAddr {
     let admin = Admin::bind(SocketAddr::from((proxy.ip, 8474))).unwrap();
     let addr = admin.local_addr();
-    admin.serve(set(Api::new(Arc::clone(&proxy.supervisor), Defaults { bind: proxy.ip.into() }))).unwrap();
+    admin
+        .serve(set(Api::new(Arc::clone(&proxy.supervisor), Defaults { bind: proxy.ip.into(), ..Defaults::default() })))
+        .unwrap();
     addr
 }
 

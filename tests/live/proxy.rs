@@ -59,8 +59,8 @@ impl Proxy {
 
     pub fn try_apply(&self, routes: &[String]) -> Result<Vec<AppliedChange>, ApplyError> {
         let text = format!("[{}]", routes.join(", "));
-        let plan = parse("plan", &text, Syntax::Json, Defaults { bind: self.ip.into() });
-        self.supervisor.apply(&plan.unwrap_or_else(|report| panic!("{report}")), Origin::Reload)
+        let plan = parse("plan", &text, Syntax::Json, Defaults { bind: self.ip.into(), ..Defaults::default() });
+        self.supervisor.apply(&plan.unwrap_or_else(|report| panic!("{report}")).value, Origin::Reload)
     }
 
     /// Returns the number of connections that were cut.
