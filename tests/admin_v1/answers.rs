@@ -135,6 +135,13 @@ fn errors_have_a_reason_and_a_hint() {
                 r#"{"error":"there is no `/v1/route`: /v1 has connections, routes, config, seed, events, reload and health","status":404}"#,
             ),
             (
+                "GET",
+                "/v1/connections?route=",
+                "",
+                400,
+                r#"{"error":"the name is empty; use 1 to 100 printable characters","status":400}"#,
+            ),
+            (
                 "PUT",
                 "/v1/routes/",
                 WEB,

@@ -19,6 +19,7 @@ mod answers;
 mod config;
 mod connections;
 mod delays;
+mod fuzz;
 mod metrics;
 mod reload;
 mod server;

@@ -7,11 +7,11 @@ use crate::http::{Request, Response, Status};
 use crate::proxy::ConnectionStatus;
 use crate::value::{CloseMode, RouteName};
 
-pub(super) fn list(api: &Api, request: &Request) -> Response {
-    let route = request.target.parameter("route");
-    let is_listed = |it: &ConnectionStatus| route.is_none_or(|name| it.subject.route.name.as_str() == name);
+pub(super) fn list(api: &Api, request: &Request) -> Answer {
+    let route: Option<RouteName> = request.target.parameter("route").map(str::parse).transpose()?;
+    let is_listed = |it: &ConnectionStatus| route.as_ref().is_none_or(|name| it.subject.route.name == *name);
     let connections = api.supervisor.connections().into_iter().filter(is_listed);
-    json(Status::Ok, &Json::list(connections.map(object)))
+    Ok(json(Status::Ok, &Json::list(connections.map(object))))
 }
 
 fn object(connection: ConnectionStatus) -> Json {

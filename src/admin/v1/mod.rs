@@ -35,7 +35,7 @@ pub(super) fn respond(api: &Api, request: &Request) -> Option<Response> {
 fn answer(api: &Api, request: &Request, path: &[&str]) -> Answer {
     let method = if request.method == "HEAD" { "GET" } else { &request.method };
     match (path, method) {
-        (["connections"], "GET") => Ok(connections::list(api, request)),
+        (["connections"], "GET") => connections::list(api, request),
         (["connections"], "DELETE") => connections::end_all(api, request),
         (["connections", id], "DELETE") => connections::end(api, request, id),
         (["routes"], "GET") => Ok(routes::list(api)),
