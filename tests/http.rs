@@ -12,13 +12,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use chaos_proxy::http::{Content, HeaderValue, Limits, Request, Response, Server, Status};
+use chaos_proxy::http::{HeaderValue, Limits, Piece, Request, Response, Server, Status, Stream};
 use chaos_proxy::stop::Latch;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use http_client::{Client, HANGS};
 
 const LIMITS: Limits = Limits {
     connections: NonZeroUsize::new(2).unwrap(),
+    streams: 1,
     replaceable_after: Duration::ZERO,
     head_bytes: 16 * 1024,
     header_lines: 100,
@@ -106,20 +107,20 @@ fn an_answer_without_content_keeps_the_connection() {
 /// Lines as they come, until their sender is dropped.
 struct Events(Receiver<&'static str>);
 
-impl Content for Events {
-    fn length(&self) -> Option<u64> {
-        None
-    }
-
-    fn write(self: Box<Self>, output: &mut dyn Write) -> io::Result<()> {
-        self.0.iter().try_for_each(|line| output.write_all(line.as_bytes()).and_then(|()| output.flush()))
+impl Stream for Events {
+    fn next(&mut self, timeout: Duration) -> Piece {
+        match self.0.recv_timeout(timeout) {
+            Ok(line) => Piece::Bytes(line.as_bytes().to_vec()),
+            Err(RecvTimeoutError::Timeout) => Piece::Pending,
+            Err(RecvTimeoutError::Disconnected) => Piece::End,
+        }
     }
 }
 
 #[test]
-fn a_stream_of_unknown_length_arrives_as_it_is_written() {
+fn a_stream_arrives_as_it_is_written() {
     let (publish, events) = unbounded();
-    let (addr, _stop) = serve(move |_| Response::new(Status::Ok, "application/jsonl", Events(events.clone())));
+    let (addr, _stop) = serve(move |_| Response::stream(Status::Ok, "application/jsonl", Events(events.clone())));
     let mut client = Client::connect(addr);
     assert_eq!(client.send(GET).head().header("Transfer-Encoding"), Some("chunked"));
     for event in ["{\"a\":1}\n", "{}\n"] {

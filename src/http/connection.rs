@@ -78,7 +78,15 @@ impl Connection<'_> {
 
     /// Buffered: with `TCP_NODELAY`, a head that is written alone is sent as its own packet.
     fn send(&self, response: Response, form: Form) -> io::Result<After> {
-        response.write(form, &mut BufWriter::new(self.output))
+        let response = self.admit(response, form);
+        response.write(form, &mut BufWriter::new(self.output), &|| self.open.is_read())
+    }
+
+    /// Replaces a stream beyond the limit.
+    fn admit(&self, response: Response, form: Form) -> Response {
+        self.open.begin_response();
+        let admitted = if response.streams(form) { self.open.begin_stream() } else { Ok(()) };
+        admitted.map_or_else(Response::from, |()| response)
     }
 
     /// A close with unread input sends a RST, which discards the part of the response that the client has not read (RFC

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// The value of a header. It has no line ends, because it comes from a parsed request or from the source code.
+/// The value of a header. It has no line ends: it comes from a parsed request or from the source code, or was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderValue(Cow<'static, [u8]>);
 
@@ -19,6 +19,26 @@ impl From<&'static str> for HeaderValue {
         Self(Cow::Borrowed(value.as_bytes()))
     }
 }
+
+impl From<u64> for HeaderValue {
+    fn from(value: u64) -> Self {
+        Self(Cow::Owned(value.to_string().into_bytes()))
+    }
+}
+
+/// Accepts what RFC 9110, 5.5 allows. A line end would begin a header of its own.
+impl TryFrom<String> for HeaderValue {
+    type Error = ControlCharacter;
+
+    fn try_from(value: String) -> Result<Self, Self::Error> {
+        let is_allowed = |byte: u8| byte == b'\t' || !byte.is_ascii_control();
+        if value.bytes().all(is_allowed) { Ok(Self(Cow::Owned(value.into_bytes()))) } else { Err(ControlCharacter) }
+    }
+}
+
+/// The text has a control character, so it can't be a header's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControlCharacter;
 
 /// The header lines of a request, in the order in which they were sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,5 +70,22 @@ impl From<&[httparse::Header<'_>]> for Headers {
     fn from(parsed: &[httparse::Header<'_>]) -> Self {
         let value = |bytes: &[u8]| HeaderValue(Cow::Owned(bytes.to_vec()));
         Self(parsed.iter().map(|header| (header.name.to_owned(), value(header.value))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_computed_value_has_no_control_characters() {
+        for text in ["", "a b\tc", "\u{e9}"] {
+            let value = HeaderValue::try_from(text.to_owned());
+            assert_eq!(value.as_ref().map(HeaderValue::as_bytes), Ok(text.as_bytes()));
+        }
+        for text in ["a\r\nSet-Cookie: b", "\n", "\r", "\0", "\x7f"] {
+            assert_eq!(HeaderValue::try_from(text.to_owned()), Err(ControlCharacter), "{text:?}");
+        }
+        assert_eq!(HeaderValue::from(u64::MAX).as_bytes(), b"18446744073709551615");
     }
 }

@@ -8,6 +8,9 @@ use std::time::Duration;
 pub struct Limits {
     /// The most connections at once. Further ones stay in the kernel's backlog until one ends or can be replaced.
     pub connections: NonZeroUsize,
+    /// The most streams at once. They last for as long as their clients want and can't be replaced, so there must be
+    /// fewer of them than connections.
+    pub streams: usize,
     /// At the connection limit, a connection that has been without a whole request for this long is closed for a new
     /// one.
     pub replaceable_after: Duration,
@@ -24,7 +27,8 @@ pub struct Limits {
     pub next_request: Duration,
     /// The time from the first byte of a head to its empty line.
     pub head: Duration,
-    /// The time between two bytes of a body or a response.
+    /// The time between two bytes of a body or a response. At the connection limit also the time for a whole response:
+    /// then a connection whose client takes longer to read it is closed for a new one.
     pub stall: Duration,
     /// The time from the end of the last response to the close, for the client to read it and close.
     pub linger: Duration,
@@ -35,6 +39,7 @@ impl Limits {
     /// Small enough to reach in a unit test.
     pub(super) const SMALL: Self = Self {
         connections: NonZeroUsize::MIN,
+        streams: 0,
         replaceable_after: Duration::from_secs(30),
         head_bytes: 1024,
         header_lines: 8,

@@ -6,7 +6,7 @@
 //!
 //! `server` accepts, `open_connections` limits and closes connections, `connection` serves one client, and
 //! `timed_reader` enforces its time limits. `head`, `target`, `headers` and `body` read a request, and `refusal`
-//! answers an invalid one. `response`, `status` and `chunked_writer` write the response.
+//! answers an invalid one. `response`, `status`, `stream` and `chunked_writer` write the response.
 
 mod body;
 mod chunked_writer;
@@ -22,13 +22,15 @@ mod request;
 mod response;
 mod server;
 mod status;
+mod stream;
 mod target;
 mod timed_reader;
 
-pub use headers::{HeaderValue, Headers};
+pub use headers::{ControlCharacter, HeaderValue, Headers};
 pub use limits::Limits;
 pub use request::Request;
 pub use response::{Content, Response};
 pub use server::Server;
 pub use status::Status;
+pub use stream::{Piece, Stream};
 pub use target::Target;

@@ -1,23 +1,32 @@
-//! The open connections of one server, to limit their number and to close them. A connection is waiting from the accept
-//! or the last response until a whole request has arrived; otherwise it is busy. Only waiting connections are closed,
-//! so an accepted request is always answered.
+//! The open connections of one server, to limit their number and to close them.
+//!
+//! A connection waits from the accept or the last response until a whole request has arrived. At the limit, those that
+//! wait for too long are closed for new clients, and so are those whose client takes too long to read a response. A
+//! request is always answered if its client reads. Streams are never closed for others: their number has its own limit,
+//! so that they leave connections for requests.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{Shutdown, TcpStream};
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, after, select};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle};
 
 use super::head::After;
+use super::limits::Limits;
+use super::refusal::Refusal;
+use super::status::Status;
+
+/// The idle time before the first keepalive probe. Nine follow, 75 s apart (tcp(7)).
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 
 /// Counts and closes connections.
 pub(super) struct OpenConnections {
-    capacity: NonZeroUsize,
-    replaceable_after: Duration,
+    limits: Limits,
     entries: Mutex<Entries>,
     /// Holds a message if a connection ended or began to wait since the last receive.
     changes: (Sender<()>, Receiver<()>),
@@ -32,8 +41,22 @@ struct Entries {
 
 struct Entry {
     stream: Arc<TcpStream>,
-    /// `None` while it is busy.
-    waiting_since: Option<Instant>,
+    phase: Phase,
+    /// The begin of the phase.
+    since: Instant,
+}
+
+/// What a connection does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Waits for a whole request.
+    Waiting,
+    /// The handler makes the response.
+    Handling,
+    /// The client reads a response.
+    Responding,
+    /// The client reads a stream.
+    Streaming,
 }
 
 /// A counted connection, until it is dropped.
@@ -44,8 +67,8 @@ pub(super) struct OpenConnection {
 }
 
 impl OpenConnections {
-    pub(super) fn new(capacity: NonZeroUsize, replaceable_after: Duration) -> Self {
-        Self { capacity, replaceable_after, entries: Mutex::default(), changes: crossbeam_channel::bounded(1) }
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, entries: Mutex::default(), changes: crossbeam_channel::bounded(1) }
     }
 
     /// Adds a connection, which waits for its first request.
@@ -54,13 +77,13 @@ impl OpenConnections {
         let mut entries = self.entries();
         entries.opened += 1;
         let id = entries.opened;
-        let entry = Entry { stream: Arc::clone(&stream), waiting_since: Some(Instant::now()) };
+        let entry = Entry { stream: Arc::clone(&stream), phase: Phase::Waiting, since: Instant::now() };
         entries.open.insert(id, entry);
         OpenConnection { id, stream, all: Arc::clone(self) }
     }
 
-    /// Waits until one more connection is allowed: one has ended, or the longest waiting one is closed, so that idle
-    /// and slow clients don't block others. Ends early if `stopped` disconnects.
+    /// Waits until one more connection is allowed: one has ended, or an idle or slow one is closed, so that it does not
+    /// block others. Ends early if `stopped` disconnects.
     pub(super) fn make_room(&self, stopped: &Receiver<Infallible>) {
         while let Some(left) = self.time_until_room() {
             select! {
@@ -75,11 +98,10 @@ impl OpenConnections {
     /// replaced.
     fn time_until_room(&self) -> Option<Duration> {
         let mut entries = self.entries();
-        if entries.open.len() < self.capacity.get() {
+        if entries.open.len() < self.limits.connections.get() {
             return None;
         }
-        let Some((since, id)) = entries.longest_waiting() else { return Some(Duration::MAX) };
-        let left = self.replaceable_after.saturating_sub(since.elapsed());
+        let Some((left, _, id)) = entries.first_replaceable(&self.limits) else { return Some(Duration::MAX) };
         if !left.is_zero() {
             return Some(left);
         }
@@ -89,11 +111,11 @@ impl OpenConnections {
         None
     }
 
-    /// Closes all waiting connections. Busy ones close after their response.
+    /// Closes all waiting connections. The others close after their response, and streams end.
     pub(super) fn stop(&self) {
         let mut entries = self.entries();
         entries.stopped = true;
-        let waiting: Vec<_> = entries.open.extract_if(|_, entry| entry.waiting_since.is_some()).collect();
+        let waiting: Vec<_> = entries.open.extract_if(|_, entry| entry.phase == Phase::Waiting).collect();
         drop(entries);
         for (_, entry) in waiting {
             entry.close();
@@ -111,12 +133,32 @@ impl OpenConnections {
 }
 
 impl Entries {
-    fn longest_waiting(&self) -> Option<(Instant, u64)> {
-        self.open.iter().filter_map(|(id, entry)| Some((entry.waiting_since?, *id))).min()
+    /// The connection to close for a new one: the time until then, since when it waits, and its number.
+    fn first_replaceable(&self, limits: &Limits) -> Option<(Duration, Instant, u64)> {
+        self.open.iter().filter_map(|(id, entry)| Some((entry.replaceable_in(limits)?, entry.since, *id))).min()
+    }
+
+    fn begin(&mut self, id: u64, phase: Phase) -> Option<()> {
+        let entry = self.open.get_mut(&id)?;
+        (entry.phase, entry.since) = (phase, Instant::now());
+        Some(())
+    }
+
+    fn streams(&self) -> usize {
+        self.open.values().filter(|entry| entry.phase == Phase::Streaming).count()
     }
 }
 
 impl Entry {
+    fn replaceable_in(&self, limits: &Limits) -> Option<Duration> {
+        let after = match self.phase {
+            Phase::Waiting => limits.replaceable_after,
+            Phase::Responding => limits.stall,
+            Phase::Handling | Phase::Streaming => return None,
+        };
+        Some(after.saturating_sub(self.since.elapsed()))
+    }
+
     /// Closes the connection. Its thread ends at once, because it can neither read nor write.
     fn close(self) {
         // The client may have closed it already.
@@ -132,24 +174,54 @@ impl OpenConnection {
     /// Marks the connection as waiting after a response. Returns `Close` if the server has stopped.
     pub(super) fn wait(&self) -> After {
         let mut entries = self.all.entries();
-        if let Some(entry) = entries.open.get_mut(&self.id) {
-            entry.waiting_since = Some(Instant::now());
-        }
+        entries.begin(self.id, Phase::Waiting);
         let after = if entries.stopped { After::Close } else { After::KeepAlive };
         drop(entries);
         self.all.report_change();
         after
     }
 
-    /// Marks the connection as busy, after a whole request has arrived.
+    /// Marks the connection as in use, after a whole request has arrived.
     ///
     /// # Errors
     /// The connection was closed while it waited.
     pub(super) fn take_request(&self) -> io::Result<()> {
-        let mut entries = self.all.entries();
-        let entry = entries.open.get_mut(&self.id).ok_or(io::ErrorKind::ConnectionAborted)?;
-        entry.waiting_since = None;
+        let begun = self.all.entries().begin(self.id, Phase::Handling);
+        begun.ok_or_else(|| io::ErrorKind::ConnectionAborted.into())
+    }
+
+    /// Marks the connection as one whose client reads a response.
+    pub(super) fn begin_response(&self) {
+        self.all.entries().begin(self.id, Phase::Responding);
+        self.all.report_change();
+    }
+
+    /// Marks the connection as one whose client reads a stream. Fails at the limit.
+    pub(super) fn begin_stream(&self) -> Result<(), Refusal> {
+        let (mut entries, most) = (self.all.entries(), self.all.limits.streams);
+        if entries.streams() >= most {
+            let why = format!("{most} streams are open, which is the limit: close one");
+            return Err(Refusal { status: Status::ServiceUnavailable, why });
+        }
+        entries.begin(self.id, Phase::Streaming);
+        drop(entries);
+        self.detect_lost_client();
         Ok(())
+    }
+
+    /// Whether a stream still has its client, and the server has not stopped. A FIN counts as leaving, because a client
+    /// that closes its socket sends nothing else. poll(2) reports it even if there are unread requests before it.
+    pub(super) fn is_read(&self) -> bool {
+        let mut client = [PollFd::new(&*self.stream, PollFlags::RDHUP)];
+        let has_left = matches!(poll(&mut client, Some(&Timespec::default())), Ok(1..));
+        !has_left && !self.all.entries().stopped
+    }
+
+    /// A machine that is gone sends no FIN. While there is nothing to send, only keepalive probes detect that.
+    fn detect_lost_client(&self) {
+        // If the system refuses, the next bytes of the stream detect it.
+        let _ = set_socket_keepalive(&self.stream, true);
+        let _ = set_tcp_keepidle(&self.stream, KEEPALIVE_IDLE);
     }
 }
 

@@ -45,8 +45,7 @@ impl Server {
     }
 
     /// Serves on its own threads until `stop` is triggered or, without one, until the process ends. Then it closes the
-    /// port and all waiting connections. A complete request is still answered, and content of unknown length continues
-    /// to its end.
+    /// port and all waiting connections. A complete request is still answered, and streams end.
     ///
     /// # Errors
     /// No thread is available to accept connections.
@@ -56,7 +55,7 @@ impl Server {
         stop: Option<Arc<Latch>>,
         handler: impl Fn(Request) -> Response + Send + Sync + 'static,
     ) -> io::Result<()> {
-        let open = Arc::new(OpenConnections::new(limits.connections, limits.replaceable_after));
+        let open = Arc::new(OpenConnections::new(limits));
         let service = Arc::new(Service { limits, handler: Box::new(handler) });
         threads::spawn("http-accept", move || Acceptor { server: self, service, open, stop }.run())
     }

@@ -25,6 +25,7 @@ const LIMITS: Limits = Limits {
     // The proxy already limits the connections.
     connections: NonZeroUsize::MAX,
     replaceable_after: Duration::MAX,
+    streams: 0,
     // nginx accepts 8 KiB in one line, Apache in one header.
     head_bytes: 16 * 1024,
     // Browsers send about 20; Apache accepts 100.

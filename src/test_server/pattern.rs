@@ -17,8 +17,8 @@ const PERIOD: u8 = 251;
 static PERIODS: LazyLock<Vec<u8>> = LazyLock::new(|| (0..PERIOD).cycle().take(256 * usize::from(PERIOD)).collect());
 
 impl Content for Pattern {
-    fn length(&self) -> Option<u64> {
-        Some(self.0)
+    fn length(&self) -> u64 {
+        self.0
     }
 
     fn write(self: Box<Self>, output: &mut dyn Write) -> io::Result<()> {
