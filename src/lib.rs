@@ -26,6 +26,7 @@
 //! |---|---|
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`cli`] | the command line: flags, help text, usage errors |
+//! | [`admin`] | the API that changes live routes: built on [`http`] |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
@@ -139,6 +140,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod dice;

@@ -12,7 +12,7 @@ use std::process::Command;
 const LAYERS: &[&[&str]] = &[
     &["run"],
     &["cli"],
-    &["test_server"],
+    &["admin", "test_server"],
     &["config", "http", "proxy"],
     &["event"],
     &["plan"],
