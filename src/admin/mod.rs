@@ -1,5 +1,7 @@
 //! The admin server: changes routes while the proxy runs. All changes go through [`Supervisor::edit`].
 
+mod toxiproxy;
+
 use std::sync::Arc;
 
 use crate::config::Defaults;
@@ -23,7 +25,8 @@ impl Api {
 
     /// Answers a request.
     #[must_use]
-    pub fn respond(&self, _: &Request) -> Response {
-        Response::text(Status::NotFound, "404 page not found")
+    pub fn respond(&self, request: &Request) -> Response {
+        let answer = toxiproxy::respond(self, request);
+        answer.unwrap_or_else(|| Response::text(Status::NotFound, "404 page not found"))
     }
 }
