@@ -140,13 +140,13 @@ fn invalid_attributes_have_a_hint() {
     let server = server();
     for (body, hint) in [
         (r#"{"type":"latency","toxicity":2.5}"#, "2.5 is not a probability; use 0.0 (never) to 1.0 (always)"),
-        (r#"{"type":"latency","toxicity":"1"}"#, "write 1 without the quotes"),
+        (r#"{"type":"latency","toxicity":"1"}"#, "write 1.0 without the quotes"),
         (r#"{"type":"latency","attributes":{"latency":-1}}"#, "-1 ms is negative; use whole milliseconds"),
         (r#"{"type":"latency","attributes":{"latency":1.5}}"#, "1.5 is not written as a whole number"),
         (r#"{"type":"latency","attributes":{"latency":1e3}}"#, "write 1000"),
         (r#"{"type":"latency","attributes":{"latency":"1"}}"#, "write 1 without the quotes"),
         (r#"{"type":"latency","attributes":5}"#, "attributes is a number; write an object"),
-        (r#"{"type":"slicer"}"#, "0 bytes is out of range; use a whole number of bytes, 1 to"),
+        (r#"{"type":"slicer"}"#, "add `average_size` to its attributes: the size of a piece in bytes, such as 64"),
         (r#"{"type":"slicer","attributes":{"average_size":4,"size_variation":4}}"#, "use 0 to 3"),
         (r#"{"type":"packet_loss"}"#, "add `loss_rate` to its attributes"),
         (r#"{"type":"latency","connections":"0"}"#, "connections"),
