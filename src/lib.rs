@@ -26,7 +26,8 @@
 //! |---|---|
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`cli`] | the command line: flags, help text, usage errors |
-//! | [`admin`] | the API that changes live routes: built on [`http`] |
+//! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
+//! | [`reload`] | loads the config file again and makes it live |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
@@ -36,7 +37,8 @@
 //! | [`toxic`] | each toxic: its declaration, and what it does to a stream, as arithmetic |
 //! | [`dice`] | every random decision, a function of the seed and of what it is for |
 //! | [`value`] | numbers, names, words and selectors, checked once |
-//! | [`logging`] | the format of log lines, and a writer that never blocks |
+//! | [`logging`] | the format of log lines, a writer that never blocks, and readers inside the process |
+//! | [`watch`] | notices that a file has changed |
 //! | [`signals`], [`stop`] | signals, and the latches that wake what waits for the end |
 //! | [`limits`] | the number of connections that the system can carry |
 //! | [`memory`] | the number of bytes that toxics may hold |
@@ -100,8 +102,9 @@
 //! toxics, and triggers the latch of the old one. The latch is part of every wait of the route's connections, in
 //! poll(2) beside the sockets, so each direction takes over the new toxics at the next byte. (A plain path with close
 //! messages waits in a blocking read instead, for at most 20 ms.) It costs one pipe for each generation and none for a
-//! connection. Toxics that stay keep their state; bytes held by a removed one are released. Connection numbers go on,
-//! so that a seed keeps its meaning.
+//! connection. Toxics that stay keep their state. One whose attributes change keeps its bytes, which are due when its new
+//! attributes delay them to, and its times still count from when it was added. Bytes held by a removed one are released.
+//! Connection numbers go on, so that a seed keeps its meaning.
 //!
 //! `apply` never waits for a connection. It waits for at most 100 ms until a listener has closed its port.
 //!
@@ -151,6 +154,7 @@ pub mod logging;
 pub mod memory;
 pub mod plan;
 pub mod proxy;
+pub mod reload;
 pub mod run;
 pub mod scheduling;
 pub mod signals;
@@ -160,3 +164,4 @@ pub mod test_server;
 pub mod threads;
 pub mod toxic;
 pub mod value;
+pub mod watch;

@@ -42,8 +42,23 @@ impl Footprint {
 /// What the process needs before it has any connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Baseline {
-    /// Listening sockets, each with its own thread.
+    /// The routes, each with a listener on its own thread.
     pub listeners: usize,
+    /// The clients of the admin server, each with its own thread.
+    pub admin_clients: usize,
+}
+
+impl Baseline {
+    /// A listener has its socket, and a latch that stops it; its route has a latch for changes. A latch is a pipe.
+    const DESCRIPTORS_PER_LISTENER: u64 = 5;
+
+    fn descriptors(self) -> u64 {
+        self.listeners as u64 * Self::DESCRIPTORS_PER_LISTENER + self.admin_clients as u64
+    }
+
+    fn threads(self) -> u64 {
+        self.listeners as u64 + self.admin_clients as u64
+    }
 }
 
 /// A std thread takes four maps: its stack, its alternate signal stack, and a guard page for each.
@@ -77,7 +92,7 @@ pub fn connection_cap(requested: Option<NonZeroUsize>, each: Footprint, baseline
         requested.map(|requested| Limit { limited_by: "--max-connections", connections: requested.get() as u64 });
     let lowest = lowest_limit(available.limits(each).into_iter().chain(requested));
     let taken = lowest.connections.saturating_mul(each.descriptors);
-    grow_descriptor_table(taken + PIPE_DESCRIPTORS + RESERVED_DESCRIPTORS + baseline.listeners as u64);
+    grow_descriptor_table(taken + PIPE_DESCRIPTORS + RESERVED_DESCRIPTORS + baseline.descriptors());
     // The drain may use half of the reserve for overflow connections: it happens once, and ends with the process.
     let overflow =
         available.descriptors.map_or(MAX_CONNECTIONS, |free| free.saturating_sub(taken) + RESERVED_DESCRIPTORS / 2);
@@ -117,15 +132,17 @@ struct Available {
 
 impl Available {
     fn measure(baseline: Baseline) -> Self {
-        let listeners = baseline.listeners as u64;
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
         let descriptors = raise_descriptors();
         let pipes = descriptors.map_or(PIPE_DESCRIPTORS, |limit| PIPE_DESCRIPTORS.min(limit / 8));
-        let threads = listeners + RESERVED_THREADS;
+        let threads = baseline.threads() + RESERVED_THREADS;
         let heap = RESERVED_MAPS + cores * MAPS_PER_CORE;
         let left = |limit: Option<u64>, used: u64| limit.map(|limit| limit.saturating_sub(used));
         Self {
-            descriptors: left(descriptors, entries("/proc/self/fd") + listeners + RESERVED_DESCRIPTORS + pipes),
+            descriptors: left(
+                descriptors,
+                entries("/proc/self/fd") + baseline.descriptors() + RESERVED_DESCRIPTORS + pipes,
+            ),
             maps: left(max_map_count(), lines("/proc/self/maps") + threads * MAPS_PER_THREAD + heap),
             threads_max: left(number("/proc/sys/kernel/threads-max"), running_threads() + threads),
             pid_max: left(number("/proc/sys/kernel/pid_max"), running_threads() + threads),

@@ -139,10 +139,10 @@ fn open(supervisor: &Supervisor, plan: &Plan, upstreams: Upstreams) -> Result<()
 fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, Baseline) {
     let routes = plan.routes().len();
     match upstreams {
-        Upstreams::External => (Footprint::PROXIED, Baseline { listeners: routes }),
+        Upstreams::External => (Footprint::PROXIED, Baseline { listeners: routes, admin_clients: 0 }),
         Upstreams::TestServer => {
             let served: HashSet<SocketAddr> = plan.outer_upstreams().collect();
-            (Footprint::PROXIED_AND_SERVED, Baseline { listeners: routes + served.len() })
+            (Footprint::PROXIED_AND_SERVED, Baseline { listeners: routes + served.len(), admin_clients: 0 })
         }
     }
 }

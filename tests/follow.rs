@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::num::NonZeroUsize;
 use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chaos_proxy::http::{Limits, Piece, Response, Server, Status, Stream};
 use chaos_proxy::logging::{self, FAULTS, Follower, LogFormat, LogLevel};
 use log::{Level, LevelFilter, debug, error, info, log_enabled};
 
@@ -97,7 +101,9 @@ fn a_reader_accounts_for_the_lines_of_all_threads() {
         let follower = logging::follow();
         let writers: Vec<_> = (0..4).map(|thread| thread::spawn(move || log_often(thread))).collect();
         let reader = thread::spawn(move || account(&follower));
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        for writer in writers {
+            writer.join().unwrap();
+        }
         // The first ones may find the queue full.
         for number in 0_u64.. {
             info!(number; "end");
@@ -138,4 +144,51 @@ fn account(follower: &Follower) -> u64 {
         total += 1;
     }
     unreachable!("the end is among the lines")
+}
+
+struct Events(Follower);
+
+impl Stream for Events {
+    fn next(&mut self, timeout: Duration) -> Piece {
+        self.0.next_lines(timeout).map_or(Piece::Pending, Piece::Bytes)
+    }
+}
+
+const LIMITS: Limits = Limits {
+    connections: NonZeroUsize::new(2).unwrap(),
+    streams: 1,
+    replaceable_after: HANGS,
+    head_bytes: 16 * 1024,
+    header_lines: 100,
+    body_bytes: 0,
+    first_request: HANGS,
+    next_request: HANGS,
+    head: HANGS,
+    stall: HANGS,
+    linger: HANGS,
+};
+
+#[test]
+fn an_http_client_follows_until_it_leaves() {
+    let test = || {
+        let _log = logging::start(Some(LogLevel::Error), LogFormat::Logfmt).unwrap();
+        let server = Server::bind("127.0.2.9:0".parse().unwrap()).unwrap();
+        let addr = server.local_addr();
+        let follow = |_| Response::stream(Status::Ok, "application/jsonl", Events(logging::follow()));
+        server.serve(LIMITS, None, follow).unwrap();
+        let mut client = BufReader::new(TcpStream::connect(addr).unwrap());
+        client.get_mut().write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let mut lines = client.lines().map(Result::unwrap);
+        lines.find(String::is_empty).expect("the end of the head");
+        info!("an event");
+        let line = lines.nth(1).expect("a line after the size of its chunk");
+        assert!(line.ends_with(r#""level":"info","msg":"an event"}"#), "{line}");
+        drop(lines);
+        let deadline = Instant::now() + HANGS;
+        while log_enabled!(Level::Info) {
+            assert!(Instant::now() < deadline, "it is still followed");
+            thread::sleep(Duration::from_millis(1));
+        }
+    };
+    alone("an_http_client_follows_until_it_leaves", test);
 }

@@ -27,6 +27,7 @@ pub use schema::schema;
 
 use crate::plan::{Plan, Route};
 use crate::toxic::Toxic;
+use crate::value::RouteName;
 use document::Node;
 
 /// Values for keys that a route leaves out.
@@ -71,7 +72,21 @@ pub fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Resu
 /// # Errors
 /// Every problem of the text, and that the route is its own upstream.
 pub fn parse_route(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Route, Report> {
-    read(name, text, syntax, |text, root| check::route(text, root, defaults))
+    read(name, text, syntax, |text, root| check::route(text, root, defaults, None))
+}
+
+/// Parses the text of the route that is called `route`. It may leave its name out. Reports refer to the text as `name`.
+///
+/// # Errors
+/// Every problem of the text, and that it has another name.
+pub fn parse_named_route(
+    route: &RouteName,
+    name: &str,
+    text: &str,
+    syntax: Syntax,
+    defaults: Defaults,
+) -> Result<Route, Report> {
+    read(name, text, syntax, |text, root| check::route(text, root, defaults, Some(route)))
 }
 
 /// Parses the text of one toxic. Reports refer to it as `name`.

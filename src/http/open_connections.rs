@@ -200,7 +200,7 @@ impl OpenConnection {
     pub(super) fn begin_stream(&self) -> Result<(), Refusal> {
         let (mut entries, most) = (self.all.entries(), self.all.limits.streams);
         if entries.streams() >= most {
-            let why = format!("{most} streams are open, which is the limit: close one");
+            let why = format!("the number of open streams is limited to {most}: close one");
             return Err(Refusal { status: Status::ServiceUnavailable, why });
         }
         entries.begin(self.id, Phase::Streaming);

@@ -18,7 +18,7 @@ use super::socket::options::set_options;
 use super::socket::wait::wait;
 use super::state::ConnectionState;
 use crate::event::{CloseReason, Event, Subject, emit};
-use crate::plan::Route;
+use crate::plan::{Route, RouteState};
 use crate::stop::Latch;
 
 /// The length of the kernel's accept queue. The kernel caps it at net.core.somaxconn, which defaults to the same value.
@@ -118,8 +118,14 @@ impl Listener {
         // A listener on `::` sees IPv4 clients as IPv4-mapped addresses (RFC 4291, section 2.5.5.2).
         let client = SocketAddr::new(addr.ip().to_canonical(), addr.port());
         let subject = Subject { route: self.route(), number: self.route.counters().count_connection(), client };
+        let is_disabled = subject.route.state == RouteState::Disabled;
         let state = ConnectionState::new(subject, Arc::clone(&self.route), stream, accepted_at);
-        Ok(Accepted { registration: shared.registry.register(state), shared: Arc::clone(shared) })
+        let registration = shared.registry.register(state);
+        if is_disabled {
+            // It was in the backlog when its route was disabled.
+            registration.abort(CloseReason::RouteDisabled);
+        }
+        Ok(Accepted { registration, shared: Arc::clone(shared) })
     }
 
     fn note_shortage(&mut self, error: &io::Error) {
@@ -232,7 +238,7 @@ mod tests {
     use rustix::net::sockopt::{socket_keepalive, socket_oobinline};
 
     use super::*;
-    use crate::plan::{DropMode, RouteState};
+    use crate::plan::DropMode;
     use crate::value::{Millis, Port, Probability, RouteName, Timeout};
 
     fn listener() -> Listener {

@@ -73,7 +73,9 @@ impl Registry {
     pub fn abort_all(&self, route: &RouteName, why: CloseReason) -> usize {
         let of_route = |state: &&Arc<ConnectionState>| state.subject.route.name == *route;
         let states: Vec<_> = self.entries().connections.values().filter(of_route).cloned().collect();
-        states.iter().for_each(|state| state.abort(why));
+        for state in &states {
+            state.abort(why);
+        }
         states.len()
     }
 

@@ -188,9 +188,9 @@ impl ConnectionState {
 
     fn end_client(&self, reason: CloseReason) {
         if reason.is_shutdown() {
-            shut_down(&self.client, &self.down)
+            shut_down(&self.client, &self.down);
         } else {
-            reset_and_count_lost(&self.client, &self.down)
+            reset_and_count_lost(&self.client, &self.down);
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::bucket::Buckets;
-use super::{ActiveTime, Moment, Stage};
+use super::{ActiveTime, History, Moment, Stage};
 use crate::dice::ToxicRng;
 use crate::value::{Direction, Millis, Rejected, Stream};
 
@@ -72,6 +72,8 @@ pub(super) struct Place<'a> {
     pub opened: Moment,
     /// The offset of the first byte that the stage receives.
     pub offset: u64,
+    /// What an earlier version of the toxic has done to the stream.
+    pub history: History,
     /// The buckets that all connections of the route share in this direction.
     pub shared: &'a Arc<Buckets>,
 }

@@ -13,7 +13,7 @@ use super::route_toxic::RouteToxic;
 use super::segment::{Boundary, Segments};
 use super::span::{Edge, End, EndKind, Span};
 use super::stats::{Amount, RunningSum, ToxicEvent};
-use super::{Moment, NEVER, Stage, TAKEN_AT_ONCE};
+use super::{History, Moment, NEVER, Stage, TAKEN_AT_ONCE};
 use crate::value::{CloseMode, Direction};
 
 /// The most bytes in one write. With this size the cost of the calls is small compared with that of copying.
@@ -81,33 +81,46 @@ impl Chain {
         self.release();
     }
 
-    /// Replaces the toxics from `now` on. A toxic that stays keeps its state and its bytes; one that moves before another
-    /// that stays is replaced by a new one. The bytes of a removed toxic are released. A new one acts on bytes that reach
-    /// its place from now on; `stage` creates its stage for the stream from the given offset.
+    /// Replaces the toxics from `now` on. A toxic that stays keeps its state and its bytes, and one whose attributes change
+    /// keeps its bytes; one that moves before another that stays is replaced by a new one. The bytes of a removed toxic are
+    /// released. A new one acts on bytes that reach its place from now on; `stage` creates its stage for the stream from
+    /// the given offset.
     pub(super) fn exchange(
         &mut self,
         toxics: Vec<Arc<RouteToxic>>,
         opened: Moment,
         now: Moment,
-        stage: impl Fn(&RouteToxic, Direction, u64) -> Box<dyn Stage>,
+        stage: impl Fn(&RouteToxic, u64, History) -> Box<dyn Stage>,
     ) {
         let (direction, received) = (self.direction, self.buffer.end());
         let mut old = std::mem::take(&mut self.links);
         for toxic in toxics {
-            if let Some(place) = old.iter().position(|link| link.has_toxic(&toxic)) {
-                let kept = old.remove(place);
-                self.remove(old.drain(..place), now);
-                self.links.push(kept);
-            } else {
-                let stage = stage(&toxic, direction, received);
-                self.links.push(Link::new(toxic, stage, opened, direction));
-            }
+            let link = match self.keep(&mut old, &toxic, now) {
+                Some(kept) if kept.has_toxic(&toxic) => kept,
+                Some(kept) => {
+                    let stage = stage(&toxic, received, kept.history());
+                    kept.updated_to(Link::new(toxic, stage, opened, direction), now, &mut self.buffer)
+                }
+                None => {
+                    let stage = stage(&toxic, received, History::default());
+                    Link::new(toxic, stage, opened, direction)
+                }
+            };
+            self.links.push(link);
         }
         self.remove(old.into_iter(), now);
         let is_revoked = self.links.iter_mut().fold(false, |is_revoked, link| link.revoke_end(is_revoked));
         self.end = self.end.filter(|_| !is_revoked);
         self.links.retain(|link| !link.is_spent());
         self.resumes = Moment::ZERO;
+    }
+
+    /// Takes the link of a toxic, or of an earlier version of it, out of `old`. Those before it are removed.
+    fn keep(&mut self, old: &mut Vec<Link>, toxic: &Arc<RouteToxic>, now: Moment) -> Option<Link> {
+        let place = old.iter().position(|link| link.has_toxic(toxic) || link.has_version_of(toxic))?;
+        let kept = old.remove(place);
+        self.remove(old.drain(..place), now);
+        Some(kept)
     }
 
     /// A removed link stays in the chain until its bytes have moved on.

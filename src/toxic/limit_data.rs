@@ -5,7 +5,7 @@ use super::declaration::declare;
 use super::link::Out;
 use super::segment::Boundary;
 use super::stats::Amount;
-use super::{Span, Stage};
+use super::{History, Span, Stage};
 use crate::value::{CloseMode, StreamLength};
 
 declare! {
@@ -20,19 +20,21 @@ declare! {
 }
 
 impl Behaviour for LimitData {
-    fn stage(&self, _: &Place<'_>) -> Box<dyn Stage> {
-        Box::new(LimitDataStage::new(*self))
+    fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        Box::new(LimitDataStage::new(*self, place.history.passed))
     }
 }
 
 pub(super) struct LimitDataStage {
     limit: LimitData,
+    passed: u64,
     left: u64,
 }
 
 impl LimitDataStage {
-    pub(super) fn new(limit: LimitData) -> Self {
-        Self { limit, left: limit.bytes.get() }
+    /// Counts on after `passed` bytes.
+    fn new(limit: LimitData, passed: u64) -> Self {
+        Self { limit, passed, left: limit.bytes.get().saturating_sub(passed) }
     }
 }
 
@@ -41,6 +43,7 @@ impl Stage for LimitDataStage {
     fn pass(&mut self, mut span: Span, out: &mut Out<'_>) {
         let at = span.at;
         let passed = span.take(self.left);
+        self.passed += passed.length();
         self.left -= passed.length();
         let offset = passed.range.end;
         let segment = passed.segments.of_end(Boundary::None, offset);
@@ -53,6 +56,10 @@ impl Stage for LimitDataStage {
 
     fn left(&self) -> Option<u64> {
         Some(self.left)
+    }
+
+    fn history(&self) -> History {
+        History { passed: self.passed, ..History::default() }
     }
 }
 

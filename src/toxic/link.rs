@@ -7,7 +7,7 @@ use super::buffer::Buffer;
 use super::route_toxic::RouteToxic;
 use super::span::{End, EndKind, Span};
 use super::stats::{RunningSum, ToxicStats};
-use super::{ActiveTime, Moment, Stage};
+use super::{ActiveTime, History, Moment, Stage, Treatment};
 use crate::value::{CloseMode, Direction};
 
 /// The most spans in a queue before the link accepts no more. Waiting does not change what a toxic does, and the limit
@@ -20,9 +20,11 @@ pub(super) struct Link {
     stage: Option<Box<dyn Stage>>,
     active: ActiveTime,
     /// The held spans, in order.
-    queue: VecDeque<Span>,
+    queue: VecDeque<Held>,
     /// The end of the stream, which follows the queue.
     end: Option<End>,
+    /// When the end arrived.
+    end_arrived: Moment,
     /// The number of bytes in the queue.
     held: u64,
     /// When the last span is due. No later span may be due earlier.
@@ -36,9 +38,19 @@ pub(super) struct Link {
     stats: ToxicStats,
 }
 
+/// A span in the queue.
+#[derive(Debug, PartialEq)]
+struct Held {
+    span: Span,
+    /// When it arrived. A change of the toxic computes its due time anew from that.
+    arrived: Moment,
+}
+
 /// The output of a stage: spans, an end, and records of what it did.
 pub(super) struct Out<'a> {
-    queue: &'a mut VecDeque<Span>,
+    /// When the span that the stage processes has arrived.
+    arrived: Moment,
+    queue: &'a mut VecDeque<Held>,
     held: &'a mut u64,
     last: &'a mut Moment,
     end: &'a mut Option<End>,
@@ -55,9 +67,12 @@ impl Out<'_> {
         span.at = span.at.max(*self.last);
         *self.last = span.at;
         *self.held += span.length();
+        let arrived = self.arrived;
         match self.queue.back_mut() {
-            Some(last) if last.joins(&span) => (last.range.end, last.edge) = (span.range.end, span.edge),
-            _ => self.queue.push_back(span),
+            Some(Held { span: last, arrived: latest }) if last.joins(&span) => {
+                (last.range.end, last.edge, *latest) = (span.range.end, span.edge, arrived);
+            }
+            _ => self.queue.push_back(Held { span, arrived }),
         }
     }
 
@@ -85,6 +100,7 @@ impl Link {
             active: toxic.active(opened),
             queue: VecDeque::new(),
             end: None,
+            end_arrived: Moment::ZERO,
             held: 0,
             last: Moment::ZERO,
             has_ended: false,
@@ -99,11 +115,51 @@ impl Link {
         self.stage.is_some() && Arc::ptr_eq(&self.toxic, toxic)
     }
 
+    /// Whether the toxic is an earlier version of `toxic`.
+    pub(super) fn has_version_of(&self, toxic: &RouteToxic) -> bool {
+        self.stage.is_some() && toxic.is_version_of(&self.toxic)
+    }
+
+    /// What the toxic has done to the stream so far.
+    pub(super) fn history(&self) -> History {
+        self.stage.as_ref().map(|stage| stage.history()).unwrap_or_default()
+    }
+
+    /// Replaces the toxic by another version of it. If it only delays bytes, those that it holds are due when the new
+    /// version delays them to; otherwise they keep their time.
+    pub(super) fn updated_to(mut self, updated: Self, now: Moment, buffer: &mut Buffer) -> Self {
+        self.has_dropped |= self.has_gap();
+        let Self { toxic, stage, active, stats, .. } = updated;
+        (self.toxic, self.stage, self.active, self.stats) = (toxic, stage, active, stats);
+        if self.toxic.toxic.effect.toxic_type().treatment == Treatment::Keeps {
+            self.hold_anew(now, buffer);
+        }
+        self
+    }
+
+    /// Passes everything that is held through the stage again.
+    fn hold_anew(&mut self, now: Moment, buffer: &mut Buffer) {
+        let (held, end) = (std::mem::take(&mut self.queue), self.end.take());
+        self.held = 0;
+        self.last = self.last.min(now);
+        // An end that has moved on stays where it is.
+        self.has_ended &= end.is_none();
+        // A queue is served from now on: it was not empty in the time before.
+        let queues = self.stage.as_ref().is_some_and(|stage| stage.pace().is_some());
+        for Held { mut span, arrived } in held {
+            span.at = if queues { now } else { arrived };
+            self.take(span, buffer);
+        }
+        if let Some(end) = end {
+            self.take_end(End { at: self.end_arrived, ..end });
+        }
+    }
+
     /// Removes the toxic. Its held spans are due at `now` at the latest. Later ones pass unchanged, but not before them.
     pub(super) fn remove_toxic(&mut self, now: Moment) {
         self.stage = None;
         self.last = self.last.min(now);
-        self.queue.iter_mut().for_each(|span| span.at = span.at.min(now));
+        self.queue.iter_mut().for_each(|held| held.span.at = held.span.at.min(now));
         self.end.iter_mut().for_each(|end| end.at = end.at.min(now));
     }
 
@@ -133,7 +189,7 @@ impl Link {
             return;
         }
         let Self { stage, active, queue, held, end, last, stats, .. } = self;
-        let mut out = Out { queue, held, last, end, buffer, stats };
+        let mut out = Out { arrived: span.at, queue, held, last, end, buffer, stats };
         match stage {
             Some(stage) if active.contains(span.at) => stage.pass(span, &mut out),
             _ => out.pass(span),
@@ -146,6 +202,7 @@ impl Link {
             self.has_dropped = true;
             return;
         }
+        self.end_arrived = end.at;
         if self.active.contains(end.at)
             && let Some(stage) = &mut self.stage
         {
@@ -163,7 +220,7 @@ impl Link {
 
     /// Takes at most `most` bytes off the front of the queue, if they are due.
     pub(super) fn pop(&mut self, now: Moment, most: u64) -> Option<Span> {
-        let first = self.queue.front_mut().filter(|span| span.at <= now)?;
+        let first = &mut self.queue.front_mut().filter(|held| held.span.at <= now)?.span;
         let front = first.take(most);
         self.held -= front.length();
         if first.range.is_empty() {
@@ -179,12 +236,12 @@ impl Link {
 
     /// When the next held span, or else the end, is due.
     pub(super) fn next_due(&self) -> Option<Moment> {
-        self.queue.front().map(|span| span.at).or(self.end.map(|end| end.at))
+        self.queue.front().map(|held| held.span.at).or(self.end.map(|end| end.at))
     }
 
     /// The offset of the first held byte.
     pub(super) fn first_offset(&self) -> Option<u64> {
-        self.queue.front().map(|span| span.range.start)
+        self.queue.front().map(|held| held.span.range.start)
     }
 
     /// The number of held bytes.
@@ -194,7 +251,7 @@ impl Link {
 
     /// The memory of the queue in bytes.
     pub(super) fn memory(&self) -> usize {
-        self.queue.capacity() * size_of::<Span>()
+        self.queue.capacity() * size_of::<Held>()
     }
 
     /// The most bytes that the link accepts at once. `None` while its queue is full.
@@ -268,6 +325,7 @@ mod tests {
         let (mut buffer, toxic) = (Buffer::at(0), Arc::new(trial::toxic(0, trial::steady(5))));
         let mut stats = ToxicStats::of(toxic, Direction::Downstream, Recorded::default());
         let mut out = Out {
+            arrived: Moment::ZERO,
             queue: &mut queue,
             held: &mut held,
             last: &mut last,
@@ -279,6 +337,6 @@ mod tests {
             |range, millis| Span { range, segments: Segments::default(), at: trial::ms(millis), edge: Edge::Joined };
         out.pass(span(0..0, 900));
         out.pass(span(0..1, 100));
-        assert_eq!(queue, [span(0..1, 100)]);
+        assert_eq!(queue, [Held { span: span(0..1, 100), arrived: Moment::ZERO }]);
     }
 }

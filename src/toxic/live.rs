@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Moment;
 use super::chain::Chain;
-use super::route_toxic::RouteToxic;
+use super::route_toxic::{RouteToxic, is_version_of};
 use super::stats::Recorded;
 use super::target::Target;
 use crate::dice::{Dice, Draw};
@@ -31,9 +31,11 @@ impl Toxics {
     /// Replaces the toxics at `now`, by the route's clock. Unchanged toxics keep their shared state.
     #[must_use]
     pub fn replaced_by(&self, toxics: &[Toxic], now: Moment) -> Self {
-        let stays = |toxic: &Toxic| self.live.iter().find(|old| *old.toxic == *toxic).cloned();
-        let new = |toxic| Arc::new(RouteToxic::new(toxic, now, self.recorded));
-        let live = toxics.iter().map(|toxic| stays(toxic).unwrap_or_else(|| new(toxic)));
+        let live = toxics.iter().map(|toxic| match self.live.iter().find(|old| is_version_of(&old.toxic, toxic)) {
+            Some(old) if *old.toxic == *toxic => Arc::clone(old),
+            Some(old) => Arc::new(old.updated_to(toxic)),
+            None => Arc::new(RouteToxic::new(toxic, now, self.recorded)),
+        });
         Self { dice: self.dice.clone(), recorded: self.recorded, live: live.collect() }
     }
 
@@ -75,8 +77,8 @@ impl Toxics {
         let direction = chain.direction();
         let acts = |toxic: &&Arc<RouteToxic>| toxic.covers(direction) && self.selects(toxic, target);
         let acting = self.live.iter().filter(acts).cloned().collect();
-        chain.exchange(acting, target.opened, now, |toxic, direction, received| {
-            toxic.stage(&self.dice, target, direction, received)
+        chain.exchange(acting, target.opened, now, |toxic, received, history| {
+            toxic.stage(&self.dice, target, direction, received, history)
         });
     }
 

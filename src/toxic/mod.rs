@@ -125,6 +125,15 @@ impl ActiveTime {
     }
 }
 
+/// What a toxic has done to a stream before its attributes changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct History {
+    /// For a toxic that ends the stream after a number of bytes: the number of bytes that have passed.
+    passed: u64,
+    /// Whether bytes were discarded.
+    has_discarded: bool,
+}
+
 /// The state of one toxic in one direction of one connection. The default methods have no effect.
 trait Stage: Send {
     /// Passes `span` on, delays, cuts or discards it. Only called while the toxic acts, so offsets may jump.
@@ -145,6 +154,11 @@ trait Stage: Send {
     /// For a toxic that ends the stream: the number of bytes that still pass before the end.
     fn left(&self) -> Option<u64> {
         None
+    }
+
+    /// What the stage has done to the stream so far, for the stage that replaces it after a change of the toxic.
+    fn history(&self) -> History {
+        History::default()
     }
 
     /// Whether bytes that arrive at `now` are discarded.

@@ -6,7 +6,7 @@ use super::behaviour::{Coverage, Place};
 use super::bucket::Buckets;
 use super::stats::Recorded;
 use super::target::Target;
-use super::{ActiveTime, Moment, Stage, Toxic};
+use super::{ActiveTime, History, Moment, Stage, Toxic};
 use crate::dice::Dice;
 use crate::value::Direction;
 
@@ -25,6 +25,16 @@ impl RouteToxic {
         Self { toxic: Arc::new(toxic.clone()), added, recorded, upstream: Arc::default(), downstream: Arc::default() }
     }
 
+    /// The toxic with other attributes. Its times still count from when it was added.
+    pub(super) fn updated_to(&self, toxic: &Toxic) -> Self {
+        Self::new(toxic, self.added, self.recorded)
+    }
+
+    /// Whether one is the other with other attributes.
+    pub(super) fn is_version_of(&self, other: &Self) -> bool {
+        is_version_of(&self.toxic, &other.toxic)
+    }
+
     /// Whether the toxic acts in this direction.
     pub(super) fn covers(&self, direction: Direction) -> bool {
         self.toxic.stream.covers(direction) && self.toxic.effect.acts_in(self.coverage(direction))
@@ -41,17 +51,30 @@ impl RouteToxic {
     }
 
     /// Creates the stage for one direction of a connection, from byte `offset` on.
-    pub(super) fn stage(&self, dice: &Dice, target: &Target, direction: Direction, offset: u64) -> Box<dyn Stage> {
+    pub(super) fn stage(
+        &self,
+        dice: &Dice,
+        target: &Target,
+        direction: Direction,
+        offset: u64,
+        history: History,
+    ) -> Box<dyn Stage> {
         self.toxic.effect.stage(&Place {
             coverage: self.coverage(direction),
             active: self.active(target.opened),
             rng: dice.of_toxic(target.number, &self.toxic.name, direction),
             opened: target.opened,
             offset,
+            history,
             shared: match direction {
                 Direction::Upstream => &self.upstream,
                 Direction::Downstream => &self.downstream,
             },
         })
     }
+}
+
+/// Whether one toxic is the other with other attributes: a toxic of another type would act in another way on what is held.
+pub(super) fn is_version_of(one: &Toxic, other: &Toxic) -> bool {
+    one.name == other.name && one.effect.as_str() == other.effect.as_str()
 }

@@ -5,7 +5,7 @@ use super::behaviour::{Behaviour, Place};
 use super::declaration::declare;
 use super::link::Out;
 use super::stats::ToxicStats;
-use super::{ActiveTime, End, Moment, Span, Stage};
+use super::{ActiveTime, End, History, Moment, Span, Stage};
 use crate::value::{CloseMode, Millis};
 
 declare! {
@@ -30,7 +30,7 @@ impl Behaviour for TimeoutToxic {
 
     fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
         let here = if place.coverage.ends_the_connection() { *self } else { Self::ENDLESS };
-        Box::new(TimeoutStage::new(here, place.active))
+        Box::new(TimeoutStage::new(here, place.active, place.history))
     }
 }
 
@@ -41,8 +41,8 @@ pub(super) struct TimeoutStage {
 }
 
 impl TimeoutStage {
-    pub(super) fn new(timeout: TimeoutToxic, active: ActiveTime) -> Self {
-        Self { timeout, active, has_discarded: false }
+    fn new(timeout: TimeoutToxic, active: ActiveTime, History { has_discarded, .. }: History) -> Self {
+        Self { timeout, active, has_discarded }
     }
 }
 
@@ -70,6 +70,10 @@ impl Stage for TimeoutStage {
 
     fn has_gap(&self) -> bool {
         self.has_discarded
+    }
+
+    fn history(&self) -> History {
+        History { has_discarded: self.has_discarded, ..History::default() }
     }
 }
 

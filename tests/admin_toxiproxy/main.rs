@@ -5,6 +5,7 @@
 mod answers;
 mod bodies;
 mod connections;
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../http_client/mod.rs"]
 mod http_client;
 mod lists;

@@ -1,13 +1,16 @@
 //! Connections that are ended from outside, one by one or with their route, and what can be seen of them until then.
 
 use std::io::Write;
+use std::thread;
 use std::time::Instant;
 
 use chaos_proxy::event::CloseReason;
 use chaos_proxy::proxy::{ConnectionStatus, RouteStatus};
 use chaos_proxy::value::CloseMode;
 
-use crate::harness::{AT_ONCE, End, HOUR, MUCH, OneRoute, PORT, Pair, accept, connect, read_to_end, refuses, until};
+use crate::harness::{
+    AT_ONCE, End, HOUR, MUCH, OneRoute, PORT, Pair, TIMEOUT, accept, connect, fill, read_to_end, refuses,
+};
 use crate::proxy::{toxic, toxics};
 
 /// Each kind of wait in which a connection can be while it is ended.
@@ -15,29 +18,31 @@ fn stuck(run: &OneRoute) -> Vec<(&'static str, Pair)> {
     let idle = run.pair();
     assert!(idle.forwards());
     let full = run.pair();
-    fill(&full);
+    fill_both(&full);
     run.set(&[toxic("latency", "both", &format!(r#""latency": {HOUR}"#))]);
     let held = run.pair();
     (&held.client).write_all(b"held").unwrap();
     (&held.server).write_all(b"held").unwrap();
     run.set(&[toxic("bandwidth", "both", r#""rate": 0"#)]);
     let stalled = run.pair();
-    fill(&stalled);
+    fill_both(&stalled);
     vec![("idle", idle), ("full", full), ("held", held), ("stalled", stalled)]
 }
 
-/// Sends to a peer that does not read, until nothing more is accepted.
-fn fill(pair: &Pair) {
-    for side in [&pair.client, &pair.server] {
-        side.set_nonblocking(true).unwrap();
-        let mut sent = 0;
-        while sent < MUCH
-            && let Ok(written) = { side }.write(&[7; 65536])
-        {
-            sent += written;
-        }
-        side.set_nonblocking(false).unwrap();
+/// Waits until `condition` holds.
+#[track_caller]
+fn until(condition: impl Fn() -> bool) {
+    let due = Instant::now() + TIMEOUT;
+    while !condition() {
+        assert!(Instant::now() < due, "it does not come about");
+        thread::yield_now();
     }
+}
+
+fn fill_both(pair: &Pair) {
+    let bytes = vec![7; MUCH];
+    fill(&pair.client, &bytes);
+    fill(&pair.server, &bytes);
 }
 
 fn only_route(run: &OneRoute) -> RouteStatus {
@@ -71,7 +76,7 @@ fn a_connection_is_closed_or_reset_by_its_id() {
         let id = connections(&run)[0].id;
         assert!(run.proxy.supervisor.end_connection(id, mode));
         for side in [&ended.client, &ended.server] {
-            assert_eq!(matches!(read_to_end(side), End::Reset(_)), reset);
+            assert_eq!(matches!(read_to_end(side), End::Reset), reset);
         }
         until(|| connections(&run).len() == 1);
         assert!(!run.proxy.supervisor.end_connection(id, mode));
@@ -127,7 +132,10 @@ fn counters_go_on_after_a_connection_has_ended_and_its_route_was_removed() {
 
 #[test]
 fn lists_the_toxics_that_act_now() {
-    let run = OneRoute::new(&[toxic("latency", "both", r#""latency": 1"#), toxic("slicer", "upstream", r#""average_size": 9"#)]);
+    let run = OneRoute::new(&[
+        toxic("latency", "both", r#""latency": 1"#),
+        toxic("slicer", "upstream", r#""average_size": 9"#),
+    ]);
     let pair = run.pair();
     assert!(pair.forwards());
     let names = || connections(&run)[0].toxics.iter().map(ToString::to_string).collect::<Vec<_>>();

@@ -5,6 +5,7 @@
 mod backlog;
 mod closing_log;
 mod control;
+mod ending;
 mod harness;
 mod proxy;
 mod routes;

@@ -30,9 +30,15 @@ pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Plan, 
     check(text, defaults, |check| check.file(root))
 }
 
-/// The same for a text that is one route.
-pub(super) fn route(text: &str, root: &Node, defaults: Defaults) -> Result<Route, Vec<Problem>> {
+/// The same for a text that is one route, with this name if there is one.
+pub(super) fn route(
+    text: &str,
+    root: &Node,
+    defaults: Defaults,
+    name: Option<&RouteName>,
+) -> Result<Route, Vec<Problem>> {
     check(text, defaults, |check| {
+        check.name = name.cloned();
         let draft = check.route(root);
         let key = draft.as_ref().map_or_else(RouteKey::clone, Route::key);
         let keys = std::slice::from_ref(&key);
@@ -64,7 +70,7 @@ fn check<'t, T>(
     defaults: Defaults,
     bind: impl FnOnce(&mut Check<'t>) -> Option<T>,
 ) -> Result<T, Vec<Problem>> {
-    let mut check = Check { text, defaults, problems: Vec::new() };
+    let mut check = Check { text, defaults, name: None, problems: Vec::new() };
     bind(&mut check).filter(|_| check.problems.is_empty()).ok_or(check.problems)
 }
 
@@ -78,6 +84,8 @@ type Draft = Result<Route, RouteKey>;
 struct Check<'t> {
     text: &'t str,
     defaults: Defaults,
+    /// The name of the only route, if it is known already.
+    name: Option<RouteName>,
     problems: Vec<Problem>,
 }
 
@@ -134,7 +142,7 @@ impl<'t> Check<'t> {
 
     /// The keys of a route.
     fn route(&mut self, node: &'t Node) -> Draft {
-        let defaults = self.defaults;
+        let (defaults, known_name) = (self.defaults, self.name.clone());
         if is_toxiproxy(node) {
             self.toxiproxy_route(node);
             return Err(RouteKey::default());
@@ -142,7 +150,7 @@ impl<'t> Check<'t> {
         let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };
         let port = keys.read(&LOCAL_PORT);
         let upstream = keys.read(&UPSTREAM);
-        let name = keys.read_with(&NAME, Check::value, port.map(RouteName::from));
+        let name = keys.read_with(&NAME, Check::route_name, known_name.or(port.map(RouteName::from)));
         let bind = keys.read_with(&BIND, |check, node| check.value(node).map(Bind::ip), defaults.bind);
         let state = keys.read(&ENABLED);
         let drop_rate = keys.read(&DROP_RATE);
@@ -172,6 +180,22 @@ impl<'t> Check<'t> {
             })
         };
         route().ok_or(key)
+    }
+
+    fn route_name(&mut self, node: &'t Node) -> Option<RouteName> {
+        let name = self.value(node)?;
+        match &self.name {
+            Some(known) if *known != name => {
+                let what = format!("the name is `{name}`, but this is the route `{known}`");
+                self.problems.push(Problem::at(
+                    node.place.written,
+                    what,
+                    format!("leave `name` out, or write `{known}`"),
+                ));
+                None
+            }
+            _ => Some(name),
+        }
     }
 }
 

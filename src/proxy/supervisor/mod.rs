@@ -120,7 +120,9 @@ impl Supervisor {
         let changes = diff(&present, plan.routes());
         self.change(&plan, &changes, &mut limits)?;
         let applied: Vec<_> = changes.iter().map(|change| self.applied(change)).collect();
-        applied.iter().for_each(|applied| report(origin, applied));
+        for applied in &applied {
+            report(origin, applied);
+        }
         Ok(applied)
     }
 

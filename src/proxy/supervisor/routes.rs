@@ -112,8 +112,8 @@ impl Routes {
 
     /// Takes the listener of each of these routes, if it has one.
     pub fn take_listeners(&mut self, names: &[RouteName]) -> Vec<RunningListener> {
-        let named = self.live.iter_mut().filter(|handle| names.iter().any(|name| handle.has_name(name)));
-        named.filter_map(|handle| handle.listener.take()).collect()
+        let handles = self.live.iter_mut().filter(|handle| names.iter().any(|name| handle.has_name(name)));
+        handles.filter_map(|handle| handle.listener.take()).collect()
     }
 
     pub fn take_all_listeners(&mut self) -> Vec<RunningListener> {

@@ -6,7 +6,9 @@ use super::{arrivals, cases, drawn_or_counted, keeping, toxics};
 use crate::toxic::trial::{
     Outcome, bandwidth, limit_data, loss, millis, ms, route, slicer, steady, stream, summaries, target, toxic, within,
 };
-use crate::toxic::{Boundary, Chain, Effect, LimitTime, Moment, NEVER, Sharing, Stall, TimeoutToxic, Toxic, Toxics};
+use crate::toxic::{
+    Boundary, Chain, Effect, EndKind, LimitTime, Moment, NEVER, Sharing, Stall, TimeoutToxic, Toxic, Toxics,
+};
 use crate::value::{CloseMode, Direction};
 
 /// A connection of a route with changing toxics.
@@ -109,6 +111,87 @@ fn a_removed_toxic_releases_only_its_own_bytes() {
     live.send(b"cd", ms(499));
     let outcome = live.outcome_at(ms(499));
     assert_eq!((outcome.bytes.as_slice(), outcome.due[0]), (b"abcd".as_slice(), ms(499)));
+}
+
+/// A delay that changes counts from the arrival of each byte, before and after the change.
+#[test]
+fn held_bytes_have_the_new_latency() {
+    for (latency, first_due, second_due) in [(200, 200, 240), (70, 70, 110), (10, 50, 50), (0, 50, 50)] {
+        let mut live = Live::with(&[toxic(0, steady(100))]);
+        live.send(b"a", ms(0));
+        live.send(b"b", ms(40));
+        live.change_to(&[toxic(0, steady(latency))], ms(50));
+        let outcome = live.outcome_at(ms(1000));
+        assert_eq!((outcome.bytes.as_slice(), &outcome.due[..]), (&b"ab"[..], &[ms(first_due), ms(second_due)][..]));
+    }
+}
+
+/// A delay that rises in small steps delays each byte by what it was when the byte arrived, or more.
+#[test]
+fn a_latency_that_rises_in_steps_releases_nothing_early() {
+    let mut live = Live::with(&[toxic(0, steady(0))]);
+    for step in 1..=80 {
+        live.send(b"x", ms(u64::from(step) * 10));
+        live.change_to(&[toxic(0, steady(step * 10))], ms(u64::from(step) * 10));
+    }
+    let outcome = live.outcome_at(ms(2000));
+    assert_eq!(outcome.bytes.len(), 80);
+    let (early, late) = (ms(80 * 10 + 790), ms(80 * 10 + 800));
+    assert_eq!(outcome.due[79], late);
+    assert!(outcome.due.is_sorted() && outcome.due[78] <= early, "{:?}", outcome.due);
+    let delay = |(index, due): (usize, &Moment)| *due - ms((index as u64 + 1) * 10);
+    assert!(outcome.due.iter().enumerate().skip(40).all(|it| delay(it) >= ms(it.0 as u64 * 10)), "{:?}", outcome.due);
+}
+
+/// An outage ends when the rate changes: held bytes pass at the new rate from then on.
+#[test]
+fn held_bytes_have_the_new_rate() {
+    let mut live = Live::with(&[toxic(0, bandwidth(0, 0, Sharing::Own))]);
+    live.send(&stream(1000), ms(0));
+    live.change_to(&[toxic(0, bandwidth(10, 0, Sharing::Own))], ms(500));
+    assert_eq!(live.outcome_at(ms(550)).bytes.len(), 500);
+    live.change_to(&[toxic(0, bandwidth(100, 0, Sharing::Own))], ms(550));
+    assert_eq!(live.outcome_at(ms(553)).bytes.len(), 800);
+    assert_eq!(live.outcome_at(ms(555)).bytes.len(), 1000);
+}
+
+#[test]
+fn a_changed_limit_counts_the_bytes_before_the_change() {
+    for (limit, passed) in [(7, 7), (5, 5), (3, 5)] {
+        let mut live = Live::with(&[toxic(0, limit_data(6, CloseMode::Close))]);
+        live.send(b"abcde", ms(0));
+        live.change_to(&[toxic(0, limit_data(limit, CloseMode::Close))], ms(10));
+        live.send(b"fghij", ms(20));
+        let outcome = live.outcome_at(ms(20));
+        assert_eq!((outcome.bytes.len(), outcome.ended.is_some()), (passed, true), "{limit}");
+    }
+}
+
+/// As in Toxiproxy: only the removal closes a stream with a gap.
+#[test]
+fn a_changed_timeout_counts_from_when_it_was_added() {
+    let timeout = |time| toxic(0, Effect::TimeoutToxic(TimeoutToxic { timeout: millis(time) }));
+    let mut live = Live::with(&[]);
+    live.change_to(&[timeout(0)], ms(100));
+    live.send(b"ab", ms(110));
+    live.change_to(&[timeout(50)], ms(120));
+    assert_eq!(live.chain.deadline(), Some((ms(150), CloseMode::Close)));
+    live.change_to(&[timeout(0)], ms(130));
+    assert_eq!(live.chain.deadline(), Some((NEVER, CloseMode::Close)));
+    live.change_to(&[], ms(140));
+    assert_eq!(live.chain.deadline(), Some((Moment::ZERO, CloseMode::Close)));
+}
+
+/// An end that is held has the new delay too.
+#[test]
+fn a_held_end_has_the_new_delay() {
+    let mut live = Live::with(&[toxic(0, steady(100))]);
+    live.chain.push_end(ms(0), Boundary::None, EndKind::Fin);
+    live.change_to(&[toxic(0, steady(30))], ms(10));
+    live.chain.advance(ms(29));
+    assert!(live.chain.end.is_none());
+    live.chain.advance(ms(30));
+    assert_eq!(live.chain.end.map(|end| end.at), Some(ms(30)));
 }
 
 /// The new toxic is after the one that holds the bytes, but was added after their arrival.

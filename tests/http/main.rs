@@ -2,9 +2,13 @@
 //! in `test_server`.
 #![allow(clippy::unwrap_used)]
 
+mod access;
+#[path = "../http_client/mod.rs"]
 mod http_client;
+mod slow_clients;
+mod streams;
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -12,9 +16,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use chaos_proxy::http::{HeaderValue, Limits, Piece, Request, Response, Server, Status, Stream};
+use chaos_proxy::http::{HeaderValue, Limits, Request, Response, Server, Status};
 use chaos_proxy::stop::Latch;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use http_client::{Client, HANGS};
 
 const LIMITS: Limits = Limits {
@@ -102,37 +106,6 @@ fn an_answer_without_content_keeps_the_connection() {
     let deleted = client.send("DELETE / HTTP/1.1\r\nHost: a\r\n\r\n").head();
     assert_eq!((deleted.status, deleted.header("Content-Length")), (204, None));
     assert_eq!(client.send(GET).answer().text(), "hello\n");
-}
-
-/// Lines as they come, until their sender is dropped.
-struct Events(Receiver<&'static str>);
-
-impl Stream for Events {
-    fn next(&mut self, timeout: Duration) -> Piece {
-        match self.0.recv_timeout(timeout) {
-            Ok(line) => Piece::Bytes(line.as_bytes().to_vec()),
-            Err(RecvTimeoutError::Timeout) => Piece::Pending,
-            Err(RecvTimeoutError::Disconnected) => Piece::End,
-        }
-    }
-}
-
-#[test]
-fn a_stream_arrives_as_it_is_written() {
-    let (publish, events) = unbounded();
-    let (addr, _stop) = serve(move |_| Response::stream(Status::Ok, "application/jsonl", Events(events.clone())));
-    let mut client = Client::connect(addr);
-    assert_eq!(client.send(GET).head().header("Transfer-Encoding"), Some("chunked"));
-    for event in ["{\"a\":1}\n", "{}\n"] {
-        publish.send(event).unwrap();
-        let chunk: Vec<String> = client.0.by_ref().lines().take(3).map(Result::unwrap).collect();
-        assert_eq!(chunk, [&format!("{:x}", event.len()), event.trim_end(), ""]);
-    }
-    drop(publish);
-    let mut end = [0; 5];
-    client.0.read_exact(&mut end).unwrap();
-    assert_eq!(&end, b"0\r\n\r\n");
-    assert_eq!(client.send(GET).head().status, 200, "the connection is kept");
 }
 
 #[test]
