@@ -1,15 +1,15 @@
 //! What changes of a proxy do to its port and its connections.
 
-use crate::server::{PORT, Toxiproxy, UPSTREAM};
+use crate::server::{PORT, Pair, Toxiproxy, UPSTREAM};
 
 #[test]
 fn disable_refuses_and_closes_and_enable_binds_again() {
     let (server, upstream) = Toxiproxy::with_db();
     let pairs = [server.pair(PORT, &upstream), server.pair(PORT, &upstream)];
-    assert!(pairs.iter().all(|pair| pair.forwards()));
+    assert!(pairs.iter().all(Pair::forwards));
     server.add_toxic(r#"{"type":"noop"}"#);
     server.update(r#"{"enabled":false}"#);
-    assert!(server.refuses(PORT) && pairs.iter().all(|pair| pair.is_closed()));
+    assert!(server.refuses(PORT) && pairs.iter().all(Pair::is_closed));
     server.update(r#"{"enabled":true}"#);
     assert!(server.pair(PORT, &upstream).forwards() && server.db().contains("noop"));
 }

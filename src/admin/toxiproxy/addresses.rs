@@ -35,9 +35,11 @@ impl Listen {
         Self { ip: route.bind, port: Some(route.port) }
     }
 
-    /// Whether a route has this address. A port that the system chooses is always another one.
+    /// Whether a route has this address. A port that the system chooses is always another one. All IPv4 addresses count as
+    /// all addresses, because clients can't write them.
     pub fn is_of(self, route: &Route) -> bool {
-        self == Self::of(route)
+        let is_same_ip = self.ip == route.bind || (self.ip.is_unspecified() && route.bind.is_unspecified());
+        is_same_ip && self.port == Some(route.port)
     }
 
     /// Calls `open` with the address, or with free ports until one of them is still free when it is opened.

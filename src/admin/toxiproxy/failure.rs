@@ -10,6 +10,9 @@ use crate::http::{Response, Status};
 use crate::proxy::ApplyError;
 use crate::value::Rejected;
 
+/// The most problems in one text. Each takes time in proportion to the length of the body.
+const MAX_PROBLEMS: usize = 10;
+
 /// Why a request failed.
 #[derive(Debug)]
 pub enum Failure {
@@ -47,8 +50,9 @@ impl Failure {
 
     /// For a toxic with invalid values.
     pub fn of_toxic(report: &Report) -> Self {
+        let problems = report.problems().take(MAX_PROBLEMS);
         let problems: Vec<String> =
-            report.problems().map(|(_, problem)| format!("{}; {}", problem.what(), problem.hint())).collect();
+            problems.map(|(_, problem)| format!("{}; {}", problem.what(), problem.hint())).collect();
         Self::BadBody(problems.join(". "))
     }
 

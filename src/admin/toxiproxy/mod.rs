@@ -3,7 +3,8 @@
 //! - Values out of range, unknown upstream host names and invalid addresses are rejected with 400 and a hint.
 //! - `listen` and `upstream` are answered as IP addresses, and `stream` in lower case.
 //! - `listen` of a disabled proxy has its port at once, even if the request left it to the system.
-//! - Proxies that listen on the same port of different addresses conflict, since ports name routes.
+//! - Two proxies can't listen on the same port of different addresses, because each route has a port of its own.
+//! - A connection that has lost bytes to a `timeout` closes when the toxicity of that becomes 0, too.
 //! - `toxics` in a request that creates proxies is not ignored.
 //! - A browser's User-Agent alone is no reason to refuse a request; the access check decides.
 //!

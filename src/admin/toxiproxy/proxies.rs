@@ -70,8 +70,8 @@ pub fn delete(routes: &Routes<'_>, name: &str) -> Result<Response, Failure> {
     Ok(Response::empty(Status::NoContent))
 }
 
-/// Enables all routes and removes all toxics, and stops at the first route that can't be enabled. Other faults of a route
-/// stay, because no request can have added them.
+/// Enables all routes and removes all toxics, and stops at the first route that can't be enabled. The drop rate and the
+/// latency of a route stay: they are not toxics.
 pub fn reset(routes: &Routes<'_>) -> Result<Response, Failure> {
     for route in routes.all() {
         let reset = routes.change(route.name.as_str(), |route| {
