@@ -28,6 +28,7 @@
 //! | [`cli`] | the command line: flags, help text, usage errors |
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`reload`] | loads the config file again and makes it live |
+//! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
@@ -146,6 +147,7 @@
 pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod ctl;
 pub mod dice;
 pub mod event;
 pub mod http;

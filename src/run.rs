@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::cli::{self, Command, Options, Routes, Settings, Upstreams, UsageError};
 use crate::config;
+use crate::ctl;
 use crate::dice;
 use crate::event::{Event, Origin, emit};
 use crate::limits::{self, Baseline, Cap, Footprint};
@@ -53,7 +54,10 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::Schema) => print(&config::schema()),
         Ok(Command::Check(routes)) => check(routes),
         Ok(Command::Run(options)) => proxy(*options),
+        Ok(Command::CtlHelp) => print(&cli::ctl_help()),
+        Ok(Command::Ctl(invocation)) => control(*invocation),
         Err(UsageError::Flag(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
+        Err(UsageError::Ctl(what)) => report(&format!("{what}\ntry `chaos-proxy ctl --help`"), Exit::Usage),
         Err(UsageError::Toxics(problems)) => print_error(&problems.to_string(), Exit::Usage),
     }
 }
@@ -72,6 +76,14 @@ fn load(routes: Routes) -> Result<Plan, Exit> {
         Routes::File { path, defaults } => {
             config::load(&path, defaults).map_err(|report| print_error(&report.to_string(), Exit::Usage))
         }
+    }
+}
+
+fn control(invocation: ctl::Invocation) -> Exit {
+    match ctl::execute(invocation) {
+        Ok(()) => Exit::Done,
+        Err(ctl::Failure::Usage(what)) => report(&what, Exit::Usage),
+        Err(ctl::Failure::Refused(what)) => report(&what, Exit::Failed),
     }
 }
 

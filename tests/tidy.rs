@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["run"],
     &["cli"],
     &["admin"],
-    &["reload", "test_server"],
+    &["ctl", "reload", "test_server"],
     &["config", "http", "proxy"],
     &["event"],
     &["plan"],
@@ -32,10 +32,12 @@ const PROXY_LAYERS: &[&[&str]] = &[
     &["forward"],
     &["shared"],
     &["registry"],
+    &["status"],
     &["client"],
     &["state"],
     &["live_route"],
-    &["admission", "budget", "socket"],
+    &["counters"],
+    &["admission", "budget", "histogram", "socket"],
 ];
 
 /// Modules that receive time, randomness and bytes as arguments, so that their tests need neither a socket nor a sleep.

@@ -56,15 +56,15 @@ pub(super) fn split_at_double_dash(args: impl IntoIterator<Item = OsString>) -> 
     (flags, operands.unwrap_or_default())
 }
 
-/// Rewrites `-config=x`, `--config=x` and `-c=x` as `--config x`.
-pub(super) fn normalized(arg: OsString) -> Vec<OsString> {
+/// Rewrites `-config=x`, `--config=x` and `-c=x` as `--config x`, unless the flag is one of `switches`.
+pub(super) fn normalized(arg: OsString, switches: &[&str]) -> Vec<OsString> {
     let arg = with_two_dashes(arg);
     let bytes = arg.as_bytes();
     let is_flag =
         |at: &usize| bytes.starts_with(b"--") || SHORT.iter().any(|(short, _)| bytes[..*at] == *short.as_bytes());
     let equals = bytes.iter().position(|&byte| byte == b'=').filter(is_flag);
     match equals.map(|at| (long(OsStr::from_bytes(&bytes[..at])), OsStr::from_bytes(&bytes[at + 1..]))) {
-        Some((flag, value)) if SWITCHES.iter().all(|switch| flag != *switch) => vec![flag, value.to_owned()],
+        Some((flag, value)) if switches.iter().all(|switch| flag != *switch) => vec![flag, value.to_owned()],
         Some(_) => vec![arg],
         None => vec![long(&arg)],
     }
@@ -118,20 +118,21 @@ pub(super) fn raw_value(args: &mut Arguments, flag: &'static str) -> Parsed<Opti
     }
 }
 
-/// Splits what pico-args did not consume: reports a flag among it, and returns the operands.
-pub(super) fn reject_flags(left: Vec<OsString>) -> Parsed<Vec<OsString>> {
+/// Splits what pico-args did not consume: reports a flag among it, and returns the operands. Some of the `known` flags
+/// are `switches`.
+pub(super) fn reject_flags(left: Vec<OsString>, known: &[&str], switches: &[&str]) -> Parsed<Vec<OsString>> {
     let is_flag = |arg: &&OsString| arg.as_bytes().starts_with(b"-") && arg.len() > 1;
     let Some(first) = left.iter().find(is_flag).map(|arg| arg.to_string_lossy()) else { return Ok(left) };
     let flag = first.split_once('=').map_or(&*first, |(flag, _)| flag);
-    if !FLAGS.contains(&flag) {
-        return usage_error(format!("unknown flag {flag}{}", suggestion(flag)));
+    if !known.contains(&flag) {
+        return usage_error(format!("unknown flag {flag}{}", suggestion(flag, known)));
     }
-    if SWITCHES.contains(&flag) && first.contains('=') {
+    if switches.contains(&flag) && first.contains('=') {
         return usage_error(format!("{flag} takes no value"));
     }
     usage_error(format!("{flag} is given twice"))
 }
 
-fn suggestion(flag: &str) -> String {
-    nearest(flag, &FLAGS).map_or_else(String::new, |known| format!("; did you mean {known}?"))
+fn suggestion(flag: &str, known: &[&str]) -> String {
+    nearest(flag, known).map_or_else(String::new, |known| format!("; did you mean {known}?"))
 }

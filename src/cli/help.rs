@@ -20,6 +20,7 @@ chaos-proxy: forwards TCP connections by local port and injects faults into them
 Usage:
   chaos-proxy [--config] FILE [options]
   chaos-proxy --listen PORT --upstream IP:PORT [options]
+  chaos-proxy ctl COMMAND  control a proxy with --admin, see ctl --help
 
 Examples, then connect to port 8180 instead of 5432:
   chaos-proxy --listen 8180 --upstream 127.0.0.1:5432 --profile 3g

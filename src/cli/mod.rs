@@ -1,5 +1,6 @@
 //! The command line: its flags, the help text, and the [`Command`] they parse into. No I/O: `run` executes the command.
 
+mod ctl;
 mod flags;
 mod help;
 mod lone_route;
@@ -14,9 +15,11 @@ use std::time::Duration;
 use pico_args::Arguments;
 
 use crate::config::{Defaults, Report};
+use crate::ctl::Invocation;
 use crate::logging::{LogFormat, LogLevel};
 use crate::plan::{Bind, Plan};
-use flags::{normalized, raw_value, reject_flags, split_at_double_dash, value};
+pub use ctl::ctl_help;
+use flags::{FLAGS, SWITCHES, normalized, raw_value, reject_flags, split_at_double_dash, value};
 pub use help::{VERSION, build_details, help};
 use lone_route::LoneRoute;
 use values::{connections, mebibytes, seconds, seed};
@@ -36,6 +39,10 @@ pub enum Command {
     Check(Routes),
     /// Run the proxy.
     Run(Box<Options>),
+    /// Control a running proxy.
+    Ctl(Box<Invocation>),
+    /// Print the [`ctl_help`].
+    CtlHelp,
 }
 
 /// The source of the routes.
@@ -96,6 +103,8 @@ pub enum Upstreams {
 pub enum UsageError {
     /// The first flag or operand that is wrong.
     Flag(String),
+    /// The same after `ctl`, which has flags of its own.
+    Ctl(String),
     /// Every problem of `--profile` and `--toxic`.
     Toxics(Report),
 }
@@ -107,8 +116,12 @@ type Parsed<T> = Result<T, UsageError>;
 /// # Errors
 /// The first error found.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
+    let mut args = args.into_iter().peekable();
+    if args.next_if(|first| first == "ctl").is_some() {
+        return ctl::parse(args);
+    }
     let (flags, rest) = split_at_double_dash(args);
-    let mut args = Arguments::from_vec(flags.into_iter().flat_map(normalized).collect());
+    let mut args = Arguments::from_vec(flags.into_iter().flat_map(|arg| normalized(arg, &SWITCHES)).collect());
     if args.contains(["-h", "--help"]) {
         return Ok(Command::Help);
     }
@@ -119,7 +132,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
         return Ok(Command::Schema);
     }
     let flags = ParsedFlags::take_from(&mut args)?;
-    let operands = [reject_flags(args.finish())?, rest].concat();
+    let operands = [reject_flags(args.finish(), &FLAGS, &SWITCHES)?, rest].concat();
     match &operands[..] {
         [word] if word == "help" => Ok(Command::Help),
         operands => flags.with_operands(operands)?.into_command(),

@@ -15,11 +15,12 @@ mod problem;
 mod read;
 mod report;
 mod schema;
+mod toxic_changes;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-pub use arguments::parse_arguments;
+pub use arguments::{parse_arguments, parse_toxic_argument, parse_toxic_changes};
 pub use document::Syntax;
 pub use problem::{Problem, SourceSpan};
 pub use report::{Position, Report};

@@ -91,7 +91,7 @@ fn a_connection_is_closed_or_reset_by_its_id() {
 fn a_connection_that_is_closed_gets_all_that_was_sent_to_it() {
     let run = OneRoute::new(&[]);
     let pair = run.pair();
-    (&pair.server).write_all(&[7; 100_000]).unwrap();
+    (&pair.server).write_all(&vec![7; 100_000]).unwrap();
     until(|| connections(&run)[0].bytes_down == 100_000);
     assert!(run.proxy.supervisor.end_connection(connections(&run)[0].id, CloseMode::Close));
     assert_eq!(read_to_end(&pair.client), End::Fin(vec![7; 100_000]));

@@ -15,17 +15,29 @@ pub(in crate::config) fn read(text: &str, span: SourceSpan) -> Result<Node, Prob
     if type_name.is_empty() || type_name.contains('=') {
         return Err(Problem::at(type_span, "the type of the toxic is missing", EXAMPLE));
     }
-    let (mut toxic, mut attributes) = (vec![(named(TYPE.name, type_span), text_node(text, type_span))], Vec::new());
-    for entry in split(text, SourceSpan { start: (type_span.end + 1).min(span.end), ..span })? {
-        let key = &text[entry.key.start..entry.key.end];
-        let (map, value) = match TOXIC.iter().find(|known| known.name == key) {
-            Some(known) => (&mut toxic, value(text, entry.value, known.kind)),
-            None => (&mut attributes, scalar(text, entry.value)),
-        };
-        map.push((named(key, entry.key), value));
-    }
+    let given = values(text, SourceSpan { start: (type_span.end + 1).min(span.end), ..span })?;
+    let (mut toxic, attributes): (Vec<_>, Vec<_>) = given.into_iter().partition(|(key, _)| is_key_of_toxics(key));
+    toxic.insert(0, (named(TYPE.name, type_span), text_node(text, type_span)));
     toxic.push((named(ATTRIBUTES.name, type_span), node(span, Value::Map(attributes))));
     Ok(node(span, Value::Map(toxic)))
+}
+
+/// Whether it is a key of every toxic, not an attribute of some type.
+pub(in crate::config) fn is_key_of_toxics(key: &Node) -> bool {
+    matches!(&key.value, Value::Text(name) if TOXIC.iter().any(|known| known.name == name))
+}
+
+/// The keys and values of `KEY=VALUE,KEY=VALUE` at `span` of `text`.
+pub(in crate::config) fn values(text: &str, span: SourceSpan) -> Result<Vec<(Node, Node)>, Problem> {
+    let parsed = |entry: Entry| {
+        let key = &text[entry.key.start..entry.key.end];
+        let value = match TOXIC.iter().find(|known| known.name == key) {
+            Some(known) => value(text, entry.value, known.kind),
+            None => scalar(text, entry.value),
+        };
+        (named(key, entry.key), value)
+    };
+    Ok(split(text, span)?.into_iter().map(parsed).collect())
 }
 
 struct Entry {

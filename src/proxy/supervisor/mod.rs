@@ -120,8 +120,8 @@ impl Supervisor {
         let changes = diff(&present, plan.routes());
         self.change(&plan, &changes, &mut limits)?;
         let applied: Vec<_> = changes.iter().map(|change| self.applied(change)).collect();
-        for applied in &applied {
-            report(origin, applied);
+        for change in &applied {
+            report(origin, change);
         }
         Ok(applied)
     }

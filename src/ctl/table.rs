@@ -1,0 +1,127 @@
+//! Tables: aligned columns with a header for people, values with a tab between them for programs.
+
+use serde_json::Value;
+
+/// How a table is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// A header, and columns as wide as their longest value; numbers to the right.
+    Aligned,
+    /// Only the values, one row on each line.
+    TabSeparated,
+}
+
+/// The columns of a table: keys of its objects, and their headers too.
+pub(super) type Columns = &'static [&'static str];
+
+/// What a missing or empty value is printed as, so that every row has the same number of words.
+const NONE: &str = "-";
+
+/// Prints objects as the rows of a table.
+pub(super) fn rendered(columns: Columns, objects: &[Value], layout: Layout) -> String {
+    let rows: Vec<Vec<Cell>> =
+        objects.iter().map(|object| columns.iter().map(|key| Cell::of(&object[*key])).collect()).collect();
+    match layout {
+        Layout::TabSeparated => rows.iter().map(|row| joined(row.iter().map(|cell| cell.text.clone()), "\t")).collect(),
+        Layout::Aligned => aligned(columns, &rows),
+    }
+}
+
+/// A value as it is printed.
+struct Cell {
+    text: String,
+    alignment: Alignment,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Alignment {
+    Left,
+    Right,
+}
+
+impl Cell {
+    fn of(value: &Value) -> Self {
+        let alignment = if value.is_number() { Alignment::Right } else { Alignment::Left };
+        Self { text: Some(text(value)).filter(|text| !text.is_empty()).unwrap_or_else(|| NONE.to_owned()), alignment }
+    }
+
+    fn padded(&self, width: usize) -> String {
+        match self.alignment {
+            Alignment::Left => format!("{:<width$}", self.text),
+            Alignment::Right => format!("{:>width$}", self.text),
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => printable(text),
+        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(","),
+        other => printable(&other.to_string()),
+    }
+}
+
+/// The text without control characters: a tab would split a cell, and an escape sequence could change the terminal.
+pub(super) fn printable(text: &str) -> String {
+    let shown =
+        |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
+    text.chars().map(shown).collect()
+}
+
+fn aligned(columns: Columns, rows: &[Vec<Cell>]) -> String {
+    let cell_of_header = |(at, header): (usize, &&str)| Cell {
+        text: (*header).to_owned(),
+        alignment: rows.first().map_or(Alignment::Left, |row| row[at].alignment),
+    };
+    let header: Vec<Cell> = columns.iter().enumerate().map(cell_of_header).collect();
+    let lines = || std::iter::once(&header).chain(rows);
+    let width = |at: usize| lines().map(|row| row[at].text.chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    lines().map(|row| joined(row.iter().zip(&widths).map(|(cell, width)| cell.padded(*width)), "  ")).collect()
+}
+
+/// A line of cells, without spaces at its end.
+fn joined(cells: impl Iterator<Item = String>, between: &str) -> String {
+    cells.collect::<Vec<_>>().join(between).trim_end().to_owned() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const COLUMNS: Columns = &["name", "active", "toxics"];
+
+    fn objects() -> Vec<Value> {
+        vec![
+            json!({ "name": "web", "active": 5, "toxics": ["latency_downstream", "noop"] }),
+            json!({ "name": "a\tlonger näme", "active": 12_000, "toxics": [], "further": 1 }),
+            json!({ "active": null }),
+        ]
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_longest_value() {
+        let expected = "\
+name            active  toxics
+web                  5  latency_downstream,noop
+a\\tlonger näme   12000  -
+-               -       -
+";
+        assert_eq!(rendered(COLUMNS, &objects(), Layout::Aligned), expected);
+    }
+
+    #[test]
+    fn programs_get_values_with_tabs_between_them() {
+        let expected = "web\t5\tlatency_downstream,noop\na\\tlonger näme\t12000\t-\n-\t-\t-\n";
+        assert_eq!(rendered(COLUMNS, &objects(), Layout::TabSeparated), expected);
+    }
+
+    #[test]
+    fn a_table_without_rows_has_a_header_for_people_only() {
+        assert_eq!(rendered(COLUMNS, &[], Layout::Aligned), "name  active  toxics\n");
+        assert_eq!(rendered(COLUMNS, &[], Layout::TabSeparated), "");
+    }
+}
