@@ -4,6 +4,7 @@
 
 mod answers;
 mod bodies;
+mod clients;
 mod connections;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../http_client/mod.rs"]
