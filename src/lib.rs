@@ -27,14 +27,14 @@
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`cli`] | the command line: flags, help text, usage errors |
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
-//! | [`reload`] | loads the config file again and makes it live |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
+//! | [`reload`] | loads the config file again and makes it live |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
 //! | [`proxy`] | the only module that touches the sockets of clients and upstreams |
 //! | [`event`] | what happened, and the log line for it |
-//! | [`plan`] | routes and their conflicts, profiles, and the difference between two plans |
+//! | [`plan`] | routes and their conflicts, profiles, and the differences between two plans |
 //! | [`toxic`] | each toxic: its declaration, and what it does to a stream, as arithmetic |
 //! | [`dice`] | every random decision, a function of the seed and of what it is for |
 //! | [`value`] | numbers, names, words and selectors, checked once |
@@ -116,7 +116,7 @@
 //!   for each message: with many busy connections, an event loop handles more requests. Threads are pooled, because
 //!   starting two would halve the connection rate.
 //! - **IP addresses only.** A fault of DNS would pass for an injected one. The price is that services can't be found by
-//!   name.
+//!   name, except with `--resolve`: [`config`] then looks each name up once, before there is a connection.
 //! - **All or nothing at start.** Every port is bound before any connection is accepted. A test against half of the
 //!   routes misleads.
 //! - **A config is parsed, not validated.** JSON and YAML are read into one tree with positions and bound by hand,
@@ -137,7 +137,7 @@
 //! # Deliberately absent
 //!
 //! - An async runtime: each direction is a thread that blocks in read(2) or poll(2).
-//! - Name lookups, connection pools, retries: each would add behaviour that the network under test does not have.
+//! - Name lookups for a connection, connection pools, retries: each would add behaviour that the network under test does not have.
 //! - Unsafe code, and panics on any input or lack of resources.
 //! - A random generator whose state threads share: a draw would depend on what was drawn before.
 //! - Faults per HTTP request, an API, metrics, a reload of the config, UDP.

@@ -8,5 +8,5 @@ use std::process::ExitCode;
 use chaos_proxy::{cli, run};
 
 fn main() -> ExitCode {
-    run::run(cli::parse(env::args_os().skip(1))).into()
+    run::run(cli::parse(env::args_os().skip(1), |name| env::var_os(name))).into()
 }

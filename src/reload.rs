@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::config::{self, Defaults, Position, Report};
+use crate::config::{self, Defaults, Lookup, Position, Report};
 use crate::event::{Event, Origin, emit};
 use crate::proxy::{AppliedChange, ApplyError, Supervisor};
 
@@ -77,8 +77,9 @@ impl Reloader {
     }
 
     fn apply(&self, origin: Origin) -> Result<Vec<AppliedChange>, ReloadError> {
-        let plan = config::load(&self.path, self.defaults).map_err(ReloadError::Invalid)?;
-        self.supervisor.apply(&plan, origin).map_err(ReloadError::Apply)
+        let loaded = config::load(&self.path, self.defaults).map_err(ReloadError::Invalid)?;
+        loaded.lookups.iter().for_each(Lookup::log);
+        self.supervisor.apply(&loaded.value, origin).map_err(ReloadError::Apply)
     }
 
     /// The results so far.

@@ -1,20 +1,21 @@
 //! One run, from the parsed command line to the exit code: the order in which things are opened and closed.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 
 use crate::cli::{self, Command, Options, Routes, Settings, Upstreams, UsageError};
-use crate::config;
+use crate::config::{self, Resolved};
 use crate::ctl;
 use crate::dice;
 use crate::event::{Event, Origin, emit};
 use crate::limits::{self, Baseline, Cap, Footprint};
 use crate::logging;
 use crate::memory;
-use crate::plan::Plan;
+use crate::plan::{Plan, plan_differences};
 use crate::proxy::{ApplyError, Supervisor};
 use crate::stop::{Signal, Stop};
 use crate::{signals, test_server, threads};
@@ -53,6 +54,7 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::BuildDetails) => print(&cli::build_details()),
         Ok(Command::Schema) => print(&config::schema()),
         Ok(Command::Check(routes)) => check(routes),
+        Ok(Command::Compare { old, new }) => compare(old, new),
         Ok(Command::Run(options)) => proxy(*options),
         Ok(Command::CtlHelp) => print(&cli::ctl_help()),
         Ok(Command::Ctl(invocation)) => control(*invocation),
@@ -64,15 +66,32 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
 
 fn check(routes: Routes) -> Exit {
     match load(routes) {
-        Ok(plan) if plan.routes().len() == 1 => print("ok: 1 route\n"),
-        Ok(plan) => print(&format!("ok: {} routes\n", plan.routes().len())),
+        Ok(Resolved { value: plan, lookups }) => {
+            let routes = plan.routes().len();
+            print(&format!("{}ok: {routes} route{}\n", lines(&lookups), if routes == 1 { "" } else { "s" }))
+        }
         Err(exit) => exit,
     }
 }
 
-fn load(routes: Routes) -> Result<Plan, Exit> {
+/// Prints a line for each difference.
+fn compare(old: Routes, new: Routes) -> Exit {
+    match (load(old), load(new)) {
+        (Ok(old), Ok(new)) => {
+            let differences = plan_differences(&old.value, &new.value);
+            print(&if differences.is_empty() { "no change\n".to_owned() } else { lines(&differences) })
+        }
+        (Err(exit), _) | (_, Err(exit)) => exit,
+    }
+}
+
+fn lines<T: Display>(values: &[T]) -> String {
+    values.iter().flat_map(|value| [value.to_string(), "\n".to_owned()]).collect()
+}
+
+fn load(routes: Routes) -> Result<Resolved<Plan>, Exit> {
     match routes {
-        Routes::Flags(plan) => Ok(plan),
+        Routes::Flags(resolved) => Ok(resolved),
         Routes::File { path, defaults } => {
             config::load(&path, defaults).map_err(|report| print_error(&report.to_string(), Exit::Usage))
         }
@@ -91,10 +110,14 @@ fn proxy(options: Options) -> Exit {
     for warning in &options.warnings {
         report(&format!("warning: {warning}"), Exit::Done);
     }
-    match load(options.routes) {
-        Ok(plan) => prepare(&plan, &options.settings).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed)),
-        Err(exit) => exit,
+    let plan = match load(options.routes) {
+        Ok(resolved) => resolved.value,
+        Err(exit) => return exit,
+    };
+    if let Some(warning) = options.settings.admin.warning(&plan) {
+        report(&format!("warning: {warning}"), Exit::Done);
     }
+    prepare(&plan, &options.settings).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed))
 }
 
 /// Sets up what every run needs before its first route.

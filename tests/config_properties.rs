@@ -82,7 +82,7 @@ proptest! {
 }
 
 fn read(text: &str, syntax: Syntax) -> Result<Plan, Report> {
-    parse("config", text, syntax, Defaults::default())
+    parse("config", text, syntax, Defaults::default()).map(|resolved| resolved.value)
 }
 
 /// What is written from a plan, a route or a toxic is parsed to the same, in both formats.
@@ -92,7 +92,8 @@ fn is_written_as_it_is_read(plan: &Plan) -> Result<(), TestCaseError> {
         prop_assert_eq!(&read(&text, syntax).map_err(|report| report.to_string()), &Ok(plan.clone()));
         for route in plan.routes() {
             let text = serde_json::to_string(route).unwrap();
-            prop_assert_eq!(&parse_route("it", &text, syntax, Defaults::default()), &Ok(route.clone()));
+            let parsed = parse_route("it", &text, syntax, Defaults::default()).map(|resolved| resolved.value);
+            prop_assert_eq!(&parsed, &Ok(route.clone()));
             for toxic in &route.toxics {
                 let text = serde_json::to_string(toxic).unwrap();
                 prop_assert_eq!(&parse_toxic("it", &text, syntax), &Ok(toxic.clone()));
@@ -182,6 +183,7 @@ const VALID: &[&str] = &[
     include_str!("../configs/valid/seed.yaml"),
     include_str!("../configs/valid/toxics.json"),
     include_str!("../configs/valid/toxics.yaml"),
+    include_str!("../configs/valid/toxiproxy.json"),
     include_str!("../configs/valid/toxiproxy_paste.json"),
     include_str!("../configs/valid/profiles.json"),
 ];
@@ -213,7 +215,18 @@ fn damage() -> impl Strategy<Value = Damage> {
 
 /// JSON text that is nearly a config: known and unknown keys, and values of every kind, some of them valid.
 fn route_list_with_any_keys() -> impl Strategy<Value = String> {
-    let key = select(vec!["localPort", "upstream", "dropRate", "latencyMs", "name", "bind", "dropMode", "seed", "x"]);
+    let key = select(vec![
+        "localPort",
+        "listen",
+        "upstream",
+        "dropRate",
+        "latencyMs",
+        "name",
+        "bind",
+        "dropMode",
+        "enabled",
+        "x",
+    ]);
     let value = json_leaf().prop_recursive(3, 24, 4, move |inner| {
         let entry = (key.clone(), inner.clone()).prop_map(|(key, value)| format!("{}: {value}", quoted(key)));
         prop_oneof![

@@ -12,8 +12,8 @@ use std::process::Command;
 const LAYERS: &[&[&str]] = &[
     &["run"],
     &["cli"],
-    &["admin"],
-    &["ctl", "reload", "test_server"],
+    &["admin", "ctl"],
+    &["reload", "test_server"],
     &["config", "http", "proxy"],
     &["event"],
     &["plan"],

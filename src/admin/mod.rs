@@ -30,6 +30,7 @@ pub use error_response::error_response;
 
 use crate::config::Defaults;
 use crate::http::{Limits, Request, Response, Server, Status};
+use crate::plan::ListenAddress;
 use crate::proxy::Supervisor;
 use crate::reload::Reloader;
 
@@ -61,6 +62,8 @@ pub struct Api {
     defaults: Defaults,
     /// Absent if the run has no config file.
     reloader: Option<Arc<Reloader>>,
+    /// Where it is served, if that can be written in a config file.
+    address: Option<ListenAddress>,
     started: SystemTime,
 }
 
@@ -69,7 +72,8 @@ impl Api {
     /// they leave out. No token is needed.
     #[must_use]
     pub fn new(supervisor: Arc<Supervisor>, defaults: Defaults) -> Self {
-        Self { supervisor, access: Access::default(), defaults, reloader: None, started: SystemTime::now() }
+        let (access, started) = (Access::default(), SystemTime::now());
+        Self { supervisor, access, defaults, reloader: None, address: None, started }
     }
 
     /// Sets which requests are permitted.
@@ -123,6 +127,7 @@ impl Admin {
     /// No thread is available to accept connections.
     pub fn serve(self, api: Api) -> Result<(), BindError> {
         let addr = self.local_addr();
+        let api = Api { address: addr.to_string().parse().ok(), ..api };
         let served = self.0.serve(LIMITS, None, move |request| api.respond(&request));
         served.map_err(|source| BindError { addr, source })
     }

@@ -10,10 +10,12 @@ use pico_args::Arguments;
 
 use crate::spelling::nearest;
 
+use super::admin::DEFAULT_PORT;
+use super::values::has_port;
 use super::{Parsed, UsageError, usage_error};
 
 /// Every flag, for suggestions.
-pub(super) const FLAGS: [&str; 26] = [
+pub(super) const FLAGS: [&str; 32] = [
     "--config",
     "--listen",
     "--upstream",
@@ -22,7 +24,13 @@ pub(super) const FLAGS: [&str; 26] = [
     "--profile",
     "--toxic",
     "--bind",
+    "--resolve",
+    "--admin",
+    "--admin-token",
+    "--admin-host",
+    "--watch",
     "--check",
+    "--against",
     "--schema",
     "--test-server",
     "--seed",
@@ -46,14 +54,41 @@ pub(super) const FLAGS: [&str; 26] = [
 const SHORT: [(&str, &str); 3] = [("-c", "--config"), ("-v", "--verbose"), ("-q", "--quiet")];
 
 /// The flags without a value.
-pub(super) const SWITCHES: [&str; 7] =
-    ["--check", "--schema", "--test-server", "--verbose", "--quiet", "--help", "--version"];
+pub(super) const SWITCHES: [&str; 9] =
+    ["--resolve", "--watch", "--check", "--schema", "--test-server", "--verbose", "--quiet", "--help", "--version"];
+
+/// Toxiproxy's flags for its API, which turn the admin server on. They are not suggested.
+pub(super) const TOXIPROXY: [&str; 2] = ["--host", "--port"];
+
+/// Toxiproxy's flags for its metrics, which the admin server always has. They are accepted, and have no effect.
+pub(super) const WITHOUT_EFFECT: [&str; 2] = ["--proxy-metrics", "--runtime-metrics"];
 
 /// Splits at `--`, which pico-args does not support. Arguments after it are never flags.
 pub(super) fn split_at_double_dash(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
     let mut flags: Vec<OsString> = args.into_iter().collect();
     let operands = flags.iter().position(|arg| arg == "--").map(|at| flags.split_off(at).split_off(1));
     (flags, operands.unwrap_or_default())
+}
+
+/// Rewrites `--admin` without a value as `--admin=8474`, and one with a value as `--admin=VALUE`.
+pub(super) fn with_admin_port(args: Vec<OsString>) -> impl Iterator<Item = OsString> {
+    let mut args = args.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let mut arg = args.next()?;
+        if arg == "--admin" || arg == "-admin" {
+            let address = args.next_if(|next| next.to_str().is_some_and(has_port));
+            arg.push("=");
+            arg.push(address.unwrap_or_else(|| DEFAULT_PORT.to_string().into()));
+        }
+        Some(arg)
+    })
+}
+
+/// Whether a flag has an effect.
+pub(super) fn has_effect(arg: &OsString) -> bool {
+    let arg = with_two_dashes(arg.clone());
+    let flag = arg.as_bytes().split(|&byte| byte == b'=').next();
+    WITHOUT_EFFECT.iter().all(|known| flag != Some(known.as_bytes()))
 }
 
 /// Rewrites `-config=x`, `--config=x` and `-c=x` as `--config x`, unless the flag is one of `switches`.
@@ -97,12 +132,21 @@ pub(super) fn value<T, E: Display>(
 }
 
 /// The values of a flag that may be given several times.
-pub(super) fn values(args: &mut Arguments, flag: &'static str) -> Parsed<Vec<String>> {
+pub(super) fn parsed_values<T, E: Display>(
+    args: &mut Arguments,
+    flag: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Parsed<Vec<T>> {
     let mut values = Vec::new();
-    while let Some(next) = value(args, flag, |text| Ok::<_, Infallible>(text.to_owned()))? {
+    while let Some(next) = value(args, flag, &parse)? {
         values.push(next);
     }
     Ok(values)
+}
+
+/// The same, as they are written.
+pub(super) fn values(args: &mut Arguments, flag: &'static str) -> Parsed<Vec<String>> {
+    parsed_values(args, flag, str::parse)
 }
 
 /// The argument after `flag`. Rejects one that starts with `--`, which pico-args would take as the value.

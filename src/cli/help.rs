@@ -20,6 +20,7 @@ chaos-proxy: forwards TCP connections by local port and injects faults into them
 Usage:
   chaos-proxy [--config] FILE [options]
   chaos-proxy --listen PORT --upstream IP:PORT [options]
+  chaos-proxy --admin [IP:PORT] [options]
   chaos-proxy ctl COMMAND  control a proxy with --admin, see ctl --help
 
 Examples, then connect to port 8180 instead of 5432:
@@ -39,15 +40,24 @@ Routes:
                            without a file: fault in the stream, repeatable; keys
                            are the attributes of the type and name, stream,
                            toxicity, connections, clients, after, for
+  --resolve                look up host names of upstreams, once for each route
 
 Running:
   --check                  validate the routes and exit, without opening a port
+  --against FILE           with --check: print what changes from that config
   --schema                 print a JSON Schema of config files, for editors
   --test-server            serve HTTP on every upstream: /, /bytes/N, /echo
   --seed N                 repeat the faults of an earlier run [random]
   --max-connections N      serve at most N at once, others wait [system limits]
   --max-buffered MIB       memory for data that toxics hold [1/4 of the free]
   --drain-timeout SECONDS  time after SIGINT/SIGTERM to cut connections [never]
+
+Changes during the run; SIGHUP reads the config file again:
+  --watch                  read the config file again when it changes
+  --admin [IP:PORT]        serve Toxiproxy's API, more of our own, and metrics
+                           [off; without a value 127.0.0.1:8474]
+  --admin-token TOKEN      demand it of requests [CHAOS_PROXY_ADMIN_TOKEN]
+  --admin-host NAME        accept requests to that host name, repeatable
 
 Log, on stderr:
   --log LEVEL              error, faults, warn, info or debug [info]
@@ -59,9 +69,12 @@ Log, on stderr:
   -V, --version            print the version; with --verbose, how it was built
 
 {toxics}{profiles}
-Long flags also work with one dash, and as --flag=value. RUST_LOG sets the log
-level unless a flag does. Exit codes: 0 success; 1 could not run, or connections
-were cut; 2 usage or config error; 130 or 143 cut short by a second signal.
+Long flags also work with one dash, and as --flag=value. Of Toxiproxy's flags,
+-host and -port open the admin server, -proxy-metrics and -runtime-metrics have
+no effect.
+RUST_LOG sets the log level unless a flag does. Exit codes: 0 success; 1 could
+not run, or connections were cut; 2 usage or config error; 130 or 143 cut short
+by a second signal.
 ",
         formats = if cfg!(feature = "yaml") { "JSON, YAML" } else { "JSON" },
         toxics = wrapped("Toxics: ", &types),
@@ -105,7 +118,7 @@ pub fn build_details() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::flags::FLAGS;
+    use crate::cli::flags::{FLAGS, TOXIPROXY, WITHOUT_EFFECT};
 
     #[test]
     fn help_fits_a_terminal_and_names_every_flag_toxic_and_profile() {
@@ -113,6 +126,9 @@ mod tests {
         assert!(help.lines().all(|line| line.chars().count() <= COLUMNS), "{help}");
         let words: Vec<&str> = help.split([' ', ',', '\n']).collect();
         let profiles = Profile::ALL.iter().map(|profile| profile.as_str());
+        for flag in TOXIPROXY.into_iter().chain(WITHOUT_EFFECT) {
+            assert!(words.contains(&&flag[1..]), "{flag}");
+        }
         for word in FLAGS.into_iter().chain(TYPES.iter().map(|it| it.name)).chain(profiles) {
             assert!(words.contains(&word), "{word}");
         }

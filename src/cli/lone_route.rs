@@ -7,15 +7,16 @@ use pico_args::Arguments;
 use super::flags::{value, values};
 use super::values::{Listen, listen, millis, probability};
 use super::{Parsed, UsageError, usage_error};
-use crate::config::{Defaults, parse_arguments};
+use crate::config::{Defaults, HostNames, Resolved, parse_arguments, parse_upstream};
 use crate::plan::{Bind, DropMode, Plan, Route, RouteState, Upstream};
 use crate::value::{Millis, Probability, RouteName, Timeout};
 
-/// The flags as given: each is valid on its own, except for the toxics, which are parsed together.
+/// The flags as given: each is valid on its own, except for the upstream, which may have to be looked up,
+/// and the toxics, which are parsed together.
 #[derive(Debug)]
 pub(super) struct LoneRoute {
     listen: Option<Listen>,
-    upstream: Option<Upstream>,
+    upstream: Option<String>,
     drop_rate: Option<Probability>,
     latency: Option<Millis>,
     profile: Option<String>,
@@ -47,16 +48,21 @@ impl LoneRoute {
         given.into_iter().find_map(|(flag, given)| given.then_some(flag))
     }
 
-    pub(super) fn into_plan(self, bind: Option<Bind>) -> Parsed<Plan> {
-        match (self.listen, self.upstream, self.first_flag()) {
-            (Some(listen), Some(upstream), _) => self.route(listen, upstream, bind),
+    pub(super) fn plan(&self, bind: Option<Bind>, host_names: HostNames) -> Parsed<Resolved<Plan>> {
+        match (self.listen, &self.upstream, self.first_flag()) {
+            (Some(listen), Some(text), _) => {
+                let Resolved { value, lookups } = upstream(text, host_names)?;
+                Ok(Resolved { value: self.route(listen, value, bind)?, lookups })
+            }
             (Some(_), None, _) => usage_error("--listen needs --upstream IP:PORT"),
             (None, _, Some(flag)) => usage_error(format!("{flag} needs --listen PORT")),
-            (None, _, None) => usage_error("no routes: give a config FILE, or --listen PORT --upstream IP:PORT"),
+            (None, _, None) => {
+                usage_error("no routes: give a config FILE, --listen PORT --upstream IP:PORT, or --admin")
+            }
         }
     }
 
-    fn route(self, listen: Listen, upstream: Upstream, bind: Option<Bind>) -> Parsed<Plan> {
+    fn route(&self, listen: Listen, upstream: Upstream, bind: Option<Bind>) -> Parsed<Plan> {
         let route = Route {
             name: RouteName::from(listen.port),
             bind: address(listen, bind)?,
@@ -74,6 +80,10 @@ impl LoneRoute {
             |_| UsageError::Flag(format!("--upstream {upstream} is the listener itself: connections would loop"));
         Plan::new(None, vec![route]).map_err(is_loop)
     }
+}
+
+fn upstream(text: &str, host_names: HostNames) -> Parsed<Resolved<Upstream>> {
+    parse_upstream(text, host_names).map_err(|rejected| UsageError::Flag(format!("--upstream {text}: {rejected}")))
 }
 
 /// The address to listen on: that of `--listen`, of `--bind`, or the default.

@@ -1,5 +1,7 @@
-//! The command line: its flags, the help text, and the [`Command`] they parse into. No I/O: `run` executes the command.
+//! The command line: its flags, the help text, and the [`Command`] they parse into. No I/O, except for the lookup of
+//! `--upstream HOST:PORT` with `--resolve`: `run` executes the command.
 
+mod admin;
 mod ctl;
 mod flags;
 mod help;
@@ -8,18 +10,22 @@ mod values;
 
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use pico_args::Arguments;
 
-use crate::config::{Defaults, Report};
-use crate::ctl::Invocation;
+use crate::config::{Defaults, EmptyList, HostNames, Report, Resolved};
+use crate::ctl::{Invocation, TOKEN_VARIABLE};
 use crate::logging::{LogFormat, LogLevel};
 use crate::plan::{Bind, Plan};
+pub use admin::{AdminFlags, AdminOptions};
 pub use ctl::ctl_help;
-use flags::{FLAGS, SWITCHES, normalized, raw_value, reject_flags, split_at_double_dash, value};
+use flags::{
+    FLAGS, SWITCHES, TOXIPROXY, has_effect, normalized, raw_value, reject_flags, split_at_double_dash, value,
+    with_admin_port,
+};
 pub use help::{VERSION, build_details, help};
 use lone_route::LoneRoute;
 use values::{connections, mebibytes, seconds, seed};
@@ -37,6 +43,13 @@ pub enum Command {
     Schema,
     /// Validate the routes and exit.
     Check(Routes),
+    /// Print what changes from one config to another, and exit.
+    Compare {
+        /// The routes as they were.
+        old: Routes,
+        /// The routes as they shall be.
+        new: Routes,
+    },
     /// Run the proxy.
     Run(Box<Options>),
     /// Control a running proxy.
@@ -46,7 +59,7 @@ pub enum Command {
 }
 
 /// The source of the routes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Routes {
     /// A config file.
     File {
@@ -55,8 +68,8 @@ pub enum Routes {
         /// Values for keys that the file leaves out.
         defaults: Defaults,
     },
-    /// The flags `--listen`, `--upstream` and so on, which define one route.
-    Flags(Plan),
+    /// The flags `--listen`, `--upstream` and so on, which define one route, or `--admin` alone, which needs none.
+    Flags(Resolved<Plan>),
 }
 
 /// The options of a run.
@@ -64,6 +77,8 @@ pub enum Routes {
 pub struct Options {
     /// The routes to open.
     pub routes: Routes,
+    /// Whether changes of the config file are applied.
+    pub watch: Watch,
     /// Everything else.
     pub settings: Settings,
     /// Problems of the command line that do not prevent the run.
@@ -87,6 +102,19 @@ pub struct Settings {
     pub log_level: Option<LogLevel>,
     /// The format of log lines.
     pub log_format: LogFormat,
+    /// The flags about the admin server.
+    pub admin: AdminFlags,
+    /// What the command line decides for routes that come later, by a reload or through the admin server.
+    pub defaults: Defaults,
+}
+
+/// Whether changes of the config file are applied. SIGHUP reads it again in either case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Not until SIGHUP.
+    Off,
+    /// At once.
+    File,
 }
 
 /// What listens on the upstream addresses.
@@ -111,17 +139,18 @@ pub enum UsageError {
 
 type Parsed<T> = Result<T, UsageError>;
 
-/// Parses the arguments, without the program's name.
+/// Parses the arguments, without the program's name. `variable` looks up an environment variable.
 ///
 /// # Errors
 /// The first error found.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
+pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -> Option<OsString>) -> Parsed<Command> {
     let mut args = args.into_iter().peekable();
     if args.next_if(|first| first == "ctl").is_some() {
         return ctl::parse(args);
     }
     let (flags, rest) = split_at_double_dash(args);
-    let mut args = Arguments::from_vec(flags.into_iter().flat_map(|arg| normalized(arg, &SWITCHES)).collect());
+    let flags = with_admin_port(flags).filter(has_effect).flat_map(|arg| normalized(arg, &SWITCHES));
+    let mut args = Arguments::from_vec(flags.collect());
     if args.contains(["-h", "--help"]) {
         return Ok(Command::Help);
     }
@@ -131,8 +160,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
     if args.contains("--schema") {
         return Ok(Command::Schema);
     }
-    let flags = ParsedFlags::take_from(&mut args)?;
-    let operands = [reject_flags(args.finish(), &FLAGS, &SWITCHES)?, rest].concat();
+    let flags = ParsedFlags::take_from(&mut args, variable(TOKEN_VARIABLE))?;
+    let known = [&FLAGS[..], &TOXIPROXY].concat();
+    let operands = [reject_flags(args.finish(), &known, &SWITCHES)?, rest].concat();
     match &operands[..] {
         [word] if word == "help" => Ok(Command::Help),
         operands => flags.with_operands(operands)?.into_command(),
@@ -145,6 +175,8 @@ struct ParsedFlags {
     config: Option<PathBuf>,
     bind: Option<Bind>,
     lone_route: LoneRoute,
+    admin: AdminFlags,
+    against: Option<PathBuf>,
     seed: Option<u64>,
     max_connections: Option<NonZeroUsize>,
     max_buffered: Option<NonZeroUsize>,
@@ -153,16 +185,20 @@ struct ParsedFlags {
     log_format: Option<LogFormat>,
     verbose: bool,
     quiet: bool,
+    resolve: bool,
+    watch: bool,
     check: bool,
     test_server: bool,
 }
 
 impl ParsedFlags {
-    fn take_from(args: &mut Arguments) -> Parsed<Self> {
+    fn take_from(args: &mut Arguments, admin_token: Option<OsString>) -> Parsed<Self> {
         Ok(Self {
             config: raw_value(args, "--config")?.map(PathBuf::from),
             bind: value(args, "--bind", Bind::from_str)?,
             lone_route: LoneRoute::take_from(args)?,
+            admin: AdminFlags::take_from(args, admin_token)?,
+            against: raw_value(args, "--against")?.map(PathBuf::from),
             seed: value(args, "--seed", seed)?,
             max_connections: value(args, "--max-connections", connections)?,
             max_buffered: value(args, "--max-buffered", mebibytes)?,
@@ -172,6 +208,8 @@ impl ParsedFlags {
             // Switches come last, so that `--config --verbose` is reported as a missing value.
             verbose: args.contains("--verbose"),
             quiet: args.contains("--quiet"),
+            resolve: args.contains("--resolve"),
+            watch: args.contains("--watch"),
             check: args.contains("--check"),
             test_server: args.contains("--test-server"),
         })
@@ -191,15 +229,21 @@ impl ParsedFlags {
     }
 
     fn into_command(self) -> Parsed<Command> {
-        let (log_level, warnings) = (self.log_level()?, self.warnings());
-        let routes = match self.config {
-            Some(path) => file(path, self.bind, &self.lone_route)?,
-            None => Routes::Flags(self.lone_route.into_plan(self.bind)?),
-        };
-        if self.check {
-            return Ok(Command::Check(routes));
+        let (defaults, log_level) = (self.defaults(), self.log_level()?);
+        let (watch, old, routes) = (self.watch()?, self.old(defaults)?, self.routes(defaults)?);
+        let warnings = self.warnings();
+        match old {
+            Some(old) => Ok(Command::Compare { old, new: routes }),
+            None if self.check => Ok(Command::Check(routes)),
+            None => {
+                let settings = self.into_settings(log_level, defaults);
+                Ok(Command::Run(Box::new(Options { routes, watch, settings, warnings })))
+            }
         }
-        let settings = Settings {
+    }
+
+    fn into_settings(self, log_level: Option<LogLevel>, defaults: Defaults) -> Settings {
+        Settings {
             seed: self.seed,
             upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::External },
             max_connections: self.max_connections,
@@ -207,8 +251,53 @@ impl ParsedFlags {
             drain_timeout: self.drain_timeout,
             log_level,
             log_format: self.log_format.unwrap_or_default(),
-        };
-        Ok(Command::Run(Box::new(Options { routes, settings, warnings })))
+            admin: self.admin,
+            defaults,
+        }
+    }
+
+    /// A file may open the admin server too.
+    fn routes(&self, defaults: Defaults) -> Parsed<Routes> {
+        match (&self.config, self.lone_route.first_flag(), self.admin.needs_server()) {
+            (Some(path), None, _) => Ok(Routes::File { path: path.clone(), defaults }),
+            (Some(_), Some(flag), _) => {
+                usage_error(format!("--config and {flag} exclude each other: define every route in the file"))
+            }
+            (None, _, Some(flag)) if !self.admin.opens_server() => usage_error(format!("{flag} needs --admin")),
+            (None, None, _) if self.admin.opens_server() => Ok(Routes::none()),
+            (None, _, _) => Ok(Routes::Flags(self.lone_route.plan(self.bind, defaults.host_names)?)),
+        }
+    }
+
+    fn defaults(&self) -> Defaults {
+        let default = Defaults::default();
+        Defaults {
+            bind: self.bind.map_or(default.bind, Bind::ip),
+            empty_list: if self.admin.opens_server() { EmptyList::Allowed } else { EmptyList::Rejected },
+            host_names: if self.resolve { HostNames::Resolved } else { HostNames::Rejected },
+        }
+    }
+
+    fn watch(&self) -> Parsed<Watch> {
+        match &self.config {
+            _ if !self.watch => Ok(Watch::Off),
+            Some(path) if path != Path::new(STDIN) => Ok(Watch::File),
+            Some(_) => usage_error("--watch needs a config FILE: stdin can't be read again"),
+            None => usage_error("--watch needs a config FILE"),
+        }
+    }
+
+    /// The config to compare with.
+    fn old(&self, defaults: Defaults) -> Parsed<Option<Routes>> {
+        let stdin = Path::new(STDIN);
+        match &self.against {
+            None => Ok(None),
+            Some(_) if !self.check => usage_error("--against needs --check"),
+            Some(old) if old == stdin && self.config.as_deref() == Some(stdin) => {
+                usage_error("--against and --config can't both read stdin")
+            }
+            Some(old) => Ok(Some(Routes::File { path: old.clone(), defaults })),
+        }
     }
 
     fn log_level(&self) -> Parsed<Option<LogLevel>> {
@@ -226,12 +315,13 @@ impl ParsedFlags {
     }
 }
 
-fn file(path: PathBuf, bind: Option<Bind>, lone_route: &LoneRoute) -> Parsed<Routes> {
-    match lone_route.first_flag() {
-        None => {
-            Ok(Routes::File { path, defaults: bind.map_or(Defaults::default(), |bind| Defaults { bind: bind.ip() }) })
-        }
-        Some(flag) => usage_error(format!("--config and {flag} exclude each other: define every route in the file")),
+/// The path that stands for stdin.
+const STDIN: &str = "-";
+
+impl Routes {
+    /// They come later, through the admin server.
+    fn none() -> Self {
+        Self::Flags(Resolved { value: Plan::default(), lookups: Vec::new() })
     }
 }
 

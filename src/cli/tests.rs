@@ -7,7 +7,12 @@ use std::path::PathBuf;
 use super::*;
 
 fn parsed(line: &str) -> Parsed<Command> {
-    parse(line.split_whitespace().map(OsString::from))
+    with_token(line, "")
+}
+
+fn with_token(line: &str, token: &str) -> Parsed<Command> {
+    let variable = |name: &str| (name == "CHAOS_PROXY_ADMIN_TOKEN").then(|| OsString::from(token));
+    parse(line.split_whitespace().map(OsString::from), variable)
 }
 
 fn options(line: &str) -> Options {
@@ -27,7 +32,7 @@ fn error(line: &str) -> String {
 fn config_path(line: &str) -> PathBuf {
     match options(line).routes {
         Routes::File { path, .. } => path,
-        Routes::Flags(plan) => panic!("{line}: {plan:?}"),
+        Routes::Flags(resolved) => panic!("{line}: {resolved:?}"),
     }
 }
 
@@ -41,8 +46,8 @@ fn accepts_one_dash_two_dashes_and_equals() {
 #[test]
 fn flags_define_a_route() {
     let options = options("-listen 8180 --upstream 127.0.0.1:5432 --latency-ms 50 --drop-rate 0.1 --bind ::1");
-    let Routes::Flags(plan) = options.routes else { panic!("a file") };
-    let route = &plan.routes()[0];
+    let Routes::Flags(resolved) = options.routes else { panic!("a file") };
+    let route = &resolved.value.routes()[0];
     assert_eq!(route.listen().to_string(), "[::1]:8180");
     assert_eq!(route.upstream.to_string(), "127.0.0.1:5432");
     assert_eq!((route.latency.get(), route.drop_rate.get()), (50, 0.1));
@@ -63,15 +68,15 @@ fn the_address_to_listen_on_may_stand_before_the_port() {
         [("127.0.0.2:8180", "127.0.0.2:8180"), ("[::1]:8180 --bind ::1", "[::1]:8180"), ("8180", "127.0.0.1:8180")]
     {
         let options = options(&format!("--listen {listen} --upstream 127.0.0.1:1"));
-        let Routes::Flags(plan) = options.routes else { panic!("a file") };
-        assert_eq!(plan.routes()[0].listen().to_string(), address);
+        let Routes::Flags(resolved) = options.routes else { panic!("a file") };
+        assert_eq!(resolved.value.routes()[0].listen().to_string(), address);
     }
 }
 
 fn toxics(flags: &str) -> Result<Plan, UsageError> {
     match parsed(&format!("--listen 1 --upstream 127.0.0.1:2 {flags}"))? {
         Command::Run(options) => match options.routes {
-            Routes::Flags(plan) => Ok(plan),
+            Routes::Flags(resolved) => Ok(resolved.value),
             Routes::File { path, .. } => panic!("{path:?}"),
         },
         other => panic!("{other:?}"),
@@ -135,10 +140,99 @@ fn the_memory_for_held_data_is_in_mebibytes() {
     assert_eq!(max_buffered("--config a"), None);
 }
 
+fn admin(line: &str) -> Option<AdminOptions> {
+    options(line).settings.admin.options(&Plan::default())
+}
+
+#[test]
+fn the_address_of_the_admin_server_may_be_left_out() {
+    for (line, addr, config) in [
+        ("--admin a.json", "127.0.0.1:8474", "a.json"),
+        ("a.json --admin", "127.0.0.1:8474", "a.json"),
+        ("--admin 9000 a.json", "127.0.0.1:9000", "a.json"),
+        ("-admin 0.0.0.0:9000 a.json", "0.0.0.0:9000", "a.json"),
+        ("--admin=[::1]:9000 a.json", "[::1]:9000", "a.json"),
+        ("--admin :9000 a.json", "[::]:9000", "a.json"),
+        ("--admin localhost:9000 a.json", "127.0.0.1:9000", "a.json"),
+        ("-host=0.0.0.0 -config=a.json", "0.0.0.0:8474", "a.json"),
+        ("-host localhost -port 9000 -config a.json -seed 5", "127.0.0.1:9000", "a.json"),
+        ("-port=9000 -proxy-metrics -runtime-metrics=true -c a.json", "127.0.0.1:9000", "a.json"),
+    ] {
+        assert_eq!(admin(line).map(|admin| admin.addr.to_string()).as_deref(), Some(addr), "{line}");
+        assert_eq!(config_path(line), PathBuf::from(config), "{line}");
+    }
+    assert_eq!(admin("a.json -proxy-metrics"), None);
+}
+
+#[test]
+fn an_admin_server_needs_no_routes() {
+    let options = options("--admin");
+    let Routes::Flags(resolved) = options.routes else { panic!("a file") };
+    assert!(resolved.value.routes().is_empty());
+    assert_eq!(options.settings.defaults.empty_list, EmptyList::Allowed);
+    assert!(matches!(parsed("--admin --check"), Ok(Command::Check(Routes::Flags(_)))));
+}
+
+#[test]
+fn the_admin_flag_overrides_the_file() {
+    let plan = Plan::default().with_admin("127.0.0.1:1".parse().ok());
+    let addr = |line| options(line).settings.admin.options(&plan).map(|admin| admin.addr.port());
+    assert_eq!((addr("a.json"), addr("a.json --admin 2")), (Some(1), Some(2)));
+}
+
+#[test]
+fn the_admin_server_has_a_token_and_host_names() {
+    let admin =
+        admin("--admin --admin-token s3cret --admin-host Toxiproxy --admin-host db.example").expect("an address");
+    assert_eq!(
+        (admin.token.as_deref(), &admin.hosts[..]),
+        (Some("s3cret"), &["toxiproxy", "db.example"].map(str::to_owned)[..])
+    );
+    let token = |line, variable| match with_token(line, variable) {
+        Ok(Command::Run(options)) => options.settings.admin.options(&Plan::default()).and_then(|admin| admin.token),
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(token("--admin", "").as_deref(), None);
+    assert_eq!(token("--admin", "of-the-environment").as_deref(), Some("of-the-environment"));
+    assert_eq!(token("--admin --admin-token x", "of-the-environment").as_deref(), Some("x"));
+    assert!(with_token("--admin", "a b").is_err() && with_token("--admin", "\u{e4}").is_err());
+}
+
+/// A file may name the address, so this is known only when it is read.
+#[test]
+fn a_token_without_an_admin_server_is_a_warning() {
+    let warning = |line| options(line).settings.admin.warning(&Plan::default());
+    let expected = "--admin-token has no effect: add --admin, or `admin` to the config";
+    assert_eq!(warning("a.json --admin-token x --admin-host y").as_deref(), Some(expected));
+    assert_eq!((warning("a.json"), warning("--admin --admin-token x")), (None, None));
+}
+
+#[test]
+fn resolve_and_watch_are_off_by_default() {
+    let [plain, with] = ["a.json", "--resolve --watch a.json"].map(options);
+    assert_eq!((plain.watch, with.watch), (Watch::Off, Watch::File));
+    assert_eq!(plain.settings.defaults.host_names, HostNames::Rejected);
+    assert_eq!(with.settings.defaults.host_names, HostNames::Resolved);
+    let Routes::File { defaults, .. } = with.routes else { panic!("flags") };
+    assert_eq!(defaults, with.settings.defaults);
+}
+
+#[test]
+fn check_compares_with_an_older_config() {
+    let Ok(Command::Compare { old, new }) = parsed("--check new.json --against old.json") else {
+        panic!("no comparison")
+    };
+    let path = |routes| match routes {
+        Routes::File { path, .. } => path,
+        Routes::Flags(resolved) => panic!("{resolved:?}"),
+    };
+    assert_eq!([old, new].map(path), ["old.json", "new.json"].map(PathBuf::from));
+}
+
 #[test]
 fn errors_suggest_a_fix() {
     for (line, expected) in [
-        ("", "no routes: give a config FILE, or --listen PORT --upstream IP:PORT"),
+        ("", "no routes: give a config FILE, --listen PORT --upstream IP:PORT, or --admin"),
         ("--confg a.json", "unknown flag --confg; did you mean --config?"),
         ("-test-sever --config a", "unknown flag --test-sever; did you mean --test-server?"),
         ("--frobnicate", "unknown flag --frobnicate"),
@@ -213,7 +307,44 @@ fn errors_suggest_a_fix() {
         ("--listen 1 --upstream 127.0.0.1:2 --drop-rate 5%", "--drop-rate 5%: write 0.05"),
         ("--config a --drain-timeout inf", "--drain-timeout inf: use seconds, 0 or more"),
         ("--config a --log-format xml", "--log-format xml: use logfmt or json"),
+        (
+            "--listen 1 --upstream db:5",
+            "--upstream db:5: `db` is a host name; upstreams are IP addresses, so that DNS is never a hidden fault: \
+             `getent hosts db` prints its IP, and with --resolve it is looked up once",
+        ),
         ("--config a --bind localhost", "--bind localhost: `localhost` is not an IP address; use 127.0.0.1"),
+    ] {
+        assert_eq!(error(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn errors_about_changes_of_a_run_suggest_a_fix() {
+    for (line, expected) in [
+        ("--admin 0", "--admin 0: port 0 is out of range; use 1 to 65535"),
+        ("--admin --admin a", "--admin is given twice"),
+        ("--admin=web", "--admin web: `web` is not IP:PORT; write IP:PORT or [IPv6]:PORT, such as 127.0.0.1:8474"),
+        (
+            "--admin web:8474",
+            "--admin web:8474: `web` is not an IP address; use 127.0.0.1 for this machine alone, 0.0.0.0 for every address",
+        ),
+        ("--admin -port 5", "--admin and --port exclude each other: --admin IP:PORT has both"),
+        (
+            "-host toxiproxy",
+            "--host toxiproxy: `toxiproxy` is not an IP address; use 127.0.0.1 for this machine alone, 0.0.0.0 for every \
+             address",
+        ),
+        ("-port 0", "--port 0: port 0 is out of range; use 1 to 65535"),
+        ("-port 1 -port 2", "--port is given twice"),
+        ("--listen 1 --upstream 127.0.0.1:2 --admin-token x", "--admin-token needs --admin"),
+        ("--admin-host x", "--admin-host needs --admin"),
+        ("--admin --admin-host x:80", "--admin-host x:80: use a host name alone, such as chaos-proxy or db.example"),
+        ("--admin --admin-token \u{e4}", "--admin-token: use ASCII characters without spaces"),
+        ("--watch", "--watch needs a config FILE"),
+        ("--watch -", "--watch needs a config FILE: stdin can't be read again"),
+        ("a --watch=yes", "--watch takes no value"),
+        ("a --against b", "--against needs --check"),
+        ("--check - --against -", "--against and --config can't both read stdin"),
     ] {
         assert_eq!(error(line), expected, "{line}");
     }

@@ -1,13 +1,13 @@
 //! Parses the values of flags into types that can't be invalid; errors say what to write instead. What the values mean
 //! is in `value` and `plan`, and which flags there are in `cli`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::plan::Bind;
-use crate::value::{Kind, Millis, Port, Probability, Scalar, Size, Written};
+use crate::plan::{Bind, ListenAddress};
+use crate::value::{Kind, Millis, Port, Probability, Rejected, Scalar, Size, Written};
 
 pub(super) fn seed(text: &str) -> Result<u64, &'static str> {
     number(text, "use a whole number, 0 to 18446744073709551615")
@@ -34,6 +34,33 @@ pub(super) fn listen(text: &str) -> Result<Listen, String> {
     let number: i128 = number(&port, "use a port number, 1 to 65535, or IP:PORT")?;
     let bind = bind.map(|ip| ip.parse::<Bind>()).transpose().map_err(|rejected| rejected.to_string())?;
     Ok(Listen { bind, port: Port::try_from(number).map_err(|rejected| rejected.to_string())? })
+}
+
+/// The address of the admin server; a port alone is one of this machine.
+pub(super) fn admin_address(text: &str) -> Result<ListenAddress, Rejected> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("localhost:{}", text.parse::<Port>()?).parse()
+    } else {
+        text.parse()
+    }
+}
+
+/// Whether an argument is meant as the address of the admin server: a port, or anything that ends with one.
+pub(super) fn has_port(text: &str) -> bool {
+    let port = text.rsplit(':').next().unwrap_or(text);
+    !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// An IP address to listen on, or `localhost`.
+pub(super) fn listen_ip(text: &str) -> Result<IpAddr, Rejected> {
+    if text == "localhost" { Ok(Ipv4Addr::LOCALHOST.into()) } else { text.parse().map(Bind::ip) }
+}
+
+/// The name of a host, in lower case.
+pub(super) fn host_name(text: &str) -> Result<String, &'static str> {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let name = text.to_ascii_lowercase();
+    if name.bytes().all(is_known) { Ok(name) } else { Err("use a host name alone, such as chaos-proxy or db.example") }
 }
 
 pub(super) fn probability(text: &str) -> Result<Probability, String> {

@@ -5,12 +5,13 @@
 //!                                                         └──► Report of Problems
 //! ```
 //!
-//! This module only reads files and stdin. It opens no sockets.
+//! This module only reads files and stdin. It opens no sockets, unless host names may be resolved (`lookup`).
 
 mod arguments;
 mod check;
 mod document;
 mod invisible;
+mod lookup;
 mod problem;
 mod read;
 mod report;
@@ -22,6 +23,7 @@ use std::path::Path;
 
 pub use arguments::{parse_arguments, parse_toxic_argument, parse_toxic_changes};
 pub use document::Syntax;
+pub use lookup::{HostNames, Lookup, Resolved, parse_upstream};
 pub use problem::{Problem, SourceSpan};
 pub use report::{Position, Report};
 pub use schema::schema;
@@ -31,24 +33,54 @@ use crate::toxic::Toxic;
 use crate::value::RouteName;
 use document::Node;
 
-/// Values for keys that a route leaves out.
+/// What a config leaves to the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Defaults {
-    /// The listen address.
+    /// The listen address of routes that set none.
     pub bind: IpAddr,
+    /// Whether a list of routes may be empty.
+    pub empty_list: EmptyList,
+    /// Which host names upstreams may have.
+    pub host_names: HostNames,
 }
 
 impl Default for Defaults {
     fn default() -> Self {
-        Self { bind: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+        Self {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            empty_list: EmptyList::default(),
+            host_names: HostNames::default(),
+        }
     }
+}
+
+impl Defaults {
+    /// The same for what the admin server receives: routes come one by one, and `localhost` needs no flag.
+    #[must_use]
+    pub fn of_requests(self) -> Self {
+        let host_names = match self.host_names {
+            HostNames::Rejected => HostNames::Localhost,
+            allowed => allowed,
+        };
+        Self { empty_list: EmptyList::Allowed, host_names, ..self }
+    }
+}
+
+/// Whether a list of routes may be empty. One in a file that names an admin address may always be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EmptyList {
+    /// No: nothing would ever listen.
+    #[default]
+    Rejected,
+    /// Yes: routes are added while the proxy runs.
+    Allowed,
 }
 
 /// Loads the file at `path`, or stdin if that is `-`, in the syntax that [`Syntax::of`] finds.
 ///
 /// # Errors
 /// Every problem of the file, or the reason why it can't be read. A file has at most 16 MiB and is UTF-8.
-pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
+pub fn load(path: &Path, defaults: Defaults) -> Result<Resolved<Plan>, Report> {
     let name = if read::is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() };
     let bytes = read::bytes(path).map_err(|problem| Report::new(&name, "", vec![problem]))?;
     match String::from_utf8(bytes) {
@@ -64,16 +96,16 @@ pub fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
 ///
 /// # Errors
 /// Every problem of the text. A syntax error is reported alone.
-pub fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Plan, Report> {
-    read(name, text, syntax, |text, root| check::plan(text, root, defaults))
+pub fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Resolved<Plan>, Report> {
+    read(name, text, syntax, EMPTY_FILE, |text, root| check::plan(text, root, defaults))
 }
 
 /// Parses the text of one route. Reports refer to it as `name`.
 ///
 /// # Errors
 /// Every problem of the text, and that the route is its own upstream.
-pub fn parse_route(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Route, Report> {
-    read(name, text, syntax, |text, root| check::route(text, root, defaults, None))
+pub fn parse_route(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Resolved<Route>, Report> {
+    read(name, text, syntax, EMPTY_ROUTE, |text, root| check::route(text, root, defaults, None))
 }
 
 /// Parses the text of the route that is called `route`. It may leave its name out. Reports refer to the text as `name`.
@@ -86,8 +118,8 @@ pub fn parse_named_route(
     text: &str,
     syntax: Syntax,
     defaults: Defaults,
-) -> Result<Route, Report> {
-    read(name, text, syntax, |text, root| check::route(text, root, defaults, Some(route)))
+) -> Result<Resolved<Route>, Report> {
+    read(name, text, syntax, EMPTY_ROUTE, |text, root| check::route(text, root, defaults, Some(route)))
 }
 
 /// Parses the text of one toxic. Reports refer to it as `name`.
@@ -95,19 +127,29 @@ pub fn parse_named_route(
 /// # Errors
 /// Every problem of the text.
 pub fn parse_toxic(name: &str, text: &str, syntax: Syntax) -> Result<Toxic, Report> {
-    read(name, text, syntax, check::toxic)
+    read(name, text, syntax, EMPTY_TOXIC, check::toxic)
 }
+
+/// What is wrong with a text that has nothing in it, and what to write.
+type Empty = (&'static str, &'static str);
+
+const EMPTY_FILE: Empty = ("the file is empty", check::EXAMPLE);
+const EMPTY_ROUTE: Empty =
+    ("the text is empty", r#"write a route, such as { "localPort": 8180, "upstream": "127.0.0.1:9090" }"#);
+const EMPTY_TOXIC: Empty =
+    ("the text is empty", r#"write a toxic, such as { "type": "latency", "attributes": { "latency": 100 } }"#);
 
 fn read<T>(
     name: &str,
     text: &str,
     syntax: Syntax,
+    empty: Empty,
     bind: impl FnOnce(&str, &Node) -> Result<T, Vec<Problem>>,
 ) -> Result<T, Report> {
     // Some editors on Windows write a byte order mark before UTF-8 text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let bound = if text.trim().is_empty() {
-        Err(vec![Problem::of_file("the file is empty", check::EXAMPLE)])
+        Err(vec![Problem::of_file(empty.0, empty.1)])
     } else {
         syntax.read(text).map_err(|problem| vec![problem]).and_then(|root| bind(text, &root))
     };

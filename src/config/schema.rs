@@ -17,16 +17,27 @@ const LONGEST_TEXT: usize = 100;
 pub fn schema() -> String {
     let mut definitions: Map<String, Value> = TYPES.iter().map(|it| (attributes_of(it), attributes(it))).collect();
     definitions.insert("toxic".to_owned(), toxic());
-    definitions.insert("route".to_owned(), object(keys::ROUTE, &[(&keys::TOXICS, list_of("toxic", 0))]));
+    definitions.insert("route".to_owned(), json!({ "anyOf": [route(keys::ROUTE), route(keys::TOXIPROXY_ROUTE)] }));
     definitions.insert("routes".to_owned(), list_of("route", 1));
-    let routes = (&keys::ROUTES, reference("routes"));
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Config file of chaos-proxy",
-        "anyOf": [reference("routes"), object(keys::FILE, &[routes])],
+        "anyOf": [reference("routes"), file()],
         "$defs": definitions,
     });
     format!("{schema:#}\n")
+}
+
+fn route(keys: &[Key]) -> Value {
+    object(keys, &[(&keys::TOXICS, list_of("toxic", 0))])
+}
+
+/// With an admin server, routes may be added later.
+fn file() -> Value {
+    let mut file = object(keys::FILE, &[(&keys::ROUTES, list_of("route", 0))]);
+    let (admin, routes) = (keys::ADMIN.name, keys::ROUTES.name);
+    file["anyOf"] = json!([{ "required": [admin] }, { "properties": { routes: { "minItems": 1 } } }]);
+    file
 }
 
 /// Every toxic has the same keys; which attributes it has depends on its type.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +76,8 @@ pub enum Event<'a> {
         /// The number of live connections that the change has reached.
         connections: usize,
     },
+    /// A host name has this address from now on.
+    HostResolved(&'a str, IpAddr),
     /// The config file has a problem.
     ConfigProblem {
         /// `file:line:column`, or the file alone.
@@ -223,6 +225,7 @@ pub fn emit(event: &Event<'_>) {
         Event::RouteChanged { origin, route, change, connections } => {
             info!(route = route.as_str(), change, by:% = origin, connections; "route changed");
         }
+        Event::HostResolved(host, ip) => info!(host, ip:%; "host name resolved"),
         Event::ConfigProblem { at, problem, hint } => error!(at, problem, hint; "config problem"),
         Event::Reloaded(origin, changes) => info!(by:% = origin, changes; "config reloaded"),
         Event::ReloadFailed(origin, error) => error!(by:% = origin, error:%; "config not reloaded"),

@@ -1,19 +1,36 @@
 //! The config keys of a file and of its routes. Those of a toxic are declared in `toxic`.
 
-use super::{Bind, DropMode, Profile, RouteState, Upstream};
+use super::{Bind, DropMode, ListenAddress, Profile, RouteState, Upstream};
 use crate::value::Presence::{Optional, Otherwise, Required};
 use crate::value::{Key, Kind, Millis, Port, Probability, RouteName, Scalar, Seed, Timeout, Written};
 
 /// The keys of a file that is an object.
-pub const FILE: &[Key] = &[SEED, ROUTES];
+pub const FILE: &[Key] = &[SEED, ADMIN, ROUTES];
 
 /// The keys of a route, in the order in which it is written.
 pub const ROUTE: &[Key] =
     &[LOCAL_PORT, UPSTREAM, NAME, BIND, ENABLED, DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, PROFILE, TOXICS];
 
+/// The keys of a route in the format of Toxiproxy's config file, with ours in addition: `listen` has the port and the
+/// address.
+pub const TOXIPROXY_ROUTE: &[Key] =
+    &[NAME, LISTEN, UPSTREAM, ENABLED, DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, PROFILE, TOXICS];
+
 /// The seed of all random draws.
-pub const SEED: Key =
-    Key::new("seed", "The number that every random draw is made from.", Seed::KIND, Otherwise("a new one each run"));
+pub const SEED: Key = Key::new(
+    "seed",
+    "The number that every random draw is made from.",
+    Seed::KIND,
+    Otherwise("a new one each run, logged"),
+);
+
+/// The address of the admin server.
+pub const ADMIN: Key = Key::new(
+    "admin",
+    "The address of the admin server; `IP:PORT`, or `localhost:PORT`. `--admin` overrides it.",
+    ListenAddress::KIND,
+    Otherwise("no admin server"),
+);
 
 /// The routes.
 pub const ROUTES: Key = Key::new("routes", "The list of routes.", Kind::Nested("a list"), Required(None));
@@ -26,10 +43,18 @@ pub const LOCAL_PORT: Key = Key::new(
     Required(Some(|| Scalar::Whole(8180))),
 );
 
+/// The address and the port that a route listens on, in Toxiproxy's format.
+pub const LISTEN: Key = Key::new(
+    "listen",
+    "Where to listen; `IP:PORT`, `localhost:PORT`, or `:PORT` for every address.",
+    ListenAddress::KIND,
+    Required(Some(|| Scalar::Text("127.0.0.1:8180".to_owned()))),
+);
+
 /// The address that a route's connections go to.
 pub const UPSTREAM: Key = Key::new(
     "upstream",
-    "Where connections go; `IP:PORT` or `[IPv6]:PORT`, never a host name.",
+    "Where connections go; `IP:PORT` or `[IPv6]:PORT`, and with `--resolve` also `HOST:PORT`.",
     Upstream::KIND,
     Required(Some(|| Scalar::Text("127.0.0.1:9090".to_owned()))),
 );

@@ -6,7 +6,9 @@
 mod bind;
 mod conflict;
 mod diff;
+mod difference;
 pub mod keys;
+mod listen_address;
 mod profile;
 mod serial;
 mod upstream;
@@ -16,16 +18,19 @@ use std::net::{IpAddr, SocketAddr};
 pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey};
 pub use diff::{Change, diff};
+pub use difference::{Difference, KeyDifference, PlanDifference, plan_differences, route_differences};
+pub use listen_address::ListenAddress;
 pub use profile::Profile;
 pub use upstream::Upstream;
 
 use crate::toxic::Toxic;
 use crate::value::{Millis, Port, Probability, RouteName, Timeout, flag, words};
 
-/// All routes to open, and the seed if the file has one.
-#[derive(Clone, Debug, PartialEq)]
+/// All routes to open, and the seed and the admin address if the file has them. The default has no routes.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     seed: Option<u64>,
+    admin: Option<ListenAddress>,
     routes: Vec<Route>,
 }
 
@@ -37,13 +42,25 @@ impl Plan {
     pub fn new(seed: Option<u64>, routes: Vec<Route>) -> Result<Self, Vec<Conflict>> {
         let keys: Vec<RouteKey> = routes.iter().map(Route::key).collect();
         let conflicts = Conflict::among(&keys);
-        if conflicts.is_empty() { Ok(Self { seed, routes }) } else { Err(conflicts) }
+        if conflicts.is_empty() { Ok(Self { seed, admin: None, routes }) } else { Err(conflicts) }
     }
 
     /// The seed of the file.
     #[must_use]
     pub fn seed(&self) -> Option<u64> {
         self.seed
+    }
+
+    /// The same plan with an admin address.
+    #[must_use]
+    pub fn with_admin(self, admin: Option<ListenAddress>) -> Self {
+        Self { admin, ..self }
+    }
+
+    /// The address of the admin server in the file.
+    #[must_use]
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin.map(ListenAddress::addr)
     }
 
     /// Returns for each route the number of other routes that its connections pass through before they reach an

@@ -4,7 +4,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::keys::{
-    BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, ROUTES, SEED, TOXICS, UPSTREAM,
+    ADMIN, BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, ROUTES, SEED, TOXICS,
+    UPSTREAM,
 };
 use super::{Plan, Route};
 use crate::value::Written;
@@ -14,6 +15,9 @@ impl Serialize for Plan {
         let mut map = serializer.serialize_map(None)?;
         if let Some(seed) = self.seed() {
             map.serialize_entry(SEED.name, &seed)?;
+        }
+        if let Some(admin) = self.admin {
+            map.serialize_entry(ADMIN.name, &admin.write())?;
         }
         map.serialize_entry(ROUTES.name, self.routes())?;
         map.end()

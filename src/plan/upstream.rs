@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use crate::value::{Port, Rejected, reject_variable, text};
 
-/// An address to connect to: an IP address and a port that is not 0. Never a host name, because a lookup would be a
-/// fault of its own, with its own cache and timeout.
+/// An address to connect to: an IP address and a port that is not 0. Never a host name: a lookup for each connection would
+/// be a fault of its own, with its own cache and timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Upstream(SocketAddr);
 
@@ -35,18 +35,20 @@ impl FromStr for Upstream {
             return Err(Rejected::new("the upstream is empty", "use IP:PORT, such as 127.0.0.1:9090"));
         }
         match text.parse::<SocketAddr>() {
-            Ok(addr) => Self::connectable(addr),
+            Ok(addr) => Self::try_from(addr),
             Err(_) => Err(reject(text)),
         }
     }
 }
 
-impl Upstream {
-    fn connectable(addr: SocketAddr) -> Result<Self, Rejected> {
+impl TryFrom<SocketAddr> for Upstream {
+    type Error = Rejected;
+
+    fn try_from(addr: SocketAddr) -> Result<Self, Rejected> {
         let (ip, port) = (addr.ip(), addr.port());
         if let (IpAddr::V6(_), IpAddr::V4(ip)) = (ip, ip.to_canonical()) {
             // `::ffff:127.0.0.1` is another notation for the same address.
-            return Self::connectable(SocketAddr::from((ip, port)));
+            return Self::try_from(SocketAddr::from((ip, port)));
         }
         if port == 0 {
             return Err(Rejected::new("port 0 can't be connected to", "use 1 to 65535"));
@@ -97,7 +99,7 @@ fn reject(text: &str) -> Rejected {
 }
 
 fn reject_parts(text: &str, host: &str, port: &str) -> Rejected {
-    if let Err(reason) = parse_port(port) {
+    if let Err(reason) = port.parse::<Port>() {
         return Rejected::new(format!("`{text}` has no valid port: {}", reason.what), reason.hint);
     }
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -117,7 +119,7 @@ fn reject_parts(text: &str, host: &str, port: &str) -> Rejected {
 /// group of four digits or more was probably meant as a port; a shorter one could be either.
 fn unbracketed(text: &str) -> Option<String> {
     let (host, port) = text.rsplit_once(':')?;
-    let (ip, port): (Ipv6Addr, Port) = (host.parse().ok()?, parse_port(port).ok()?);
+    let (ip, port): (Ipv6Addr, Port) = (host.parse().ok()?, port.parse().ok()?);
     Some(match (text.parse::<Ipv6Addr>(), text.rsplit(':').next()) {
         (Ok(whole), Some(group)) if group.len() < 4 => {
             format!("write [{ip}]:{port}, or [{whole}]:9090 if {port} is a part of the address")
@@ -126,23 +128,20 @@ fn unbracketed(text: &str) -> Option<String> {
     })
 }
 
-fn parse_port(text: &str) -> Result<Port, Rejected> {
-    let number = text.parse::<i128>();
-    let number = number.map_err(|_| Rejected::new(format!("`{text}` is not a number"), "use 1 to 65535"))?;
-    Port::try_from(number)
-}
-
 fn bare_ip(text: &str) -> Option<IpAddr> {
     let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     inner.unwrap_or(text).parse().ok()
 }
 
-/// Host names are not looked up: a DNS fault must not look like an injected one.
+/// By default host names are not looked up: a DNS fault must not look like an injected one.
 fn host_hint(host: &str, port: &str) -> String {
     if host.eq_ignore_ascii_case("localhost") {
         return format!("use 127.0.0.1:{port}");
     }
-    format!("upstreams are IP addresses, so that DNS is never a hidden fault; `getent hosts {host}` prints its IP")
+    format!(
+        "upstreams are IP addresses, so that DNS is never a hidden fault: `getent hosts {host}` prints its IP, and with \
+         --resolve it is looked up once"
+    )
 }
 
 /// Returns `: write …` if `rest` alone is a valid address.

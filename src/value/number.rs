@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroU16;
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::{Bounds, Kind, Rejected, Scalar, Unit, Written};
@@ -24,6 +25,16 @@ impl TryFrom<i128> for Port {
     fn try_from(number: i128) -> Result<Self, Rejected> {
         let port = u16::try_from(number).ok().and_then(NonZeroU16::new);
         port.map(Self).ok_or_else(|| Rejected::new(format!("port {number} is out of range"), "use 1 to 65535"))
+    }
+}
+
+impl FromStr for Port {
+    type Err = Rejected;
+
+    fn from_str(text: &str) -> Result<Self, Rejected> {
+        let number = text.parse::<i128>();
+        let number = number.map_err(|_| Rejected::new(format!("`{text}` is not a number"), "use 1 to 65535"))?;
+        Self::try_from(number)
     }
 }
 

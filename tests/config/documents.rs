@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 
 use chaos_proxy::plan::Profile;
-use chaos_proxy::plan::keys::ROUTE;
+use chaos_proxy::plan::keys::{FILE, ROUTE};
 use chaos_proxy::toxic::keys::{TOXIC, TYPE};
 use chaos_proxy::toxic::{TYPES, ToxicType};
 use chaos_proxy::value::{Bounds, Key, Kind, Presence, Scalar, Unit};
@@ -14,6 +14,7 @@ const REFERENCE: &str = "configs/README.md";
 
 #[test]
 fn tables_match_the_declarations() {
+    assert_table(REFERENCE, "keys of a file", &["key", "meaning", "value", "default"], keys(FILE));
     assert_table(REFERENCE, "keys of a route", &["key", "meaning", "value", "default"], keys(ROUTE));
     assert_table(REFERENCE, "keys of a toxic", &["key", "meaning", "value", "default"], keys(TOXIC));
     let types = TYPES.iter().map(|kind| vec![code(kind.name), kind.about().to_owned()]).collect();

@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chaos_proxy::config::{Defaults, Report, Syntax, load, parse, parse_route, parse_toxic};
-use chaos_proxy::plan::keys::{FILE, ROUTE};
-use chaos_proxy::plan::{DropMode, Plan};
+use chaos_proxy::config::{self, Defaults, EmptyList, HostNames, Lookup, Report, Syntax, parse_route, parse_toxic};
+use chaos_proxy::plan::keys::{FILE, ROUTE, TOXIPROXY_ROUTE};
+use chaos_proxy::plan::{DropMode, Plan, RouteState};
 use chaos_proxy::toxic::keys::TOXIC;
 
 #[test]
@@ -74,12 +74,23 @@ fn expected_file(config: &Path) -> PathBuf {
 fn every_key_reaches_the_plan() {
     let plan = load(Path::new("configs/valid/every_key.json"), Defaults::default()).unwrap();
     let [route] = plan.routes() else { panic!("one route was written") };
-    assert_eq!(plan.seed(), Some(42));
+    assert_eq!((plan.seed(), plan.admin()), (Some(42), Some("127.0.0.1:8474".parse().unwrap())));
     assert_eq!((route.name.as_str(), route.listen()), ("database", "127.0.0.1:8180".parse().unwrap()));
     assert_eq!(route.upstream.addr(), "127.0.0.1:5432".parse().unwrap());
     assert_eq!((route.drop_rate.get(), route.drop_mode), (0.1, DropMode::Reset));
     assert_eq!(route.latency.duration(), Duration::from_millis(50));
     assert_eq!(route.connect_timeout.duration(), Duration::from_secs(2));
+    assert_eq!(route.state, RouteState::Enabled);
+}
+
+#[test]
+fn a_disabled_route_occupies_no_port() {
+    let routes = r#"[{ "name": "a", "localPort": 1, "upstream": "127.0.0.1:1", "enabled": false },
+                     { "name": "b", "localPort": 1, "upstream": "127.0.0.1:2" }]"#;
+    let plan = json(routes, Defaults::default()).unwrap();
+    assert_eq!(plan.routes()[0].state, RouteState::Disabled);
+    let report = json(&routes.replace("false", "true"), Defaults::default()).unwrap_err();
+    assert_eq!(report.problems().len(), 2, "{report}");
 }
 
 #[test]
@@ -93,7 +104,7 @@ fn every_valid_config_is_written_as_it_is_read() {
 
 #[test]
 fn a_route_and_a_toxic_are_parsed_alone() {
-    let route = |text| parse_route("it", text, Syntax::Json, Defaults::default());
+    let route = |text| parse_route("it", text, Syntax::Json, Defaults::default()).map(|resolved| resolved.value);
     assert_eq!(route(r#"{ "localPort": 1, "upstream": "127.0.0.1:2" }"#).unwrap().name.as_str(), "1");
     let circle = route(r#"{ "localPort": 1, "upstream": "127.0.0.1:1" }"#).unwrap_err().to_string();
     assert!(circle.starts_with("it:1:31: error: route `1` is its own upstream\n"), "{circle}");
@@ -108,6 +119,7 @@ fn the_keys_that_are_read_are_those_that_are_declared() {
     for (text, declared) in [
         (r#"{ "zzz": 1, "routes": [{ "localPort": 1, "upstream": "127.0.0.1:2" }] }"#, FILE),
         (r#"[{ "zzz": 1, "localPort": 1, "upstream": "127.0.0.1:2" }]"#, ROUTE),
+        (r#"[{ "zzz": 1, "listen": "127.0.0.1:1", "upstream": "127.0.0.1:2" }]"#, TOXIPROXY_ROUTE),
         (r#"[{ "localPort": 1, "upstream": "127.0.0.1:2", "toxics": [{ "zzz": 1, "type": "noop" }] }]"#, TOXIC),
     ] {
         let report = json(text, Defaults::default()).unwrap_err();
@@ -119,13 +131,56 @@ fn the_keys_that_are_read_are_those_that_are_declared() {
 
 #[test]
 fn missing_keys_have_defaults() {
-    let defaults = Defaults { bind: "127.0.0.7".parse().unwrap() };
+    let defaults = Defaults { bind: "127.0.0.7".parse().unwrap(), ..Defaults::default() };
     let plan = json(r#"[{ "localPort": 8180, "upstream": "127.0.0.1:9090" }]"#, defaults).unwrap();
     let route = &plan.routes()[0];
     assert_eq!(plan.seed(), None);
     assert_eq!((route.name.as_str(), route.bind), ("8180", defaults.bind));
     assert_eq!((route.drop_rate.get(), route.drop_mode), (0.0, DropMode::Close));
     assert_eq!((route.latency.get(), route.connect_timeout.duration()), (0, Duration::from_secs(10)));
+}
+
+#[test]
+fn a_list_of_routes_may_be_empty_where_routes_can_be_added() {
+    let allowed = Defaults { empty_list: EmptyList::Allowed, ..Defaults::default() };
+    assert!(json("[]", allowed).unwrap().routes().is_empty());
+    assert!(json(r#"{ "routes": [] }"#, allowed).is_ok());
+    let admin = |address: &str| json(&format!(r#"{{ "routes": [], "admin": "{address}" }}"#), Defaults::default());
+    assert_eq!(admin("localhost:1").unwrap().admin(), Some("127.0.0.1:1".parse().unwrap()));
+    assert_eq!(admin("").unwrap_err().problems().len(), 1);
+}
+
+#[test]
+fn reads_the_format_of_toxiproxy_and_writes_its_own() {
+    let plan = load(Path::new("configs/valid/toxiproxy.json"), Defaults::default()).unwrap();
+    let listens: Vec<_> = plan.routes().iter().map(|route| (route.name.as_str(), route.listen().to_string())).collect();
+    let listens: Vec<_> = listens.iter().map(|(name, listen)| (*name, listen.as_str())).collect();
+    assert_eq!(listens, [("web", "127.0.0.1:8180"), ("redis", "[::]:8181"), ("flaky", "127.0.0.1:8182")]);
+    assert_eq!(plan.routes()[1].state, RouteState::Disabled);
+    let written = serde_json::to_value(&plan).unwrap();
+    assert_eq!((&written["routes"][1]["localPort"], &written["routes"][1]["bind"]), (&8181.into(), &"::".into()));
+}
+
+/// `localhost` is in every hosts file, and `.invalid` in no zone (RFC 6761).
+#[test]
+fn host_names_are_resolved_once_if_this_is_allowed() {
+    let text = r#"[{ "localPort": 1, "upstream": "localhost:2" }, { "localPort": 2, "upstream": "localhost:3" }]"#;
+    let read = |text: &str, host_names| {
+        config::parse("config", text, Syntax::Json, Defaults { host_names, ..Defaults::default() })
+    };
+    let resolved = read(text, HostNames::Resolved).unwrap();
+    let [Lookup { host, ip }] = &resolved.lookups[..] else { panic!("{resolved:?}") };
+    assert!(host == "localhost" && ip.is_loopback());
+    assert_eq!(resolved.value.routes()[1].upstream.addr(), (*ip, 3).into());
+    assert_eq!(read(text, HostNames::Localhost).unwrap().lookups, []);
+    let unknown = text.replace("localhost", "db.invalid");
+    let problems = read(&unknown, HostNames::Resolved).unwrap_err().to_string();
+    assert!(problems.contains("config:1:32: error: `db.invalid` can't be resolved: "), "{problems}");
+    for host_names in [HostNames::Rejected, HostNames::Localhost] {
+        assert!(read(&unknown, host_names).unwrap_err().to_string().contains("--resolve"));
+    }
+    let circle = read(&text.replace(":2", ":1"), HostNames::Resolved).unwrap_err();
+    assert!(circle.to_string().contains("its own upstream"), "{circle}");
 }
 
 #[test]
@@ -267,6 +322,14 @@ fn report_prints_50_problems_and_counts_all() {
     assert_eq!(report.problems().len(), 60);
     assert_eq!(printed.matches("error: ").count(), 50);
     assert!(printed.ends_with("\nconfig: 60 problems, of which the first 50 are shown"), "{printed}");
+}
+
+fn load(path: &Path, defaults: Defaults) -> Result<Plan, Report> {
+    config::load(path, defaults).map(|resolved| resolved.value)
+}
+
+fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Plan, Report> {
+    config::parse(name, text, syntax, defaults).map(|resolved| resolved.value)
 }
 
 fn json(text: &str, defaults: Defaults) -> Result<Plan, Report> {

@@ -13,6 +13,7 @@ use super::files;
 /// What only the config check finds: forms of text, conflicts, keys that are there twice. A whole number may be written
 /// as `8180.0` in JSON Schema.
 const ONLY_CHECKED: &[&str] = &[
+    "bad_admin.json",
     "bad_bind.json",
     "control_characters.json",
     "duplicate_key.json",
@@ -24,6 +25,7 @@ const ONLY_CHECKED: &[&str] = &[
     "loop.json",
     "name_of_a_port.json",
     "own_upstream.json",
+    "port_of_the_admin_server.json",
     "toxic_of_a_profile.json",
     "upstream_bad_port.json",
     "upstream_ipv6_without_brackets.json",

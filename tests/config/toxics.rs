@@ -5,13 +5,13 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
-use chaos_proxy::config::{Defaults, Syntax, load, parse, parse_toxic};
+use chaos_proxy::config::{Defaults, Syntax, parse_toxic};
 use chaos_proxy::plan::Profile;
 use chaos_proxy::toxic::{TYPES, Toxic, ToxicType};
 use chaos_proxy::value::{Key, Kind, Presence, Probability, Selector, Stream, Window};
 use serde_json::Value;
 
-use super::{files, json};
+use super::{files, json, load, parse};
 
 #[test]
 fn every_attribute_reaches_the_plan() {

@@ -77,6 +77,28 @@ fn check_opens_no_ports() {
 }
 
 #[test]
+fn check_prints_the_differences_from_an_older_config() {
+    let check = |new, old| chaos_proxy(&["--check", new, "--against", old]);
+    let [old, new] = ["configs/valid/basic.json", "configs/valid/ipv6.json"];
+    let changed = check(new, old);
+    let expected = "- route 8180\n+ route 8186  127.0.0.1:8186 -> [::1]:9092\n";
+    assert_eq!((changed.status.code(), text(&changed.stdout)), (Some(0), expected));
+    let same = check(old, old);
+    assert_eq!((same.status.code(), text(&same.stdout)), (Some(0), "no change\n"));
+    let both_invalid = check("configs/invalid/bad_bind.json", "configs/invalid/loop.json");
+    let problems = text(&both_invalid.stderr);
+    assert_eq!(both_invalid.status.code(), Some(2));
+    assert!(problems.contains("bad_bind.json: 1 problem") && problems.contains("loop.json: 1 problem"), "{problems}");
+}
+
+#[test]
+fn check_prints_the_addresses_of_host_names() {
+    let output = chaos_proxy(&["--check", "--resolve", "--listen", "8180", "--upstream", "localhost:9090"]);
+    let printed = text(&output.stdout);
+    assert!(printed.starts_with("localhost -> ") && printed.ends_with("\nok: 1 route\n"), "{printed}");
+}
+
+#[test]
 fn prints_ready_when_every_port_accepts() {
     let setup = Setup::new().route(8182, 9090, "").route(8180, 9090, "").route(8181, 9090, "");
     serve_echo(setup.upstream());

@@ -9,11 +9,11 @@ use crate::plan::Plan;
 use crate::proxy::{AppliedChange, Health};
 use crate::reload::ReloadError;
 
-/// A config file that starts the present routes with the same seed.
+/// A config file that starts the present routes and this server, with the same seed.
 pub(super) fn config(api: &Api) -> Answer {
     let plan = Plan::new(Some(api.supervisor.seed()), api.supervisor.plan());
     let plan = plan.map_err(|_| Failure::new(Status::InternalServerError, "the live routes conflict"))?;
-    Ok(json(Status::Ok, &plan))
+    Ok(json(Status::Ok, &plan.with_admin(api.address)))
 }
 
 pub(super) fn seed(api: &Api) -> Response {

@@ -3,7 +3,7 @@
 use super::Answer;
 use crate::admin::Api;
 use crate::admin::answer::{Failure, Json, json};
-use crate::config::{Syntax, parse_named_route};
+use crate::config::{Lookup, Resolved, Syntax, parse_named_route};
 use crate::event::Origin;
 use crate::http::{Request, Response, Status};
 use crate::plan::{Route, RouteState};
@@ -62,8 +62,10 @@ pub(super) fn put(api: &Api, request: &Request, name: &str) -> Answer {
 
 fn read(api: &Api, request: &Request, name: &str) -> Result<Route, Failure> {
     let text = str::from_utf8(&request.body).map_err(|_| Failure::bad("the body is not UTF-8: send JSON in UTF-8"))?;
-    let route = parse_named_route(&name.parse()?, "body", text, Syntax::Json, api.defaults);
-    route.map_err(|report| Failure::from(&report))
+    let parsed = parse_named_route(&name.parse()?, "body", text, Syntax::Json, api.defaults.of_requests());
+    let Resolved { value: route, lookups } = parsed.map_err(|report| Failure::from(&report))?;
+    lookups.iter().for_each(Lookup::log);
+    Ok(route)
 }
 
 /// Live connections of the route continue.

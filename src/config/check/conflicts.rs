@@ -1,9 +1,11 @@
 //! Reports conflicts of routes: which route has to change, and which one it conflicts with.
 
 use super::Check;
-use crate::config::document::Node;
+use super::toxiproxy::has_listen;
+use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, SourceSpan};
-use crate::plan::{Conflict, RouteKey};
+use crate::plan::keys::{ADMIN, LISTEN, LOCAL_PORT, ROUTES};
+use crate::plan::{Conflict, Plan, Route, RouteKey};
 use crate::value::RouteName;
 
 impl Check<'_> {
@@ -11,6 +13,23 @@ impl Check<'_> {
     pub(super) fn conflicts(&mut self, conflicts: Vec<Conflict>, nodes: &[Node], keys: &[RouteKey]) {
         let routes = Routes { nodes, keys };
         self.problems.extend(conflicts.into_iter().filter_map(|conflict| routes.problem(conflict)));
+    }
+
+    /// Reports routes on the port of the admin server.
+    pub(super) fn admin_conflicts(&mut self, root: &Node, plan: &Plan) {
+        let (Some(addr), Some(admin), Some(list)) = (plan.admin(), root.get(ADMIN.name), root.get(ROUTES.name)) else {
+            return;
+        };
+        let Value::List(nodes) = &list.value else { return };
+        let keys: Vec<RouteKey> = plan.routes().iter().map(Route::key).collect();
+        let routes = Routes { nodes, keys: &keys };
+        let on_port = (0..keys.len()).filter(|&route| keys[route].port.is_some_and(|port| port.get() == addr.port()));
+        let problem = |route| {
+            let what = format!("port {} is that of the admin server", addr.port());
+            let problem = Problem::at(routes.port(route), what, "give each of them a port of its own");
+            problem.also(admin.place.used, "used here")
+        };
+        self.problems.extend(on_port.map(problem));
     }
 }
 
@@ -31,15 +50,15 @@ impl Routes<'_> {
     fn same_port(&self, first: usize, second: usize) -> Problem {
         let port = self.keys[second].port.map(|port| port.to_string()).unwrap_or_default();
         let what = format!("port {port} is used twice");
-        Problem::at(self.position(second, "localPort"), what, "give each route a port of its own")
-            .also(self.position(first, "localPort"), "first used here")
+        Problem::at(self.port(second), what, "give each route a port of its own")
+            .also(self.port(first), "first used here")
     }
 
     /// Two routes without names have the same one only because of their ports, which is reported already.
     fn same_name(&self, first: usize, second: usize) -> Option<Problem> {
         let [first_named, second_named] = [first, second].map(|route| self.nodes[route].get("name").is_some());
         let name = self.name(second);
-        let position = |route, named| self.position(route, if named { "name" } else { "localPort" });
+        let position = |route, named| if named { self.position(route, "name") } else { self.port(route) };
         let (what, hint) = match (first_named, second_named) {
             (true, true) => (format!("the name `{name}` is used twice"), "give each route a name of its own"),
             (false, true) => (format!("`{name}` is what the route on that port is called"), "use another name"),
@@ -76,6 +95,12 @@ impl Routes<'_> {
 
     fn name(&self, route: usize) -> &str {
         self.keys[route].name.as_ref().map(RouteName::as_str).unwrap_or_default()
+    }
+
+    /// The position of the port of a route.
+    fn port(&self, route: usize) -> SourceSpan {
+        let key = if has_listen(&self.nodes[route]) { LISTEN } else { LOCAL_PORT };
+        self.position(route, key.name)
     }
 
     /// The position of the value of `key` in a route, or of the whole route.

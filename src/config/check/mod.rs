@@ -12,21 +12,22 @@ mod toxiproxy;
 mod values;
 
 use crate::plan::keys::{
-    BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED, TOXICS,
+    ADMIN, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED, TOXICS,
     UPSTREAM,
 };
-use crate::plan::{Bind, Conflict, Plan, Route, RouteKey, RouteState};
+use crate::plan::{Conflict, Plan, Route, RouteKey, RouteState};
 use crate::toxic::Toxic;
 use crate::value::{RouteName, Seed};
 
-use super::Defaults;
 use super::document::{Node, Value};
+use super::lookup::{Resolved, Resolver};
 use super::problem::Problem;
+use super::{Defaults, EmptyList};
 use keys::{Keys, MapKind};
-use toxiproxy::{has_toxiproxy_routes, is_toxiproxy};
+use toxiproxy::{has_listen, has_routes_by_name};
 
 /// Binds the tree that was read from `text`, a file.
-pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Plan, Vec<Problem>> {
+pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Resolved<Plan>, Vec<Problem>> {
     check(text, defaults, |check| check.file(root))
 }
 
@@ -36,7 +37,7 @@ pub(super) fn route(
     root: &Node,
     defaults: Defaults,
     name: Option<&RouteName>,
-) -> Result<Route, Vec<Problem>> {
+) -> Result<Resolved<Route>, Vec<Problem>> {
     check(text, defaults, |check| {
         check.name = name.cloned();
         let draft = check.route(root);
@@ -49,7 +50,7 @@ pub(super) fn route(
 
 /// The same for a text that is one toxic.
 pub(super) fn toxic(text: &str, root: &Node) -> Result<Toxic, Vec<Problem>> {
-    check(text, Defaults::default(), |check| check.lone_toxic(root))
+    check(text, Defaults::default(), |check| check.lone_toxic(root)).map(|checked| checked.value)
 }
 
 /// The same for toxics that no file has: those of a profile, and then the others.
@@ -63,15 +64,18 @@ pub(super) fn toxics<'t>(
         let toxics = check.each_toxic(toxics);
         check.chain(profile, Some(toxics))
     })
+    .map(|checked| checked.value)
 }
 
 fn check<'t, T>(
     text: &'t str,
     defaults: Defaults,
     bind: impl FnOnce(&mut Check<'t>) -> Option<T>,
-) -> Result<T, Vec<Problem>> {
-    let mut check = Check { text, defaults, name: None, problems: Vec::new() };
-    bind(&mut check).filter(|_| check.problems.is_empty()).ok_or(check.problems)
+) -> Result<Resolved<T>, Vec<Problem>> {
+    let resolver = Resolver::new(defaults.host_names);
+    let mut check = Check { text, defaults, name: None, resolver, problems: Vec::new() };
+    let value = bind(&mut check).filter(|_| check.problems.is_empty()).ok_or(check.problems)?;
+    Ok(Resolved { value, lookups: check.resolver.lookups })
 }
 
 /// The hint where a list of routes is missing.
@@ -86,6 +90,7 @@ struct Check<'t> {
     defaults: Defaults,
     /// The name of the only route, if it is known already.
     name: Option<RouteName>,
+    resolver: Resolver,
     problems: Vec<Problem>,
 }
 
@@ -94,28 +99,35 @@ impl<'t> Check<'t> {
     fn file(&mut self, root: &'t Node) -> Option<Plan> {
         match &root.value {
             Value::Map(_) if is_route(root) => self.lone_route(root),
-            Value::Map(_) if has_toxiproxy_routes(root) => {
-                self.toxiproxy_routes(root);
+            Value::Map(_) if has_routes_by_name(root) => {
+                self.routes_by_name(root);
                 None
             }
-            Value::Map(_) => {
-                let mut keys = Keys::of(self, root, MapKind::A("file"))?;
-                let seed = keys.read::<Seed>(&SEED);
-                let list = keys.read_with(&ROUTES, |_, node| Some(node), None);
-                keys.finish();
-                self.routes(list?, seed.map(Seed::get))
-            }
-            _ => self.routes(root, None),
+            Value::Map(_) => self.file_object(root),
+            _ => self.routes(root, None, self.defaults.empty_list),
         }
     }
 
-    fn routes(&mut self, list: &'t Node, seed: Option<u64>) -> Option<Plan> {
+    /// The keys of a file. With an admin server, routes may be added later.
+    fn file_object(&mut self, root: &'t Node) -> Option<Plan> {
+        let mut keys = Keys::of(self, root, MapKind::A("file"))?;
+        let seed = keys.read::<Seed>(&SEED);
+        let admin = keys.read(&ADMIN);
+        let list = keys.read_with(&ROUTES, |_, node| Some(node), None);
+        keys.finish();
+        let empty_list = root.get(ADMIN.name).map_or(self.defaults.empty_list, |_| EmptyList::Allowed);
+        let plan = self.routes(list?, seed.map(Seed::get), empty_list)?.with_admin(admin);
+        self.admin_conflicts(root, &plan);
+        Some(plan)
+    }
+
+    fn routes(&mut self, list: &'t Node, seed: Option<u64>, empty_list: EmptyList) -> Option<Plan> {
         let nodes = match &list.value {
             Value::List(nodes) => &nodes[..],
             Value::Null => &[],
             _ => return self.expected("a list of routes", list, EXAMPLE),
         };
-        if nodes.is_empty() {
+        if nodes.is_empty() && empty_list == EmptyList::Rejected {
             self.problems.push(Problem::at(list.place.written, "there are no routes", EXAMPLE));
         }
         let drafts: Vec<Draft> = nodes.iter().map(|node| self.route(node)).collect();
@@ -143,15 +155,10 @@ impl<'t> Check<'t> {
     /// The keys of a route.
     fn route(&mut self, node: &'t Node) -> Draft {
         let (defaults, known_name) = (self.defaults, self.name.clone());
-        if is_toxiproxy(node) {
-            self.toxiproxy_route(node);
-            return Err(RouteKey::default());
-        }
         let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };
-        let port = keys.read(&LOCAL_PORT);
-        let upstream = keys.read(&UPSTREAM);
+        let (port, bind) = if has_listen(node) { keys.listen() } else { keys.port_and_bind(defaults.bind) };
+        let upstream = keys.read_with(&UPSTREAM, Check::upstream, None);
         let name = keys.read_with(&NAME, Check::route_name, known_name.or(port.map(RouteName::from)));
-        let bind = keys.read_with(&BIND, |check, node| check.value(node).map(Bind::ip), defaults.bind);
         let state = keys.read(&ENABLED);
         let drop_rate = keys.read(&DROP_RATE);
         let drop_mode = keys.read(&DROP_MODE);

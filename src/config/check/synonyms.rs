@@ -2,8 +2,9 @@
 
 /// A key or an attribute, and what other tools and habits call it, in lower case without `_` and `-`.
 const SYNONYMS: &[(&str, &[&str])] = &[
-    ("localPort", &["port", "listen", "listenport", "src"]),
+    ("localPort", &["port", "listenport", "src"]),
     ("upstream", &["target", "backend", "server", "destination", "remote", "to", "dst"]),
+    ("listen", &["address", "addr"]),
     ("bind", &["host", "address", "interface"]),
     ("latencyMs", &["delay", "delayms"]),
     ("connectTimeoutMs", &["timeout", "timeoutms"]),
@@ -35,14 +36,15 @@ pub(super) fn synonym(name: &str, known: &[&'static str]) -> Option<&'static str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::keys::ROUTE;
+    use crate::plan::keys::{ROUTE, TOXIPROXY_ROUTE};
     use crate::toxic::TYPES;
     use crate::toxic::keys::TOXIC;
 
     #[test]
     fn every_synonym_leads_to_a_declared_key() {
         let attributes = TYPES.iter().flat_map(|it| it.attributes);
-        let declared: Vec<&str> = ROUTE.iter().chain(TOXIC).chain(attributes).map(|key| key.name).collect();
+        let declared: Vec<&str> =
+            ROUTE.iter().chain(TOXIPROXY_ROUTE).chain(TOXIC).chain(attributes).map(|key| key.name).collect();
         for (key, _) in SYNONYMS {
             assert!(declared.contains(key), "{key}");
         }

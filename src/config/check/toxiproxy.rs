@@ -1,83 +1,53 @@
-//! Routes in the format of Toxiproxy's config file and API. They are recognised, not read: the error shows the same route
-//! with the keys of this format.
+//! Routes in the format of Toxiproxy's config file, which has the address and the port in one key, `listen`. Its API
+//! prints an object of routes by name: that is recognised, but not accepted.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 
 use super::Check;
-use super::values::short;
+use super::keys::Keys;
 use crate::config::document::{Node, Value};
 use crate::config::problem::Problem;
-use crate::plan::Upstream;
-use crate::plan::keys::{LOCAL_PORT, NAME, TOXICS, UPSTREAM};
-use crate::value::Scalar;
+use crate::plan::keys::{BIND, LISTEN, LOCAL_PORT, UPSTREAM};
+use crate::plan::{Bind, ListenAddress};
+use crate::value::Port;
 
-const LISTEN: &str = "listen";
-
-/// Whether a map is a route in that format.
-pub(super) fn is_toxiproxy(node: &Node) -> bool {
-    node.get(LISTEN).is_some() && node.get(UPSTREAM.name).is_some() && node.get(LOCAL_PORT.name).is_none()
+/// Whether a route has the key of that format.
+pub(super) fn has_listen(node: &Node) -> bool {
+    node.get(LISTEN.name).is_some()
 }
 
-/// Whether a map has such routes by name, as Toxiproxy's API prints them.
-pub(super) fn has_toxiproxy_routes(root: &Node) -> bool {
-    matches!(&root.value, Value::Map(entries) if entries.iter().any(|(_, value)| is_toxiproxy(value)))
+/// Whether a map has such routes by name.
+pub(super) fn has_routes_by_name(root: &Node) -> bool {
+    let is_route = |node: &Node| has_listen(node) && node.get(UPSTREAM.name).is_some();
+    matches!(&root.value, Value::Map(entries) if entries.iter().any(|(_, value)| is_route(value)))
 }
 
 impl<'t> Check<'t> {
-    /// Reports such a route.
-    pub(super) fn toxiproxy_route(&mut self, node: &'t Node) {
-        let what = "this route has the format of Toxiproxy";
-        self.problems.push(Problem::at(node.place.written, what, format!("write {}", in_our_keys(node))));
-    }
-
-    /// Reports a map of such routes.
-    pub(super) fn toxiproxy_routes(&mut self, root: &'t Node) {
-        let what = "expected a list of routes, found an object of routes by name, as Toxiproxy prints it";
-        self.problems.push(Problem::at(root.place.written, what, "write a list: [ {…}, {…} ]"));
+    /// Reports a map of such routes, and the other problems of each.
+    pub(super) fn routes_by_name(&mut self, root: &'t Node) {
+        let what = "expected a list of routes, found an object of routes by name, as Toxiproxy's API prints it";
+        self.problems.push(Problem::at(root.place.written, what, "write a list of its values: [ {…}, {…} ]"));
         let Value::Map(entries) = &root.value else { return };
-        for (_, node) in entries.iter().filter(|(_, node)| is_toxiproxy(node)) {
-            self.toxiproxy_route(node);
+        for (_, node) in entries.iter().filter(|(_, node)| has_listen(node)) {
+            drop(self.route(node));
         }
     }
 }
 
-fn in_our_keys(node: &Node) -> String {
-    let text = |key: &str| match node.get(key).and_then(Node::scalar) {
-        Some(Scalar::Text(text)) => Some(short(&text).to_owned()),
-        _ => None,
-    };
-    let (bind, port) = listen(&text(LISTEN).unwrap_or_default());
-    let upstream = text(UPSTREAM.name).map(|text| upstream(&text)).unwrap_or_default();
-    let entries = [
-        text(NAME.name).map(|name| format!("\"name\": {}", Scalar::Text(name))),
-        bind.map(|bind| format!("\"bind\": \"{bind}\"")),
-        Some(format!("\"localPort\": {port}")),
-        Some(format!("\"upstream\": {}", Scalar::Text(upstream))),
-        node.get(TOXICS.name).map(|_| "\"toxics\": […] as they are".to_owned()),
-    ];
-    format!("{{ {} }}", entries.into_iter().flatten().collect::<Vec<_>>().join(", "))
-}
-
-/// The `bind`, unless it is the default, and the `localPort` of `127.0.0.1:80`, `localhost:80` or `:80`, which is every
-/// address in Go.
-fn listen(text: &str) -> (Option<String>, String) {
-    match text.parse::<SocketAddr>() {
-        Ok(address) if address.ip() == Ipv4Addr::LOCALHOST => (None, address.port().to_string()),
-        Ok(address) => (Some(address.ip().to_string()), address.port().to_string()),
-        Err(_) => match text.rsplit_once(':') {
-            Some(("", port)) => (Some("::".to_owned()), port.to_owned()),
-            Some((_, port)) => (None, port.to_owned()),
-            None => (None, "PORT".to_owned()),
-        },
+impl Keys<'_, '_> {
+    /// The port and the address that a route listens on, in two keys.
+    pub(super) fn port_and_bind(&mut self, default: IpAddr) -> (Option<Port>, Option<IpAddr>) {
+        let port = self.read(&LOCAL_PORT);
+        (port, self.read_with(&BIND, |check, node| check.value(node).map(Bind::ip), default))
     }
-}
 
-/// Toxiproxy takes host names too.
-fn upstream(text: &str) -> String {
-    match text.rsplit_once(':') {
-        _ if text.parse::<Upstream>().is_ok() => text.to_owned(),
-        Some(("localhost" | "", port)) => format!("127.0.0.1:{port}"),
-        Some((_, port)) => format!("IP:{port}"),
-        None => "IP:PORT".to_owned(),
+    /// The same of a route that has them in one key. Reports the others, which would say it again.
+    pub(super) fn listen(&mut self) -> (Option<Port>, Option<IpAddr>) {
+        for (key, _) in self.take(&[LOCAL_PORT, BIND]) {
+            let what = "a route has either `listen`, or `localPort` and `bind`";
+            self.report(Problem::at(key.place.written, what, "remove one: `listen` has the address and the port"));
+        }
+        let listen: Option<ListenAddress> = self.read(&LISTEN);
+        (listen.map(ListenAddress::port), listen.map(ListenAddress::ip))
     }
 }

@@ -4,6 +4,7 @@
 use super::Check;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, char_start};
+use crate::plan::Upstream;
 use crate::spelling::nearest;
 use crate::value::{Kind, Rejected, Scalar, Written, reject_variable};
 
@@ -35,6 +36,17 @@ impl<'t> Check<'t> {
             _ => hint,
         };
         self.expected(T::KIND.noun(), node, &hint)
+    }
+
+    /// An address, or a host name that is allowed.
+    pub(super) fn upstream(&mut self, node: &Node) -> Option<Upstream> {
+        let host = match &node.value {
+            Value::Text(text) => self.resolver.host(text),
+            _ => None,
+        };
+        let Some((host, port)) = host else { return self.value(node) };
+        let resolved = self.resolver.upstream(host, port);
+        self.accept(node, resolved)
     }
 
     /// One of `words`, with the value that belongs to it; `what` names them in the plural.
