@@ -2,6 +2,8 @@
 
 use std::net::{SocketAddr, TcpStream};
 
+use chaos_proxy::config::{Defaults, HostNames};
+
 use crate::server::{Toxiproxy, UPSTREAM};
 
 /// The address in the answer.
@@ -78,4 +80,15 @@ fn localhost_needs_no_lookup() {
     assert!(proxy.contains(r#""upstream":"127.0.0.1:9090""#) && listen(&proxy).ip().to_string() == "127.0.0.1");
     let same = format!(r#"{{"listen":"LOCALHOST:{}","upstream":":9090"}}"#, listen(&proxy).port());
     assert_eq!(server.expect(200, "POST", "/proxies/l", &same), proxy);
+}
+
+/// `.invalid` has no names (RFC 6761).
+#[test]
+fn host_names_are_looked_up_if_they_may_be() {
+    let body = r#"{"name":"l","listen":"localhost:0","upstream":"db.invalid:9090"}"#;
+    let error = Toxiproxy::new().expect(400, "POST", "/proxies", body);
+    assert!(error.contains("with --resolve it is looked up once"), "{error}");
+    let server = Toxiproxy::with(Defaults { host_names: HostNames::Resolved, ..Defaults::default() });
+    let error = server.expect(400, "POST", "/proxies", body);
+    assert!(error.contains("`db.invalid` can't be resolved"), "{error}");
 }

@@ -55,11 +55,15 @@ pub struct Toxiproxy {
 
 impl Toxiproxy {
     pub fn new() -> Self {
+        Self::with(Defaults::default())
+    }
+
+    pub fn with(defaults: Defaults) -> Self {
         let (ip, stop) = (unique_ip(), Arc::new(Stop::new().unwrap()));
         let supervisor = Arc::new(Supervisor::new(CAP, NonZeroUsize::new(16 << 20).unwrap(), 7, stop));
         let server = Server::bind((ip, 0).into()).unwrap();
         let addr = server.local_addr();
-        let api = Api::new(Arc::clone(&supervisor), Defaults::default());
+        let api = Api::new(Arc::clone(&supervisor), defaults);
         server.serve(LIMITS, None, move |request| api.respond(&request)).unwrap();
         Self { ip, addr, supervisor }
     }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::LazyLock;
 
 use super::failure::Failure;
+use crate::config::{HostNames, Lookup, Resolved, parse_upstream};
 use crate::plan::{Bind, Route, Upstream};
 use crate::value::{Port, Rejected};
 
@@ -105,14 +106,17 @@ static EVERY_ADDRESS: LazyLock<IpAddr> = LazyLock::new(|| {
     if accepts_ipv4().is_ok() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }
 });
 
-/// Parses the address of an upstream: `IP:PORT`, or `localhost:PORT` or `:PORT` for this machine, as in Go.
-pub fn upstream(text: &str) -> Result<Upstream, Failure> {
+/// Parses the address of an upstream: `IP:PORT`, or `localhost:PORT` or `:PORT` for this machine, as in Go, or an allowed
+/// host name, which is looked up now.
+pub fn upstream(text: &str, host_names: HostNames) -> Result<Upstream, Failure> {
     let local = text.rsplit_once(':').filter(|(host, _)| host.is_empty() || host.eq_ignore_ascii_case("localhost"));
     let parsed = match local {
-        Some((_, port)) => format!("127.0.0.1:{port}").parse(),
-        None => text.parse(),
+        Some((_, port)) => parse_upstream(&format!("127.0.0.1:{port}"), host_names),
+        None => parse_upstream(text, host_names),
     };
-    parsed.map_err(|rejected| Failure::of_field("upstream", &rejected))
+    let Resolved { value, lookups } = parsed.map_err(|rejected| Failure::of_field("upstream", &rejected))?;
+    lookups.iter().for_each(Lookup::log);
+    Ok(value)
 }
 
 #[cfg(test)]
@@ -180,15 +184,15 @@ mod tests {
             (":80", "127.0.0.1:80"),
             ("[::1]:80", "[::1]:80"),
         ] {
-            assert_eq!(upstream(text).expect(text).to_string(), expected);
+            assert_eq!(upstream(text, HostNames::Rejected).expect(text).to_string(), expected);
         }
         for (text, part) in [
             ("http://127.0.0.1:80", "drop the scheme: write 127.0.0.1:80"),
             ("localhost:0", "use 1 to 65535"),
-            ("db:80", "`db` is a host name"),
+            ("db:80", "with --resolve it is looked up once"),
             ("localhost", "`localhost` is not ip:port"),
         ] {
-            let text = upstream(text).expect_err(text).text();
+            let text = upstream(text, HostNames::Rejected).expect_err(text).text();
             assert!(text.starts_with("bad request body: upstream: ") && text.contains(part), "{text}");
         }
     }

@@ -1,6 +1,7 @@
 //! The HTTP API of Toxiproxy 2.12.0, so that its clients drive chaos-proxy unchanged. Where it differs, on purpose:
 //!
-//! - Values out of range, unknown upstream host names and invalid addresses are rejected with 400 and a hint.
+//! - Values out of range and invalid addresses are rejected with 400 and a hint. So are host names of upstreams, unless
+//!   they may be looked up: then that happens once, when the proxy is made.
 //! - `listen` and `upstream` are answered as IP addresses, and `stream` in lower case.
 //! - `listen` of a disabled proxy has its port at once, even if the request left it to the system.
 //! - Two proxies can't listen on the same port of different addresses, because each route has a port of its own.

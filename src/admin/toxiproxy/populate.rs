@@ -8,13 +8,14 @@ use super::body::{Fields, list, parse};
 use super::failure::Failure;
 use super::proxy_draft::ProxyDraft;
 use super::routes::Routes;
+use crate::config::HostNames;
 use crate::http::{Response, Status};
 use crate::plan::{Route, RouteState};
 
 /// Places one proxy after the other, up to the first that fails. Nothing is placed if one of them is invalid.
 pub fn populate(routes: &Routes<'_>, body: &[u8]) -> Result<Response, Failure> {
     let mut placed = Vec::new();
-    let result = drafts(body).and_then(|drafts| {
+    let result = drafts(body, routes.host_names()).and_then(|drafts| {
         for draft in &drafts {
             placed.push(place(routes, draft)?);
         }
@@ -43,11 +44,11 @@ impl Serialize for Populated {
     }
 }
 
-fn drafts(body: &[u8]) -> Result<Vec<ProxyDraft>, Failure> {
+fn drafts(body: &[u8], host_names: HostNames) -> Result<Vec<ProxyDraft>, Failure> {
     let entries = list("the body", parse(body)?)?;
     let entries: Vec<Fields> = numbered(entries, |entry| Fields::of("it", entry))?;
     numbered::<_, _, ()>(&entries, ProxyDraft::require)?;
-    numbered(&entries, ProxyDraft::read)
+    numbered(&entries, |fields| ProxyDraft::read(fields, host_names))
 }
 
 /// Converts each element. A failure has the number of its element.

@@ -20,7 +20,7 @@ pub fn list(routes: &Routes<'_>) -> Result<Response, Failure> {
 }
 
 pub fn create(routes: &Routes<'_>, body: &[u8]) -> Result<Response, Failure> {
-    let draft = ProxyDraft::read(&Fields::of_body(body)?)?;
+    let draft = ProxyDraft::read(&Fields::of_body(body)?, routes.host_names())?;
     let route = draft.listen.open(|bind, port| routes.add(draft.route(bind, port)))?;
     answer(Status::Created, &Proxy(&route))
 }
@@ -35,7 +35,8 @@ pub fn update(routes: &Routes<'_>, name: &str, body: &[u8]) -> Result<Response, 
     let present = routes.get(name)?;
     let fields = Fields::of_body(body)?;
     let listen = fields.text(LISTEN)?.map_or(Ok(Listen::of(&present)), Listen::parse)?;
-    let upstream = fields.text(UPSTREAM.name)?.map_or(Ok(present.upstream), upstream)?;
+    let upstream =
+        fields.text(UPSTREAM.name)?.map_or(Ok(present.upstream), |text| upstream(text, routes.host_names()))?;
     let state = state(&fields)?.unwrap_or(present.state);
     let route = if listen.is_of(&present) && upstream == present.upstream {
         routes.set_state(name, state)?

@@ -7,6 +7,7 @@ use super::body::{Fields, list};
 use super::failure::Failure;
 use super::toxic_draft::ToxicDraft;
 use super::toxics;
+use crate::config::HostNames;
 use crate::plan::keys::{ENABLED, NAME, TOXICS, UPSTREAM};
 use crate::plan::{DropMode, Route, RouteState, Upstream};
 use crate::toxic::Toxic;
@@ -35,13 +36,14 @@ impl ProxyDraft {
         Ok(())
     }
 
-    pub fn read(fields: &Fields) -> Result<Self, Failure> {
+    /// A host name of the upstream is looked up.
+    pub fn read(fields: &Fields, host_names: HostNames) -> Result<Self, Failure> {
         Self::require(fields)?;
         let name = fields.text(NAME.name)?.unwrap_or_default();
         Ok(Self {
             name: name.parse().map_err(|rejected| Failure::of_field(NAME.name, &rejected))?,
             listen: Listen::parse(fields.text(LISTEN)?.unwrap_or_default())?,
-            upstream: upstream(fields.text(UPSTREAM.name)?.unwrap_or_default())?,
+            upstream: upstream(fields.text(UPSTREAM.name)?.unwrap_or_default(), host_names)?,
             state: state(fields)?.unwrap_or_default(),
             toxics: toxics_of(fields)?,
         })

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::failure::Failure;
 use crate::admin::Api;
+use crate::config::HostNames;
 use crate::event::Origin;
 use crate::plan::{Route, RouteState};
 
@@ -16,6 +17,11 @@ pub struct Routes<'a> {
 impl<'a> Routes<'a> {
     pub fn new(api: &'a Api, client: SocketAddr) -> Self {
         Self { api, origin: Origin::Api(client) }
+    }
+
+    /// Which host names the upstreams of requests may have.
+    pub fn host_names(&self) -> HostNames {
+        self.api.defaults.host_names
     }
 
     /// All routes, in the order in which they were added.
