@@ -4,6 +4,7 @@
 
 mod answers;
 mod bodies;
+mod churn;
 mod clients;
 mod connections;
 #[allow(dead_code, reason = "other tests use the rest")]
