@@ -26,8 +26,9 @@
 //! |---|---|
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`cli`] | the command line: flags, help text, usage errors |
-//! | [`admin`] | the API of the admin server, built on [`http`]: which requests may use it |
+//! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
+//! | [`reload`] | loads the config file again and makes it live |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
@@ -38,6 +39,7 @@
 //! | [`dice`] | every random decision, a function of the seed and of what it is for |
 //! | [`value`] | numbers, names, words and selectors, checked once |
 //! | [`logging`] | the format of log lines, a writer that never blocks, and readers inside the process |
+//! | [`watch`] | notices that a file has changed |
 //! | [`signals`], [`stop`] | signals, and the latches that wake what waits for the end |
 //! | [`limits`] | the number of connections that the system can carry |
 //! | [`memory`] | the number of bytes that toxics may hold |
@@ -154,6 +156,7 @@ pub mod logging;
 pub mod memory;
 pub mod plan;
 pub mod proxy;
+pub mod reload;
 pub mod run;
 pub mod scheduling;
 pub mod signals;
@@ -163,3 +166,4 @@ pub mod test_server;
 pub mod threads;
 pub mod toxic;
 pub mod value;
+pub mod watch;

@@ -1,5 +1,5 @@
-//! Turns SIGINT and SIGTERM into stop requests to [`Stop`]. SIGHUP keeps its default action, which ends the process
-//! with its terminal.
+//! Turns SIGINT and SIGTERM into stop requests to [`Stop`], and SIGHUP into calls of a function. Without a
+//! [`HangUp`], SIGHUP keeps its default action, which ends the process with its terminal.
 
 use std::io;
 use std::sync::Arc;
@@ -28,4 +28,34 @@ pub fn install(stop: &Arc<Stop>) -> io::Result<()> {
     // code depends on it.
     let stop_by_int = Arc::clone(stop);
     ctrlc::set_handler(move || stop_by_int.request(Signal::Interrupt)).map_err(io::Error::other)
+}
+
+/// SIGHUP, kept from ending the process. It waits until it is handled.
+#[derive(Debug)]
+pub struct HangUp(SigSet);
+
+impl HangUp {
+    /// Keeps SIGHUP from ending the process. Call it before any other thread starts, as [`install`].
+    ///
+    /// # Errors
+    /// The signal mask can't be changed.
+    pub fn block() -> io::Result<Self> {
+        let hang_up = SigSet::from(Unix::SIGHUP);
+        hang_up.thread_block()?;
+        Ok(Self(hang_up))
+    }
+
+    /// Calls `work` after each SIGHUP, on a thread of its own, until the process ends. Signals that arrive during the
+    /// call lead to one more.
+    ///
+    /// # Errors
+    /// No thread is available.
+    pub fn handle(self, work: impl Fn() + Send + 'static) -> io::Result<()> {
+        threads::spawn("sighup", move || {
+            // sigwait(3) fails for an invalid set only, and this one is fixed.
+            while self.0.wait().is_ok() {
+                work();
+            }
+        })
+    }
 }

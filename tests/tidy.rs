@@ -12,14 +12,15 @@ use std::process::Command;
 const LAYERS: &[&[&str]] = &[
     &["run"],
     &["cli"],
-    &["admin", "ctl", "test_server"],
+    &["admin", "ctl"],
+    &["reload", "test_server"],
     &["config", "http", "proxy"],
     &["event"],
     &["plan"],
     &["toxic"],
     &["dice"],
     &["value"],
-    &["logging", "signals"],
+    &["logging", "signals", "watch"],
     &["limits", "memory", "scheduling", "spelling", "stop", "threads"],
 ];
 

@@ -1,10 +1,172 @@
-//! The admin server: the API that changes live routes and reports on them, built on `http`. It changes routes through
-//! the supervisor only.
+//! The admin server: changes routes while the proxy runs, and shows what happens to connections. It runs on threads of
+//! its own and never waits for a connection of the proxy. All changes go through [`Supervisor::edit`].
 //!
-//! `access` decides which requests may use it, and `error_response` is the form of every error.
+//! | module | contents |
+//! |---|---|
+//! | `access` | which requests may use it |
+//! | `toxiproxy` | the API of Toxiproxy |
+//! | `v1` | this program's own API, below `/v1` |
+//! | `metrics` | `/metrics`, as Prometheus reads it |
+//! | `answer`, `error_response` | answers in JSON, and errors |
+//!
+//! This module has the address, the limits, and which module answers a request.
 
 mod access;
+mod answer;
 mod error_response;
+mod metrics;
+mod toxiproxy;
+mod v1;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 pub use access::{Access, Denied};
 pub use error_response::error_response;
+
+use crate::config::Defaults;
+use crate::http::{Limits, Request, Response, Server, Status};
+use crate::plan::ListenAddress;
+use crate::proxy::Supervisor;
+use crate::reload::Reloader;
+
+/// The most clients at once.
+pub const CLIENTS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
+const LIMITS: Limits = Limits {
+    connections: CLIENTS,
+    // Readers of the events leave half of the connections to requests.
+    streams: CLIENTS.get() / 2,
+    // Slow clients that hold all connections delay another one by this time.
+    replaceable_after: Duration::from_secs(1),
+    head_bytes: 16 * 1024,
+    // Browsers send about 20; Apache accepts 100.
+    header_lines: 100,
+    body_bytes: 1024 * 1024,
+    first_request: Duration::from_secs(15),
+    next_request: Duration::from_secs(60),
+    head: Duration::from_secs(15),
+    stall: Duration::from_secs(30),
+    linger: Duration::from_secs(5),
+};
+
+/// What requests read and change.
+#[derive(Debug)]
+pub struct Api {
+    supervisor: Arc<Supervisor>,
+    access: Access,
+    defaults: Defaults,
+    /// Absent if the run has no config file.
+    reloader: Option<Arc<Reloader>>,
+    /// Where it is served, if that can be written in a config file.
+    address: Option<ListenAddress>,
+    started: SystemTime,
+}
+
+impl Api {
+    /// The API of the run that starts now, which has no config file. Routes of requests take `defaults` for keys that
+    /// they leave out. No token is needed.
+    #[must_use]
+    pub fn new(supervisor: Arc<Supervisor>, defaults: Defaults) -> Self {
+        let (access, started) = (Access::default(), SystemTime::now());
+        Self { supervisor, access, defaults, reloader: None, address: None, started }
+    }
+
+    /// Sets which requests are permitted.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+
+    /// Sets the config file of the run.
+    #[must_use]
+    pub fn with_reloader(self, reloader: Arc<Reloader>) -> Self {
+        Self { reloader: Some(reloader), ..self }
+    }
+
+    /// Answers a request, if it is permitted.
+    #[must_use]
+    pub fn respond(&self, request: &Request) -> Response {
+        self.access.check(request).map_or_else(Response::from, |()| self.answer(request))
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let answer = toxiproxy::respond(self, request)
+            .or_else(|| v1::respond(self, request))
+            .or_else(|| metrics::respond(self, request));
+        answer.unwrap_or_else(|| Response::text(Status::NotFound, "404 page not found"))
+    }
+}
+
+/// The bound address of the admin server. Connections wait in the kernel's backlog until it serves.
+#[derive(Debug)]
+pub struct Admin(Server);
+
+impl Admin {
+    /// Binds `addr`. Port 0 selects any free port.
+    ///
+    /// # Errors
+    /// The address is in use, does not belong to this machine, or is not permitted to this user.
+    pub fn bind(addr: SocketAddr) -> Result<Self, BindError> {
+        Server::bind(addr).map(Self).map_err(|source| BindError { addr, source })
+    }
+
+    /// The bound address, with the actual port.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.0.local_addr()
+    }
+
+    /// Serves until the process ends: it still answers during the drain.
+    ///
+    /// # Errors
+    /// No thread is available to accept connections.
+    pub fn serve(self, api: Api) -> Result<(), BindError> {
+        let addr = self.local_addr();
+        let api = Api { address: addr.to_string().parse().ok(), ..api };
+        let served = self.0.serve(LIMITS, None, move |request| api.respond(&request));
+        served.map_err(|source| BindError { addr, source })
+    }
+}
+
+/// Why the admin server does not serve.
+#[derive(Debug)]
+pub struct BindError {
+    /// The address that was to be served.
+    pub addr: SocketAddr,
+    /// The system's error.
+    pub source: io::Error,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hint = match self.source.kind() {
+            io::ErrorKind::AddrInUse => {
+                "stop what listens there (`ss -ltnp` names it), or choose another port with --admin IP:PORT"
+            }
+            io::ErrorKind::AddrNotAvailable => "this machine has no such address: use 127.0.0.1 or 0.0.0.0",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose one above",
+            _ => "choose another address with --admin IP:PORT",
+        };
+        write!(f, "the admin server can't serve {}: {}; {hint}", self.addr, self.source)
+    }
+}
+
+// Without `source()`, because the text includes the cause, and a printed chain would repeat it.
+impl std::error::Error for BindError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_an_address_in_use_with_a_hint() {
+        let first = Admin::bind(SocketAddr::from(([127, 0, 2, 4], 0))).expect("a free port");
+        let error = Admin::bind(first.local_addr()).expect_err("it is taken").to_string();
+        assert!(error.contains(&first.local_addr().to_string()) && error.contains("--admin"), "{error}");
+    }
+}

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
+use crate::event::{Event, emit};
 use crate::plan::Upstream;
 use crate::value::{Port, Rejected};
 
@@ -27,6 +28,13 @@ pub struct Lookup {
     pub host: String,
     /// The first IPv4 address of the answer, or else the first one.
     pub ip: IpAddr,
+}
+
+impl Lookup {
+    /// Logs it when its route is made.
+    pub fn log(&self) {
+        emit(&Event::HostResolved(&self.host, self.ip));
+    }
 }
 
 impl fmt::Display for Lookup {

@@ -30,6 +30,7 @@ pub use schema::schema;
 
 use crate::plan::{Plan, Route};
 use crate::toxic::Toxic;
+use crate::value::RouteName;
 use document::Node;
 
 /// What a config leaves to the command line.
@@ -96,7 +97,7 @@ pub fn load(path: &Path, defaults: Defaults) -> Result<Resolved<Plan>, Report> {
 /// # Errors
 /// Every problem of the text. A syntax error is reported alone.
 pub fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Resolved<Plan>, Report> {
-    read(name, text, syntax, |text, root| check::plan(text, root, defaults))
+    read(name, text, syntax, EMPTY_FILE, |text, root| check::plan(text, root, defaults))
 }
 
 /// Parses the text of one route. Reports refer to it as `name`.
@@ -104,7 +105,21 @@ pub fn parse(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Resu
 /// # Errors
 /// Every problem of the text, and that the route is its own upstream.
 pub fn parse_route(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -> Result<Resolved<Route>, Report> {
-    read(name, text, syntax, |text, root| check::route(text, root, defaults))
+    read(name, text, syntax, EMPTY_ROUTE, |text, root| check::route(text, root, defaults, None))
+}
+
+/// Parses the text of the route that is called `route`. It may leave its name out. Reports refer to the text as `name`.
+///
+/// # Errors
+/// Every problem of the text, and that it has another name.
+pub fn parse_named_route(
+    route: &RouteName,
+    name: &str,
+    text: &str,
+    syntax: Syntax,
+    defaults: Defaults,
+) -> Result<Resolved<Route>, Report> {
+    read(name, text, syntax, EMPTY_ROUTE, |text, root| check::route(text, root, defaults, Some(route)))
 }
 
 /// Parses the text of one toxic. Reports refer to it as `name`.
@@ -112,19 +127,29 @@ pub fn parse_route(name: &str, text: &str, syntax: Syntax, defaults: Defaults) -
 /// # Errors
 /// Every problem of the text.
 pub fn parse_toxic(name: &str, text: &str, syntax: Syntax) -> Result<Toxic, Report> {
-    read(name, text, syntax, check::toxic)
+    read(name, text, syntax, EMPTY_TOXIC, check::toxic)
 }
+
+/// What is wrong with a text that has nothing in it, and what to write.
+type Empty = (&'static str, &'static str);
+
+const EMPTY_FILE: Empty = ("the file is empty", check::EXAMPLE);
+const EMPTY_ROUTE: Empty =
+    ("the text is empty", r#"write a route, such as { "localPort": 8180, "upstream": "127.0.0.1:9090" }"#);
+const EMPTY_TOXIC: Empty =
+    ("the text is empty", r#"write a toxic, such as { "type": "latency", "attributes": { "latency": 100 } }"#);
 
 fn read<T>(
     name: &str,
     text: &str,
     syntax: Syntax,
+    empty: Empty,
     bind: impl FnOnce(&str, &Node) -> Result<T, Vec<Problem>>,
 ) -> Result<T, Report> {
     // Some editors on Windows write a byte order mark before UTF-8 text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let bound = if text.trim().is_empty() {
-        Err(vec![Problem::of_file("the file is empty", check::EXAMPLE)])
+        Err(vec![Problem::of_file(empty.0, empty.1)])
     } else {
         syntax.read(text).map_err(|problem| vec![problem]).and_then(|root| bind(text, &root))
     };

@@ -40,6 +40,19 @@ impl Report {
         self.problems.iter().map(|problem| (problem.at.map(|span| self.position_of(span)), problem))
     }
 
+    /// The name of the file, with control characters escaped.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of problems in words.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let (name, count) = (&self.name, self.problems.len());
+        if count == 1 { format!("{name}: 1 problem") } else { format!("{name}: {count} problems") }
+    }
+
     fn position_of(&self, span: SourceSpan) -> Position {
         let before = &self.text[..span.start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -52,12 +65,11 @@ impl fmt::Display for Report {
         for problem in self.problems.iter().take(Self::MAX_PRINTED) {
             writeln!(f, "{}\n", self.render(problem))?;
         }
-        let (name, count) = (&self.name, self.problems.len());
-        match count {
-            1 => write!(f, "{name}: 1 problem"),
-            0..=Self::MAX_PRINTED => write!(f, "{name}: {count} problems"),
-            _ => write!(f, "{name}: {count} problems, of which the first {} are shown", Self::MAX_PRINTED),
+        f.write_str(&self.summary())?;
+        if self.problems.len() > Self::MAX_PRINTED {
+            write!(f, ", of which the first {} are shown", Self::MAX_PRINTED)?;
         }
+        Ok(())
     }
 }
 

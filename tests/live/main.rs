@@ -9,4 +9,5 @@ mod ending;
 mod harness;
 mod proxy;
 mod routes;
+mod stuck;
 mod waits;

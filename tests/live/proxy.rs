@@ -11,7 +11,7 @@ use chaos_proxy::config::{Defaults, Syntax, parse};
 use chaos_proxy::event::Origin;
 use chaos_proxy::limits::Cap;
 use chaos_proxy::proxy::{AppliedChange, ApplyError, Supervisor};
-use chaos_proxy::stop::Stop;
+use chaos_proxy::stop::{Signal, Stop};
 
 /// The port of most upstreams.
 pub const UPSTREAM: u16 = 9090;
@@ -31,12 +31,15 @@ const BUFFERS: NonZeroUsize = NonZeroUsize::new(16 << 20).unwrap();
 /// Its routes come and go through [`Proxy::apply`].
 pub struct Proxy {
     pub ip: Ipv4Addr,
-    pub supervisor: Supervisor,
+    pub supervisor: Arc<Supervisor>,
+    pub stop: Arc<Stop>,
 }
 
 impl Proxy {
     pub fn new() -> Self {
-        Self { ip: unique_ip(), supervisor: Supervisor::new(CAP, BUFFERS, SEED, Arc::new(Stop::new().unwrap())) }
+        let stop = Arc::new(Stop::new().unwrap());
+        let supervisor = Arc::new(Supervisor::new(CAP, BUFFERS, SEED, Arc::clone(&stop)));
+        Self { ip: unique_ip(), supervisor, stop }
     }
 
     /// A route in JSON, from `port` to [`UPSTREAM`]. `keys` are further keys of it.
@@ -62,6 +65,7 @@ impl Proxy {
 
     /// Returns the number of connections that were cut.
     pub fn drain(self, timeout: Duration) -> usize {
+        self.stop.request(Signal::Terminate);
         self.supervisor.drain(Some(timeout))
     }
 }

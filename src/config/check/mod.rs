@@ -31,9 +31,15 @@ pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Resolv
     check(text, defaults, |check| check.file(root))
 }
 
-/// The same for a text that is one route.
-pub(super) fn route(text: &str, root: &Node, defaults: Defaults) -> Result<Resolved<Route>, Vec<Problem>> {
+/// The same for a text that is one route, with this name if there is one.
+pub(super) fn route(
+    text: &str,
+    root: &Node,
+    defaults: Defaults,
+    name: Option<&RouteName>,
+) -> Result<Resolved<Route>, Vec<Problem>> {
     check(text, defaults, |check| {
+        check.name = name.cloned();
         let draft = check.route(root);
         let key = draft.as_ref().map_or_else(RouteKey::clone, Route::key);
         let keys = std::slice::from_ref(&key);
@@ -66,7 +72,8 @@ fn check<'t, T>(
     defaults: Defaults,
     bind: impl FnOnce(&mut Check<'t>) -> Option<T>,
 ) -> Result<Resolved<T>, Vec<Problem>> {
-    let mut check = Check { text, defaults, resolver: Resolver::new(defaults.host_names), problems: Vec::new() };
+    let resolver = Resolver::new(defaults.host_names);
+    let mut check = Check { text, defaults, name: None, resolver, problems: Vec::new() };
     let value = bind(&mut check).filter(|_| check.problems.is_empty()).ok_or(check.problems)?;
     Ok(Resolved { value, lookups: check.resolver.lookups })
 }
@@ -81,6 +88,8 @@ type Draft = Result<Route, RouteKey>;
 struct Check<'t> {
     text: &'t str,
     defaults: Defaults,
+    /// The name of the only route, if it is known already.
+    name: Option<RouteName>,
     resolver: Resolver,
     problems: Vec<Problem>,
 }
@@ -145,11 +154,11 @@ impl<'t> Check<'t> {
 
     /// The keys of a route.
     fn route(&mut self, node: &'t Node) -> Draft {
-        let defaults = self.defaults;
+        let (defaults, known_name) = (self.defaults, self.name.clone());
         let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };
         let (port, bind) = if has_listen(node) { keys.listen() } else { keys.port_and_bind(defaults.bind) };
         let upstream = keys.read_with(&UPSTREAM, Check::upstream, None);
-        let name = keys.read_with(&NAME, Check::value, port.map(RouteName::from));
+        let name = keys.read_with(&NAME, Check::route_name, known_name.or(port.map(RouteName::from)));
         let state = keys.read(&ENABLED);
         let drop_rate = keys.read(&DROP_RATE);
         let drop_mode = keys.read(&DROP_MODE);
@@ -178,6 +187,22 @@ impl<'t> Check<'t> {
             })
         };
         route().ok_or(key)
+    }
+
+    fn route_name(&mut self, node: &'t Node) -> Option<RouteName> {
+        let name = self.value(node)?;
+        match &self.name {
+            Some(known) if *known != name => {
+                let what = format!("the name is `{name}`, but this is the route `{known}`");
+                self.problems.push(Problem::at(
+                    node.place.written,
+                    what,
+                    format!("leave `name` out, or write `{known}`"),
+                ));
+                None
+            }
+            _ => Some(name),
+        }
     }
 }
 

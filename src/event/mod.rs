@@ -1,15 +1,19 @@
 //! Events, and the one place that turns them into log lines. Other modules report an [`Event`]; its message, level and
 //! fields are decided here. The format of a line is `logging`.
 
+mod close_reason;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use log::{Level, error, info, log_enabled, warn};
+
+pub use close_reason::CloseReason;
 
 use crate::dice::Draw;
 use crate::limits::Cap;
@@ -72,6 +76,21 @@ pub enum Event<'a> {
         /// The number of live connections that the change has reached.
         connections: usize,
     },
+    /// A host name has this address from now on.
+    HostResolved(&'a str, IpAddr),
+    /// The config file has a problem.
+    ConfigProblem {
+        /// `file:line:column`, or the file alone.
+        at: &'a str,
+        /// What is wrong.
+        problem: &'a str,
+        /// How to fix it.
+        hint: &'a str,
+    },
+    /// The config file was loaded again. This number of routes has changed.
+    Reloaded(Origin, usize),
+    /// The config file was not made live, for this reason.
+    ReloadFailed(Origin, &'a dyn Error),
     /// A connection was accepted.
     Opened(&'a Subject),
     /// The draw that decides whether a connection is dropped.
@@ -152,68 +171,6 @@ pub struct Report {
     pub toxics: Vec<ToxicSummary>,
 }
 
-/// Why a connection closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CloseReason {
-    /// Both sides closed cleanly, the client first.
-    ClientClosed,
-    /// Both sides closed cleanly, the upstream first.
-    UpstreamClosed,
-    /// The client reset the connection.
-    ClientReset,
-    /// The upstream reset the connection.
-    UpstreamReset,
-    /// The client left before any bytes were forwarded, or while bytes were held for it.
-    ClientLeft,
-    /// The upstream could not be reached.
-    Unreachable,
-    /// The route's drop rate selected it.
-    Dropped,
-    /// The machine had no thread or descriptor for it.
-    Starved,
-    /// The drain's deadline passed, or a second signal arrived.
-    Cut,
-    /// A toxic closed it.
-    ToxicClosed,
-    /// A toxic reset it.
-    ToxicReset,
-    /// Its route was disabled.
-    RouteDisabled,
-    /// It was closed on request.
-    Killed,
-    /// It was reset on request.
-    KilledByReset,
-}
-
-impl CloseReason {
-    /// The text in logs and metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientClosed => "client closed",
-            Self::UpstreamClosed => "upstream closed",
-            Self::ClientReset => "client reset",
-            Self::UpstreamReset => "upstream reset",
-            Self::ClientLeft => "client left",
-            Self::Unreachable => "upstream unreachable",
-            Self::Dropped => "dropped",
-            Self::Starved => "out of resources",
-            Self::Cut => "cut",
-            Self::ToxicClosed => "closed by a toxic",
-            Self::ToxicReset => "reset by a toxic",
-            Self::RouteDisabled => "route disabled",
-            Self::Killed => "closed on request",
-            Self::KilledByReset => "reset on request",
-        }
-    }
-
-    /// Whether the connection is ended at once, but with a FIN.
-    #[must_use]
-    pub fn is_shutdown(self) -> bool {
-        matches!(self, Self::RouteDisabled | Self::Killed)
-    }
-}
-
 /// Logs a line about one connection. All begin with the same three fields.
 macro_rules! line {
     ($level:ident, $subject:expr, $message:literal $(, $key:ident $(: $how:tt)? = $value:expr)*) => {
@@ -268,6 +225,10 @@ pub fn emit(event: &Event<'_>) {
         Event::RouteChanged { origin, route, change, connections } => {
             info!(route = route.as_str(), change, by:% = origin, connections; "route changed");
         }
+        Event::HostResolved(host, ip) => info!(host, ip:%; "host name resolved"),
+        Event::ConfigProblem { at, problem, hint } => error!(at, problem, hint; "config problem"),
+        Event::Reloaded(origin, changes) => info!(by:% = origin, changes; "config reloaded"),
+        Event::ReloadFailed(origin, error) => error!(by:% = origin, error:%; "config not reloaded"),
         Event::Opened(subject) => line!(Info, subject, "connection opened"),
         // Without a rate there is nothing to decide.
         Event::DropDrawn(subject, Draw { value, share }) if share != Probability::NEVER => {

@@ -1,0 +1,67 @@
+//! The live connections: lists and ends them.
+
+use super::Answer;
+use crate::admin::Api;
+use crate::admin::answer::{Failure, Json, json};
+use crate::http::{Request, Response, Status};
+use crate::proxy::ConnectionStatus;
+use crate::value::{CloseMode, RouteName};
+
+pub(super) fn list(api: &Api, request: &Request) -> Response {
+    let route = request.target.parameter("route");
+    let is_listed = |it: &ConnectionStatus| route.is_none_or(|name| it.subject.route.name.as_str() == name);
+    let connections = api.supervisor.connections().into_iter().filter(is_listed);
+    json(Status::Ok, &Json::list(connections.map(object)))
+}
+
+fn object(connection: ConnectionStatus) -> Json {
+    let ConnectionStatus { id, subject, phase, age, bytes_up, bytes_down, toxics } = connection;
+    Json::object([
+        ("id", id.into()),
+        ("route", subject.route.name.as_str().into()),
+        ("number", subject.number.into()),
+        ("client", subject.client.to_string().into()),
+        ("upstream", subject.route.upstream.to_string().into()),
+        ("state", phase.as_str().into()),
+        ("ageMs", u64::try_from(age.as_millis()).unwrap_or(u64::MAX).into()),
+        ("bytesUp", bytes_up.into()),
+        ("bytesDown", bytes_down.into()),
+        ("toxics", Json::list(toxics.iter().map(|name| name.as_str().into()))),
+    ])
+}
+
+pub(super) fn end(api: &Api, request: &Request, id: &str) -> Answer {
+    let mode = close_mode(request)?;
+    let number: u64 = id.parse().map_err(|_| not_a_number(id))?;
+    if api.supervisor.end_connection(number, mode) {
+        Ok(Response::empty(Status::NoContent))
+    } else {
+        Err(Failure::not_found(format!("no live connection has the id {number}: GET /v1/connections lists them")))
+    }
+}
+
+fn not_a_number(id: &str) -> Failure {
+    Failure::bad(format!("`{id}` is not the id of a connection: use a number that GET /v1/connections lists"))
+}
+
+/// Also ends what a removed route has left.
+pub(super) fn end_all(api: &Api, request: &Request) -> Answer {
+    let mode = close_mode(request)?;
+    let name = request.target.parameter("route").ok_or_else(|| {
+        Failure::bad("the route is missing: use DELETE /v1/connections?route=NAME, or /v1/connections/ID for one")
+    })?;
+    let route: RouteName = name.parse()?;
+    let closed = api.supervisor.end_connections(&route, mode);
+    if closed == 0 {
+        super::routes::find(api, name)?;
+    }
+    Ok(json(Status::Ok, &Json::object([("closed", closed.into())])))
+}
+
+fn close_mode(request: &Request) -> Result<CloseMode, Failure> {
+    match request.target.parameter("reset") {
+        None | Some("false") => Ok(CloseMode::Close),
+        Some("true") => Ok(CloseMode::Reset),
+        Some(other) => Err(Failure::bad(format!("`reset={other}` is not a choice: use reset=true or reset=false"))),
+    }
+}

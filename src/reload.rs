@@ -1,0 +1,160 @@
+//! Loads the config file again and makes it live. What asks for it is elsewhere: SIGHUP in `signals`, a changed file in
+//! `watch`, a request in `admin`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::config::{self, Defaults, Lookup, Position, Report};
+use crate::event::{Event, Origin, emit};
+use crate::proxy::{AppliedChange, ApplyError, Supervisor};
+
+/// The most problems of a file that are logged.
+const MAX_LOGGED: usize = 50;
+
+/// The config file of a run.
+#[derive(Debug)]
+pub struct Reloader {
+    path: PathBuf,
+    defaults: Defaults,
+    supervisor: Arc<Supervisor>,
+    /// Locked during a reload, so that the file that was read last is the one that is live. No connection waits for it.
+    turn: Mutex<()>,
+    counters: Counters,
+}
+
+#[derive(Debug)]
+struct Counters {
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+    /// In milliseconds since 1970.
+    last_success: AtomicU64,
+}
+
+/// The results of all reloads so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reloads {
+    /// The number of files that were made live.
+    pub succeeded: u64,
+    /// The number of files that were not.
+    pub failed: u64,
+    /// When a file was last made live. The start of the run counts.
+    pub last_success: SystemTime,
+}
+
+/// Why a file was not made live.
+#[derive(Debug)]
+pub enum ReloadError {
+    /// It has these problems. Nothing has changed.
+    Invalid(Report),
+    /// Its routes can't be made live.
+    Apply(ApplyError),
+}
+
+impl Reloader {
+    /// The file at `path`, which is live since now. Not for stdin, which can't be read twice.
+    #[must_use]
+    pub fn new(path: PathBuf, defaults: Defaults, supervisor: Arc<Supervisor>) -> Self {
+        Self { path, defaults, supervisor, turn: Mutex::default(), counters: Counters::new() }
+    }
+
+    /// Makes the routes of the file live, and logs the result. The seed of the run stays.
+    ///
+    /// # Errors
+    /// The file has problems, or its routes can't be made live.
+    pub fn reload(&self, origin: Origin) -> Result<Vec<AppliedChange>, ReloadError> {
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = self.apply(origin);
+        match &result {
+            Ok(_) => self.counters.count_success(),
+            Err(_) => self.counters.count_failure(),
+        }
+        drop(turn);
+        report(origin, &result);
+        result
+    }
+
+    fn apply(&self, origin: Origin) -> Result<Vec<AppliedChange>, ReloadError> {
+        let loaded = config::load(&self.path, self.defaults).map_err(ReloadError::Invalid)?;
+        loaded.lookups.iter().for_each(Lookup::log);
+        self.supervisor.apply(&loaded.value, origin).map_err(ReloadError::Apply)
+    }
+
+    /// The results so far.
+    #[must_use]
+    pub fn results(&self) -> Reloads {
+        self.counters.read()
+    }
+}
+
+impl Counters {
+    fn new() -> Self {
+        let counters =
+            Self { succeeded: AtomicU64::new(0), failed: AtomicU64::new(0), last_success: AtomicU64::new(0) };
+        counters.set_last_success();
+        counters
+    }
+
+    fn count_success(&self) {
+        self.succeeded.fetch_add(1, Ordering::Relaxed);
+        self.set_last_success();
+    }
+
+    fn count_failure(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn set_last_success(&self) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.last_success.store(u64::try_from(since.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn read(&self) -> Reloads {
+        Reloads {
+            succeeded: self.succeeded.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            last_success: UNIX_EPOCH + Duration::from_millis(self.last_success.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+/// The routes that have changed are logged by the supervisor.
+fn report(origin: Origin, result: &Result<Vec<AppliedChange>, ReloadError>) {
+    match result {
+        Ok(changes) => emit(&Event::Reloaded(origin, changes.len())),
+        Err(error) => {
+            if let ReloadError::Invalid(report) = error {
+                log_problems(report);
+            }
+            emit(&Event::ReloadFailed(origin, error));
+        }
+    }
+}
+
+/// One line for each problem, so that a log in JSON stays one.
+fn log_problems(report: &Report) {
+    for (position, problem) in report.problems().take(MAX_LOGGED) {
+        let at = place(report.name(), position);
+        emit(&Event::ConfigProblem { at: &at, problem: problem.what(), hint: problem.hint() });
+    }
+}
+
+fn place(file: &str, position: Option<Position>) -> String {
+    match position {
+        Some(Position { line, column }) => format!("{file}:{line}:{column}"),
+        None => file.to_owned(),
+    }
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(report) => f.write_str(&report.summary()),
+            Self::Apply(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReloadError {}
