@@ -25,6 +25,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
+//! | [`control`] | what changes the routes during a run: the admin server, SIGHUP, a watched file |
 //! | [`cli`] | the command line: flags, help text, usage errors |
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
@@ -109,6 +110,14 @@
 //!
 //! `apply` never waits for a connection. It waits for at most 100 ms until a listener has closed its port.
 //!
+//! # Control
+//!
+//! SIGHUP, a watched file and the admin server change routes from threads of their own, through the supervisor. A file is
+//! watched by looking at it: notifications miss network file systems and links that are replaced. It is read once two looks
+//! have found the same, so that one which is still being written is left alone. The metrics are read from the live routes
+//! with each request, and written by hand: `prometheus-client` would add almost nothing to the binary, but promtool rejects
+//! its counters, and it does not escape the names of routes.
+//!
 //! # Decisions and their price
 //!
 //! - **A thread pair with blocking copies per connection.** The code reads top to bottom, and a slow reader slows its
@@ -140,13 +149,14 @@
 //! - Name lookups for a connection, connection pools, retries: each would add behaviour that the network under test does not have.
 //! - Unsafe code, and panics on any input or lack of resources.
 //! - A random generator whose state threads share: a draw would depend on what was drawn before.
-//! - Faults per HTTP request, an API, metrics, a reload of the config, UDP.
+//! - Faults per HTTP request, UDP.
 
 #![forbid(unsafe_code)]
 
 pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod ctl;
 pub mod dice;
 pub mod event;

@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 
-use crate::cli::{self, Command, Options, Routes, Settings, Upstreams, UsageError};
-use crate::config::{self, Resolved};
+use crate::cli::{self, AdminOptions, Command, Options, Routes, Settings, Upstreams, UsageError};
+use crate::config::{self, Lookup, Resolved};
+use crate::control::{ConfigFile, Control};
 use crate::ctl;
 use crate::dice;
 use crate::event::{Event, Origin, emit};
@@ -18,7 +19,7 @@ use crate::memory;
 use crate::plan::{Plan, plan_differences};
 use crate::proxy::{ApplyError, Supervisor};
 use crate::stop::{Signal, Stop};
-use crate::{signals, test_server, threads};
+use crate::{admin, signals, test_server, threads};
 
 /// How a run ended. Converts into the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,39 +111,51 @@ fn proxy(options: Options) -> Exit {
     for warning in &options.warnings {
         report(&format!("warning: {warning}"), Exit::Done);
     }
-    let plan = match load(options.routes) {
-        Ok(resolved) => resolved.value,
+    let file = ConfigFile::of(&options);
+    let resolved = match load(options.routes) {
+        Ok(resolved) => resolved,
         Err(exit) => return exit,
     };
-    if let Some(warning) = options.settings.admin.warning(&plan) {
+    if let Some(warning) = options.settings.admin.warning(&resolved.value) {
         report(&format!("warning: {warning}"), Exit::Done);
     }
-    prepare(&plan, &options.settings).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed))
+    prepare(&resolved, file, &options.settings).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed))
 }
 
 /// Sets up what every run needs before its first route.
-fn prepare(plan: &Plan, settings: &Settings) -> io::Result<Exit> {
+fn prepare(resolved: &Resolved<Plan>, file: Option<ConfigFile>, settings: &Settings) -> io::Result<Exit> {
     threads::wake_on_time();
-    let (footprint, baseline) = needs(plan, settings.upstreams);
-    // Must run before the first thread is spawned.
-    let cap = limits::connection_cap(settings.max_connections, footprint, baseline);
+    let admin = settings.admin.options(&resolved.value);
+    // Both must run before the first thread is spawned.
+    let cap = cap(&resolved.value, settings, admin.as_ref());
+    let control = Control::new(file, admin, settings.defaults)?;
     let stop = Arc::new(Stop::new()?);
     signals::install(&stop)?;
     let _flushed_at_the_end = logging::start(settings.log_level, settings.log_format)?;
-    Ok(serve(plan, settings, cap, &stop))
+    Ok(start(resolved, control, settings, cap, &stop))
 }
 
-fn serve(plan: &Plan, settings: &Settings, cap: Cap, stop: &Arc<Stop>) -> Exit {
+fn cap(plan: &Plan, settings: &Settings, admin: Option<&AdminOptions>) -> Cap {
+    let (footprint, listeners) = needs(plan, settings.upstreams);
+    let baseline = Baseline { listeners, admin_clients: admin.map_or(0, |_| admin::CLIENTS.get()) };
+    limits::connection_cap(settings.max_connections, footprint, baseline)
+}
+
+fn start(resolved: &Resolved<Plan>, control: Control, settings: &Settings, cap: Cap, stop: &Arc<Stop>) -> Exit {
+    let Resolved { value: plan, lookups } = resolved;
     let seed = settings.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
     emit(&Event::Starting(plan, seed, &cap));
+    lookups.iter().for_each(Lookup::log);
     let max_buffered = settings.max_buffered.unwrap_or_else(memory::default_buffers);
-    let supervisor = Supervisor::new(cap, max_buffered, seed, Arc::clone(stop));
-    if let Err(exit) = open(&supervisor, plan, settings.upstreams) {
-        return exit;
+    let supervisor = Arc::new(Supervisor::new(cap, max_buffered, seed, Arc::clone(stop)));
+    match open(&supervisor, control, plan, settings.upstreams) {
+        Ok(()) => serve(&supervisor, settings, stop),
+        Err(exit) => exit,
     }
-    if let Err(error) = announce(plan) {
-        return report_event(&Event::StartFailed(&error));
-    }
+}
+
+/// Waits for the first signal, and drains.
+fn serve(supervisor: &Supervisor, settings: &Settings, stop: &Stop) -> Exit {
     // Nothing is ever sent. The channel disconnects at the first signal.
     let _ = stop.draining().channel().recv();
     let cut = supervisor.drain(settings.drain_timeout);
@@ -154,8 +167,17 @@ fn serve(plan: &Plan, settings: &Settings, cap: Cap, stop: &Arc<Stop>) -> Exit {
     }
 }
 
+/// Opens everything before the ready line. An address of the admin server that is in use fails the start before any
+/// route listens.
+fn open(supervisor: &Arc<Supervisor>, control: Control, plan: &Plan, upstreams: Upstreams) -> Result<(), Exit> {
+    let admin = control.bind().map_err(|error| report_event(&Event::StartFailed(&error)))?;
+    open_routes(supervisor, plan, upstreams)?;
+    let started = control.start(admin, supervisor).and_then(|()| announce(plan));
+    started.map_err(|error| report_event(&Event::StartFailed(&error)))
+}
+
 /// Opens the test server before the listeners, so that the first connection finds its upstream.
-fn open(supervisor: &Supervisor, plan: &Plan, upstreams: Upstreams) -> Result<(), Exit> {
+fn open_routes(supervisor: &Supervisor, plan: &Plan, upstreams: Upstreams) -> Result<(), Exit> {
     if upstreams == Upstreams::TestServer {
         let served = test_server::start(plan.outer_upstreams());
         served.map_err(|error| report_event(&Event::StartFailed(&error)))?;
@@ -171,13 +193,14 @@ fn open(supervisor: &Supervisor, plan: &Plan, upstreams: Upstreams) -> Result<()
     })
 }
 
-fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, Baseline) {
+/// The costs of a connection, and the number of listeners.
+fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, usize) {
     let routes = plan.routes().len();
     match upstreams {
-        Upstreams::External => (Footprint::PROXIED, Baseline { listeners: routes, admin_clients: 0 }),
+        Upstreams::External => (Footprint::PROXIED, routes),
         Upstreams::TestServer => {
             let served: HashSet<SocketAddr> = plan.outer_upstreams().collect();
-            (Footprint::PROXIED_AND_SERVED, Baseline { listeners: routes + served.len(), admin_clients: 0 })
+            (Footprint::PROXIED_AND_SERVED, routes + served.len())
         }
     }
 }

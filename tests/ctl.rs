@@ -163,10 +163,10 @@ fn each_command_sends_one_request_and_prints_the_answer() {
         ("reset", text(), "POST /reset HTTP/1.0", json!(null), "enabled every route and removed every toxic\n"),
         (
             "reload",
-            answer("200 OK", r#"{"changes":["web: toxics","db: removed"]}"#),
+            answer("200 OK", r#"{"changes":[{"route":"web","change":"changed","connections":1}]}"#),
             "POST /v1/reload HTTP/1.0",
             json!(null),
-            "web: toxics\ndb: removed\n",
+            "web: changed, 1 live connection\n",
         ),
         (
             "config",

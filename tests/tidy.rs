@@ -11,6 +11,7 @@ use std::process::Command;
 /// layer or above. `main.rs` and `lib.rs` are above all layers.
 const LAYERS: &[&[&str]] = &[
     &["run"],
+    &["control"],
     &["cli"],
     &["admin", "ctl"],
     &["reload", "test_server"],

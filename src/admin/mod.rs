@@ -125,11 +125,9 @@ impl Admin {
     ///
     /// # Errors
     /// No thread is available to accept connections.
-    pub fn serve(self, api: Api) -> Result<(), BindError> {
-        let addr = self.local_addr();
-        let api = Api { address: addr.to_string().parse().ok(), ..api };
-        let served = self.0.serve(LIMITS, None, move |request| api.respond(&request));
-        served.map_err(|source| BindError { addr, source })
+    pub fn serve(self, api: Api) -> io::Result<()> {
+        let api = Api { address: self.local_addr().to_string().parse().ok(), ..api };
+        self.0.serve(LIMITS, None, move |request| api.respond(&request))
     }
 }
 

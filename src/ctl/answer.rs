@@ -58,12 +58,18 @@ fn table(columns: Columns, response: &Response) -> Result<String, Failure> {
 
 /// The changes of a reload, one on each line.
 fn changes(answer: &Value) -> String {
-    let changes: Vec<String> = texts(&answer["changes"]);
+    let changes: Vec<String> = answer["changes"].as_array().into_iter().flatten().map(change).collect();
     if changes.is_empty() { "no changes".to_owned() } else { changes.join("\n") }
 }
 
-fn texts(list: &Value) -> Vec<String> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(printable).collect()
+/// `web: changed, 2 live connections`.
+fn change(change: &Value) -> String {
+    let [route, what] = ["route", "change"].map(|key| printable(change[key].as_str().unwrap_or("-")));
+    match change["connections"].as_u64() {
+        None | Some(0) => format!("{route}: {what}"),
+        Some(1) => format!("{route}: {what}, 1 live connection"),
+        Some(count) => format!("{route}: {what}, {count} live connections"),
+    }
 }
 
 /// Why the server refused: its error, its hint, and each problem of a config file.
@@ -103,7 +109,8 @@ mod tests {
     #[test]
     fn a_reload_lists_its_changes() {
         let text = |body| text(&Action::Reload, &response(200, body));
-        assert_eq!(text(r#"{"changes":["web: toxics","db: removed"]}"#), Ok("web: toxics\ndb: removed".to_owned()));
+        let two = r#"{"changes":[{"route":"web","change":"changed","connections":2},{"route":"db","change":"removed","connections":0}]}"#;
+        assert_eq!(text(two), Ok("web: changed, 2 live connections\ndb: removed".to_owned()));
         assert_eq!(text(r#"{"changes":[]}"#), Ok("no changes".to_owned()));
         let expected = "the answer of http://h:1/x is not JSON: expected value at line 1 column 1";
         assert_eq!(text("<html>"), Err(Failure::Refused(expected.to_owned())));

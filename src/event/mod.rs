@@ -76,6 +76,8 @@ pub enum Event<'a> {
         /// The number of live connections that the change has reached.
         connections: usize,
     },
+    /// The admin server answers at this address.
+    AdminListening(SocketAddr),
     /// A host name has this address from now on.
     HostResolved(&'a str, IpAddr),
     /// The config file has a problem.
@@ -225,6 +227,7 @@ pub fn emit(event: &Event<'_>) {
         Event::RouteChanged { origin, route, change, connections } => {
             info!(route = route.as_str(), change, by:% = origin, connections; "route changed");
         }
+        Event::AdminListening(addr) => info!(addr:%; "admin server listening"),
         Event::HostResolved(host, ip) => info!(host, ip:%; "host name resolved"),
         Event::ConfigProblem { at, problem, hint } => error!(at, problem, hint; "config problem"),
         Event::Reloaded(origin, changes) => info!(by:% = origin, changes; "config reloaded"),

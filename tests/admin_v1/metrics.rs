@@ -1,6 +1,7 @@
 //! The metrics: their format, and that they count while streams live.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -91,6 +92,15 @@ fn each_family_is_described_once_before_its_samples() {
     }
     assert!(seen.iter().all(|name| name.starts_with("chaos_proxy_") || name.starts_with("toxiproxy_proxy_")));
     assert!(answer.text().contains(r#"chaos_proxy_connections_active{route="a\"b\\ é"} 0"#), "{}", answer.text());
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let (_run, addr) = busy();
+    let (text, reference) = (get(addr, "/metrics"), fs::read_to_string("configs/README.md").unwrap());
+    let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let missing: Vec<&str> = names.filter(|name| !reference.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "configs/README.md does not describe {missing:?}");
 }
 
 #[track_caller]

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio, id};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -221,6 +222,11 @@ impl Proxy {
         assert_eq!(ended, Ok(1), "it does not end:\n{}", self.log_text());
         self.log.wait_for_end();
         self.child.wait().unwrap().code().unwrap()
+    }
+
+    /// Waits until a signal ends the process, and returns its number.
+    pub fn end_by_signal(&mut self) -> i32 {
+        self.child.wait().unwrap().signal().unwrap()
     }
 
     /// Sends SIGTERM and returns the exit code.

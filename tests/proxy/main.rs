@@ -5,6 +5,7 @@
 mod harness;
 
 mod command_line;
+mod control;
 mod drain;
 mod faults;
 mod forwarding;

@@ -1,0 +1,98 @@
+//! What changes the routes during a run: the admin server, SIGHUP, and a config file that is watched. Which of them a run
+//! has is decided by the command line and the config; what they do is `admin` and `reload`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::admin::{Access, Admin, Api, BindError};
+use crate::cli::{AdminOptions, Options, Routes, Watch};
+use crate::config::Defaults;
+use crate::event::{Event, Origin, emit};
+use crate::proxy::Supervisor;
+use crate::reload::Reloader;
+use crate::signals::HangUp;
+use crate::watch;
+
+/// The config file of a run, which can be loaded again.
+#[derive(Debug)]
+pub struct ConfigFile {
+    path: PathBuf,
+    defaults: Defaults,
+    watch: Option<watch::Watch>,
+}
+
+impl ConfigFile {
+    /// The file, unless it is stdin. Call it before the file is loaded, so that no change of it is missed.
+    #[must_use]
+    pub fn of(options: &Options) -> Option<Self> {
+        match &options.routes {
+            Routes::File { path, defaults } if path != Path::new("-") => {
+                let watch = (options.watch == Watch::File).then(|| watch::Watch::new(path.clone()));
+                Some(Self { path: path.clone(), defaults: *defaults, watch })
+            }
+            Routes::File { .. } | Routes::Flags(_) => None,
+        }
+    }
+}
+
+/// The controls of a run that has not begun.
+#[derive(Debug)]
+pub struct Control {
+    file: Option<(ConfigFile, HangUp)>,
+    admin: Option<AdminOptions>,
+    defaults: Defaults,
+}
+
+impl Control {
+    /// SIGHUP ends the process if there is no `file`. Call it before any other thread starts.
+    ///
+    /// # Errors
+    /// SIGHUP can't be blocked.
+    pub fn new(file: Option<ConfigFile>, admin: Option<AdminOptions>, defaults: Defaults) -> io::Result<Self> {
+        let file = file.map(|file| HangUp::block().map(|hang_up| (file, hang_up))).transpose()?;
+        Ok(Self { file, admin, defaults })
+    }
+
+    /// Binds the address of the admin server, if there is one. It answers after [`Control::start`].
+    ///
+    /// # Errors
+    /// The address can't be bound.
+    pub fn bind(&self) -> Result<Option<Admin>, BindError> {
+        self.admin.as_ref().map(|options| Admin::bind(options.addr)).transpose()
+    }
+
+    /// Starts all controls, each on its own thread.
+    ///
+    /// # Errors
+    /// No thread is available.
+    pub fn start(self, admin: Option<Admin>, supervisor: &Arc<Supervisor>) -> io::Result<()> {
+        let reloader = self.file.map(|file| follow(file, supervisor)).transpose()?;
+        let Some((admin, options)) = admin.zip(self.admin) else { return Ok(()) };
+        let access = Access { hosts: options.hosts, token: options.token };
+        let api = Api::new(Arc::clone(supervisor), self.defaults).with_access(access);
+        let addr = admin.local_addr();
+        admin.serve(match reloader {
+            Some(reloader) => api.with_reloader(reloader),
+            None => api,
+        })?;
+        emit(&Event::AdminListening(addr));
+        Ok(())
+    }
+}
+
+/// Loads the file again after each SIGHUP, and after each change of it if it is watched.
+fn follow((file, hang_up): (ConfigFile, HangUp), supervisor: &Arc<Supervisor>) -> io::Result<Arc<Reloader>> {
+    let reloader = Arc::new(Reloader::new(file.path, file.defaults, Arc::clone(supervisor)));
+    hang_up.handle(reload(&reloader))?;
+    if let Some(watch) = file.watch {
+        watch.start(reload(&reloader))?;
+    }
+    Ok(reloader)
+}
+
+fn reload(reloader: &Arc<Reloader>) -> impl Fn() + Send + 'static {
+    let reloader = Arc::clone(reloader);
+    // The reloader logs the result.
+    move || drop(reloader.reload(Origin::Reload))
+}
