@@ -4,6 +4,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `access` | which requests may use it |
+//! | `toxiproxy` | the API of Toxiproxy |
 //! | `v1` | this program's own API, below `/v1` |
 //! | `metrics` | `/metrics`, as Prometheus reads it |
 //! | `answer`, `error_response` | answers in JSON, and errors |
@@ -14,6 +15,7 @@ mod access;
 mod answer;
 mod error_response;
 mod metrics;
+mod toxiproxy;
 mod v1;
 
 use std::fmt;
@@ -93,7 +95,9 @@ impl Api {
     }
 
     fn answer(&self, request: &Request) -> Response {
-        let answer = v1::respond(self, request).or_else(|| metrics::respond(self, request));
+        let answer = toxiproxy::respond(self, request)
+            .or_else(|| v1::respond(self, request))
+            .or_else(|| metrics::respond(self, request));
         answer.unwrap_or_else(|| Response::text(Status::NotFound, "404 page not found"))
     }
 }

@@ -18,6 +18,17 @@ pub enum Change {
     Adjust(Route),
 }
 
+impl Change {
+    /// The name of the route.
+    #[must_use]
+    pub fn route_name(&self) -> &RouteName {
+        match self {
+            Self::Remove(name) => name,
+            Self::Add(route) | Self::Restart(route) | Self::Adjust(route) => &route.name,
+        }
+    }
+}
+
 /// Returns the changes from `live` to `wanted`: first the removals, then the others in the order of `wanted`. Unchanged
 /// routes need none.
 #[must_use]

@@ -17,7 +17,7 @@ Usage: cargo bench --bench bench -- [options]
 
   --only NAME,...  measure only these: bulk, round-trips, event-loop,
                    connections, idle, first-bytes, delay, toxics, logging,
-                   start, size, or one of them such as bulk-8-up,
+                   admin, start, size, or one of them such as bulk-8-up,
                    event-loop-50, delay-50
   --rounds N       take medians of N rounds [3]
   --quick          short measurements: two minutes for four targets

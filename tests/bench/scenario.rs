@@ -24,6 +24,7 @@ pub enum Kind {
     Latency { jitter_millis: u64 },
     Bandwidth,
     Logging,
+    Admin,
     Start,
     Size,
 }
@@ -57,6 +58,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("toxics-jitter", "throughput with jitter", Kind::Latency { jitter_millis: 50 }),
     scenario("toxics-bandwidth", "accuracy of bandwidth", Kind::Bandwidth),
     scenario("logging", "connections/s with the log", Kind::Logging),
+    scenario("admin", "cost of the admin server", Kind::Admin),
     scenario("start", "time to start", Kind::Start),
     scenario("size", "size of the binary", Kind::Size),
 ];
@@ -90,6 +92,7 @@ impl Scenario {
             | Kind::Latency { .. }
             | Kind::Bandwidth
             | Kind::Logging
+            | Kind::Admin
             | Kind::Start
             | Kind::Size => {
                 matches!(target, Target::ChaosProxy(_))

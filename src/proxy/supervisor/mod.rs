@@ -22,7 +22,7 @@ use super::shared::Shared;
 use super::status::{ConnectionStatus, Health, RouteStatus};
 use crate::event::{CloseReason, Event, Origin, emit};
 use crate::limits::Cap;
-use crate::plan::{Change, Plan, Route, diff};
+use crate::plan::{Change, Plan, Route, diff, route_differences};
 use crate::stop::Stop;
 use crate::value::{CloseMode, RouteName};
 
@@ -119,7 +119,7 @@ impl Supervisor {
         let plan = plan(edit(present.clone())?)?;
         let changes = diff(&present, plan.routes());
         self.change(&plan, &changes, &mut limits)?;
-        let applied: Vec<_> = changes.iter().map(|change| self.applied(change)).collect();
+        let applied: Vec<_> = changes.iter().map(|change| self.applied(change, &present)).collect();
         for change in &applied {
             report(origin, change);
         }
@@ -140,14 +140,13 @@ impl Supervisor {
         Transition { plan, changes, routes, limits: present, shared: &shared, seed }.run()
     }
 
-    fn applied(&self, change: &Change) -> AppliedChange {
-        let (route, change) = match change {
-            Change::Add(route) => (&route.name, "added"),
-            Change::Remove(name) => (name, "removed"),
-            Change::Restart(route) => (&route.name, "restarted"),
-            Change::Adjust(route) => (&route.name, "changed"),
-        };
-        AppliedChange { route: route.clone(), change: change.to_owned(), connections: self.registry.active(route) }
+    fn applied(&self, change: &Change, before: &[Route]) -> AppliedChange {
+        let route = change.route_name();
+        AppliedChange {
+            route: route.clone(),
+            change: describe(change, before),
+            connections: self.registry.active(route),
+        }
     }
 
     /// The seed of all random draws.
@@ -262,6 +261,19 @@ fn report(origin: Origin, applied: &AppliedChange) {
     if origin != Origin::Start {
         let AppliedChange { route, change, connections } = applied;
         emit(&Event::RouteChanged { origin, route, change, connections: *connections });
+    }
+}
+
+/// Describes a change of the routes that were `before`.
+fn describe(change: &Change, before: &[Route]) -> String {
+    match change {
+        Change::Add(route) => format!("added, {} -> {}", route.listen(), route.upstream),
+        Change::Remove(_) => "removed".to_owned(),
+        Change::Adjust(route) | Change::Restart(route) => {
+            let old = before.iter().filter(|old| old.name == route.name);
+            let differences = old.flat_map(|old| route_differences(old, route));
+            differences.map(|difference| difference.to_string()).collect::<Vec<_>>().join("; ")
+        }
     }
 }
 

@@ -60,6 +60,27 @@ pub fn logging(binary: &Path, effort: &Effort) -> Outcome<Vec<Figure>> {
     ])
 }
 
+/// Rates with the admin server and without it.
+pub fn admin(binary: &Path, effort: &Effort) -> Outcome<Vec<Figure>> {
+    let admin = format!("127.0.0.1:{}", free_port()?);
+    let measured = |load: &str, of: fn(&Figures) -> f64| -> Outcome<[f64; 2]> {
+        let with = |flags: &[&str]| -> Outcome<f64> {
+            let mut testbed = Testbed::around(WORKERS, |upstream| Proxy::chaos_proxy(binary, upstream, flags))?;
+            Ok(of(&testbed.run(load)?.0))
+        };
+        Ok([with(&["--quiet", "--admin", &admin])?, with(&["--quiet"])?])
+    };
+    let round_trips = format!("round-trips {WORKERS} {}", effort.window.as_millis());
+    let [trips, trips_without] = measured(&round_trips, |figures| figures["per_second"])?;
+    let [connections, connections_without] = measured(&connections_for(effort), rate)?;
+    Ok(vec![
+        Figure::higher("round trips", "/s", trips),
+        Figure::lower("cost for round trips", "%", (1.0 - trips / trips_without) * 100.0),
+        Figure::higher("connections", "/s", connections),
+        Figure::lower("cost for connections", "%", (1.0 - connections / connections_without) * 100.0),
+    ])
+}
+
 pub fn start(binary: &Path) -> Outcome<Vec<Figure>> {
     let took: Outcome<Vec<f64>> =
         (0..START_COUNT).map(|_| start_once(binary).or_else(|_| start_once(binary))).collect();

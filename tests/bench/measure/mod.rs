@@ -49,6 +49,7 @@ pub fn measure(scenario: &Scenario, target: &Target, effort: &Effort) -> Outcome
         }
         (Kind::Bandwidth, Target::ChaosProxy(binary)) => toxics::bandwidth(binary, effort),
         (Kind::Logging, Target::ChaosProxy(binary)) => chaos_proxy::logging(binary, effort),
+        (Kind::Admin, Target::ChaosProxy(binary)) => chaos_proxy::admin(binary, effort),
         (Kind::Start, Target::ChaosProxy(binary)) => chaos_proxy::start(binary),
         (Kind::Size, Target::ChaosProxy(binary)) => chaos_proxy::size(binary),
         (_, Target::Direct | Target::Peer { .. }) => Err("is measured on chaos-proxy alone".into()),

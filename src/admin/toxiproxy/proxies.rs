@@ -1,0 +1,90 @@
+//! Proxies: listed, created, changed and removed, one at a time, and the reset of all.
+
+use std::collections::BTreeMap;
+
+use super::addresses::{Listen, upstream};
+use super::answer::{Proxy, answer};
+use super::body::Fields;
+use super::failure::Failure;
+use super::proxy_draft::{LISTEN, ProxyDraft, state};
+use super::routes::Routes;
+use crate::http::{Response, Status};
+use crate::plan::keys::UPSTREAM;
+use crate::plan::{Route, RouteState, Upstream};
+
+/// An object of proxies by name, in the order of their names.
+pub fn list(routes: &Routes<'_>) -> Result<Response, Failure> {
+    let all = routes.all();
+    let by_name: BTreeMap<&str, Proxy<'_>> = all.iter().map(|route| (route.name.as_str(), Proxy(route))).collect();
+    answer(Status::Ok, &by_name)
+}
+
+pub fn create(routes: &Routes<'_>, body: &[u8]) -> Result<Response, Failure> {
+    let draft = ProxyDraft::read(&Fields::of_body(body)?, routes.host_names())?;
+    let route = draft.listen.open(|bind, port| routes.add(draft.route(bind, port)))?;
+    answer(Status::Created, &Proxy(&route))
+}
+
+pub fn show(routes: &Routes<'_>, name: &str) -> Result<Response, Failure> {
+    answer(Status::Ok, &Proxy(&routes.get(name)?))
+}
+
+/// Changes the addresses and the state. Toxics of the body are ignored: clients send those that they know, which may be
+/// old.
+pub fn update(routes: &Routes<'_>, name: &str, body: &[u8]) -> Result<Response, Failure> {
+    let present = routes.get(name)?;
+    let fields = Fields::of_body(body)?;
+    let listen = fields.text(LISTEN)?.map_or(Ok(Listen::of(&present)), Listen::parse)?;
+    let upstream =
+        fields.text(UPSTREAM.name)?.map_or(Ok(present.upstream), |text| upstream(text, routes.host_names()))?;
+    let state = state(&fields)?.unwrap_or(present.state);
+    let route = if listen.is_of(&present) && upstream == present.upstream {
+        routes.set_state(name, state)?
+    } else {
+        move_to(routes, name, listen, upstream, state)?
+    };
+    answer(Status::Ok, &Proxy(&route))
+}
+
+/// The route is disabled first, which ends its connections. If it can't be enabled again, it stays so, with the new
+/// addresses.
+fn move_to(
+    routes: &Routes<'_>,
+    name: &str,
+    listen: Listen,
+    upstream: Upstream,
+    state: RouteState,
+) -> Result<Route, Failure> {
+    listen.open(|bind, port| {
+        routes.change(name, |route| {
+            *route = Route { bind, port, upstream, state: RouteState::Disabled, ..route.clone() };
+            Ok(())
+        })?;
+        routes.set_state(name, state)
+    })
+}
+
+/// Ends all connections too.
+pub fn delete(routes: &Routes<'_>, name: &str) -> Result<Response, Failure> {
+    routes.set_state(name, RouteState::Disabled)?;
+    routes.remove(name)?;
+    Ok(Response::empty(Status::NoContent))
+}
+
+/// Enables all routes and removes all toxics, and stops at the first route that can't be enabled. The drop rate and the
+/// latency of a route stay: they are not toxics.
+pub fn reset(routes: &Routes<'_>) -> Result<Response, Failure> {
+    for route in routes.all() {
+        let reset = routes.change(route.name.as_str(), |route| {
+            route.state = RouteState::Enabled;
+            route.toxics.clear();
+            Ok(())
+        });
+        match reset {
+            // Removed by another request in the meantime.
+            Ok(_) | Err(Failure::ProxyNotFound) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(Response::empty(Status::NoContent))
+}

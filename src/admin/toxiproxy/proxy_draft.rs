@@ -1,0 +1,87 @@
+//! The proxies of requests that create them.
+
+use std::net::IpAddr;
+
+use super::addresses::{Listen, upstream};
+use super::body::{Fields, list};
+use super::failure::Failure;
+use super::toxic_draft::ToxicDraft;
+use super::toxics;
+use crate::config::HostNames;
+use crate::plan::keys::{ENABLED, NAME, TOXICS, UPSTREAM};
+use crate::plan::{DropMode, Route, RouteState, Upstream};
+use crate::toxic::Toxic;
+use crate::value::{Millis, Port, Probability, RouteName, Timeout};
+
+/// The address that a proxy listens on.
+pub const LISTEN: &str = "listen";
+
+/// A proxy of a request.
+pub struct ProxyDraft {
+    pub name: RouteName,
+    pub listen: Listen,
+    pub upstream: Upstream,
+    pub toxics: Vec<Toxic>,
+    state: RouteState,
+}
+
+impl ProxyDraft {
+    /// Checks that the required fields are there. Of a list, all are checked for that first.
+    pub fn require(fields: &Fields) -> Result<(), Failure> {
+        for key in [NAME, UPSTREAM] {
+            if fields.text(key.name)?.is_none_or(str::is_empty) {
+                return Err(Failure::MissingField(key.name.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// A host name of the upstream is looked up.
+    pub fn read(fields: &Fields, host_names: HostNames) -> Result<Self, Failure> {
+        Self::require(fields)?;
+        let name = fields.text(NAME.name)?.unwrap_or_default();
+        Ok(Self {
+            name: name.parse().map_err(|rejected| Failure::of_field(NAME.name, &rejected))?,
+            listen: Listen::parse(fields.text(LISTEN)?.unwrap_or_default())?,
+            upstream: upstream(fields.text(UPSTREAM.name)?.unwrap_or_default(), host_names)?,
+            state: state(fields)?.unwrap_or_default(),
+            toxics: toxics_of(fields)?,
+        })
+    }
+
+    /// Whether a route has the same addresses.
+    pub fn is_at(&self, route: &Route) -> bool {
+        self.listen.is_of(route) && self.upstream == route.upstream
+    }
+
+    /// The route, which listens on this address.
+    pub fn route(&self, bind: IpAddr, port: Port) -> Route {
+        Route {
+            name: self.name.clone(),
+            bind,
+            port,
+            upstream: self.upstream,
+            drop_rate: Probability::NEVER,
+            drop_mode: DropMode::default(),
+            latency: Millis::default(),
+            connect_timeout: Timeout::CONNECT,
+            state: self.state,
+            toxics: self.toxics.clone(),
+        }
+    }
+}
+
+/// The state that the field `enabled` asks for.
+pub fn state(fields: &Fields) -> Result<Option<RouteState>, Failure> {
+    let state = |enabled| if enabled { RouteState::Enabled } else { RouteState::Disabled };
+    fields.flag(ENABLED.name).map(|flag| flag.map(state))
+}
+
+fn toxics_of(fields: &Fields) -> Result<Vec<Toxic>, Failure> {
+    let mut added = Vec::new();
+    for toxic in list(TOXICS.name, fields.get(TOXICS.name).cloned().unwrap_or_default())? {
+        let draft = ToxicDraft::read(Fields::of("a toxic", toxic)?)?;
+        toxics::add(&mut added, &draft)?;
+    }
+    Ok(added)
+}
