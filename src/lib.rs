@@ -7,18 +7,19 @@
 //! # What flows through it
 //!
 //! ```text
-//! flags ──cli──────┐
-//!                  ├──► Plan ──► Supervisor::apply ──► Listener ──► connection ──► Forwarding, one for each direction
-//! file ──config────┘                 │                                                 │      │
-//!         (or every problem,         └── drain ◄── Stop ◄── signals                plain path, toxic path (Chain)
-//!          with position and hint)                                                     │
-//!                                                                                      │
-//! log lines ◄── logging ◄── event::emit ◄── Event: returned values ◄───────────────────┘
+//! flags ────cli─────┐
+//! file ─────config──┼──► Plan ──► Supervisor ──► Listener ──► connection ──► Forwarding, one for each direction
+//! request ──admin───┘                │                                           │      │
+//!         (or every problem,         └── drain ◄── Stop ◄── signals          plain path, toxic path (Chain)
+//!          with position and hint)                                               │
+//!                                                                                │
+//! log lines, event stream ◄── logging ◄── event::emit ◄── Event: returned values ◄
+//! metrics, lists ◄── admin ◄── Supervisor ◄── registry, counters
 //! ```
 //!
-//! Data flows one way. Flags and files are parsed once, into a [`plan::Plan`] that can't hold an invalid value. The
-//! plan goes live through [`proxy::Supervisor::apply`] and in no other way. What happens is described by an
-//! [`event::Event`], and [`event::emit`] logs it.
+//! Data flows one way. Flags, files and requests are parsed once, into a [`plan::Plan`] that can't hold an invalid value.
+//! It goes live through [`proxy::Supervisor::apply`] or [`edit`](proxy::Supervisor::edit), which changes the present plan,
+//! and in no other way. What happens is described by an [`event::Event`], and [`event::emit`] logs it.
 //!
 //! # Modules
 //!
@@ -58,8 +59,8 @@
 //! A listener thread takes a permit, accepts, and registers a `ConnectionState`. This one value is shared by every
 //! thread that deals with the connection. It has both sockets, the phase (dialling, delayed, forwarding, half-closed,
 //! draining), the bytes received and sent in each direction, the sums of the toxics that acted, and a close reason that
-//! is set once. `abort` ends the connection from any thread with one call. The registry lists all states, so that a
-//! drain can count and cut them.
+//! is set once. `abort` ends the connection from any thread with one call. The registry lists all states, for drain, lists
+//! and requests to end one. When a connection ends, what it has done is added to the counters of its route.
 //!
 //! A pooled thread draws whether the connection is dropped, dials the upstream, and takes a second thread from the
 //! pool. From then on each thread forwards one direction. Each waits for the rest of `latencyMs` and runs a
@@ -99,7 +100,8 @@
 //! # Changes to live routes
 //!
 //! [`proxy::Supervisor::apply`] compares the live routes with the plan ([`plan::diff`], a pure function) and makes the
-//! smallest change. A route with a new upstream or listen address gets a new listener, and its connections continue.
+//! smallest change. A route with a new upstream or listen address gets a new listener, and its connections continue. Those
+//! of a route that is disabled end, as those of a service that is down.
 //! New faults reach them as well: the `LiveRoute` replaces its `Generation`, an immutable value with the route and its
 //! toxics, and triggers the latch of the old one. The latch is part of every wait of the route's connections, in
 //! poll(2) beside the sockets, so each direction takes over the new toxics at the next byte. (A plain path with close

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 
+use crate::admin::{self, Admin};
 use crate::cli::{self, AdminOptions, Command, Options, Routes, Settings, Upstreams, UsageError};
 use crate::config::{self, Lookup, Resolved};
 use crate::control::{ConfigFile, Control};
@@ -16,10 +17,10 @@ use crate::event::{Event, Origin, emit};
 use crate::limits::{self, Baseline, Cap, Footprint};
 use crate::logging;
 use crate::memory;
-use crate::plan::{Plan, plan_differences};
+use crate::plan::{Plan, RouteState, plan_differences};
 use crate::proxy::{ApplyError, Supervisor};
 use crate::stop::{Signal, Stop};
-use crate::{admin, signals, test_server, threads};
+use crate::{signals, test_server, threads};
 
 /// How a run ended. Converts into the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,8 +172,9 @@ fn serve(supervisor: &Supervisor, settings: &Settings, stop: &Stop) -> Exit {
 /// route listens.
 fn open(supervisor: &Arc<Supervisor>, control: Control, plan: &Plan, upstreams: Upstreams) -> Result<(), Exit> {
     let admin = control.bind().map_err(|error| report_event(&Event::StartFailed(&error)))?;
+    let admin_addr = admin.as_ref().map(Admin::local_addr);
     open_routes(supervisor, plan, upstreams)?;
-    let started = control.start(admin, supervisor).and_then(|()| announce(plan));
+    let started = control.start(admin, supervisor).and_then(|()| announce(plan, admin_addr));
     started.map_err(|error| report_event(&Event::StartFailed(&error)))
 }
 
@@ -205,11 +207,13 @@ fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, usize) {
     }
 }
 
-/// Prints the ready line, the only line of stdout. A script that waits for it can connect to every port named in it. A
+/// Prints the ready line, the only line of stdout. A script that waits for it can connect to everything named in it. A
 /// separate thread prints it, because a write to a full pipe would block the thread that waits for signals.
-fn announce(plan: &Plan) -> io::Result<()> {
-    let ports: Vec<String> = plan.routes().iter().map(|route| route.port.to_string()).collect();
-    let line = format!("ready pid={} ports={}\n", process::id(), ports.join(","));
+fn announce(plan: &Plan, admin: Option<SocketAddr>) -> io::Result<()> {
+    let enabled = plan.routes().iter().filter(|route| route.state == RouteState::Enabled);
+    let ports: Vec<String> = enabled.map(|route| route.port.to_string()).collect();
+    let admin = admin.map(|addr| format!(" admin={addr}")).unwrap_or_default();
+    let line = format!("ready pid={} ports={}{admin}\n", process::id(), ports.join(","));
     threads::spawn("ready", move || {
         print(&line);
     })

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use pico_args::Arguments;
 
+use super::flag_table::{Group, Table, Value, flag};
 use super::flags::{normalized, reject_flags, split_at_double_dash, value};
 use super::{Command, Parsed, UsageError};
 use crate::config::{parse_toxic_argument, parse_toxic_changes};
@@ -13,9 +14,18 @@ use crate::plan::RouteState;
 use crate::spelling::nearest;
 use crate::value::{CloseMode, RouteName, ToxicName};
 
-pub(super) const FLAGS: [&str; 8] = ["--admin", "--token", "--json", "--route", "--id", "--reset", "--help", "-h"];
-
-const SWITCHES: [&str; 3] = ["--json", "--reset", "--help"];
+const FLAGS: Table = Table(&[Group {
+    title: "Options",
+    flags: &[
+        flag("--admin", Value::Required("URL"), "the server, a URL or IP:PORT [http://127.0.0.1:8474]"),
+        flag("--token", Value::Required("TOKEN"), "the server's --admin-token"),
+        flag("--json", Value::None, "print the server's JSON, unchanged"),
+        flag("--reset", Value::None, "kill: with a reset (RST) instead of a FIN"),
+        flag("--route", Value::Required("NAME"), "kill: the connections of this route"),
+        flag("--id", Value::Required("N"), "kill: the connection with this id"),
+        flag("--help", Value::None, "print this help").or("-h"),
+    ],
+}]);
 
 /// Every command, its operands, and what it does.
 const COMMANDS: [(&str, &str, &str); 14] = [
@@ -56,34 +66,26 @@ Examples:
 
 Commands:
 {commands}
-Options:
-  --admin URL      the server, a URL or IP:PORT [{default}]
-  --token TOKEN    the server's --admin-token
-  --json           print the server's JSON, unchanged
-  --reset          kill: with a reset (RST) instead of a FIN
-  --route NAME     kill: the connections of this route
-  --id N           kill: the connection with this id
-  -h, --help       print this help
-
+{options}
 A number after kill is the name of a route, or if there is none, an id. Tables
 have no header and tabs between their columns when stdout is no terminal.
 {ADDRESS_VARIABLE} and {TOKEN_VARIABLE} stand for the first two options.
 Exit codes: 0 success; 1 refused or unreachable; 2 usage error.
 ",
         commands = commands.concat(),
-        default = Address::default(),
+        options = FLAGS.help(19, 80),
     )
 }
 
 /// Parses the arguments after `ctl`.
 pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
     let (flags, rest) = split_at_double_dash(args);
-    let mut args = Arguments::from_vec(flags.into_iter().flat_map(|arg| normalized(arg, &SWITCHES)).collect());
+    let mut args = Arguments::from_vec(flags.into_iter().flat_map(|arg| normalized(arg, FLAGS)).collect());
     if args.contains(["-h", "--help"]) {
         return Ok(Command::CtlHelp);
     }
     let flags = Flags::take_from(&mut args)?;
-    let operands = [reject_flags(args.finish(), &FLAGS, &SWITCHES)?, rest].concat();
+    let operands = [reject_flags(args.finish(), FLAGS, &[])?, rest].concat();
     let words: Vec<&str> = operands.iter().map(|word| word.to_str()).collect::<Option<_>>().ok_or_else(not_utf8)?;
     if words == ["help"] {
         return Ok(Command::CtlHelp);
@@ -239,7 +241,7 @@ mod tests {
     fn the_help_fits_a_screen_and_names_every_command_and_flag() {
         let help = ctl_help();
         assert!(help.lines().count() <= 40 && help.lines().all(|line| line.len() <= 80), "{help}");
-        for word in FLAGS.into_iter().chain(COMMANDS.map(|(command, ..)| command)) {
+        for word in FLAGS.names().into_iter().chain(COMMANDS.map(|(command, ..)| command)) {
             assert!(help.contains(&format!("  {word}")) || help.contains(&format!(", {word}")), "{word}");
         }
         for line in ["--help", "-h", "help", "routes -h"] {

@@ -11,51 +11,9 @@ use pico_args::Arguments;
 use crate::spelling::nearest;
 
 use super::admin::DEFAULT_PORT;
+use super::flag_table::Table;
 use super::values::has_port;
 use super::{Parsed, UsageError, usage_error};
-
-/// Every flag, for suggestions.
-pub(super) const FLAGS: [&str; 32] = [
-    "--config",
-    "--listen",
-    "--upstream",
-    "--drop-rate",
-    "--latency-ms",
-    "--profile",
-    "--toxic",
-    "--bind",
-    "--resolve",
-    "--admin",
-    "--admin-token",
-    "--admin-host",
-    "--watch",
-    "--check",
-    "--against",
-    "--schema",
-    "--test-server",
-    "--seed",
-    "--max-connections",
-    "--max-buffered",
-    "--drain-timeout",
-    "--verbose",
-    "--quiet",
-    "--log",
-    "--log-format",
-    "--help",
-    "--version",
-    "-c",
-    "-v",
-    "-q",
-    "-h",
-    "-V",
-];
-
-/// The flags with one letter that stand for a long one. Help and version are handled by pico-args.
-const SHORT: [(&str, &str); 3] = [("-c", "--config"), ("-v", "--verbose"), ("-q", "--quiet")];
-
-/// The flags without a value.
-pub(super) const SWITCHES: [&str; 9] =
-    ["--resolve", "--watch", "--check", "--schema", "--test-server", "--verbose", "--quiet", "--help", "--version"];
 
 /// Toxiproxy's flags for its API, which turn the admin server on. They are not suggested.
 pub(super) const TOXIPROXY: [&str; 2] = ["--host", "--port"];
@@ -91,22 +49,29 @@ pub(super) fn has_effect(arg: &OsString) -> bool {
     WITHOUT_EFFECT.iter().all(|known| flag != Some(known.as_bytes()))
 }
 
-/// Rewrites `-config=x`, `--config=x` and `-c=x` as `--config x`, unless the flag is one of `switches`.
-pub(super) fn normalized(arg: OsString, switches: &[&str]) -> Vec<OsString> {
+/// Rewrites `-config=x`, `--config=x` and `-c=x` as `--config x`, unless the flag takes no value.
+pub(super) fn normalized(arg: OsString, table: Table) -> Vec<OsString> {
     let arg = with_two_dashes(arg);
     let bytes = arg.as_bytes();
-    let is_flag =
-        |at: &usize| bytes.starts_with(b"--") || SHORT.iter().any(|(short, _)| bytes[..*at] == *short.as_bytes());
+    let is_flag = |at: &usize| bytes.starts_with(b"--") || is_abbreviation(&bytes[..*at], table);
     let equals = bytes.iter().position(|&byte| byte == b'=').filter(is_flag);
-    match equals.map(|at| (long(OsStr::from_bytes(&bytes[..at])), OsStr::from_bytes(&bytes[at + 1..]))) {
-        Some((flag, value)) if switches.iter().all(|switch| flag != *switch) => vec![flag, value.to_owned()],
+    match equals.map(|at| (long(&bytes[..at], table), OsStr::from_bytes(&bytes[at + 1..]))) {
+        Some((flag, value)) if !flag.to_str().is_some_and(|flag| table.is_switch(flag)) => {
+            vec![flag, value.to_owned()]
+        }
         Some(_) => vec![arg],
-        None => vec![long(&arg)],
+        None => vec![long(bytes, table)],
     }
 }
 
-fn long(flag: &OsStr) -> OsString {
-    SHORT.iter().find(|(short, _)| flag == *short).map_or(flag, |(_, long)| OsStr::new(long)).to_owned()
+/// Whether a flag with one letter stands for a long one here. pico-args knows those of help and version.
+fn is_abbreviation(flag: &[u8], table: Table) -> bool {
+    table.of_short(flag).is_some_and(|flag| !matches!(flag.long, "--help" | "--version"))
+}
+
+fn long(flag: &[u8], table: Table) -> OsString {
+    let long = table.of_short(flag).filter(|_| is_abbreviation(flag, table)).map(|flag| flag.long);
+    long.map_or_else(|| OsStr::from_bytes(flag).to_owned(), OsString::from)
 }
 
 /// Rewrites `-config`, the spelling of Go's flag package, as `--config`. Leaves `-h`, `-5` and `-` alone.
@@ -162,21 +127,19 @@ pub(super) fn raw_value(args: &mut Arguments, flag: &'static str) -> Parsed<Opti
     }
 }
 
-/// Splits what pico-args did not consume: reports a flag among it, and returns the operands. Some of the `known` flags
-/// are `switches`.
-pub(super) fn reject_flags(left: Vec<OsString>, known: &[&str], switches: &[&str]) -> Parsed<Vec<OsString>> {
+/// Splits what pico-args did not consume: reports a flag among it, and returns the operands. Beside the flags of `table`,
+/// those of `unlisted` are known.
+pub(super) fn reject_flags(left: Vec<OsString>, table: Table, unlisted: &[&str]) -> Parsed<Vec<OsString>> {
     let is_flag = |arg: &&OsString| arg.as_bytes().starts_with(b"-") && arg.len() > 1;
     let Some(first) = left.iter().find(is_flag).map(|arg| arg.to_string_lossy()) else { return Ok(left) };
     let flag = first.split_once('=').map_or(&*first, |(flag, _)| flag);
-    if !known.contains(&flag) {
-        return usage_error(format!("unknown flag {flag}{}", suggestion(flag, known)));
+    let names = table.names();
+    if !names.contains(&flag) && !unlisted.contains(&flag) {
+        let suggestion = nearest(flag, &names).map_or_else(String::new, |known| format!("; did you mean {known}?"));
+        return usage_error(format!("unknown flag {flag}{suggestion}"));
     }
-    if switches.contains(&flag) && first.contains('=') {
+    if table.is_switch(flag) && first.contains('=') {
         return usage_error(format!("{flag} takes no value"));
     }
     usage_error(format!("{flag} is given twice"))
-}
-
-fn suggestion(flag: &str, known: &[&str]) -> String {
-    nearest(flag, known).map_or_else(String::new, |known| format!("; did you mean {known}?"))
 }

@@ -2,11 +2,15 @@
 
 use std::env::consts::{ARCH, OS};
 
+use super::flag_table::RUN;
 use crate::plan::Profile;
 use crate::toxic::TYPES;
 
 /// The most columns of a line.
 const COLUMNS: usize = 80;
+
+/// Where the descriptions of flags begin.
+const INDENT: usize = 27;
 
 /// What `--help` prints.
 #[must_use]
@@ -28,46 +32,7 @@ Examples, then connect to port 8180 instead of 5432:
   chaos-proxy --listen 8180 --upstream 127.0.0.1:5432 \\
     --toxic latency:latency=100,jitter=20 --toxic reset_peer:toxicity=0.1
 
-Routes:
-  -c, --config FILE        read routes from FILE ({formats}), or from stdin: -
-  --bind IP                listen address of routes that set none [127.0.0.1]
-  --listen [IP:]PORT       without a file: local port of the only route
-  --upstream IP:PORT       without a file: forward its connections here
-  --drop-rate P            without a file: share to drop, 0.0 to 1.0 [0.0]
-  --latency-ms N           without a file: delay before forwarding, in ms [0]
-  --profile NAME           without a file: imitate a network, see below
-  --toxic TYPE:KEY=VALUE,KEY=VALUE
-                           without a file: fault in the stream, repeatable; keys
-                           are the attributes of the type and name, stream,
-                           toxicity, connections, clients, after, for
-  --resolve                look up host names of upstreams, once for each route
-
-Running:
-  --check                  validate the routes and exit, without opening a port
-  --against FILE           with --check: print what changes from that config
-  --schema                 print a JSON Schema of config files, for editors
-  --test-server            serve HTTP on every upstream: /, /bytes/N, /echo
-  --seed N                 repeat the faults of an earlier run [random]
-  --max-connections N      serve at most N at once, others wait [system limits]
-  --max-buffered MIB       memory for data that toxics hold [1/4 of the free]
-  --drain-timeout SECONDS  time after SIGINT/SIGTERM to cut connections [never]
-
-Changes during the run; SIGHUP reads the config file again:
-  --watch                  read the config file again when it changes
-  --admin [IP:PORT]        serve Toxiproxy's API, more of our own, and metrics
-                           [off; without a value 127.0.0.1:8474]
-  --admin-token TOKEN      demand it of requests [CHAOS_PROXY_ADMIN_TOKEN]
-  --admin-host NAME        accept requests to that host name, repeatable
-
-Log, on stderr:
-  --log LEVEL              error, faults, warn, info or debug [info]
-  -v, --verbose            log debug lines too, as --log debug
-  -q, --quiet              log errors only, as --log error
-  --log-format FORMAT      logfmt or json [logfmt]
-
-  -h, --help               print this help
-  -V, --version            print the version; with --verbose, how it was built
-
+{flags}
 {toxics}{profiles}
 Long flags also work with one dash, and as --flag=value. Of Toxiproxy's flags,
 -host and -port open the admin server, -proxy-metrics and -runtime-metrics have
@@ -76,7 +41,7 @@ RUST_LOG sets the log level unless a flag does. Exit codes: 0 success; 1 could
 not run, or connections were cut; 2 usage or config error; 130 or 143 cut short
 by a second signal.
 ",
-        formats = if cfg!(feature = "yaml") { "JSON, YAML" } else { "JSON" },
+        flags = RUN.help(INDENT, COLUMNS),
         toxics = wrapped("Toxics: ", &types),
         profiles = wrapped("Profiles: ", &profiles),
     )
@@ -118,7 +83,7 @@ pub fn build_details() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::flags::{FLAGS, TOXIPROXY, WITHOUT_EFFECT};
+    use crate::cli::flags::{TOXIPROXY, WITHOUT_EFFECT};
 
     #[test]
     fn help_fits_a_terminal_and_names_every_flag_toxic_and_profile() {
@@ -129,7 +94,7 @@ mod tests {
         for flag in TOXIPROXY.into_iter().chain(WITHOUT_EFFECT) {
             assert!(words.contains(&&flag[1..]), "{flag}");
         }
-        for word in FLAGS.into_iter().chain(TYPES.iter().map(|it| it.name)).chain(profiles) {
+        for word in RUN.names().into_iter().chain(TYPES.iter().map(|it| it.name)).chain(profiles) {
             assert!(words.contains(&word), "{word}");
         }
         assert_eq!(help.contains("YAML"), cfg!(feature = "yaml"));

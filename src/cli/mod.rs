@@ -3,6 +3,7 @@
 
 mod admin;
 mod ctl;
+mod flag_table;
 mod flags;
 mod help;
 mod lone_route;
@@ -22,10 +23,8 @@ use crate::logging::{LogFormat, LogLevel};
 use crate::plan::{Bind, Plan};
 pub use admin::{AdminFlags, AdminOptions};
 pub use ctl::ctl_help;
-use flags::{
-    FLAGS, SWITCHES, TOXIPROXY, has_effect, normalized, raw_value, reject_flags, split_at_double_dash, value,
-    with_admin_port,
-};
+use flag_table::RUN;
+use flags::{TOXIPROXY, has_effect, normalized, raw_value, reject_flags, split_at_double_dash, value, with_admin_port};
 pub use help::{VERSION, build_details, help};
 use lone_route::LoneRoute;
 use values::{connections, mebibytes, seconds, seed};
@@ -149,7 +148,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
         return ctl::parse(args);
     }
     let (flags, rest) = split_at_double_dash(args);
-    let flags = with_admin_port(flags).filter(has_effect).flat_map(|arg| normalized(arg, &SWITCHES));
+    let flags = with_admin_port(flags).filter(has_effect).flat_map(|arg| normalized(arg, RUN));
     let mut args = Arguments::from_vec(flags.collect());
     if args.contains(["-h", "--help"]) {
         return Ok(Command::Help);
@@ -161,8 +160,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
         return Ok(Command::Schema);
     }
     let flags = ParsedFlags::take_from(&mut args, variable(TOKEN_VARIABLE))?;
-    let known = [&FLAGS[..], &TOXIPROXY].concat();
-    let operands = [reject_flags(args.finish(), &known, &SWITCHES)?, rest].concat();
+    let operands = [reject_flags(args.finish(), RUN, &TOXIPROXY)?, rest].concat();
     match &operands[..] {
         [word] if word == "help" => Ok(Command::Help),
         operands => flags.with_operands(operands)?.into_command(),

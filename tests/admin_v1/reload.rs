@@ -48,8 +48,8 @@ fn a_reload_answers_with_its_changes() {
     let pair = run.pair();
     file.write(&format!("[{}, {}]", run.proxy.route("r", 8180, r#""latencyMs": 5"#), run.proxy.route("b", 8181, "")));
     let answer = ask(addr, "POST", "/v1/reload", "");
-    let changes = "{\"changes\":[{\"route\":\"r\",\"change\":\"changed\",\"connections\":1},\
-                   {\"route\":\"b\",\"change\":\"added\",\"connections\":0}]}\n";
+    let changes = "{\"changes\":[{\"route\":\"r\",\"change\":\"latencyMs 0 -> 5\",\"connections\":1},\
+                   {\"route\":\"b\",\"change\":\"added, IP:8181 -> IP:9090\",\"connections\":0}]}\n";
     assert_eq!(text(&run.proxy, &answer), (200, changes.to_owned()));
     assert!(pair.forwards());
     assert_eq!(text(&run.proxy, &ask(addr, "POST", "/v1/reload", "")), (200, "{\"changes\":[]}\n".to_owned()));

@@ -178,10 +178,10 @@ fn every_type_of_toxic_and_every_attribute_is_described() {
 fn the_reference_has_the_same_requests() {
     let document = document();
     let reference = fs::read_to_string("configs/README.md").unwrap();
-    let section = reference.split("\n## Admin API\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let section = reference.split("\n## Admin server\n").nth(1).unwrap().split("\n## ").next().unwrap();
     for (name, ..) in operations(&document) {
         let (method, path) = name.split_once(' ').unwrap();
         let row = section.lines().find(|line| line.contains(&format!("`{path}`")) && line.contains(method));
-        assert!(row.is_some(), "configs/README.md, Admin API: {name} is missing");
+        assert!(row.is_some(), "configs/README.md, Admin server: {name} is missing");
     }
 }

@@ -101,6 +101,7 @@ fn check_prints_the_addresses_of_host_names() {
 #[test]
 fn prints_ready_when_every_port_accepts() {
     let setup = Setup::new().route(8182, 9090, "").route(8180, 9090, "").route(8181, 9090, "");
+    let setup = setup.route(8183, 9090, r#""enabled": false"#);
     serve_echo(setup.upstream());
     let proxy = setup.start();
     assert_eq!(proxy.ready, format!("ready pid={} ports=8182,8180,8181", proxy.pid()));

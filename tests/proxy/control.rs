@@ -37,7 +37,7 @@ fn a_hang_up_reloads_the_file_and_keeps_connections() {
     let (client, server) = forwarding_pair(&proxy, &upstream);
     fs::write(file(&proxy), routes(&proxy, r#""latencyMs": 1"#)).unwrap();
     proxy.signal(Signal::SIGHUP);
-    proxy.logged(&["msg=\"route changed\" route=8180 change=changed by=reload connections=1"]);
+    proxy.logged(&["msg=\"route changed\" route=8180 change=\"latencyMs 0 -> 1\" by=reload connections=1"]);
     proxy.logged(&["msg=\"config reloaded\" by=reload changes=1"]);
     drop(server);
     drop(client);

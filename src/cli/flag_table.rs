@@ -1,0 +1,198 @@
+//! The table of all flags: their names, values and descriptions. The help text, the suggestions for unknown flags, and which
+//! flags take no value are derived from it. What a flag means is `cli`.
+
+use std::iter;
+
+/// A flag.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flag {
+    /// Its name, with two dashes.
+    pub(super) long: &'static str,
+    /// Its short name.
+    pub(super) short: Option<&'static str>,
+    pub(super) value: Value,
+    /// What it does, and its default in brackets.
+    pub(super) about: &'static str,
+}
+
+/// The value that a flag takes, with its placeholder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    None,
+    Optional(&'static str),
+    Required(&'static str),
+}
+
+/// Flags that the help lists together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group {
+    /// Empty for flags that need none.
+    pub(super) title: &'static str,
+    pub(super) flags: &'static [Flag],
+}
+
+/// The flags of one command line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table(pub(super) &'static [Group]);
+
+/// All flags of a run.
+pub(super) const RUN: Table = Table(&[
+    Group {
+        title: "Routes",
+        flags: &[
+            flag("--config", Value::Required("FILE"), CONFIG).or("-c"),
+            flag("--bind", Value::Required("IP"), "listen address of routes that set none [127.0.0.1]"),
+            flag("--listen", Value::Required("[IP:]PORT"), "without a file: local port of the only route"),
+            flag("--upstream", Value::Required("IP:PORT"), "without a file: forward its connections here"),
+            flag("--drop-rate", Value::Required("P"), "without a file: share to drop, 0.0 to 1.0 [0.0]"),
+            flag("--latency-ms", Value::Required("N"), "without a file: delay before forwarding, in ms [0]"),
+            flag("--profile", Value::Required("NAME"), "without a file: imitate a network, see below"),
+            flag(
+                "--toxic",
+                Value::Required("TYPE:KEY=VALUE,KEY=VALUE"),
+                "without a file: fault in the stream, repeatable; keys are the attributes of the type and name, stream, \
+                 toxicity, connections, clients, after, for",
+            ),
+            flag("--resolve", Value::None, "look up host names of upstreams, once for each route"),
+        ],
+    },
+    Group {
+        title: "Running",
+        flags: &[
+            flag("--check", Value::None, "validate the routes and exit, without opening a port"),
+            flag("--against", Value::Required("FILE"), "with --check: print what changes from that config"),
+            flag("--schema", Value::None, "print a JSON Schema of config files, for editors"),
+            flag("--test-server", Value::None, "serve HTTP on every upstream: /, /bytes/N, /echo"),
+            flag("--seed", Value::Required("N"), "repeat the faults of an earlier run [random]"),
+            flag("--max-connections", Value::Required("N"), "serve at most N at once, others wait [system limits]"),
+            flag("--max-buffered", Value::Required("MIB"), "memory for data that toxics hold [1/4 of the free]"),
+            flag("--drain-timeout", Value::Required("SECONDS"), "time after SIGINT/SIGTERM to cut connections [never]"),
+        ],
+    },
+    Group {
+        title: "Changes during the run; SIGHUP reads the config file again",
+        flags: &[
+            flag("--watch", Value::None, "read the config file again when it changes"),
+            flag(
+                "--admin",
+                Value::Optional("IP:PORT"),
+                "serve Toxiproxy's API, more of our own, and metrics [off; without a value 127.0.0.1:8474]",
+            ),
+            flag("--admin-token", Value::Required("TOKEN"), "demand it of requests [CHAOS_PROXY_ADMIN_TOKEN]"),
+            flag("--admin-host", Value::Required("NAME"), "accept requests to that host name, repeatable"),
+        ],
+    },
+    Group {
+        title: "Log, on stderr",
+        flags: &[
+            flag("--log", Value::Required("LEVEL"), "error, faults, warn, info or debug [info]"),
+            flag("--verbose", Value::None, "log debug lines too, as --log debug").or("-v"),
+            flag("--quiet", Value::None, "log errors only, as --log error").or("-q"),
+            flag("--log-format", Value::Required("FORMAT"), "logfmt or json [logfmt]"),
+        ],
+    },
+    Group {
+        title: "",
+        flags: &[
+            flag("--help", Value::None, "print this help").or("-h"),
+            flag("--version", Value::None, "print the version; with --verbose, how it was built").or("-V"),
+        ],
+    },
+]);
+
+const CONFIG: &str = if cfg!(feature = "yaml") {
+    "read routes from FILE (JSON, YAML), or from stdin: -"
+} else {
+    "read routes from FILE (JSON), or from stdin: -"
+};
+
+pub(super) const fn flag(long: &'static str, value: Value, about: &'static str) -> Flag {
+    Flag { long, short: None, value, about }
+}
+
+impl Flag {
+    pub(super) const fn or(self, short: &'static str) -> Self {
+        Self { short: Some(short), ..self }
+    }
+
+    /// `-c, --config FILE`
+    fn usage(&self) -> String {
+        let short = self.short.map(|short| format!("{short}, ")).unwrap_or_default();
+        match self.value {
+            Value::None => format!("{short}{}", self.long),
+            Value::Optional(value) => format!("{short}{} [{value}]", self.long),
+            Value::Required(value) => format!("{short}{} {value}", self.long),
+        }
+    }
+
+    /// The lines about it. The description begins at column `indent`, below a usage that is too long.
+    fn lines(&self, indent: usize, columns: usize) -> Vec<String> {
+        let usage = format!("  {}", self.usage());
+        let (above, beside) = if usage.len() < indent { (None, usage) } else { (Some(usage), String::new()) };
+        let left = iter::once(beside).chain(iter::repeat(String::new()));
+        let described = left.zip(wrapped(self.about, columns - indent));
+        above.into_iter().chain(described.map(|(left, line)| format!("{left:<indent$}{line}"))).collect()
+    }
+}
+
+/// Lines of at most `width` characters.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + 1 + word.len() <= width => line.extend([" ", word]),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+impl Table {
+    fn flags(self) -> impl Iterator<Item = &'static Flag> {
+        self.0.iter().flat_map(|group| group.flags)
+    }
+
+    /// All names, long and short.
+    pub(super) fn names(self) -> Vec<&'static str> {
+        self.flags().flat_map(|flag| [Some(flag.long), flag.short]).flatten().collect()
+    }
+
+    /// Whether `name` is a flag without a value.
+    pub(super) fn is_switch(self, name: &str) -> bool {
+        self.flags().any(|flag| flag.value == Value::None && (flag.long == name || flag.short == Some(name)))
+    }
+
+    /// The flag of that short name.
+    pub(super) fn of_short(self, short: &[u8]) -> Option<&'static Flag> {
+        self.flags().find(|flag| flag.short.is_some_and(|name| name.as_bytes() == short))
+    }
+
+    /// The lines about all groups, with descriptions from column `indent` on and lines of at most `columns`.
+    pub(super) fn help(self, indent: usize, columns: usize) -> String {
+        let texts = self.0.iter().map(|Group { title, flags }| {
+            let title = if title.is_empty() { String::new() } else { format!("{title}:\n") };
+            let lines = flags.iter().flat_map(|flag| flag.lines(indent, columns));
+            lines.fold(title, |text, line| text + &line + "\n")
+        });
+        texts.collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_are_wrapped_beside_the_flag_or_below_it() {
+        let flags = [
+            flag("--one", Value::None, "short").or("-o"),
+            flag("--two", Value::Required("A-LONG-VALUE"), "words that take more than one line"),
+            flag("--three", Value::Optional("X"), "a"),
+        ];
+        let expected = "  -o, --one    short\n  --two A-LONG-VALUE\n               words that take\n               more than one\n\
+                        \u{20}              line\n  --three [X]  a\n";
+        let lines: Vec<String> = flags.iter().flat_map(|flag| flag.lines(15, 30)).collect();
+        assert_eq!(lines.join("\n") + "\n", expected);
+    }
+}

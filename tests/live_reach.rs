@@ -1,0 +1,70 @@
+//! How soon a new toxic reaches a thousand idle connections. In a process of its own, as it needs thousands of descriptors
+//! and threads.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "live/proxy.rs"]
+mod proxy;
+
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use proxy::{Proxy, UPSTREAM, toxic, toxics};
+
+const PORT: u16 = 8180;
+
+/// The limit on the number of connections of [`Proxy`].
+const CONNECTIONS: usize = 1000;
+
+/// The bound on the time from the change to the last of the connections.
+const SOON: Duration = Duration::from_millis(50);
+
+/// A change wakes 2,000 threads, which need the processor. On a machine that is busy with other work, they have to wait for
+/// it: the bound holds for the quickest of this many changes.
+const CHANGES: usize = 20;
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_toxic_reaches_a_thousand_idle_connections_soon() {
+    raise_descriptors();
+    let proxy = Proxy::new();
+    let upstream = TcpListener::bind((proxy.ip, UPSTREAM)).unwrap();
+    proxy.apply(&[proxy.route("r", PORT, "")]);
+    let _pairs: Vec<(TcpStream, TcpStream)> = (0..CONNECTIONS)
+        .map(|_| (TcpStream::connect((proxy.ip, PORT)).unwrap(), upstream.accept().unwrap().0))
+        .collect();
+    let latency = proxy.route("r", PORT, &toxics(&[toxic("latency", "both", r#""latency": 1000"#)]));
+    let plans = [latency, proxy.route("r", PORT, "")];
+    let mut quickest = Duration::MAX;
+    for change in 0..CHANGES {
+        let (plan, acting) = (&plans[change % 2], if change % 2 == 0 { CONNECTIONS } else { 0 });
+        let began = Instant::now();
+        proxy.apply(std::slice::from_ref(plan));
+        await_acting(&proxy, acting);
+        quickest = quickest.min(began.elapsed());
+    }
+    assert!(quickest < SOON, "{quickest:?}");
+}
+
+/// Waits until a toxic acts on this number of connections.
+fn await_acting(proxy: &Proxy, number: usize) {
+    let due = Instant::now() + TIMEOUT;
+    loop {
+        let connections = proxy.supervisor.connections();
+        if connections.iter().filter(|connection| !connection.toxics.is_empty()).count() == number {
+            return;
+        }
+        assert!(Instant::now() < due, "it does not reach all of them");
+        thread::yield_now();
+    }
+}
+
+/// Four sockets for each connection.
+fn raise_descriptors() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+}
