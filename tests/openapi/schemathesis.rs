@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openapi/schemathesis.toml");
+const HOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openapi/plain_text.py");
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/openapi.json");
 
 /// The program, as its command of the same name starts it.
@@ -40,6 +41,7 @@ fn the_server_answers_as_described() {
         .args(["-c", SCHEMATHESIS, "--config-file", CONFIG, "run", DOCUMENT, "--no-color"])
         .args(["--url", &format!("http://{}:{ADMIN}", ip())])
         .current_dir(&proxy.directory)
+        .envs([("SCHEMATHESIS_HOOKS", HOOKS), ("PYTHONDONTWRITEBYTECODE", "1")])
         .env("no_proxy", "*")
         .output()
         .unwrap();
