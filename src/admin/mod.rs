@@ -41,8 +41,8 @@ const LIMITS: Limits = Limits {
     connections: CLIENTS,
     // Readers of the events leave half of the connections to requests.
     streams: CLIENTS.get() / 2,
-    // Slow clients that hold all connections delay another one by this time.
-    replaceable_after: Duration::from_secs(1),
+    // Slow clients that hold all connections delay another one by this time. Probes give up after 1 s by default.
+    replaceable_after: Duration::from_millis(100),
     head_bytes: 16 * 1024,
     // Browsers send about 20; Apache accepts 100.
     header_lines: 100,
