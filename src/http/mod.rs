@@ -30,7 +30,7 @@ pub use headers::{ControlCharacter, HeaderValue, Headers};
 pub use limits::Limits;
 pub use request::Request;
 pub use response::{Content, Response};
-pub use server::Server;
+pub use server::{Refuse, Server};
 pub use status::Status;
 pub use stream::{Piece, Stream};
 pub use target::Target;

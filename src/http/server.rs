@@ -14,11 +14,16 @@ use super::limits::Limits;
 use super::open_connections::OpenConnections;
 use super::request::Request;
 use super::response::Response;
+use super::status::Status;
 use crate::stop::Latch;
 use crate::threads;
 
 /// Answers a request. Called concurrently, on the thread of each connection.
-pub(super) type Handler = dyn Fn(Request) -> Response + Send + Sync;
+type Handler = dyn Fn(Request) -> Response + Send + Sync;
+
+/// Creates the response to a request that no handler gets, because it is invalid or exceeds a limit. The text has the
+/// reason.
+pub type Refuse = fn(Status, &str) -> Response;
 
 /// A bound address. Connections wait in the kernel's backlog until it serves.
 #[derive(Debug)]
@@ -52,19 +57,21 @@ impl Server {
     pub fn serve(
         self,
         limits: Limits,
+        refuse: Refuse,
         stop: Option<Arc<Latch>>,
         handler: impl Fn(Request) -> Response + Send + Sync + 'static,
     ) -> io::Result<()> {
         let open = Arc::new(OpenConnections::new(limits));
-        let service = Arc::new(Service { limits, handler: Box::new(handler) });
+        let service = Arc::new(Service { limits, refuse, handler: Box::new(handler) });
         threads::spawn("http-accept", move || Acceptor { server: self, service, open, stop }.run())
     }
 }
 
 /// The part that all connections of a server share.
-struct Service {
-    limits: Limits,
-    handler: Box<Handler>,
+pub(super) struct Service {
+    pub(super) limits: Limits,
+    pub(super) refuse: Refuse,
+    pub(super) handler: Box<Handler>,
 }
 
 struct Acceptor {
@@ -115,7 +122,7 @@ impl Acceptor {
     fn serve(&self, stream: TcpStream) {
         let (open, service) = (self.open.add(stream), Arc::clone(&self.service));
         let serving = threads::spawn("http-client", move || {
-            if let Err(error) = connection::serve(&open, &service.limits, &*service.handler) {
+            if let Err(error) = connection::serve(&open, &service) {
                 log::debug!(error:%; "http: connection failed");
             }
         });

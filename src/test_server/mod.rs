@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::http::{Limits, Server};
+use crate::http::{Limits, Response, Server};
 
 /// Generous, because a proxy that injects faults makes transfers slow.
 const LIMITS: Limits = Limits {
@@ -75,7 +75,7 @@ impl TestServer {
     /// No thread is available to accept connections.
     pub fn serve(self) -> Result<(), BindError> {
         let addr = self.local_addr();
-        self.0.serve(LIMITS, None, resource::respond).map_err(|source| BindError { addr, source })
+        self.0.serve(LIMITS, Response::text, None, resource::respond).map_err(|source| BindError { addr, source })
     }
 }
 

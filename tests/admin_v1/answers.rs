@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use chaos_proxy::admin::Access;
 use chaos_proxy::stop::Signal;
+use serde_json::Value;
 
 use crate::harness::refuses;
+use crate::http_client::Client;
 use crate::proxy::Proxy;
 use crate::server::{ask, serve, serve_with, text};
 
@@ -249,6 +251,24 @@ fn head_is_answered_like_get_without_the_content() {
     assert_eq!(ask(addr, "HEAD", "/metrics", "").status, 200);
     let events = ask(addr, "HEAD", "/v1/events", "");
     assert_eq!((events.status, events.header("Content-Type")), (200, Some("application/x-ndjson")));
+}
+
+/// Toxiproxy's clients decode each error as JSON.
+#[test]
+fn a_request_that_is_no_valid_http_gets_an_error_in_json() {
+    let addr = serve(&Proxy::new());
+    let long = format!("GET /version HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(16 * 1024));
+    for (request, status) in [
+        ("GET /version HTTP/1.1\r\n\r\n", 400),
+        ("POST /populate HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n", 413),
+        (long.as_str(), 431),
+        ("POST /populate HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    ] {
+        let answer = Client::connect(addr).send(request).answer();
+        assert_eq!((answer.status, answer.header("Content-Type")), (status, Some("application/json")), "{request}");
+        let error: Value = serde_json::from_str(answer.text()).unwrap();
+        assert!(error["status"] == status && error["error"].is_string(), "{error}");
+    }
 }
 
 #[test]

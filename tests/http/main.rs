@@ -46,7 +46,7 @@ fn serve_with(
 ) -> (SocketAddr, Arc<Latch>) {
     let server = Server::bind("127.0.2.8:0".parse().unwrap()).unwrap();
     let (addr, stop) = (server.local_addr(), Arc::new(Latch::new().unwrap()));
-    server.serve(limits, Some(Arc::clone(&stop)), handler).unwrap();
+    server.serve(limits, Response::text, Some(Arc::clone(&stop)), handler).unwrap();
     (addr, stop)
 }
 
