@@ -1,6 +1,8 @@
 //! What changes the routes during a run: the admin server, SIGHUP, and a config file that is watched. Which of them a run
 //! has is decided by the command line and the config; what they do is `admin` and `reload`.
 
+use std::fmt;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,18 +25,40 @@ pub struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// The file, unless it is stdin. Call it before the file is loaded, so that no change of it is missed.
-    #[must_use]
-    pub fn of(options: &Options) -> Option<Self> {
+    /// The file, unless it is stdin, a pipe or a device: these are empty or block when they are read again. Call it
+    /// before the file is loaded, so that no change of it is missed.
+    ///
+    /// # Errors
+    /// It is to be watched, and can't be read again.
+    pub fn of(options: &Options) -> Result<Option<Self>, NotReloadable> {
         match &options.routes {
-            Routes::File { path, defaults } if path != Path::new("-") => {
+            Routes::File { path, defaults } if is_reloadable(path) => {
                 let watch = (options.watch == Watch::File).then(|| watch::Watch::new(path.clone()));
-                Some(Self { path: path.clone(), defaults: *defaults, watch })
+                Ok(Some(Self { path: path.clone(), defaults: *defaults, watch }))
             }
-            Routes::File { .. } | Routes::Flags(_) => None,
+            Routes::File { path, .. } if options.watch == Watch::File => Err(NotReloadable(path.clone())),
+            Routes::File { .. } | Routes::Flags(_) => Ok(None),
         }
     }
 }
+
+/// A missing file and a directory count as well: loading them fails with a better reason.
+fn is_reloadable(path: &Path) -> bool {
+    path != Path::new("-") && fs::metadata(path).map_or(true, |found| found.is_file() || found.is_dir())
+}
+
+/// A path that is to be watched, but names a pipe or a device.
+#[derive(Debug)]
+pub struct NotReloadable(PathBuf);
+
+impl fmt::Display for NotReloadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.0.display();
+        write!(f, "--watch needs a regular file: {path} is a pipe or a device, which can't be read again")
+    }
+}
+
+impl std::error::Error for NotReloadable {}
 
 /// The controls of a run that has not begun.
 #[derive(Debug)]

@@ -112,9 +112,9 @@ fn proxy(options: Options) -> Exit {
     for warning in &options.warnings {
         report(&format!("warning: {warning}"), Exit::Done);
     }
-    let file = ConfigFile::of(&options);
-    let resolved = match load(options.routes) {
-        Ok(resolved) => resolved,
+    let file = ConfigFile::of(&options).map_err(|error| report(&error.to_string(), Exit::Usage));
+    let (file, resolved) = match file.and_then(|file| Ok((file, load(options.routes)?))) {
+        Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
     if let Some(warning) = options.settings.admin.warning(&resolved.value) {

@@ -127,7 +127,7 @@ fn errors_have_a_reason_and_a_hint() {
                 "/v1/reload",
                 "",
                 409,
-                r#"{"error":"this run has no config file: start it with --config FILE, or PUT /v1/routes/NAME","status":409}"#,
+                r#"{"error":"this run has no config file that can be read again: start it with --config FILE, or PUT /v1/routes/NAME","status":409}"#,
             ),
             (
                 "GET",

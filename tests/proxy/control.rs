@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
 
 use nix::sys::signal::Signal;
 
@@ -109,6 +111,52 @@ fn the_health_says_that_a_drain_has_begun() {
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("{\"status\":\"draining\"}\n"), "{answer}");
     drop(pair);
     assert_eq!(proxy.wait(), 0);
+}
+
+/// Opening a pipe blocks until something writes to it.
+#[test]
+fn a_config_from_a_pipe_is_not_reloaded() {
+    let setup = Setup::new();
+    let (ip, addr) = (setup.ip(), SocketAddr::from((setup.ip(), 8474)));
+    let pipe = Pipe::new(&format!("{ip}.pipe"));
+    let text = format!(r#"[{{"localPort": 8180, "bind": "{ip}", "upstream": "{ip}:9090"}}]"#);
+    let writer = thread::spawn({
+        let path = pipe.0.clone();
+        move || fs::write(path, text).unwrap()
+    });
+    let mut proxy = setup.args(["--config", pipe.0.to_str().unwrap(), "--admin", &addr.to_string()]).start();
+    writer.join().unwrap();
+    let answer = ask(addr, "POST", "/v1/reload", "");
+    assert!(answer.starts_with("HTTP/1.1 409 Conflict\r\n"), "{answer}");
+    assert_eq!(proxy.stop(), 0);
+}
+
+#[test]
+fn a_pipe_is_not_watched() {
+    let setup = Setup::new();
+    let pipe = Pipe::new(&format!("{}.watched", setup.ip()));
+    let mut proxy = setup.args(["--watch", pipe.0.to_str().unwrap()]).launch();
+    assert_eq!(proxy.wait(), 2);
+    proxy.logged(&["--watch needs a regular file", "is a pipe or a device"]);
+}
+
+/// A named pipe that is removed at the end.
+struct Pipe(PathBuf);
+
+impl Pipe {
+    fn new(name: &str) -> Self {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        // A run that was killed may have left one.
+        let _ = fs::remove_file(&path);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        Self(path)
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).unwrap();
+    }
 }
 
 #[test]
