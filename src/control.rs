@@ -11,6 +11,7 @@ use crate::admin::{Access, Admin, Api, BindError};
 use crate::cli::{AdminOptions, Options, Routes, Watch};
 use crate::config::Defaults;
 use crate::event::{Event, Origin, emit};
+use crate::plan::Plan;
 use crate::proxy::Supervisor;
 use crate::reload::Reloader;
 use crate::signals::HangUp;
@@ -86,12 +87,12 @@ impl Control {
         self.admin.as_ref().map(|options| Admin::bind(options.addr)).transpose()
     }
 
-    /// Starts all controls, each on its own thread.
+    /// Starts all controls, each on its own thread. The run has begun with `plan`.
     ///
     /// # Errors
     /// No thread is available.
-    pub fn start(self, admin: Option<Admin>, supervisor: &Arc<Supervisor>) -> io::Result<()> {
-        let reloader = self.file.map(|file| follow(file, supervisor)).transpose()?;
+    pub fn start(self, admin: Option<Admin>, plan: &Plan, supervisor: &Arc<Supervisor>) -> io::Result<()> {
+        let reloader = self.file.map(|file| follow(file, plan, supervisor)).transpose()?;
         let Some((admin, options)) = admin.zip(self.admin) else { return Ok(()) };
         let access = Access { hosts: options.hosts, token: options.token };
         let api = Api::new(Arc::clone(supervisor), self.defaults).with_access(access);
@@ -106,8 +107,12 @@ impl Control {
 }
 
 /// Loads the file again after each SIGHUP, and after each change of it if it is watched.
-fn follow((file, hang_up): (ConfigFile, HangUp), supervisor: &Arc<Supervisor>) -> io::Result<Arc<Reloader>> {
-    let reloader = Arc::new(Reloader::new(file.path, file.defaults, Arc::clone(supervisor)));
+fn follow(
+    (file, hang_up): (ConfigFile, HangUp),
+    plan: &Plan,
+    supervisor: &Arc<Supervisor>,
+) -> io::Result<Arc<Reloader>> {
+    let reloader = Arc::new(Reloader::new(file.path, plan.clone(), file.defaults, Arc::clone(supervisor)));
     hang_up.handle(reload(&reloader))?;
     if let Some(watch) = file.watch {
         watch.start(reload(&reloader))?;

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::{self, Defaults, Lookup, Position, Report};
 use crate::event::{Event, Origin, emit};
+use crate::plan::{Plan, PlanDifference, plan_differences};
 use crate::proxy::{AppliedChange, ApplyError, Supervisor};
 
 /// The most problems of a file that are logged.
@@ -18,6 +19,8 @@ const MAX_LOGGED: usize = 50;
 #[derive(Debug)]
 pub struct Reloader {
     path: PathBuf,
+    /// What was in it at the start.
+    first: Plan,
     defaults: Defaults,
     supervisor: Arc<Supervisor>,
     /// Locked during a reload, so that the file that was read last is the one that is live. No connection waits for it.
@@ -54,13 +57,13 @@ pub enum ReloadError {
 }
 
 impl Reloader {
-    /// The file at `path`, which is live since now. Not for stdin, which can't be read twice.
+    /// The file at `path`, of which `first` is live since now. Not for stdin, which can't be read twice.
     #[must_use]
-    pub fn new(path: PathBuf, defaults: Defaults, supervisor: Arc<Supervisor>) -> Self {
-        Self { path, defaults, supervisor, turn: Mutex::default(), counters: Counters::new() }
+    pub fn new(path: PathBuf, first: Plan, defaults: Defaults, supervisor: Arc<Supervisor>) -> Self {
+        Self { path, first, defaults, supervisor, turn: Mutex::default(), counters: Counters::new() }
     }
 
-    /// Makes the routes of the file live, and logs the result. The seed of the run stays.
+    /// Makes the routes of the file live, and logs the result. The seed and the admin server of the run stay.
     ///
     /// # Errors
     /// The file has problems, or its routes can't be made live.
@@ -79,7 +82,18 @@ impl Reloader {
     fn apply(&self, origin: Origin) -> Result<Vec<AppliedChange>, ReloadError> {
         let loaded = config::load(&self.path, self.defaults).map_err(ReloadError::Invalid)?;
         loaded.lookups.iter().for_each(Lookup::log);
-        self.supervisor.apply(&loaded.value, origin).map_err(ReloadError::Apply)
+        let changes = self.supervisor.apply(&loaded.value, origin).map_err(ReloadError::Apply)?;
+        self.warn_without_effect(&loaded.value);
+        Ok(changes)
+    }
+
+    /// Logs the changes that only a new start makes live.
+    fn warn_without_effect(&self, plan: &Plan) {
+        for difference in plan_differences(&self.first, plan) {
+            if let PlanDifference::File(difference) = difference {
+                emit(&Event::NeedsRestart(&difference));
+            }
+        }
     }
 
     /// The results so far.

@@ -174,7 +174,7 @@ fn open(supervisor: &Arc<Supervisor>, control: Control, plan: &Plan, upstreams: 
     let admin = control.bind().map_err(|error| report_event(&Event::StartFailed(&error)))?;
     let admin_addr = admin.as_ref().map(Admin::local_addr);
     open_routes(supervisor, plan, upstreams)?;
-    let started = control.start(admin, supervisor).and_then(|()| announce(plan, admin_addr));
+    let started = control.start(admin, plan, supervisor).and_then(|()| announce(plan, admin_addr));
     started.map_err(|error| report_event(&Event::StartFailed(&error)))
 }
 

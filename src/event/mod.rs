@@ -18,7 +18,7 @@ pub use close_reason::CloseReason;
 use crate::dice::Draw;
 use crate::limits::Cap;
 use crate::logging::{FAULTS, LogfmtValue};
-use crate::plan::{DropMode, Plan, Route};
+use crate::plan::{DropMode, KeyDifference, Plan, Route};
 use crate::toxic::{Amount, NEVER, Recorded, Toxic, ToxicEvent, ToxicSummary};
 use crate::value::{Direction, Millis, Probability, RouteName};
 
@@ -89,6 +89,8 @@ pub enum Event<'a> {
         /// How to fix it.
         hint: &'a str,
     },
+    /// A key of the config file has changed that only a new start makes live.
+    NeedsRestart(&'a KeyDifference),
     /// The config file was loaded again. This number of routes has changed.
     Reloaded(Origin, usize),
     /// The config file was not made live, for this reason.
@@ -230,6 +232,7 @@ pub fn emit(event: &Event<'_>) {
         Event::AdminListening(addr) => info!(addr:%; "admin server listening"),
         Event::HostResolved(host, ip) => info!(host, ip:%; "host name resolved"),
         Event::ConfigProblem { at, problem, hint } => error!(at, problem, hint; "config problem"),
+        Event::NeedsRestart(change) => warn!(change:%; "no effect until the next start"),
         Event::Reloaded(origin, changes) => info!(by:% = origin, changes; "config reloaded"),
         Event::ReloadFailed(origin, error) => error!(by:% = origin, error:%; "config not reloaded"),
         Event::Opened(subject) => line!(Info, subject, "connection opened"),

@@ -61,6 +61,18 @@ fn a_file_with_problems_changes_nothing() {
 }
 
 #[test]
+fn a_key_that_needs_a_restart_is_a_warning() {
+    let mut proxy = one_route("").start();
+    let text = |keys: &str| format!(r#"{{{keys}, "routes": {}}}"#, routes(&proxy, r#""latencyMs": 0"#));
+    fs::write(file(&proxy), text(r#""seed": 1, "admin": "127.0.0.1:8474""#)).unwrap();
+    proxy.signal(Signal::SIGHUP);
+    let warning = "level=warn msg=\"no effect until the next start\"";
+    proxy.logged(&[warning, "change=\"admin none -> 127.0.0.1:8474\""]);
+    proxy.logged(&[warning, "change=\"seed none -> 1\""]);
+    assert_eq!(proxy.stop(), 0);
+}
+
+#[test]
 fn a_watched_file_is_reloaded_when_it_is_replaced() {
     let mut proxy = one_route("").args(["--watch"]).start();
     let new = file(&proxy).with_extension("new");
