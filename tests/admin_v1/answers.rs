@@ -272,10 +272,22 @@ fn a_request_that_is_no_valid_http_gets_an_error_in_json() {
 }
 
 #[test]
-fn a_request_without_the_token_is_denied_on_every_path() {
+fn a_request_without_the_token_is_denied() {
     let access = Access { token: Some("s3cret".to_owned()), ..Access::default() };
     let addr = serve_with(&Proxy::new(), |api| api.with_access(access));
-    for path in ["/v1/routes", "/v1/health", "/metrics", "/"] {
-        assert_eq!(ask(addr, "GET", path, "").status, 401, "{path}");
+    for (method, path) in [("GET", "/v1/routes"), ("GET", "/metrics"), ("GET", "/"), ("PUT", "/v1/health")] {
+        assert_eq!(ask(addr, method, path, "").status, 401, "{method} {path}");
     }
+}
+
+/// Probes of Kubernetes have no token.
+#[test]
+fn the_health_needs_no_token() {
+    let access = Access { token: Some("s3cret".to_owned()), ..Access::default() };
+    let addr = serve_with(&Proxy::new(), |api| api.with_access(access));
+    for method in ["GET", "HEAD"] {
+        assert_eq!(ask(addr, method, "/v1/health", "").status, 200, "{method}");
+    }
+    let foreign = "GET /v1/health HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.com\r\n\r\n";
+    assert_eq!(Client::connect(addr).send(foreign).answer().status, 403);
 }
