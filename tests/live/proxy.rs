@@ -19,7 +19,7 @@ pub const UPSTREAM: u16 = 9090;
 const SEED: u64 = 7;
 
 /// Above the number of connections of any test.
-const CAP: Cap = Cap {
+pub const CAP: Cap = Cap {
     connections: NonZeroUsize::new(1000).unwrap(),
     limited_by: "the tests",
     overflow: NonZeroUsize::new(100).unwrap(),
@@ -37,8 +37,12 @@ pub struct Proxy {
 
 impl Proxy {
     pub fn new() -> Self {
+        Self::with(CAP)
+    }
+
+    pub fn with(cap: Cap) -> Self {
         let stop = Arc::new(Stop::new().unwrap());
-        let supervisor = Arc::new(Supervisor::new(CAP, BUFFERS, SEED, Arc::clone(&stop)));
+        let supervisor = Arc::new(Supervisor::new(cap, BUFFERS, SEED, Arc::clone(&stop)));
         Self { ip: unique_ip(), supervisor, stop }
     }
 
