@@ -138,7 +138,8 @@ fn prepare(resolved: &Resolved<Plan>, file: Option<ConfigFile>, settings: &Setti
 
 fn cap(plan: &Plan, settings: &Settings, admin: Option<&AdminOptions>) -> Cap {
     let (footprint, listeners) = needs(plan, settings.upstreams);
-    let baseline = Baseline { listeners, admin_clients: admin.map_or(0, |_| admin::CLIENTS.get()) };
+    let (added, admin_clients) = admin.map_or((0, 0), |_| (admin::ADDED_ROUTES, admin::CLIENTS.get()));
+    let baseline = Baseline { listeners: listeners + added, admin_clients };
     limits::connection_cap(settings.max_connections, footprint, baseline)
 }
 

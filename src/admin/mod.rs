@@ -37,6 +37,10 @@ use crate::reload::Reloader;
 /// The most clients at once.
 pub const CLIENTS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
+/// The number of routes that requests can add to those of the start without taking descriptors from connections. It
+/// costs 32 · 5 = 160 descriptors (`limits::Baseline`), a sixth of the 1,024 that many shells allow.
+pub const ADDED_ROUTES: usize = 32;
+
 const LIMITS: Limits = Limits {
     connections: CLIENTS,
     // Readers of the events leave half of the connections to requests.
