@@ -44,6 +44,7 @@
 //! | [`watch`] | notices that a file has changed |
 //! | [`signals`], [`stop`] | signals, and the latches that wake what waits for the end |
 //! | [`limits`] | the number of connections that the system can carry |
+//! | [`listen`] | binds the ports of routes and servers |
 //! | [`memory`] | the number of bytes that toxics may hold |
 //! | [`scheduling`] | the scheduling policy of threads that forward messages |
 //! | [`spelling`] | the known word that a misspelt one was probably meant to be |
@@ -164,6 +165,7 @@ pub mod dice;
 pub mod event;
 pub mod http;
 pub mod limits;
+pub mod listen;
 pub mod logging;
 pub mod memory;
 pub mod plan;

@@ -16,7 +16,7 @@ use super::request::Request;
 use super::response::Response;
 use super::status::Status;
 use crate::stop::Latch;
-use crate::threads;
+use crate::{listen, threads};
 
 /// Answers a request. Called concurrently, on the thread of each connection.
 type Handler = dyn Fn(Request) -> Response + Send + Sync;
@@ -38,7 +38,7 @@ impl Server {
     /// # Errors
     /// The address is in use, does not belong to this machine, or is not permitted to this user.
     pub fn bind(addr: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(addr)?;
+        let listener = listen::bind(addr)?;
         listener.set_nonblocking(true)?;
         Ok(Self { addr: listener.local_addr()?, listener })
     }
