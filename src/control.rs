@@ -113,15 +113,15 @@ fn follow(
     supervisor: &Arc<Supervisor>,
 ) -> io::Result<Arc<Reloader>> {
     let reloader = Arc::new(Reloader::new(file.path, plan.clone(), file.defaults, Arc::clone(supervisor)));
-    hang_up.handle(reload(&reloader))?;
+    hang_up.handle(reload(&reloader, Origin::SigHup))?;
     if let Some(watch) = file.watch {
-        watch.start(reload(&reloader))?;
+        watch.start(reload(&reloader, Origin::Watch))?;
     }
     Ok(reloader)
 }
 
-fn reload(reloader: &Arc<Reloader>) -> impl Fn() + Send + 'static {
+fn reload(reloader: &Arc<Reloader>, origin: Origin) -> impl Fn() + Send + 'static {
     let reloader = Arc::clone(reloader);
     // The reloader logs the result.
-    move || drop(reloader.reload(Origin::Reload))
+    move || drop(reloader.reload(origin))
 }

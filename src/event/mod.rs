@@ -38,8 +38,10 @@ pub struct Subject {
 pub enum Origin {
     /// The start of the run.
     Start,
-    /// A reload of the config file.
-    Reload,
+    /// A reload of the config file after SIGHUP.
+    SigHup,
+    /// A reload of the watched config file after a change.
+    Watch,
     /// A request to the admin API from this address.
     Api(SocketAddr),
 }
@@ -48,7 +50,8 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start => f.write_str("start"),
-            Self::Reload => f.write_str("reload"),
+            Self::SigHup => f.write_str("sighup"),
+            Self::Watch => f.write_str("watch"),
             Self::Api(client) => client.fmt(f),
         }
     }

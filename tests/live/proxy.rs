@@ -64,7 +64,7 @@ impl Proxy {
     pub fn try_apply(&self, routes: &[String]) -> Result<Vec<AppliedChange>, ApplyError> {
         let text = format!("[{}]", routes.join(", "));
         let plan = parse("plan", &text, Syntax::Json, Defaults { bind: self.ip.into(), ..Defaults::default() });
-        self.supervisor.apply(&plan.unwrap_or_else(|report| panic!("{report}")).value, Origin::Reload)
+        self.supervisor.apply(&plan.unwrap_or_else(|report| panic!("{report}")).value, Origin::SigHup)
     }
 
     /// Returns the number of connections that were cut.

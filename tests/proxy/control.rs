@@ -39,8 +39,8 @@ fn a_hang_up_reloads_the_file_and_keeps_connections() {
     let (client, server) = forwarding_pair(&proxy, &upstream);
     fs::write(file(&proxy), routes(&proxy, r#""latencyMs": 1"#)).unwrap();
     proxy.signal(Signal::SIGHUP);
-    proxy.logged(&["msg=\"route changed\" route=8180 change=\"latencyMs 0 -> 1\" by=reload connections=1"]);
-    proxy.logged(&["msg=\"config reloaded\" by=reload changes=1"]);
+    proxy.logged(&["msg=\"route changed\" route=8180 change=\"latencyMs 0 -> 1\" by=sighup connections=1"]);
+    proxy.logged(&["msg=\"config reloaded\" by=sighup changes=1"]);
     drop(server);
     drop(client);
     assert_eq!(proxy.stop(), 0);
@@ -55,7 +55,7 @@ fn a_file_with_problems_changes_nothing() {
     proxy.signal(Signal::SIGHUP);
     let place = format!("at={}:1:", file(&proxy).display());
     proxy.logged(&["level=error msg=\"config problem\"", &place, "problem=\"unknown key `latency`\"", "latencyMs"]);
-    proxy.logged(&["level=error msg=\"config not reloaded\" by=reload", "1 problem"]);
+    proxy.logged(&["level=error msg=\"config not reloaded\" by=sighup", "1 problem"]);
     assert!(echoes(&proxy.connect(), b"still here"));
     assert_eq!(proxy.stop(), 0);
 }
@@ -78,7 +78,7 @@ fn a_watched_file_is_reloaded_when_it_is_replaced() {
     let new = file(&proxy).with_extension("new");
     fs::write(&new, routes(&proxy, r#""enabled": false"#)).unwrap();
     fs::rename(&new, file(&proxy)).unwrap();
-    proxy.logged(&["msg=\"config reloaded\" by=reload changes=1"]);
+    proxy.logged(&["msg=\"config reloaded\" by=watch changes=1"]);
     assert!(TcpStream::connect(proxy.addr(8180)).is_err());
     assert_eq!(proxy.stop(), 0);
 }
