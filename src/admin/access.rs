@@ -151,7 +151,7 @@ impl Denied {
                 "this host name is unknown: connect by IP address or localhost, or start chaos-proxy with \
                  --admin-host NAME"
             }
-            Self::NoToken => "this server demands its token: send `Authorization: Bearer TOKEN`, see --admin-token",
+            Self::NoToken => "bearer token missing or wrong: send `Authorization: Bearer TOKEN`",
         }
     }
 }
