@@ -131,7 +131,7 @@ impl Admin {
     /// No thread is available to accept connections.
     pub fn serve(self, api: Api) -> io::Result<()> {
         let api = Api { address: self.local_addr().to_string().parse().ok(), ..api };
-        self.0.serve(LIMITS, error_response, None, move |request| api.respond(&request))
+        self.0.serve(LIMITS, error_response, move |request| api.respond(&request))
     }
 }
 

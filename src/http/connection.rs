@@ -28,7 +28,8 @@ pub(super) fn serve(open: &OpenConnection, service: &Service) -> io::Result<()> 
     loop {
         let after = connection.exchange()?;
         // Before a close as well: a client that does not leave must not occupy a connection for others.
-        if open.wait() == After::Close || after == After::Close {
+        open.wait();
+        if after == After::Close {
             return connection.close();
         }
         connection.limit(ReadLimit::within(limits.next_request));

@@ -1,12 +1,11 @@
 //! Binds an address and accepts clients, with one thread each.
 
-use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::connection;
@@ -15,7 +14,6 @@ use super::open_connections::OpenConnections;
 use super::request::Request;
 use super::response::Response;
 use super::status::Status;
-use crate::stop::Latch;
 use crate::{listen, threads};
 
 /// Answers a request. Called concurrently, on the thread of each connection.
@@ -49,8 +47,7 @@ impl Server {
         self.addr
     }
 
-    /// Serves on its own threads until `stop` is triggered or, without one, until the process ends. Then it closes the
-    /// port and all waiting connections. A complete request is still answered, and streams end.
+    /// Serves on its own threads until the process ends.
     ///
     /// # Errors
     /// No thread is available to accept connections.
@@ -58,12 +55,11 @@ impl Server {
         self,
         limits: Limits,
         refuse: Refuse,
-        stop: Option<Arc<Latch>>,
         handler: impl Fn(Request) -> Response + Send + Sync + 'static,
     ) -> io::Result<()> {
         let open = Arc::new(OpenConnections::new(limits));
         let service = Arc::new(Service { limits, refuse, handler: Box::new(handler) });
-        threads::spawn("http-accept", move || Acceptor { server: self, service, open, stop }.run())
+        threads::spawn("http-accept", move || Acceptor { server: self, service, open }.run())
     }
 }
 
@@ -78,7 +74,6 @@ struct Acceptor {
     server: Server,
     service: Arc<Service>,
     open: Arc<OpenConnections>,
-    stop: Option<Arc<Latch>>,
 }
 
 /// The pause between attempts to accept while descriptors or memory run short. accept(2) fails with EMFILE at once,
@@ -87,30 +82,22 @@ const BACK_OFF: Duration = Duration::from_millis(50);
 
 impl Acceptor {
     fn run(&self) {
-        let stopped = self.stop.as_ref().map_or_else(crossbeam_channel::never, |stop| stop.channel().clone());
         loop {
-            let accepted = self.accept(&stopped);
-            if self.stop.as_ref().is_some_and(|stop| stop.is_triggered()) {
-                return self.open.stop();
-            }
-            match accepted {
+            match self.accept() {
                 Ok(stream) => self.serve(stream),
                 Err(error) if is_transient(&error) => {}
                 Err(error) => {
                     log::debug!(addr:% = self.server.addr, error:%; "http: accept failed");
-                    // The server's stop ends the pause early.
-                    let _ = stopped.recv_timeout(BACK_OFF);
+                    thread::sleep(BACK_OFF);
                 }
             }
         }
     }
 
     /// Replaces a connection only when a client is waiting to be accepted.
-    fn accept(&self, stopped: &Receiver<Infallible>) -> io::Result<TcpStream> {
-        let listener = PollFd::new(&self.server.listener, PollFlags::IN);
-        let stop = self.stop.iter().map(|stop| PollFd::new(&**stop, PollFlags::IN));
-        poll(&mut [listener].into_iter().chain(stop).collect::<Vec<_>>(), None)?;
-        self.open.make_room(stopped);
+    fn accept(&self) -> io::Result<TcpStream> {
+        poll(&mut [PollFd::new(&self.server.listener, PollFlags::IN)], None)?;
+        self.open.make_room();
         let (stream, _) = self.server.listener.accept()?;
         // On BSD and macOS an accepted socket inherits O_NONBLOCK from its listener; on Linux it does not (accept(2)).
         #[cfg(not(target_os = "linux"))]

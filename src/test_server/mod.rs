@@ -75,7 +75,7 @@ impl TestServer {
     /// No thread is available to accept connections.
     pub fn serve(self) -> Result<(), BindError> {
         let addr = self.local_addr();
-        self.0.serve(LIMITS, Response::text, None, resource::respond).map_err(|source| BindError { addr, source })
+        self.0.serve(LIMITS, Response::text, resource::respond).map_err(|source| BindError { addr, source })
     }
 }
 

@@ -64,7 +64,7 @@ impl Toxiproxy {
         let server = Server::bind((ip, 0).into()).unwrap();
         let addr = server.local_addr();
         let api = Api::new(Arc::clone(&supervisor), defaults);
-        server.serve(LIMITS, error_response, None, move |request| api.respond(&request)).unwrap();
+        server.serve(LIMITS, error_response, move |request| api.respond(&request)).unwrap();
         Self { ip, addr, supervisor }
     }
 
