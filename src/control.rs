@@ -7,10 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::admin::{Access, Admin, Api, BindError};
+use crate::admin::{Access, Admin, Api};
 use crate::cli::{AdminOptions, Options, Routes, Watch};
 use crate::config::Defaults;
 use crate::event::{Event, Origin, emit};
+use crate::http::BindError;
 use crate::plan::Plan;
 use crate::proxy::Supervisor;
 use crate::reload::Reloader;

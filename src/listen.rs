@@ -1,4 +1,4 @@
-//! Binds the ports of routes and HTTP servers. What is accepted there is up to the caller.
+//! Binds the ports of routes and HTTP servers, and has hints for failures. What is accepted there is up to the caller.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -11,6 +11,19 @@ use rustix::io::Errno;
 /// The address is in use, does not belong to this machine, or is not permitted to this user.
 pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(addr).or_else(|error| TcpListener::bind(fallback(addr, &error).ok_or(error)?))
+}
+
+/// What to do about an error of [`bind`].
+#[must_use]
+pub fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another process listens there: stop it (`ss -ltnp` names it) or choose another port"
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address: use 127.0.0.1 or 0.0.0.0",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose one above",
+        _ => "choose another address",
+    }
 }
 
 /// The address to bind instead of one of a family that the kernel does not support.

@@ -17,6 +17,7 @@ pub use close_reason::CloseReason;
 
 use crate::dice::Draw;
 use crate::limits::Cap;
+use crate::listen;
 use crate::logging::{FAULTS, LogfmtValue};
 use crate::plan::{DropMode, KeyDifference, Plan, Route};
 use crate::toxic::{Amount, NEVER, Recorded, Toxic, ToxicEvent, ToxicSummary};
@@ -227,7 +228,7 @@ pub fn emit(event: &Event<'_>) {
         ),
         Event::BindFailed(route, error) => error!(
             route = route.name.as_str(), port = route.port.get(), addr:% = route.listen(), error:%,
-            hint = bind_hint(error); "can't listen"
+            hint = listen::hint(error); "can't listen"
         ),
         Event::RouteChanged { origin, route, change, connections } => {
             info!(route = route.as_str(), change, by:% = origin, connections; "route changed");
@@ -343,17 +344,6 @@ fn toxic_sums(summaries: &[ToxicSummary]) -> String {
         }
     };
     sums.iter().map(text).collect::<Vec<_>>().join(" ")
-}
-
-fn bind_hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another process listens there: stop it (`ss -ltnp` names it) or choose another port"
-        }
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address: bind to 127.0.0.1 or 0.0.0.0",
-        io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose one above",
-        _ => "see `chaos-proxy --help`",
-    }
 }
 
 /// Whole microseconds. Formatting a fraction takes 2 KiB of stack, which stays resident in the thread.
