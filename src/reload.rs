@@ -12,9 +12,6 @@ use crate::event::{Event, Origin, emit};
 use crate::plan::{Plan, PlanDifference, plan_differences};
 use crate::proxy::{AppliedChange, ApplyError, Supervisor};
 
-/// The most problems of a file that are logged.
-const MAX_LOGGED: usize = 50;
-
 /// The config file of a run.
 #[derive(Debug)]
 pub struct Reloader {
@@ -149,7 +146,7 @@ fn report(origin: Origin, result: &Result<Vec<AppliedChange>, ReloadError>) {
 
 /// One line for each problem, so that a log in JSON stays one.
 fn log_problems(report: &Report) {
-    for (position, problem) in report.problems().take(MAX_LOGGED) {
+    for (position, problem) in report.problems().take(Report::MAX_LISTED) {
         let at = place(report.name(), position);
         emit(&Event::ConfigProblem { at: &at, problem: problem.what(), hint: problem.hint() });
     }

@@ -1,6 +1,6 @@
 //! The addresses of a proxy as Toxiproxy's clients write them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::failure::Failure;
 use crate::config::{HostNames, Lookup, Resolved, parse_upstream};
@@ -78,8 +78,7 @@ fn listen_ip(host: &str) -> Result<IpAddr, Rejected> {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     match host {
         "" => Ok(EVERY_ADDRESS),
-        _ if host.eq_ignore_ascii_case("localhost") => Ok(Ipv4Addr::LOCALHOST.into()),
-        _ => host.parse().map(|bind: Bind| if bind.ip().is_unspecified() { EVERY_ADDRESS } else { bind.ip() }),
+        _ => Bind::of_host(host).map(|bind| if bind.ip().is_unspecified() { EVERY_ADDRESS } else { bind.ip() }),
     }
 }
 
@@ -113,6 +112,8 @@ pub fn upstream(text: &str, host_names: HostNames) -> Result<Upstream, Failure> 
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
