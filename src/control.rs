@@ -1,5 +1,5 @@
-//! What changes the routes during a run: the admin server, SIGHUP, and a config file that is watched. Which of them a run
-//! has is decided by the command line and the config; what they do is `admin` and `reload`.
+//! What changes the routes during a run: the admin server, SIGHUP, and a config file that is watched. The command line
+//! and the config decide which of them a run has; what they do is in `admin` and `reload`.
 
 use std::fmt;
 use std::fs;

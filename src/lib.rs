@@ -115,9 +115,9 @@
 //!
 //! # Control
 //!
-//! SIGHUP, a watched file and the admin server change routes from threads of their own, through the supervisor. A file is
-//! watched by looking at it: notifications miss network file systems and links that are replaced. It is read once two looks
-//! have found the same, so that one which is still being written is left alone. The metrics are read from the live routes
+//! SIGHUP, a watched file and the admin server change routes from threads of their own, through the supervisor. A watched
+//! file is polled: notifications miss network file systems and links that are replaced. The file is read after
+//! two consecutive polls have found the same metadata, so a partly written file is not loaded. The metrics are read from the live routes
 //! with each request, and written by hand: `prometheus-client` would add almost nothing to the binary, but promtool rejects
 //! its counters, and it does not escape the names of routes.
 //!

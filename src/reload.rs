@@ -1,5 +1,5 @@
-//! Loads the config file again and makes it live. What asks for it is elsewhere: SIGHUP in `signals`, a changed file in
-//! `watch`, a request in `admin`.
+//! Loads the config file again and makes it live. `signals` (SIGHUP), `watch` (a changed file) and `admin` (a request)
+//! trigger it.
 
 use std::fmt;
 use std::path::PathBuf;

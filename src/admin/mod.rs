@@ -3,7 +3,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `access` | which requests may use it |
+//! | `access` | which requests are permitted |
 //! | `toxiproxy` | the API of Toxiproxy |
 //! | `v1` | this program's own API, below `/v1` |
 //! | `metrics` | `/metrics`, as Prometheus reads it |

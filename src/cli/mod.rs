@@ -44,9 +44,9 @@ pub enum Command {
     Check(Routes),
     /// Print what changes from one config to another, and exit.
     Compare {
-        /// The routes as they were.
+        /// The old routes.
         old: Routes,
-        /// The routes as they shall be.
+        /// The new routes.
         new: Routes,
     },
     /// Run the proxy.

@@ -35,7 +35,7 @@ pub(super) struct Response {
     pub text: String,
 }
 
-/// A response whose body is still to come.
+/// A response whose body has not been read.
 pub(super) struct Opened {
     pub url: String,
     pub status: u16,
@@ -129,7 +129,7 @@ impl Opened {
         Ok(Response { url: self.url, status: self.status, text })
     }
 
-    /// The body as it arrives, which takes as long as it takes.
+    /// The body as it arrives, without a time limit.
     pub fn into_stream(self) -> io::Result<impl Read + Send> {
         self.stream.get_ref().set_read_timeout(None)?;
         Ok(self.stream)

@@ -1,4 +1,4 @@
-//! Ends live connections. A number can be the id of a connection or the name of a route; the server knows.
+//! Ends live connections. A number can be the id of a connection or the name of a route; the server's list decides.
 
 use serde_json::Value;
 

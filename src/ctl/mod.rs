@@ -87,8 +87,8 @@ pub enum Victims {
     Connection(u64),
     /// All of this route.
     Route(RouteName),
-    /// Those of the route with this number as its name, if there is one. Otherwise the connection with this id. A route
-    /// without a name is called as its port is.
+    /// Those of the route with this number as its name, if there is one. Otherwise the connection with this id. An
+    /// unnamed route has its port as its name.
     RouteOrConnection(u64),
 }
 

@@ -52,7 +52,7 @@ impl Response {
         Self { status, headers: vec![("Content-Type", media_type.into())], body }
     }
 
-    /// Creates a response whose content is sent as it comes. If too many streams are open, the client gets a 503.
+    /// Creates a response whose content is sent as it is produced. If too many streams are open, the client gets a 503.
     #[must_use]
     pub fn stream(status: Status, media_type: impl Into<HeaderValue>, stream: impl Stream + 'static) -> Self {
         let body = Body::Stream(Box::new(stream));

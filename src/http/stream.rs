@@ -1,4 +1,4 @@
-//! Content that is sent as it comes, such as events. It often has no end of its own.
+//! Content that is sent as it is produced, such as events. It is often endless.
 
 use std::io::{self, Write};
 use std::time::Duration;
