@@ -59,7 +59,7 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::Compare { old, new }) => compare(old, new),
         Ok(Command::Run(options)) => proxy(*options),
         Ok(Command::CtlHelp) => print(&cli::ctl_help()),
-        Ok(Command::Ctl(invocation)) => control(*invocation),
+        Ok(Command::Ctl(invocation)) => control_other_process(*invocation),
         Err(UsageError::Flag(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
         Err(UsageError::Ctl(what)) => report(&format!("{what}\ntry `chaos-proxy ctl --help`"), Exit::Usage),
         Err(UsageError::Toxics(problems)) => print_error(&problems.to_string(), Exit::Usage),
@@ -100,11 +100,11 @@ fn load(routes: Routes) -> Result<Resolved<Plan>, Exit> {
     }
 }
 
-fn control(invocation: ctl::Invocation) -> Exit {
+fn control_other_process(invocation: ctl::Invocation) -> Exit {
     match ctl::execute(invocation) {
         Ok(()) => Exit::Done,
-        Err(ctl::Failure::Usage(what)) => report(&what, Exit::Usage),
-        Err(ctl::Failure::Refused(what)) => report(&what, Exit::Failed),
+        Err(ctl::CtlError::Usage(what)) => report(&what, Exit::Usage),
+        Err(ctl::CtlError::Refused(what)) => report(&what, Exit::Failed),
     }
 }
 

@@ -28,6 +28,11 @@ pub const CAP: Cap = Cap {
 /// What toxics may hold: little enough that a test can use it up.
 const BUFFERS: NonZeroUsize = NonZeroUsize::new(16 << 20).unwrap();
 
+/// The descriptors of the idle pipes that the proxy keeps for bulk streams (`MAX_IDLE` in `proxy::forward::pipe_pool`), two
+/// for each.
+#[allow(dead_code, reason = "only tests that count descriptors need it")]
+pub const IDLE_PIPE_DESCRIPTORS: usize = 2 * 16;
+
 /// Its routes come and go through [`Proxy::apply`].
 pub struct Proxy {
     pub ip: Ipv4Addr,

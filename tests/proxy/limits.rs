@@ -105,7 +105,7 @@ fn an_admin_server_takes_descriptors_for_its_clients_and_for_new_routes() {
         cap.parse::<usize>().unwrap()
     };
     let admin = ["--admin".to_owned(), SocketAddr::from((Setup::new().ip(), 8474)).to_string()];
-    assert_eq!(cap(&[]) - cap(&admin), (64 + 32 * 5) / 2);
+    assert_eq!(2 * (cap(&[]) - cap(&admin)), 64 + 32 * 5);
 }
 
 /// A drain accepts all connections in the backlog, and here there are fewer descriptors than connections.

@@ -11,7 +11,7 @@ use crate::value::RouteName;
 impl Check<'_> {
     /// Reports conflicts among routes; their indices are those of `nodes` and `keys`.
     pub(super) fn conflicts(&mut self, conflicts: Vec<Conflict>, nodes: &[Node], keys: &[RouteKey]) {
-        let routes = Routes { nodes, keys };
+        let routes = WrittenRoutes { nodes, keys };
         self.problems.extend(conflicts.into_iter().filter_map(|conflict| routes.problem(conflict)));
     }
 
@@ -23,7 +23,7 @@ impl Check<'_> {
         };
         let Value::List(nodes) = &list.value else { return };
         let keys: Vec<RouteKey> = plan.routes().iter().map(Route::key).collect();
-        let routes = Routes { nodes, keys: &keys };
+        let routes = WrittenRoutes { nodes, keys: &keys };
         let is_taken = |key: &RouteKey| {
             let same_port = key.port.is_some_and(|port| port.get() == addr.port());
             same_port && key.bind.is_some_and(|bind| overlap(bind, addr.ip()))
@@ -37,12 +37,12 @@ impl Check<'_> {
     }
 }
 
-struct Routes<'r> {
+struct WrittenRoutes<'r> {
     nodes: &'r [Node],
     keys: &'r [RouteKey],
 }
 
-impl Routes<'_> {
+impl WrittenRoutes<'_> {
     fn problem(&self, conflict: Conflict) -> Option<Problem> {
         match conflict {
             Conflict::SamePort { first, second } => Some(self.same_port(first, second)),
