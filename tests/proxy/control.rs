@@ -9,7 +9,7 @@ use std::thread;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Proxy, Setup, echoes, forwarding_pair, one_route, serve_echo};
+use crate::harness::{Proxy, Setup, echoes, forwarding_pair, one_route, serve_echo, with_timeouts};
 
 /// The config file of a proxy, as the harness names it.
 fn file(proxy: &Proxy) -> PathBuf {
@@ -23,7 +23,7 @@ fn routes(proxy: &Proxy, keys: &str) -> String {
 
 /// The answer to a request of a client that knows HTTP/1.0 only.
 fn ask(addr: SocketAddr, method: &str, path: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(addr).unwrap();
+    let mut stream = with_timeouts(TcpStream::connect(addr).unwrap());
     let length = body.len();
     write!(stream, "{method} {path} HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
     let mut answer = String::new();
