@@ -80,7 +80,7 @@ struct Shortage {
 
 impl Listener {
     pub fn bind(listen: SocketAddr, route: Arc<LiveRoute>, connection_limit: Arc<ConnectionLimit>) -> io::Result<Self> {
-        let socket = TcpListener::bind(listen)?;
+        let socket = crate::listen::bind(listen)?;
         rustix::net::listen(&socket, BACKLOG)?;
         socket.set_nonblocking(true)?;
         // For the sockets that it accepts.

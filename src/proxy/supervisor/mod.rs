@@ -44,7 +44,7 @@ pub struct Supervisor {
     budget: Arc<Budget>,
     /// What listeners need. Absent once the drain has begun, so that none is opened any more.
     shared: Mutex<Option<Arc<Shared>>>,
-    /// The limits of the first plan. Locked during a change, so that changes are made one after the other.
+    /// The limits of the first plan with routes. Locked during a change, so that changes are made one after the other.
     limits: Mutex<Vec<Arc<ConnectionLimit>>>,
     /// Never locked during I/O or a wait.
     routes: Mutex<Routes>,
@@ -146,7 +146,8 @@ impl Supervisor {
         present: &mut Vec<Arc<ConnectionLimit>>,
     ) -> Result<(), ApplyError> {
         let shared = lock(&self.shared).clone().ok_or(ApplyError::Draining)?;
-        if present.is_empty() {
+        // A run with an admin server can begin without routes, which have no stages yet.
+        if present.is_empty() && !plan.routes().is_empty() {
             *present = limits(plan, &self.cap);
         }
         let (routes, seed) = (&self.routes, self.seed);
