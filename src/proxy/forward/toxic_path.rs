@@ -1,7 +1,5 @@
-//! The toxic path: reads bytes, pushes them into the chain, and writes those that are due. What a toxic does is
-//! `toxic`.
-//!
-//! One thread does all of this with poll(2) and non-blocking calls: a delay needs no thread of its own.
+//! The toxic path: reads bytes, pushes them into the chain, and writes those that are due. One thread does all of this with
+//! poll(2) and non-blocking calls: a delay needs no thread of its own. What a toxic does is `toxic`.
 
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
@@ -76,6 +74,12 @@ enum SourceState {
     Reset,
 }
 
+impl SourceState {
+    fn after(end: EndKind) -> Self {
+        if end == EndKind::Reset { Self::Reset } else { Self::Ended }
+    }
+}
+
 /// Whether the source may have bytes or an end to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Readiness {
@@ -89,11 +93,7 @@ impl ToxicPath<'_> {
     #[inline(never)]
     pub fn run(&self, chain: &mut Chain, other_carried: &mut u64) -> CopyOutcome {
         scheduling::set(Policy::Normal);
-        let source = match chain.source_end() {
-            None => SourceState::Open,
-            Some(EndKind::Fin | EndKind::Toxic(_)) => SourceState::Ended,
-            Some(EndKind::Reset) => SourceState::Reset,
-        };
+        let source = chain.source_end().map_or(SourceState::Open, SourceState::after);
         let mut state = PathState {
             path: self,
             chain,
@@ -291,8 +291,8 @@ impl PathState<'_> {
             Ok((_, 0)) if self.path.source.eof_is_reset() => self.end(EndKind::Reset),
             Ok((_, 0)) => self.end(EndKind::Fin),
             Ok(((bytes, _), read)) => {
-                let arrived = self.unread.arrival(read, most, self.path.source.stream, || self.path.now());
-                let boundary = self.boundary();
+                let (now, source) = (|| self.path.now(), self.path.source.stream);
+                let (arrived, boundary) = (self.unread.arrival(read, most, source, now), self.boundary());
                 self.path.state.progress(self.path.direction).received.fetch_add(read as u64, Ordering::Relaxed);
                 if has_changed {
                     return Err(CopyOutcome::Changed(boundary, bytes.to_vec()));
@@ -310,11 +310,9 @@ impl PathState<'_> {
     fn end(&mut self, kind: EndKind) {
         let boundary = self.boundary();
         self.chain.push_end(self.path.now(), boundary, kind);
-        self.source = match kind {
-            EndKind::Reset => SourceState::Reset,
-            EndKind::Fin | EndKind::Toxic(_) if self.source == SourceState::Open => SourceState::Ended,
-            EndKind::Fin | EndKind::Toxic(_) => self.source,
-        };
+        if kind == EndKind::Reset || self.source == SourceState::Open {
+            self.source = SourceState::after(kind);
+        }
     }
 
     /// Returns the boundary between the bytes just read and those before them.
@@ -383,7 +381,7 @@ pub fn end_by_deadline(state: &ConnectionState, chain: &mut Chain) -> Option<Clo
 }
 
 fn emit_events(state: &ConnectionState, chain: &mut Chain) {
-    chain.events().for_each(|event| emit(&Event::Injected(&state.subject, Fault::Toxic(&event))));
+    chain.events().for_each(|act| emit(&Event::Injected(&state.subject, Fault::Toxic(&act))));
 }
 
 /// The number of bytes that the other direction has received.
