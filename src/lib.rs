@@ -32,6 +32,7 @@
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
 //! | [`reload`] | loads the config file again and makes it live |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
+//! | [`explain`] | what a run will do to each connection, computed in advance |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
 //! | [`proxy`] | the only module that touches the sockets of clients and upstreams |
@@ -162,6 +163,7 @@ pub mod control;
 pub mod ctl;
 pub mod dice;
 pub mod event;
+pub mod explain;
 pub mod http;
 pub mod limits;
 pub mod logging;

@@ -61,6 +61,10 @@ pub(super) const RUN: Table = Table(&[
         flags: &[
             flag("--check", Value::None, "validate the routes and exit, without opening a port"),
             flag("--against", Value::Required("FILE"), "with --check: print what changes from that config"),
+            flag("--explain", Value::None, "print what each connection will meet, without opening a port"),
+            flag("--connections", Value::Required("N"), "with --explain: the first N of each route [20]"),
+            flag("--client", Value::Required("IP"), "with --explain: where clients connect from [127.0.0.1]"),
+            flag("--json", Value::None, "with --explain: print JSON"),
             flag("--schema", Value::None, "print a JSON Schema of config files, for editors"),
             flag("--test-server", Value::None, "serve HTTP on every upstream: /, /bytes/N, /echo"),
             flag("--seed", Value::Required("N"), "repeat the faults of an earlier run [random]"),

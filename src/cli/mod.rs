@@ -3,6 +3,7 @@
 
 mod admin;
 mod ctl;
+mod explain;
 mod flag_table;
 mod flags;
 mod help;
@@ -23,6 +24,8 @@ use crate::logging::{LogFormat, LogLevel};
 use crate::plan::{Bind, Plan};
 pub use admin::{AdminFlags, AdminOptions};
 pub use ctl::ctl_help;
+use explain::ExplainFlags;
+pub use explain::{Explain, ExplainFormat};
 use flag_table::RUN;
 use flags::{TOXIPROXY, has_effect, normalized, raw_value, reject_flags, split_at_double_dash, value, with_admin_port};
 pub use help::{VERSION, build_details, help};
@@ -49,6 +52,8 @@ pub enum Command {
         /// The routes as they shall be.
         new: Routes,
     },
+    /// Print what a run will do to each connection, and exit.
+    Explain(Explain),
     /// Run the proxy.
     Run(Box<Options>),
     /// Control a running proxy.
@@ -174,6 +179,7 @@ struct ParsedFlags {
     bind: Option<Bind>,
     lone_route: LoneRoute,
     admin: AdminFlags,
+    explain: ExplainFlags,
     against: Option<PathBuf>,
     seed: Option<u64>,
     max_connections: Option<NonZeroUsize>,
@@ -196,6 +202,7 @@ impl ParsedFlags {
             bind: value(args, "--bind", Bind::from_str)?,
             lone_route: LoneRoute::take_from(args)?,
             admin: AdminFlags::take_from(args, admin_token)?,
+            explain: ExplainFlags::take_from(args)?,
             against: raw_value(args, "--against")?.map(PathBuf::from),
             seed: value(args, "--seed", seed)?,
             max_connections: value(args, "--max-connections", connections)?,
@@ -229,8 +236,10 @@ impl ParsedFlags {
     fn into_command(self) -> Parsed<Command> {
         let (defaults, log_level) = (self.defaults(), self.log_level()?);
         let (watch, old, routes) = (self.watch()?, self.old(defaults)?, self.routes(defaults)?);
-        let warnings = self.warnings();
+        let (warnings, is_explained) = (self.warnings(), self.explain.is_given()?);
         match old {
+            _ if self.check && is_explained => usage_error("--check and --explain exclude each other"),
+            _ if is_explained => Ok(Command::Explain(self.explain.into_explain(routes, self.seed))),
             Some(old) => Ok(Command::Compare { old, new: routes }),
             None if self.check => Ok(Command::Check(routes)),
             None => {

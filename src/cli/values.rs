@@ -56,6 +56,11 @@ pub(super) fn listen_ip(text: &str) -> Result<IpAddr, Rejected> {
     if text == "localhost" { Ok(Ipv4Addr::LOCALHOST.into()) } else { text.parse().map(Bind::ip) }
 }
 
+/// The address of a client.
+pub(super) fn client(text: &str) -> Result<IpAddr, &'static str> {
+    text.parse().map_err(|_| "use an IP address, such as 10.0.0.7 or ::1")
+}
+
 /// The name of a host, in lower case.
 pub(super) fn host_name(text: &str) -> Result<String, &'static str> {
     let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
