@@ -58,6 +58,8 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::Version) => print(cli::VERSION),
         Ok(Command::BuildDetails) => print(&cli::build_details()),
         Ok(Command::Schema) => print(&config::schema()),
+        Ok(Command::Completions(shell)) => print(&cli::completions(shell)),
+        Ok(Command::Man) => print(&cli::man()),
         Ok(Command::Check(routes)) => check(routes),
         Ok(Command::Explain(request)) => explained(request),
         Ok(Command::Compare { old, new }) => compare(old, new),

@@ -2,12 +2,14 @@
 //! `--upstream HOST:PORT` with `--resolve`: `run` executes the command.
 
 mod admin;
+mod completions;
 mod ctl;
 mod explain;
 mod flag_table;
 mod flags;
 mod help;
 mod lone_route;
+mod man;
 mod values;
 
 use std::ffi::{OsStr, OsString};
@@ -23,6 +25,7 @@ use crate::ctl::{Invocation, TOKEN_VARIABLE};
 use crate::logging::{LogFormat, LogLevel};
 use crate::plan::{Bind, Plan};
 pub use admin::{AdminFlags, AdminOptions};
+pub use completions::{Shell, completions};
 pub use ctl::ctl_help;
 use explain::ExplainFlags;
 pub use explain::{Explain, ExplainFormat};
@@ -30,6 +33,7 @@ use flag_table::RUN;
 use flags::{TOXIPROXY, has_effect, normalized, raw_value, reject_flags, split_at_double_dash, value, with_admin_port};
 pub use help::{VERSION, build_details, help};
 use lone_route::LoneRoute;
+pub use man::man;
 use values::{connections, mebibytes, seconds, seed};
 
 /// What the command line requests.
@@ -43,6 +47,10 @@ pub enum Command {
     BuildDetails,
     /// Print the JSON Schema of config files.
     Schema,
+    /// Print the [`completions`] for a shell.
+    Completions(Shell),
+    /// Print the [`man`] page.
+    Man,
     /// Validate the routes and exit.
     Check(Routes),
     /// Print what changes from one config to another, and exit.
@@ -163,6 +171,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
     }
     if args.contains("--schema") {
         return Ok(Command::Schema);
+    }
+    if args.contains("--man") {
+        return Ok(Command::Man);
+    }
+    if let Some(shell) = value(&mut args, "--completions", Shell::from_str)? {
+        return Ok(Command::Completions(shell));
     }
     let flags = ParsedFlags::take_from(&mut args, variable(TOKEN_VARIABLE))?;
     let operands = [reject_flags(args.finish(), RUN, &TOXIPROXY)?, rest].concat();
