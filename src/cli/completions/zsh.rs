@@ -72,6 +72,10 @@ _chaos_proxy_toxic() {
   compadd -S '' -- $keys
 }
 
+_chaos_proxy_operand() {
+  _alternative 'commands:command:(ctl)' 'files:config file:_files'
+}
+
 _chaos_proxy_ctl() {
   local curcontext=$curcontext state line
   local -a flags=(
@@ -91,7 +95,7 @@ _chaos-proxy() {
     (( CURRENT-- ))
     _chaos_proxy_ctl
   else
-    _arguments $flags '1: :_alternative "commands:command:(ctl)" "files:config file:_files"'
+    _arguments $flags '1: :_chaos_proxy_operand'
   fi
 }
 
