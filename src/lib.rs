@@ -51,8 +51,8 @@
 //! | [`threads`] | the only module that spawns threads; the thread pool |
 //!
 //! A module imports modules further down this table only, and the same holds inside [`proxy`]: `supervisor`,
-//! `listener`, `connection`, `forward`, `client`, `state`, `live_route`, `socket`. [`value`], [`dice`], [`toxic`] and
-//! [`plan`] are pure: they get time, random draws and bytes as arguments, so their tests need neither a socket nor a
+//! `listener`, `connection`, `forward`, `client`, `state`, `live_route`, `socket`. [`value`], [`dice`], [`toxic`],
+//! [`plan`] and [`explain`] are pure: they get time, random draws and bytes as arguments, so their tests need neither a socket nor a
 //! sleep. `tests/tidy.rs` checks both.
 //!
 //! # The life of a connection

@@ -66,7 +66,7 @@ pub(super) fn commands() -> impl Iterator<Item = (String, &'static str)> {
 /// What `ctl --help` prints.
 #[must_use]
 pub fn ctl_help() -> String {
-    let commands: String = commands().map(|(command, about)| format!("  {command:<37} {about}\n")).collect();
+    let commands: Vec<String> = commands().map(|(command, about)| format!("  {command:<37} {about}\n")).collect();
     format!(
         "\
 chaos-proxy ctl: changes and inspects a chaos-proxy that runs with --admin
@@ -87,6 +87,7 @@ have no header and tabs between their columns when stdout is no terminal.
 {ADDRESS_VARIABLE} and {TOKEN_VARIABLE} stand for the first two options.
 Exit codes: 0 success; 1 refused or unreachable; 2 usage error.
 ",
+        commands = commands.concat(),
         options = FLAGS.help(19, 80),
     )
 }

@@ -92,7 +92,7 @@ fn plain(markdown: &str) -> String {
 
 /// Text in which no character is a request or an escape. A hyphen is typed by the reader, so it stays one when copied.
 fn escaped(text: &str) -> String {
-    let escaped = text.replace('\\', "\\e").replace('-', "\\-").replace("\"", "\\(dq");
+    let escaped = text.replace('\\', "\\e").replace('-', "\\-").replace('"', "\\(dq");
     let lines =
         escaped.lines().map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() });
     lines.collect::<Vec<_>>().join("\n") + if text.ends_with('\n') { "\n" } else { "" }

@@ -55,8 +55,8 @@ impl Act {
     fn to_json(&self) -> (&'static str, Value) {
         match self {
             Self::Delay { segments } => ("delaysSegmentsMs", segments.iter().copied().map(millis).collect()),
-            Self::Lose { segments } => ("losesSegments", segments.iter().map(Loss::to_json).collect()),
-            Self::Flip { bytes } => ("flipsBytes", bytes.iter().map(Flip::to_json).collect()),
+            Self::Lose { segments } => ("losesSegments", segments.iter().copied().map(Loss::to_json).collect()),
+            Self::Flip { bytes } => ("flipsBytes", bytes.iter().copied().map(Flip::to_json).collect()),
             Self::Cut { sizes } => ("writesBytes", sizes.as_slice().into()),
             Self::Pace { limit } => {
                 ("paces", limit.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect())
@@ -71,13 +71,13 @@ impl Act {
 }
 
 impl Loss {
-    fn to_json(&self) -> Value {
+    fn to_json(self) -> Value {
         json!({ "segment": self.segment, "delayMs": millis(self.delay) })
     }
 }
 
 impl Flip {
-    fn to_json(&self) -> Value {
+    fn to_json(self) -> Value {
         json!({ "offset": self.offset, "mask": self.mask })
     }
 }

@@ -32,14 +32,14 @@ impl Explanation {
         let depends = self.routes.iter().any(|route| route.depends_on_client);
         let client = self.client;
         let of_client = depends.then(|| format!("Clients connect from {client}; --client IP explains another one.\n"));
-        let of_segments = self.acts().any(|act| matches!(act, Act::Delay { .. } | Act::Lose { .. })).then(|| {
+        let of_segments = self.acts().any(Act::is_by_segment).then(|| {
             "Segments have 1448 bytes, counted from 0. An answer of the other side begins a new one.\n".to_owned()
         });
         of_client.into_iter().chain(of_segments)
     }
 
     fn acts(&self) -> impl Iterator<Item = &Act> {
-        self.routes.iter().flat_map(|route| route.toxics()).map(|toxic| &toxic.act)
+        self.routes.iter().flat_map(RouteOutcome::toxics).map(|toxic| &toxic.act)
     }
 }
 
@@ -130,6 +130,15 @@ impl ToxicOutcome {
 }
 
 impl Act {
+    /// Whether segments differ in what it does to them.
+    fn is_by_segment(&self) -> bool {
+        match self {
+            Self::Delay { segments } => segments.windows(2).any(|pair| pair[0] != pair[1]),
+            Self::Lose { .. } => true,
+            _ => false,
+        }
+    }
+
     /// The text with at most `width` columns.
     fn text(&self, width: usize) -> String {
         match self {
@@ -163,11 +172,10 @@ fn end_text(reset: bool) -> &'static str {
 /// Equal delays are one.
 fn delay_text(segments: &[Moment], width: usize) -> String {
     match segments {
-        [first, rest @ ..] if rest.iter().any(|delay| delay != first) => {
-            list("delays segments by ", segments.iter().map(|delay| number(*delay)), " ms", width)
+        [first, rest @ ..] if rest.iter().all(|delay| delay == first) => {
+            format!("delays everything by {}", millis(*first))
         }
-        [first, ..] => format!("delays everything by {}", millis(*first)),
-        [] => "delays nothing".to_owned(),
+        _ => list("delays segments by ", segments.iter().map(|delay| number(*delay)), " ms", width),
     }
 }
 
