@@ -30,9 +30,9 @@ const TOLERANCE: Duration = Duration::from_secs(8);
 
 #[test]
 fn a_run_does_what_is_explained() {
-    // A run takes a second: a failure must not be shrunk for minutes.
+    // A failure may take 30 s, so it is not shrunk. It prints the route and the seed.
     let config =
-        ProptestConfig { cases: 24, max_shrink_iters: 20, failure_persistence: None, ..ProptestConfig::default() };
+        ProptestConfig { cases: 24, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() };
     let run = |(route, seed): (String, u64)| {
         compare(&route, seed);
         Ok(())
