@@ -45,6 +45,7 @@
 //! | [`watch`] | notices that a file has changed |
 //! | [`signals`], [`stop`] | signals, and the latches that wake what waits for the end |
 //! | [`limits`] | the number of connections that the system can carry |
+//! | [`listen`] | binds the ports of routes and servers |
 //! | [`memory`] | the number of bytes that toxics may hold |
 //! | [`scheduling`] | the scheduling policy of threads that forward messages |
 //! | [`spelling`] | the known word that a misspelt one was probably meant to be |
@@ -115,9 +116,9 @@
 //!
 //! # Control
 //!
-//! SIGHUP, a watched file and the admin server change routes from threads of their own, through the supervisor. A file is
-//! watched by looking at it: notifications miss network file systems and links that are replaced. It is read once two looks
-//! have found the same, so that one which is still being written is left alone. The metrics are read from the live routes
+//! SIGHUP, a watched file and the admin server change routes from threads of their own, through the supervisor. A watched
+//! file is polled: notifications miss network file systems and links that are replaced. The file is read after
+//! two consecutive polls have found the same metadata, so a partly written file is not loaded. The metrics are read from the live routes
 //! with each request, and written by hand: `prometheus-client` would add almost nothing to the binary, but promtool rejects
 //! its counters, and it does not escape the names of routes.
 //!
@@ -166,6 +167,7 @@ pub mod event;
 pub mod explain;
 pub mod http;
 pub mod limits;
+pub mod listen;
 pub mod logging;
 pub mod memory;
 pub mod plan;

@@ -65,7 +65,7 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::Compare { old, new }) => compare(old, new),
         Ok(Command::Run(options)) => proxy(*options),
         Ok(Command::CtlHelp) => print(&cli::ctl_help()),
-        Ok(Command::Ctl(invocation)) => control(*invocation),
+        Ok(Command::Ctl(invocation)) => control_other_process(*invocation),
         Err(UsageError::Flag(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
         Err(UsageError::Ctl(what)) => report(&format!("{what}\ntry `chaos-proxy ctl --help`"), Exit::Usage),
         Err(UsageError::Toxics(problems)) => print_error(&problems.to_string(), Exit::Usage),
@@ -123,11 +123,11 @@ fn load(routes: Routes) -> Result<Resolved<Plan>, Exit> {
     }
 }
 
-fn control(invocation: ctl::Invocation) -> Exit {
+fn control_other_process(invocation: ctl::Invocation) -> Exit {
     match ctl::execute(invocation) {
         Ok(()) => Exit::Done,
-        Err(ctl::Failure::Usage(what)) => report(&what, Exit::Usage),
-        Err(ctl::Failure::Refused(what)) => report(&what, Exit::Failed),
+        Err(ctl::CtlError::Usage(what)) => report(&what, Exit::Usage),
+        Err(ctl::CtlError::Refused(what)) => report(&what, Exit::Failed),
     }
 }
 
@@ -135,9 +135,9 @@ fn proxy(options: Options) -> Exit {
     for warning in &options.warnings {
         report(&format!("warning: {warning}"), Exit::Done);
     }
-    let file = ConfigFile::of(&options);
-    let resolved = match load(options.routes) {
-        Ok(resolved) => resolved,
+    let file = ConfigFile::of(&options).map_err(|error| report(&error.to_string(), Exit::Usage));
+    let (file, resolved) = match file.and_then(|file| Ok((file, load(options.routes)?))) {
+        Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
     if let Some(warning) = options.settings.admin.warning(&resolved.value) {
@@ -161,7 +161,8 @@ fn prepare(resolved: &Resolved<Plan>, file: Option<ConfigFile>, settings: &Setti
 
 fn cap(plan: &Plan, settings: &Settings, admin: Option<&AdminOptions>) -> Cap {
     let (footprint, listeners) = needs(plan, settings.upstreams);
-    let baseline = Baseline { listeners, admin_clients: admin.map_or(0, |_| admin::CLIENTS.get()) };
+    let (added, admin_clients) = admin.map_or((0, 0), |_| (admin::ADDED_ROUTES, admin::CLIENTS.get()));
+    let baseline = Baseline { listeners: listeners + added, admin_clients };
     limits::connection_cap(settings.max_connections, footprint, baseline)
 }
 
@@ -197,7 +198,7 @@ fn open(supervisor: &Arc<Supervisor>, control: Control, plan: &Plan, upstreams: 
     let admin = control.bind().map_err(|error| report_event(&Event::StartFailed(&error)))?;
     let admin_addr = admin.as_ref().map(Admin::local_addr);
     open_routes(supervisor, plan, upstreams)?;
-    let started = control.start(admin, supervisor).and_then(|()| announce(plan, admin_addr));
+    let started = control.start(admin, plan, supervisor).and_then(|()| announce(plan, admin_addr));
     started.map_err(|error| report_event(&Event::StartFailed(&error)))
 }
 

@@ -40,7 +40,7 @@ fn a_toxic_reaches_a_thousand_idle_connections_soon() {
     let latency = proxy.route("r", PORT, &toxics(&[toxic("latency", "both", r#""latency": 1000"#)]));
     let plans = [latency, proxy.route("r", PORT, "")];
     let took = |change: usize| {
-        let (plan, acting) = (&plans[change % 2], if change % 2 == 0 { CONNECTIONS } else { 0 });
+        let (plan, acting) = [(&plans[0], CONNECTIONS), (&plans[1], 0)][change % 2];
         let began = Instant::now();
         proxy.apply(std::slice::from_ref(plan));
         await_acting(&proxy, acting);

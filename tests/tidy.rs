@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["dice"],
     &["value"],
     &["logging", "signals", "watch"],
-    &["limits", "memory", "scheduling", "spelling", "stop", "threads"],
+    &["limits", "listen", "memory", "scheduling", "spelling", "stop", "threads"],
 ];
 
 /// The layers inside `proxy`.

@@ -89,9 +89,9 @@ pub(super) const RUN: Table = Table(&[
             flag(
                 "--admin",
                 Value::Optional("IP:PORT"),
-                "serve Toxiproxy's API, more of our own, and metrics [off; without a value 127.0.0.1:8474]",
+                "serve Toxiproxy's API, /v1 and /metrics [off; without a value 127.0.0.1:8474]",
             ),
-            flag("--admin-token", Value::Required("TOKEN"), "demand it of requests [CHAOS_PROXY_ADMIN_TOKEN]"),
+            flag("--admin-token", Value::Required("TOKEN"), "require this bearer token [CHAOS_PROXY_ADMIN_TOKEN]"),
             flag("--admin-host", Value::Required("NAME"), "accept requests to that host name, repeatable"),
         ],
     },

@@ -55,9 +55,9 @@ pub enum Command {
     Check(Routes),
     /// Print what changes from one config to another, and exit.
     Compare {
-        /// The routes as they were.
+        /// The old routes.
         old: Routes,
-        /// The routes as they shall be.
+        /// The new routes.
         new: Routes,
     },
     /// Print what a run will do to each connection, and exit.
@@ -295,7 +295,16 @@ impl ParsedFlags {
         Defaults {
             bind: self.bind.map_or(default.bind, Bind::ip),
             empty_list: if self.admin.opens_server() { EmptyList::Allowed } else { EmptyList::Rejected },
-            host_names: if self.resolve { HostNames::Resolved } else { HostNames::Rejected },
+            host_names: self.host_names(),
+        }
+    }
+
+    /// With an admin server, files of Toxiproxy start unchanged: many have upstreams such as `localhost:3306`.
+    fn host_names(&self) -> HostNames {
+        match (self.resolve, self.admin.opens_server()) {
+            (true, _) => HostNames::Resolved,
+            (false, true) => HostNames::Localhost,
+            (false, false) => HostNames::Rejected,
         }
     }
 

@@ -173,6 +173,19 @@ fn an_admin_server_needs_no_routes() {
     assert!(matches!(parsed("--admin --check"), Ok(Command::Check(Routes::Flags(_)))));
 }
 
+/// As toxiproxy-server does.
+#[test]
+fn files_may_name_localhost_beside_an_admin_server() {
+    for (line, expected) in [
+        ("-port=8474 -config=a.json", HostNames::Localhost),
+        ("--admin a.json", HostNames::Localhost),
+        ("--admin --resolve a.json", HostNames::Resolved),
+    ] {
+        let Routes::File { defaults, .. } = options(line).routes else { panic!("no file") };
+        assert_eq!(defaults.host_names, expected, "{line}");
+    }
+}
+
 #[test]
 fn the_admin_flag_overrides_the_file() {
     let plan = Plan::default().with_admin("127.0.0.1:1".parse().ok());

@@ -24,6 +24,9 @@ pub struct Position {
 }
 
 impl Report {
+    /// The most problems that a log or an answer lists. Each takes time in proportion to the length of the text.
+    pub const MAX_LISTED: usize = 50;
+
     const MAX_PRINTED: usize = 50;
 
     /// Sorts `problems` by position. A problem found twice, through a YAML alias, is reported once.

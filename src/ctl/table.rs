@@ -14,7 +14,7 @@ pub(super) enum Layout {
 /// The columns of a table: keys of its objects, and their headers too.
 pub(super) type Columns = &'static [&'static str];
 
-/// What a missing or empty value is printed as, so that every row has the same number of words.
+/// Printed for a missing or empty value, so that every row has the same number of words.
 const NONE: &str = "-";
 
 /// Prints objects as the rows of a table.

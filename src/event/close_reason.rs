@@ -27,6 +27,8 @@ pub enum CloseReason {
     ToxicReset,
     /// Its route was disabled, or was removed or moved by a request that ends its connections.
     RouteClosed,
+    /// The client has left, and a toxic held what it had sent for too long.
+    HeldTooLong,
     /// It was closed on request.
     Killed,
     /// It was reset on request.
@@ -50,6 +52,7 @@ impl CloseReason {
             Self::ToxicClosed => "closed by a toxic",
             Self::ToxicReset => "reset by a toxic",
             Self::RouteClosed => "route closed",
+            Self::HeldTooLong => "held too long",
             Self::Killed => "closed on request",
             Self::KilledByReset => "reset on request",
         }

@@ -17,8 +17,9 @@ pub use close_reason::CloseReason;
 
 use crate::dice::Draw;
 use crate::limits::Cap;
+use crate::listen;
 use crate::logging::{FAULTS, LogfmtValue};
-use crate::plan::{DropMode, Plan, Route};
+use crate::plan::{DropMode, KeyDifference, Plan, Route};
 use crate::toxic::{Amount, NEVER, Recorded, Toxic, ToxicEvent, ToxicSummary};
 use crate::value::{CloseMode, Direction, Millis, Probability, RouteName};
 
@@ -38,8 +39,10 @@ pub struct Subject {
 pub enum Origin {
     /// The start of the run.
     Start,
-    /// A reload of the config file.
-    Reload,
+    /// A reload of the config file after SIGHUP.
+    SigHup,
+    /// A reload of the watched config file after a change.
+    Watch,
     /// A request to the admin API from this address.
     Api(SocketAddr),
 }
@@ -48,7 +51,8 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start => f.write_str("start"),
-            Self::Reload => f.write_str("reload"),
+            Self::SigHup => f.write_str("sighup"),
+            Self::Watch => f.write_str("watch"),
             Self::Api(client) => client.fmt(f),
         }
     }
@@ -89,6 +93,8 @@ pub enum Event<'a> {
         /// How to fix it.
         hint: &'a str,
     },
+    /// A key of the config file has changed that only a new start makes live.
+    NeedsRestart(&'a KeyDifference),
     /// The config file was loaded again. This number of routes has changed.
     Reloaded(Origin, usize),
     /// The config file was not made live, for this reason.
@@ -233,7 +239,7 @@ pub fn emit(event: &Event<'_>) {
         ),
         Event::BindFailed(route, error) => error!(
             route = route.name.as_str(), port = route.port.get(), addr:% = route.listen(), error:%,
-            hint = bind_hint(error); "can't listen"
+            hint = listen::hint(error); "can't listen"
         ),
         Event::RouteChanged { origin, route, change, connections } => {
             info!(route = route.as_str(), change, by:% = origin, connections; "route changed");
@@ -241,6 +247,7 @@ pub fn emit(event: &Event<'_>) {
         Event::AdminListening(addr) => info!(addr:%; "admin server listening"),
         Event::HostResolved(host, ip) => info!(host, ip:%; "host name resolved"),
         Event::ConfigProblem { at, problem, hint } => error!(at, problem, hint; "config problem"),
+        Event::NeedsRestart(change) => warn!(change:%; "no effect until the next start"),
         Event::Reloaded(origin, changes) => info!(by:% = origin, changes; "config reloaded"),
         Event::ReloadFailed(origin, error) => error!(by:% = origin, error:%; "config not reloaded"),
         Event::ConnectionsEnded { origin, route, mode, number } => {
@@ -352,17 +359,6 @@ fn toxic_sums(summaries: &[ToxicSummary]) -> String {
         }
     };
     sums.iter().map(text).collect::<Vec<_>>().join(" ")
-}
-
-fn bind_hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another process listens there: stop it (`ss -ltnp` names it) or choose another port"
-        }
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address: bind to 127.0.0.1 or 0.0.0.0",
-        io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose one above",
-        _ => "see `chaos-proxy --help`",
-    }
 }
 
 /// Whole microseconds. Formatting a fraction takes 2 KiB of stack, which stays resident in the thread.

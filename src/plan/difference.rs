@@ -1,5 +1,5 @@
-//! What differs between two plans, for people: each difference is a line or a part of one. It is found in the serialised
-//! forms, so that a new key appears by itself. What has to be done about it is in `diff`.
+//! Human-readable differences between two plans. Each is a line or a part of one. They are found in the serialised forms,
+//! so a new key needs no code here. The changes of live routes are in `diff`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,7 +22,7 @@ pub enum PlanDifference {
     Added(Box<Route>),
     /// The route is gone.
     Removed(RouteName),
-    /// The route is another one.
+    /// The route has changed.
     Changed(RouteName, Difference),
 }
 
@@ -126,7 +126,7 @@ fn keys(value: &impl Serialize, nested: &str) -> Map<String, Value> {
     keys
 }
 
-/// The keys of a toxic, and beside them its attributes: none of these is called as a key.
+/// The keys of a toxic, together with its attributes: none of these has the name of a key.
 fn with_attributes(toxic: &Toxic) -> Map<String, Value> {
     let mut keys = object(toxic);
     if let Some(Value::Object(attributes)) = keys.remove(ATTRIBUTES.name) {

@@ -16,7 +16,7 @@ mod upstream;
 use std::net::{IpAddr, SocketAddr};
 
 pub use bind::Bind;
-pub use conflict::{Conflict, RouteKey};
+pub use conflict::{Conflict, RouteKey, overlap};
 pub use diff::{Change, diff};
 pub use difference::{Difference, KeyDifference, PlanDifference, describe, plan_differences, route_differences};
 pub use listen_address::ListenAddress;

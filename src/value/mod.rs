@@ -3,6 +3,7 @@
 //! modules that combine them.
 
 mod amount;
+mod host;
 mod key;
 mod name;
 mod number;
@@ -14,6 +15,7 @@ mod word;
 
 use std::fmt;
 
+pub use host::has_host_characters;
 pub use key::{Key, Presence};
 pub use name::{RouteName, ToxicName};
 pub use number::{Bytes, Micros, Millis, Port, Probability, Rate, Seed, Size, StreamLength, Timeout};

@@ -29,6 +29,21 @@ fn every_example_survives() {
     }
 }
 
+/// The address of the admin server is not in the plan, so what may listen beside it shows only when it is bound.
+#[test]
+fn a_route_on_the_port_of_the_server_survives() {
+    let proxy = Proxy::new();
+    let addr = serve(&proxy);
+    let other = Proxy::new().ip;
+    let keys = format!(r#"{{"localPort": {}, "upstream": "{other}:9090", "bind": "#, addr.port());
+    assert_eq!(ask(addr, "PUT", "/v1/routes/taken", &format!(r#"{keys}"{}"}}"#, proxy.ip)).status, 500);
+    assert_eq!(ask(addr, "PUT", "/v1/routes/free", &format!(r#"{keys}"{other}"}}"#)).status, 201);
+    let disabled = format!(r#"{keys}"{}", "enabled": false}}"#, proxy.ip);
+    assert_eq!(ask(addr, "PUT", "/v1/routes/disabled", &disabled).status, 201);
+    let parsed = parse("config", &get(addr, "/v1/config"), Syntax::Json, Defaults::default());
+    assert_eq!(parsed.unwrap_or_else(|it| panic!("{it}")).value.routes().len(), 2);
+}
+
 #[test]
 fn a_route_can_be_put_as_it_is_shown() {
     let plan = load("configs/valid/every_key.json".as_ref(), Defaults::default()).unwrap();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chaos_proxy::config::Defaults;
+use chaos_proxy::plan::Plan;
 use chaos_proxy::reload::Reloader;
 
 use crate::harness::OneRoute;
@@ -31,7 +32,7 @@ impl Drop for File {
 fn serve(proxy: &Proxy) -> (File, SocketAddr) {
     let file = File(env::temp_dir().join(format!("chaos-proxy-{}.json", proxy.ip)));
     let defaults = Defaults { bind: proxy.ip.into(), ..Defaults::default() };
-    let reloader = Reloader::new(file.0.clone(), defaults, Arc::clone(&proxy.supervisor));
+    let reloader = Reloader::new(file.0.clone(), Plan::default(), defaults, Arc::clone(&proxy.supervisor));
     let addr = serve_with(proxy, |api| api.with_reloader(Arc::new(reloader)));
     (file, addr)
 }

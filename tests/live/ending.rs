@@ -75,15 +75,15 @@ fn a_connection_is_closed_or_reset_by_its_id() {
         let (ended, other) = (run.pair(), run.pair());
         assert!(ended.forwards() && other.forwards());
         let id = connections(&run)[0].id;
-        assert!(run.proxy.supervisor.end_connection(Origin::Reload, id, mode));
+        assert!(run.proxy.supervisor.end_connection(Origin::SigHup, id, mode));
         for side in [&ended.client, &ended.server] {
             assert_eq!(matches!(read_to_end(side), End::Reset), reset);
         }
         until(|| connections(&run).len() == 1);
-        assert!(!run.proxy.supervisor.end_connection(Origin::Reload, id, mode));
+        assert!(!run.proxy.supervisor.end_connection(Origin::SigHup, id, mode));
         assert!(other.forwards());
         let route = connections(&run)[0].subject.route.name.clone();
-        assert_eq!(run.proxy.supervisor.end_connections(Origin::Reload, &route, mode), 1);
+        assert_eq!(run.proxy.supervisor.end_connections(Origin::SigHup, &route, mode), 1);
         until(|| connections(&run).is_empty());
     }
 }
@@ -94,7 +94,7 @@ fn a_connection_that_is_closed_gets_all_that_was_sent_to_it() {
     let pair = run.pair();
     (&pair.server).write_all(&vec![7; 100_000]).unwrap();
     until(|| connections(&run)[0].bytes_down == 100_000);
-    assert!(run.proxy.supervisor.end_connection(Origin::Reload, connections(&run)[0].id, CloseMode::Close));
+    assert!(run.proxy.supervisor.end_connection(Origin::SigHup, connections(&run)[0].id, CloseMode::Close));
     assert_eq!(read_to_end(&pair.client), End::Fin(vec![7; 100_000]));
 }
 
@@ -106,7 +106,7 @@ fn a_connection_that_waits_for_its_upstream_or_its_latency_is_ended_too() {
         run.proxy.apply(&[run.proxy.route("r", PORT, keys)]);
         let client = connect(&run.proxy, PORT);
         until(|| connections(&run).first().is_some_and(|connection| connection.phase.as_str() == state));
-        assert!(run.proxy.supervisor.end_connection(Origin::Reload, connections(&run)[0].id, CloseMode::Close));
+        assert!(run.proxy.supervisor.end_connection(Origin::SigHup, connections(&run)[0].id, CloseMode::Close));
         assert_eq!(read_to_end(&client), End::Fin(Vec::new()), "{state}");
         until(|| connections(&run).is_empty());
     }

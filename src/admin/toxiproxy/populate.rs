@@ -65,7 +65,11 @@ fn numbered<T, U, C: FromIterator<U>>(
 fn place(routes: &Routes<'_>, draft: &ProxyDraft) -> Result<Route, Failure> {
     let name = draft.name.as_str();
     match routes.find(name) {
-        None => draft.listen.open(|bind, port| routes.add(draft.route(bind, port))),
+        None => match draft.listen.open(|bind, port| routes.add(draft.route(bind, port))) {
+            // Another request has created it in the meantime.
+            Err(Failure::ProxyExists) => place(routes, draft),
+            placed => placed,
+        },
         Some(present) if draft.is_at(&present) && draft.toxics.is_empty() => Ok(present),
         Some(present) if draft.is_at(&present) => routes.change(name, |route| {
             route.toxics.clone_from(&draft.toxics);

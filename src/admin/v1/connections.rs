@@ -45,7 +45,7 @@ fn not_a_number(id: &str) -> Failure {
     Failure::bad(format!("`{id}` is not the id of a connection: use a number that GET /v1/connections lists"))
 }
 
-/// Also ends what a removed route has left.
+/// Also ends the remaining connections of a removed route.
 pub(super) fn end_all(api: &Api, request: &Request) -> Answer {
     let mode = close_mode(request)?;
     let name = request.target.parameter("route").ok_or_else(|| {

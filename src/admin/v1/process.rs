@@ -32,7 +32,7 @@ pub(super) fn reload(api: &Api, request: &Request) -> Answer {
     let reloader = api.reloader.as_ref().ok_or_else(|| {
         Failure::new(
             Status::Conflict,
-            "this run has no config file: start it with --config FILE, or PUT /v1/routes/NAME",
+            "this run has no config file that can be read again: start it with --config FILE, or PUT /v1/routes/NAME",
         )
     })?;
     let changes = reloader.reload(Origin::Api(request.client))?;

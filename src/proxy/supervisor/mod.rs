@@ -9,14 +9,15 @@ use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, after, never, select, tick};
 
 use self::change::{Transition, limits};
-use self::routes::{Routes, close};
+use self::routes::{CLOSE_TIMEOUT, Routes};
 use super::admission::ConnectionLimit;
 use super::budget::Budget;
+use super::listener::BacklogEnd;
 use super::registry::Registry;
 use super::shared::Shared;
 use super::status::{ConnectionStatus, Health, RouteStatus};
@@ -43,7 +44,7 @@ pub struct Supervisor {
     budget: Arc<Budget>,
     /// What listeners need. Absent once the drain has begun, so that none is opened any more.
     shared: Mutex<Option<Arc<Shared>>>,
-    /// The limits of the first plan. Locked during a change, so that changes are made one after the other.
+    /// The limits of the first plan with routes. Locked during a change, so that changes are made one after the other.
     limits: Mutex<Vec<Arc<ConnectionLimit>>>,
     /// Never locked during I/O or a wait.
     routes: Mutex<Routes>,
@@ -76,8 +77,8 @@ pub enum OldConnections {
 pub enum ApplyError {
     /// The routes conflict with each other, in this way. Nothing has changed.
     Conflict(String),
-    /// These routes could not bind their ports. Nothing else has changed, except that a route has stopped, and is
-    /// disabled now, if its port was to be taken over by another one.
+    /// These routes could not bind their ports. Nothing has changed. If a port that was to be taken over can't be bound
+    /// again by the route that had it, that is logged, and the route is disabled.
     Bind(Vec<(Route, io::Error)>),
     /// No thread for a listener, or no descriptor for a change, was available. Other changes of the plan may be live.
     Starved(io::Error),
@@ -145,7 +146,8 @@ impl Supervisor {
         present: &mut Vec<Arc<ConnectionLimit>>,
     ) -> Result<(), ApplyError> {
         let shared = lock(&self.shared).clone().ok_or(ApplyError::Draining)?;
-        if present.is_empty() {
+        // A run with an admin server can begin without routes, which have no stages yet.
+        if present.is_empty() && !plan.routes().is_empty() {
             *present = limits(plan, &self.cap);
         }
         let (routes, seed) = (&self.routes, self.seed);
@@ -242,7 +244,11 @@ impl Supervisor {
         let _no_change = lock(&self.limits);
         drop(lock(&self.shared).take());
         let listeners = lock(&self.routes).take_all_listeners();
-        close(listeners);
+        let stopped: Vec<_> = listeners.into_iter().map(|listener| listener.stop(BacklogEnd::Served)).collect();
+        let due = Instant::now() + CLOSE_TIMEOUT;
+        for listener in &stopped {
+            listener.await_closed(due);
+        }
     }
 }
 

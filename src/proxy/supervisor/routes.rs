@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use crate::plan::{Change, Route};
+use crate::proxy::admission::ConnectionLimit;
 use crate::proxy::counters::RouteCounters;
+use crate::proxy::listener::{BacklogEnd, Listener, ListenerStop};
 use crate::proxy::live_route::LiveRoute;
-use crate::stop::Latch;
 use crate::value::RouteName;
 
 /// How long listeners have to empty their backlogs and close their ports.
-const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
+pub const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The live routes, in the order of the plan.
 #[derive(Debug, Default)]
@@ -45,9 +46,10 @@ struct Handle {
 /// A listener that runs on its own thread.
 #[derive(Debug)]
 pub struct RunningListener {
-    pub stop: Arc<Latch>,
+    stop: Arc<ListenerStop>,
+    pub connection_limit: Arc<ConnectionLimit>,
     /// Disconnects when the port is closed.
-    pub closed: Receiver<Infallible>,
+    closed: Receiver<Infallible>,
 }
 
 impl Routes {
@@ -73,7 +75,7 @@ impl Routes {
     }
 
     /// The routes that have connections or listeners and change, and what they change to.
-    pub fn replacements(&self, changes: &[Change]) -> Vec<(Arc<LiveRoute>, Route)> {
+    pub fn changed(&self, changes: &[Change]) -> Vec<(Arc<LiveRoute>, Route)> {
         let replaced = |change: &Change| match change {
             Change::Adjust(route) | Change::Restart(route) | Change::Add(route) => {
                 Some((self.known.get(&route.name)?.route.upgrade()?, route.clone()))
@@ -83,18 +85,15 @@ impl Routes {
         changes.iter().filter_map(replaced).collect()
     }
 
-    /// The routes whose listener must close, with its address.
-    pub fn closing(&self, changes: &[Change]) -> Vec<(RouteName, SocketAddr)> {
-        let closed = |change: &Change| {
-            let name = match change {
-                Change::Remove(name) => name,
-                Change::Restart(route) => &route.name,
-                Change::Add(_) | Change::Adjust(_) => return None,
-            };
-            let handle = self.live.iter().find(|handle| handle.has_name(name) && handle.listener.is_some())?;
-            Some((name.clone(), handle.route.generation().route.listen()))
+    /// The route whose listener must close for a change, and the listener's address.
+    pub fn closing(&self, change: &Change) -> Option<(RouteName, SocketAddr)> {
+        let name = match change {
+            Change::Remove(name) => name,
+            Change::Restart(route) => &route.name,
+            Change::Add(_) | Change::Adjust(_) => return None,
         };
-        changes.iter().filter_map(closed).collect()
+        let handle = self.live.iter().find(|handle| handle.has_name(name) && handle.listener.is_some())?;
+        Some((name.clone(), handle.route.generation().route.listen()))
     }
 
     /// Adds routes without listeners.
@@ -108,8 +107,8 @@ impl Routes {
 
     /// Sorts the routes in the order of `plan`.
     pub fn sort_as(&mut self, plan: &[Route]) {
-        let place = |handle: &Handle| plan.iter().position(|route| handle.has_name(&route.name));
-        self.live.sort_by_cached_key(place);
+        let places: HashMap<&RouteName, usize> = plan.iter().map(|route| &route.name).zip(0..).collect();
+        self.live.sort_by_cached_key(|handle| places.get(handle.route.name()).copied());
     }
 
     pub fn set_listener(&mut self, name: &RouteName, listener: RunningListener) {
@@ -118,10 +117,9 @@ impl Routes {
         }
     }
 
-    /// Takes the listener of each of these routes, if it has one.
-    pub fn take_listeners(&mut self, names: &[RouteName]) -> Vec<RunningListener> {
-        let handles = self.live.iter_mut().filter(|handle| names.iter().any(|name| handle.has_name(name)));
-        handles.filter_map(|handle| handle.listener.take()).collect()
+    /// Takes the listener of a route, if it has one.
+    pub fn take_listener(&mut self, name: &RouteName) -> Option<RunningListener> {
+        self.live.iter_mut().find(|handle| handle.has_name(name))?.listener.take()
     }
 
     pub fn take_all_listeners(&mut self) -> Vec<RunningListener> {
@@ -135,15 +133,22 @@ impl Handle {
     }
 }
 
-/// Stops listeners and waits until their ports are closed. Without the wait, a port to bind again could still be in use,
-/// and a count of connections could miss some.
-pub fn close(listeners: Vec<RunningListener>) {
-    for listener in &listeners {
-        listener.stop.trigger();
+impl RunningListener {
+    pub fn new(listener: &Listener, closed: Receiver<Infallible>) -> Self {
+        let (stop, connection_limit) = (Arc::clone(listener.stop()), Arc::clone(listener.connection_limit()));
+        Self { stop, connection_limit, closed }
     }
-    let due = Instant::now() + CLOSE_TIMEOUT;
-    for listener in listeners {
+
+    /// Begins to close the port.
+    pub fn stop(self, backlog: BacklogEnd) -> Self {
+        self.stop.request(backlog);
+        self
+    }
+
+    /// Waits until the port is closed. Without the wait, a port to bind again could still be in use, and a count of
+    /// connections could miss some.
+    pub fn await_closed(&self, due: Instant) {
         // The channel never carries a message: it disconnects.
-        let _ = listener.closed.recv_deadline(due);
+        let _ = self.closed.recv_deadline(due);
     }
 }
