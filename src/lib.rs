@@ -32,6 +32,7 @@
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
 //! | [`reload`] | loads the config file again and makes it live |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
+//! | [`explain`] | what a run will do to each connection, computed in advance |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
 //! | [`proxy`] | the only module that touches the sockets of clients and upstreams |
@@ -51,8 +52,8 @@
 //! | [`threads`] | the only module that spawns threads; the thread pool |
 //!
 //! A module imports modules further down this table only, and the same holds inside [`proxy`]: `supervisor`,
-//! `listener`, `connection`, `forward`, `client`, `state`, `live_route`, `socket`. [`value`], [`dice`], [`toxic`] and
-//! [`plan`] are pure: they get time, random draws and bytes as arguments, so their tests need neither a socket nor a
+//! `listener`, `connection`, `forward`, `client`, `state`, `live_route`, `socket`. [`value`], [`dice`], [`toxic`],
+//! [`plan`] and [`explain`] are pure: they get time, random draws and bytes as arguments, so their tests need neither a socket nor a
 //! sleep. `tests/tidy.rs` checks both.
 //!
 //! # The life of a connection
@@ -163,6 +164,7 @@ pub mod control;
 pub mod ctl;
 pub mod dice;
 pub mod event;
+pub mod explain;
 pub mod http;
 pub mod limits;
 pub mod listen;

@@ -8,12 +8,15 @@ use std::process::{self, ExitCode};
 use std::sync::Arc;
 
 use crate::admin::{self, Admin};
-use crate::cli::{self, AdminOptions, Command, Options, Routes, Settings, Upstreams, UsageError};
+use crate::cli::{
+    self, AdminOptions, Command, Explain, ExplainFormat, Options, Routes, Settings, Upstreams, UsageError,
+};
 use crate::config::{self, Lookup, Resolved};
 use crate::control::{ConfigFile, Control};
 use crate::ctl;
 use crate::dice;
 use crate::event::{Event, Origin, emit};
+use crate::explain::explain;
 use crate::limits::{self, Baseline, Cap, Footprint};
 use crate::logging;
 use crate::memory;
@@ -55,7 +58,10 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::Version) => print(cli::VERSION),
         Ok(Command::BuildDetails) => print(&cli::build_details()),
         Ok(Command::Schema) => print(&config::schema()),
+        Ok(Command::Completions(shell)) => print(&cli::completions(shell)),
+        Ok(Command::Man) => print(&cli::man()),
         Ok(Command::Check(routes)) => check(routes),
+        Ok(Command::Explain(request)) => explained(request),
         Ok(Command::Compare { old, new }) => compare(old, new),
         Ok(Command::Run(options)) => proxy(*options),
         Ok(Command::CtlHelp) => print(&cli::ctl_help()),
@@ -73,6 +79,23 @@ fn check(routes: Routes) -> Exit {
             print(&format!("{}ok: {routes} route{}\n", lines(&lookups), if routes == 1 { "" } else { "s" }))
         }
         Err(exit) => exit,
+    }
+}
+
+/// Prints what a run with this seed will do. A run without one has another outcome each time.
+fn explained(request: Explain) -> Exit {
+    let Explain { routes, seed, connections, client, format } = request;
+    let plan = match load(routes) {
+        Ok(resolved) => resolved.value,
+        Err(exit) => return exit,
+    };
+    let Some(seed) = seed.or(plan.seed()) else {
+        return report("--explain needs a seed: give --seed N, or write \"seed\": N into the file", Exit::Usage);
+    };
+    let explanation = explain(&plan, seed, connections.into(), client);
+    match format {
+        ExplainFormat::Text => print(&explanation.to_string()),
+        ExplainFormat::Json => print(&format!("{:#}\n", explanation.to_json())),
     }
 }
 

@@ -2,11 +2,14 @@
 //! `--upstream HOST:PORT` with `--resolve`: `run` executes the command.
 
 mod admin;
+mod completions;
 mod ctl;
+mod explain;
 mod flag_table;
 mod flags;
 mod help;
 mod lone_route;
+mod man;
 mod values;
 
 use std::ffi::{OsStr, OsString};
@@ -22,11 +25,15 @@ use crate::ctl::{Invocation, TOKEN_VARIABLE};
 use crate::logging::{LogFormat, LogLevel};
 use crate::plan::{Bind, Plan};
 pub use admin::{AdminFlags, AdminOptions};
+pub use completions::{Shell, completions};
 pub use ctl::ctl_help;
+use explain::ExplainFlags;
+pub use explain::{Explain, ExplainFormat};
 use flag_table::RUN;
 use flags::{TOXIPROXY, has_effect, normalized, raw_value, reject_flags, split_at_double_dash, value, with_admin_port};
 pub use help::{VERSION, build_details, help};
 use lone_route::LoneRoute;
+pub use man::man;
 use values::{connections, mebibytes, seconds, seed};
 
 /// What the command line requests.
@@ -40,6 +47,10 @@ pub enum Command {
     BuildDetails,
     /// Print the JSON Schema of config files.
     Schema,
+    /// Print the [`completions`] for a shell.
+    Completions(Shell),
+    /// Print the [`man`] page.
+    Man,
     /// Validate the routes and exit.
     Check(Routes),
     /// Print what changes from one config to another, and exit.
@@ -49,6 +60,8 @@ pub enum Command {
         /// The new routes.
         new: Routes,
     },
+    /// Print what a run will do to each connection, and exit.
+    Explain(Explain),
     /// Run the proxy.
     Run(Box<Options>),
     /// Control a running proxy.
@@ -159,6 +172,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
     if args.contains("--schema") {
         return Ok(Command::Schema);
     }
+    if args.contains("--man") {
+        return Ok(Command::Man);
+    }
+    if let Some(shell) = value(&mut args, "--completions", Shell::from_str)? {
+        return Ok(Command::Completions(shell));
+    }
     let flags = ParsedFlags::take_from(&mut args, variable(TOKEN_VARIABLE))?;
     let operands = [reject_flags(args.finish(), RUN, &TOXIPROXY)?, rest].concat();
     match &operands[..] {
@@ -174,6 +193,7 @@ struct ParsedFlags {
     bind: Option<Bind>,
     lone_route: LoneRoute,
     admin: AdminFlags,
+    explain: ExplainFlags,
     against: Option<PathBuf>,
     seed: Option<u64>,
     max_connections: Option<NonZeroUsize>,
@@ -196,6 +216,7 @@ impl ParsedFlags {
             bind: value(args, "--bind", Bind::from_str)?,
             lone_route: LoneRoute::take_from(args)?,
             admin: AdminFlags::take_from(args, admin_token)?,
+            explain: ExplainFlags::take_from(args)?,
             against: raw_value(args, "--against")?.map(PathBuf::from),
             seed: value(args, "--seed", seed)?,
             max_connections: value(args, "--max-connections", connections)?,
@@ -229,8 +250,10 @@ impl ParsedFlags {
     fn into_command(self) -> Parsed<Command> {
         let (defaults, log_level) = (self.defaults(), self.log_level()?);
         let (watch, old, routes) = (self.watch()?, self.old(defaults)?, self.routes(defaults)?);
-        let warnings = self.warnings();
+        let (warnings, is_explained) = (self.warnings(), self.explain.is_given()?);
         match old {
+            _ if self.check && is_explained => usage_error("--check and --explain exclude each other"),
+            _ if is_explained => Ok(Command::Explain(self.explain.into_explain(routes, self.seed))),
             Some(old) => Ok(Command::Compare { old, new: routes }),
             None if self.check => Ok(Command::Check(routes)),
             None => {

@@ -1,7 +1,7 @@
 //! Parses the values of flags into types that can't be invalid; errors say what to write instead. What the values mean
 //! is in `value` and `plan`, and which flags there are in `cli`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
@@ -49,6 +49,11 @@ pub(super) fn admin_address(text: &str) -> Result<ListenAddress, Rejected> {
 pub(super) fn has_port(text: &str) -> bool {
     let port = text.rsplit(':').next().unwrap_or(text);
     !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The address of a client.
+pub(super) fn client(text: &str) -> Result<IpAddr, &'static str> {
+    text.parse().map_err(|_| "use an IP address, such as 10.0.0.7 or ::1")
 }
 
 /// The name of a host, in lower case.

@@ -7,6 +7,7 @@ mod harness;
 mod command_line;
 mod control;
 mod drain;
+mod explain;
 mod faults;
 mod forwarding;
 mod limits;
