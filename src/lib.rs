@@ -31,7 +31,9 @@
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
 //! | [`reload`] | loads the config file again and makes it live |
+//! | [`status_line`] | the line at the bottom of a terminal: what it says and when it changes |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
+//! | [`overview`] | the routes of a plan as the table that `--check` prints |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
 //! | [`proxy`] | the only module that touches the sockets of clients and upstreams |
@@ -46,6 +48,8 @@
 //! | [`limits`] | the number of connections that the system can carry |
 //! | [`memory`] | the number of bytes that toxics may hold |
 //! | [`scheduling`] | the scheduling policy of threads that forward messages |
+//! | [`table`] | tables with aligned columns |
+//! | [`terminal`], [`columns`], [`units`] | what stderr can show, and texts that fit it: columns, durations, bytes |
 //! | [`spelling`] | the known word that a misspelt one was probably meant to be |
 //! | [`threads`] | the only module that spawns threads; the thread pool |
 //!
@@ -157,6 +161,7 @@
 
 pub mod admin;
 pub mod cli;
+pub mod columns;
 pub mod config;
 pub mod control;
 pub mod ctl;
@@ -166,6 +171,7 @@ pub mod http;
 pub mod limits;
 pub mod logging;
 pub mod memory;
+pub mod overview;
 pub mod plan;
 pub mod proxy;
 pub mod reload;
@@ -173,9 +179,13 @@ pub mod run;
 pub mod scheduling;
 pub mod signals;
 pub mod spelling;
+pub mod status_line;
 pub mod stop;
+pub mod table;
+pub mod terminal;
 pub mod test_server;
 pub mod threads;
 pub mod toxic;
+pub mod units;
 pub mod value;
 pub mod watch;

@@ -88,7 +88,11 @@ pub(super) const RUN: Table = Table(&[
             flag("--log", Value::Required("LEVEL"), "error, faults, warn, info or debug [info]"),
             flag("--verbose", Value::None, "log debug lines too, as --log debug").or("-v"),
             flag("--quiet", Value::None, "log errors only, as --log error").or("-q"),
-            flag("--log-format", Value::Required("FORMAT"), "logfmt or json [logfmt]"),
+            flag(
+                "--log-format",
+                Value::Required("FORMAT"),
+                "auto, text, logfmt or json [auto: text on a terminal, else logfmt]",
+            ),
         ],
     },
     Group {

@@ -125,6 +125,10 @@ pub enum Event<'a> {
     Draining(usize),
     /// The drain still waits for this number of connections.
     StillDraining(usize),
+    /// This is one of them, and open for this long.
+    StillOpen(&'a Subject, Duration),
+    /// This number of them is not listed.
+    MoreOpen(usize),
     /// The drain is over. This number of connections was cut.
     Drained(usize),
 }
@@ -275,12 +279,19 @@ pub fn emit(event: &Event<'_>) {
         Event::BuffersFull(limit) => {
             warn!(max_buffered = limit; "buffer limit reached, senders wait");
         }
-        Event::Draining(left) => info!(left; "draining, no new connections"),
-        Event::StillDraining(left) => info!(left; "still draining"),
+        Event::Draining(0) => info!(left = 0; "draining, no new connections"),
+        Event::Draining(left) => info!(left, hint = CUT_HINT; "draining, no new connections"),
+        Event::StillDraining(left) => info!(left, hint = CUT_HINT; "still draining"),
+        Event::StillOpen(subject, age) => line!(Info, subject, "still open", age_us = micros(age)),
+        Event::MoreOpen(0) => {}
+        Event::MoreOpen(more) => info!(more; "still open"),
         Event::Drained(0) => info!("drained"),
         Event::Drained(cut) => warn!(cut; "drain cut short"),
     }
 }
+
+/// What a drain does not wait for.
+const CUT_HINT: &str = "a second Ctrl-C (SIGINT) or SIGTERM cuts them";
 
 fn log_toxic_event(subject: &Subject, act: &ToxicEvent) {
     let ToxicEvent { toxic, direction, offset, amount, times, is_repeat } = act;

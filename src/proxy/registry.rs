@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::counters::Totals;
+use super::counters::{Activity, RouteCounters, Totals};
 use super::live_route::LiveRoute;
 use super::state::ConnectionState;
-use super::status::{ConnectionStatus, RouteStatus};
+use super::status::{ConnectionStatus, OpenConnection, RouteStatus};
 use crate::event::CloseReason;
 use crate::value::{Direction, RouteName};
 
@@ -113,6 +113,26 @@ impl Registry {
             route_status(route, count, totals)
         };
         routes.iter().map(status).collect()
+    }
+
+    /// What all connections of these routes have done.
+    pub fn activity(&self, counters: &[Arc<RouteCounters>]) -> Activity {
+        let entries = self.entries();
+        let mut activity = Activity { open: entries.connections.len(), ..Activity::default() };
+        entries.connections.values().for_each(|state| state.add_activity(&mut activity));
+        counters.iter().for_each(|counters| counters.add_activity(&mut activity));
+        activity
+    }
+
+    /// The live connections that were accepted first, at most `count`.
+    pub fn oldest(&self, count: usize) -> Vec<OpenConnection> {
+        let entries = self.entries();
+        let mut ids: Vec<u64> = entries.connections.keys().copied().collect();
+        ids.sort_unstable();
+        let oldest = ids.iter().take(count).filter_map(|id| entries.connections.get(id));
+        oldest
+            .map(|state| OpenConnection { subject: state.subject.clone(), age: state.accepted_at.elapsed() })
+            .collect()
     }
 
     fn close(&self) -> Vec<Arc<ConnectionState>> {
