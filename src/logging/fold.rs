@@ -40,7 +40,7 @@ impl Fold {
     /// Takes a message and returns what is to be written now. A connection ends after all of its faults.
     pub(super) fn take(&mut self, message: Message, now: Instant) -> Vec<Folded> {
         if message.kind != Kind::Fault {
-            return self.of_connection(&message).into_iter().chain([Folded { message, times: 1 }]).collect();
+            return self.ended_by(&message).into_iter().chain([Folded { message, times: 1 }]).collect();
         }
         if let Some(window) = self.windows.iter_mut().find(|window| window.is_of(&message)) {
             window.add(message);
@@ -74,8 +74,9 @@ impl Fold {
         in_order(self.windows.drain(..).filter_map(|window| window.repeats).collect())
     }
 
-    fn of_connection(&mut self, message: &Message) -> Vec<Folded> {
-        let is_same = |window: &Window| message.field("conn").is_some() && window.has_same(message, &SAME[..2]);
+    /// The repeats of a connection, if the message is that it has closed.
+    fn ended_by(&mut self, message: &Message) -> Vec<Folded> {
+        let is_same = |window: &Window| message.field("why").is_some() && window.has_same(message, &SAME[..2]);
         let (same, others) = self.windows.drain(..).partition(is_same);
         self.windows = others;
         let same: VecDeque<Window> = same;
@@ -111,7 +112,10 @@ mod tests {
 
     fn message(kind: Kind, conn: u64, text: &str) -> Message {
         let fields = [("route", "db".to_owned()), ("conn", conn.to_string()), ("fault", "latency".to_owned())];
-        let fields = fields.map(|(key, value)| (key.to_owned(), value)).to_vec();
+        let mut fields = fields.map(|(key, value)| (key.to_owned(), value)).to_vec();
+        if text == "closed" {
+            fields.push(("why".to_owned(), "cut".to_owned()));
+        }
         Message { time: Timestamp::UNIX_EPOCH, kind, text: text.to_owned(), fields }
     }
 
@@ -150,6 +154,7 @@ mod tests {
         for conn in [1, 2, 1, 2] {
             fold.take(fault(conn, "fault"), start);
         }
+        assert_eq!(texts(fold.take(message(Kind::Debug, 1, "other"), start)), [pair("other", 1)]);
         let closed = fold.take(message(Kind::Info, 1, "closed"), start);
         assert_eq!(texts(closed), [pair("fault", 1), pair("closed", 1)]);
         assert_eq!(texts(fold.rest()).len(), 1);

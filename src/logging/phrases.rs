@@ -37,8 +37,8 @@ enum Reading {
 
 use Reading::{After, Arrow, Between, Bytes, Micros, Sums};
 
-/// The readings of known keys, in the order in which they are read. The others follow.
-const READINGS: &[(&str, Reading)] = &[
+/// The readings of the keys of a fault, in the order in which they are read.
+const OF_FAULTS: &[(&str, Reading)] = &[
     ("fault", After("")),
     ("stream", Arrow),
     ("mode", After(" ")),
@@ -49,6 +49,11 @@ const READINGS: &[(&str, Reading)] = &[
     ("toxic", After(" by ")),
     ("offset", After(" at byte ")),
     ("times", After(", act ")),
+];
+
+/// The same for all other messages. Keys that are not in it follow.
+const OF_OTHERS: &[(&str, Reading)] = &[
+    ("stream", Arrow),
     ("addr", After(" on ")),
     ("upstream", After(" → ")),
     ("connect_us", Micros(" in ")),
@@ -62,11 +67,12 @@ const READINGS: &[(&str, Reading)] = &[
     ("duration_us", Micros(" after ")),
     ("bytes_up", Bytes(", ↑ ")),
     ("bytes_down", Bytes(", ↓ ")),
+    ("drop_rate", After(", drop rate ")),
+    ("drop_mode", Between(" (", ")")),
+    ("latency_us", Micros(", latency ")),
     ("toxics", Sums),
     ("left", Between(", ", " left")),
     ("more", Between(": and ", " more")),
-    ("drop_rate", After(", drop rate ")),
-    ("drop_mode", Between(" (", ")")),
 ];
 
 /// Where the client of a connection is named. All of its other lines have its number.
@@ -75,8 +81,9 @@ const WITH_CLIENT: [&str; 2] = ["connection opened", "still open"];
 impl Sentence {
     pub(super) fn of(message: &Message) -> Self {
         let mut sentence = Self { head: head(message), ..Self::default() };
-        let known = READINGS.iter().filter_map(|(key, reading)| Some((*key, message.field(key)?, Some(*reading))));
-        let is_known = |key: &str| READINGS.iter().any(|(known, _)| key == *known);
+        let readings = if message.kind == Kind::Fault { OF_FAULTS } else { OF_OTHERS };
+        let known = readings.iter().filter_map(|(key, reading)| Some((*key, message.field(key)?, Some(*reading))));
+        let is_known = |key: &str| readings.iter().any(|(known, _)| key == *known);
         let others = message.fields.iter().filter(|(key, _)| !is_known(key));
         let others = others.map(|(key, value)| (key.as_str(), value.as_str(), None));
         for (key, value, reading) in known.chain(others).filter(|(key, value, _)| is_read(message, key, value)) {
@@ -259,6 +266,9 @@ mod tests {
             ("toxics", "0"),
         ];
         assert_reads(Kind::Info, "listening", &listening, "listening on 127.0.0.1:8180 → 127.0.0.1:9090");
+        let faults = [("drop_rate", "0.5"), ("drop_mode", "reset"), ("latency_us", "1000"), ("toxics", "1")];
+        let expected = "listening, drop rate 0.5 (reset), latency 1 ms, 1 toxic";
+        assert_reads(Kind::Info, "listening", &faults, expected);
     }
 
     #[test]
