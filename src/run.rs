@@ -188,7 +188,7 @@ fn open(
     open_routes(supervisor, plan, upstreams)?;
     let live = Arc::clone(supervisor);
     // stdout may be the same terminal, so the ready line comes before the status line.
-    let then = move || display.run(&live);
+    let then = move || display.start(live);
     let started = control.start(admin, supervisor).and_then(|()| announce(plan, admin_addr, then));
     started.map_err(|error| report_event(&Event::StartFailed(&error)))
 }

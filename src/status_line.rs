@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use crate::logging::{Log, LogFormat, LogLevel, StatusWriter};
 use crate::proxy::{Activity, Health, Supervisor};
 use crate::signals::Suspension;
 use crate::terminal::Terminal;
-use crate::units;
+use crate::{threads, units};
 
 /// The time between two looks at the connections.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -63,13 +64,14 @@ pub enum StatusDisplay {
 }
 
 impl StatusDisplay {
-    /// Shows the line from now on, until the log ends. Returns at once if it is off, and else never.
-    pub fn run(self, supervisor: &Supervisor) {
+    /// Shows the line from now on, until the log ends, unless it is off.
+    pub fn start(self, supervisor: Arc<Supervisor>) {
         let Self::On(suspension, writer) = self else { return };
         let erased = writer.clone();
-        // Without a thread for it, Ctrl-Z has no effect.
+        let reporter = Reporter { writer, history: History::default() };
+        // Without a thread for it, Ctrl-Z has no effect, or there is no line. Neither is worth the end of the run.
         let _ = suspension.handle(move || erased.erase());
-        Reporter { writer, history: History::default() }.run(supervisor);
+        let _ = threads::spawn("status", move || reporter.run(&supervisor));
     }
 }
 

@@ -78,12 +78,15 @@ impl Report {
             Colors::Off => Renderer::plain(),
         };
         let printed = self.problems.iter().take(Self::MAX_PRINTED);
-        let mut text: String = printed.map(|problem| self.render(problem, &renderer) + "\n\n").collect();
-        text += &self.summary();
-        if self.problems.len() > Self::MAX_PRINTED {
-            text += &format!(", of which the first {} are shown", Self::MAX_PRINTED);
+        let text: String = printed.map(|problem| self.render(problem, &renderer) + "\n\n").collect();
+        text + &self.summary() + &self.omission()
+    }
+
+    fn omission(&self) -> String {
+        if self.problems.len() <= Self::MAX_PRINTED {
+            return String::new();
         }
-        text
+        format!(", of which the first {} are shown", Self::MAX_PRINTED)
     }
 
     fn render(&self, problem: &Problem, renderer: &Renderer) -> String {

@@ -241,7 +241,7 @@ pub fn emit(event: &Event<'_>) {
         Event::DropDrawn(subject, Draw { value, share }) if share != Probability::NEVER => {
             line!(Debug, subject, "drop drawn", draw = value, drop_rate = share.get());
         }
-        Event::DropDrawn(..) => {}
+        Event::DropDrawn(..) | Event::MoreOpen(0) => {}
         Event::ToxicityDrawn(subject, toxic, Draw { value, share }) => {
             line!(Debug, subject, "toxicity drawn", toxic = toxic.name.as_str(), draw = value, toxicity = share.get());
         }
@@ -283,7 +283,6 @@ pub fn emit(event: &Event<'_>) {
         Event::Draining(left) => info!(left, hint = CUT_HINT; "draining, no new connections"),
         Event::StillDraining(left) => info!(left, hint = CUT_HINT; "still draining"),
         Event::StillOpen(subject, age) => line!(Info, subject, "still open", age_us = micros(age)),
-        Event::MoreOpen(0) => {}
         Event::MoreOpen(more) => info!(more; "still open"),
         Event::Drained(0) => info!("drained"),
         Event::Drained(cut) => warn!(cut; "drain cut short"),

@@ -119,8 +119,8 @@ fn fitting(parts: &[String], columns: usize) -> Vec<String> {
 fn joined(parts: &[String], colors: Colors) -> String {
     match (colors, parts) {
         (Colors::On, [first, rest @ ..]) => {
-            let rest: String = rest.iter().map(|part| format!("\x1b[2m{SEPARATOR}\x1b[0m{part}")).collect();
-            format!("\x1b[1m{first}\x1b[0m{rest}")
+            let emphasised = format!("\x1b[1m{first}\x1b[0m");
+            [&[emphasised], rest].concat().join(&format!("\x1b[2m{SEPARATOR}\x1b[0m"))
         }
         _ => parts.join(SEPARATOR),
     }

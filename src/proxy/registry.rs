@@ -119,8 +119,12 @@ impl Registry {
     pub fn activity(&self, counters: &[Arc<RouteCounters>]) -> Activity {
         let entries = self.entries();
         let mut activity = Activity { open: entries.connections.len(), ..Activity::default() };
-        entries.connections.values().for_each(|state| state.add_activity(&mut activity));
-        counters.iter().for_each(|counters| counters.add_activity(&mut activity));
+        for state in entries.connections.values() {
+            state.add_activity(&mut activity);
+        }
+        for closed in counters {
+            closed.add_activity(&mut activity);
+        }
         activity
     }
 
