@@ -147,7 +147,9 @@
 //! - **A reset is sent when it is decided**, not when the last thread drops the socket. On Linux, connect(2) to
 //!   `AF_UNSPEC` does this.
 //! - **The log never blocks.** Lines pass through a bounded queue to a thread of their own. If the reader of stderr
-//!   stalls, lines are lost and counted.
+//!   stalls, lines are lost and counted. On a terminal, this thread also folds repeated faults and keeps the status line
+//!   below the log: with one writer, the two can't mix. What the line says is sampled from the registry, so it costs a
+//!   connection nothing. A thread looks four times a second, or less often if that took more than a 200th of its time.
 //!
 //! # Deliberately absent
 //!

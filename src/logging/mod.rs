@@ -188,3 +188,21 @@ impl log::Log for Logger {
 
     fn flush(&self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_suits_stderr_unless_it_is_given() {
+        for (format, terminal, expected) in [
+            (LogFormat::Auto, Terminal::Absent, LogFormat::Logfmt),
+            (LogFormat::Auto, Terminal::Dumb, LogFormat::Text),
+            (LogFormat::Auto, Terminal::Colored, LogFormat::Text),
+            (LogFormat::Json, Terminal::Colored, LogFormat::Json),
+            (LogFormat::Text, Terminal::Absent, LogFormat::Text),
+        ] {
+            assert_eq!(format.on(terminal), expected, "{format:?} on {terminal:?}");
+        }
+    }
+}

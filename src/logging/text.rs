@@ -1,5 +1,5 @@
 //! The text format, for people: the time of day, the kind, the route and the connection, and a sentence. It fits the
-//! columns of the terminal: what is too long is cut, and errors and warnings are wrapped instead.
+//! columns of the terminal: lines of connections are cut, and warnings, errors and lines of the whole run are wrapped.
 
 use jiff::tz::TimeZone;
 
@@ -51,11 +51,10 @@ impl TextFormat {
         let indent: usize = front.iter().map(|piece| width(&piece.text)).sum();
         let room = columns.saturating_sub(indent);
         let sentence = Sentence::of(message);
-        let mut body = match message.kind {
-            Kind::Error | Kind::Warn => {
-                wrapped_pieces(&format!("{}{}", sentence.head, sentence.rest), NORMAL, room.max(LEAST_ROOM))
-            }
-            Kind::Fault | Kind::Info | Kind::Debug => vec![cut_sentence(&sentence, message.kind, *times, room)],
+        let mut body = if is_frequent(message) {
+            vec![cut_sentence(&sentence, message.kind, *times, room)]
+        } else {
+            wrapped_pieces(&format!("{}{}", sentence.head, sentence.rest), NORMAL, room.max(LEAST_ROOM))
         };
         body.extend(sentence.hint.iter().flat_map(|hint| wrapped_pieces(hint, DIM, room.max(LEAST_ROOM))));
         self.joined(&front, &body, indent)
@@ -97,6 +96,11 @@ impl TextFormat {
             Colors::On | Colors::Off => text.clone(),
         }
     }
+}
+
+/// Whether there may be many such lines, so that one that is long may lose its end.
+fn is_frequent(message: &Message) -> bool {
+    !matches!(message.kind, Kind::Error | Kind::Warn) && message.field("conn").is_some()
 }
 
 fn kind(kind: Kind) -> (&'static str, &'static str) {
@@ -186,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_and_hints_are_wrapped_below_each_other() {
+    fn what_is_logged_seldom_is_wrapped() {
         let error = [("route", "db"), ("error", "one two three four five six seven"), ("hint", "do this and that")];
         let expected = "\
 12:34:56.283 ERROR db  can't listen: one two
@@ -196,12 +200,15 @@ mod tests {
 ";
         assert_lines(&message(Kind::Error, "can't listen", &error), 45, expected);
         let draining = message(Kind::Info, "draining", &[("left", "3"), ("hint", "do this")]);
+        let listening = message(Kind::Info, "listening", &[("route", "db"), ("addr", "127.0.0.1:8180")]);
+        assert_lines(&listening, 40, "12:34:56.283 info  db  listening on\n                       127.0.0.1:8180\n");
         assert_lines(&draining, 45, "12:34:56.283 info  draining, 3 left\n                   do this\n");
     }
 
     #[test]
     fn lines_are_not_wider_than_100_columns_on_wide_terminals() {
-        let line = format(Colors::Off).lines(&message(Kind::Info, &"x".repeat(200), &[]), Some(300));
+        let folded = message(Kind::Info, &"x".repeat(200), &[("conn", "1")]);
+        let line = format(Colors::Off).lines(&folded, Some(300));
         assert_eq!(width(line.trim_end()), MOST_COLUMNS);
     }
 

@@ -4,6 +4,7 @@ mod pty;
 mod screen;
 
 use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
@@ -38,8 +39,8 @@ fn without_times(text: &str) -> Vec<&str> {
     text.lines().filter(|line| line.get(2..3) == Some(":")).filter_map(|line| line.get(time..)).collect()
 }
 
-fn connect(setup_ip: std::net::Ipv4Addr) -> std::net::TcpStream {
-    with_timeouts(std::net::TcpStream::connect((setup_ip, 8180)).unwrap())
+fn connect(ip: Ipv4Addr) -> TcpStream {
+    with_timeouts(TcpStream::connect((ip, 8180)).unwrap())
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn faults_are_colored_and_lines_fit() {
     let ip = setup.ip();
     let mut pty = on_terminal(setup, 60);
     pty.wait_until(status(0));
-    let _ = std::net::TcpStream::connect((ip, 8180)).map(|client| read_to_end(&with_timeouts(client)));
+    let _ = TcpStream::connect((ip, 8180)).map(|client| read_to_end(&with_timeouts(client)));
     pty.wait_for("closed: dropped");
     pty.press(CTRL_C);
     let (_, text) = pty.wait();
@@ -114,19 +115,24 @@ fn repeated_faults_are_folded() {
     assert!(counts.len() < 21, "{text}");
 }
 
+/// A narrower terminal wraps the line, which then takes two rows.
 #[test]
 fn a_resized_terminal_has_one_status_line() {
     let mut pty = on_terminal(plain(one_route("")), 100);
-    pty.wait_until(status(0));
-    for columns in [30, 100, 24, 60] {
+    pty.wait_until(|screen| screen.last_line() == "0 open · 0 faults · ↑ 0 B/s · ↓ 0 B/s");
+    for (columns, line) in [
+        (30, "0 open · 0 faults"),
+        (100, "0 open · 0 faults · ↑ 0 B/s · ↓ 0 B/s"),
+        (20, "0 open"),
+        (35, "0 open · 0 faults · ↑ 0 B/s"),
+    ] {
         pty.resize(columns);
-        pty.wait_until(|screen| status(0)(screen) && screen.last_line().trim_end().len() <= usize::from(columns) + 9);
-        let text = pty.wait_until(|screen| screen.text().matches("0 open").count() == 1);
-        assert!(text.contains("listening"), "{text}");
+        let text = pty.wait_until(|screen| screen.last_line() == line);
+        assert_eq!(text.matches("0 open").count(), 1, "{text}");
     }
     pty.press(CTRL_C);
     let (_, text) = pty.wait();
-    assert!(!text.contains("open"), "{text}");
+    assert!(text.contains("listening") && !text.contains("open"), "{text}");
 }
 
 #[test]
