@@ -31,8 +31,10 @@
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
 //! | [`reload`] | loads the config file again and makes it live |
+//! | [`status_line`] | the line at the bottom of a terminal: what it says and when it changes |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
 //! | [`explain`] | what a run will do to each connection, computed in advance |
+//! | [`overview`] | the routes of a plan as the table that `--check` prints |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
 //! | [`proxy`] | the only module that touches the sockets of clients and upstreams |
@@ -48,6 +50,8 @@
 //! | [`listen`] | binds the ports of routes and servers |
 //! | [`memory`] | the number of bytes that toxics may hold |
 //! | [`scheduling`] | the scheduling policy of threads that forward messages |
+//! | [`table`] | tables with aligned columns |
+//! | [`terminal`], [`columns`], [`units`] | what stderr can show, and texts that fit it: columns, durations, bytes |
 //! | [`spelling`] | the known word that a misspelt one was probably meant to be |
 //! | [`threads`] | the only module that spawns threads; the thread pool |
 //!
@@ -145,7 +149,9 @@
 //! - **A reset is sent when it is decided**, not when the last thread drops the socket. On Linux, connect(2) to
 //!   `AF_UNSPEC` does this.
 //! - **The log never blocks.** Lines pass through a bounded queue to a thread of their own. If the reader of stderr
-//!   stalls, lines are lost and counted.
+//!   stalls, lines are lost and counted. On a terminal, this thread also folds repeated faults and keeps the status line
+//!   below the log: with one writer, the two can't mix. What the line says is sampled from the registry, so it costs a
+//!   connection nothing. A thread looks four times a second, or less often if that took more than a 200th of its time.
 //!
 //! # Deliberately absent
 //!
@@ -159,6 +165,7 @@
 
 pub mod admin;
 pub mod cli;
+pub mod columns;
 pub mod config;
 pub mod control;
 pub mod ctl;
@@ -170,6 +177,7 @@ pub mod limits;
 pub mod listen;
 pub mod logging;
 pub mod memory;
+pub mod overview;
 pub mod plan;
 pub mod proxy;
 pub mod reload;
@@ -177,9 +185,13 @@ pub mod run;
 pub mod scheduling;
 pub mod signals;
 pub mod spelling;
+pub mod status_line;
 pub mod stop;
+pub mod table;
+pub mod terminal;
 pub mod test_server;
 pub mod threads;
 pub mod toxic;
+pub mod units;
 pub mod value;
 pub mod watch;

@@ -22,8 +22,10 @@ use crate::logging;
 use crate::memory;
 use crate::plan::{Plan, RouteState, plan_differences};
 use crate::proxy::{ApplyError, Supervisor};
+use crate::status_line::{StatusDisplay, StatusLine};
 use crate::stop::{Signal, Stop};
-use crate::{signals, test_server, threads};
+use crate::terminal::Terminal;
+use crate::{overview, signals, test_server, threads};
 
 /// How a run ended. Converts into the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,16 +70,13 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::Ctl(invocation)) => control_other_process(*invocation),
         Err(UsageError::Flag(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
         Err(UsageError::Ctl(what)) => report(&format!("{what}\ntry `chaos-proxy ctl --help`"), Exit::Usage),
-        Err(UsageError::Toxics(problems)) => print_error(&problems.to_string(), Exit::Usage),
+        Err(UsageError::Toxics(problems)) => print_report(&problems),
     }
 }
 
 fn check(routes: Routes) -> Exit {
     match load(routes) {
-        Ok(Resolved { value: plan, lookups }) => {
-            let routes = plan.routes().len();
-            print(&format!("{}ok: {routes} route{}\n", lines(&lookups), if routes == 1 { "" } else { "s" }))
-        }
+        Ok(Resolved { value: plan, lookups }) => print(&format!("{}{}", lines(&lookups), overview::of(&plan))),
         Err(exit) => exit,
     }
 }
@@ -117,9 +116,7 @@ fn lines<T: Display>(values: &[T]) -> String {
 fn load(routes: Routes) -> Result<Resolved<Plan>, Exit> {
     match routes {
         Routes::Flags(resolved) => Ok(resolved),
-        Routes::File { path, defaults } => {
-            config::load(&path, defaults).map_err(|report| print_error(&report.to_string(), Exit::Usage))
-        }
+        Routes::File { path, defaults } => config::load(&path, defaults).map_err(|report| print_report(&report)),
     }
 }
 
@@ -150,13 +147,15 @@ fn proxy(options: Options) -> Exit {
 fn prepare(resolved: &Resolved<Plan>, file: Option<ConfigFile>, settings: &Settings) -> io::Result<Exit> {
     threads::wake_on_time();
     let admin = settings.admin.options(&resolved.value);
-    // Both must run before the first thread is spawned.
+    // All three must run before the first thread is spawned.
     let cap = cap(&resolved.value, settings, admin.as_ref());
     let control = Control::new(file, admin, settings.defaults)?;
+    let status_line = StatusLine::new(settings.log_level, settings.log_format)?;
     let stop = Arc::new(Stop::new()?);
     signals::install(&stop)?;
-    let _flushed_at_the_end = logging::start(settings.log_level, settings.log_format)?;
-    Ok(start(resolved, control, settings, cap, &stop))
+    let flushed_at_the_end = logging::start(settings.log_level, settings.log_format)?;
+    let display = status_line.below(&flushed_at_the_end);
+    Ok(start(resolved, control, settings, cap, &stop, display))
 }
 
 fn cap(plan: &Plan, settings: &Settings, admin: Option<&AdminOptions>) -> Cap {
@@ -166,14 +165,21 @@ fn cap(plan: &Plan, settings: &Settings, admin: Option<&AdminOptions>) -> Cap {
     limits::connection_cap(settings.max_connections, footprint, baseline)
 }
 
-fn start(resolved: &Resolved<Plan>, control: Control, settings: &Settings, cap: Cap, stop: &Arc<Stop>) -> Exit {
+fn start(
+    resolved: &Resolved<Plan>,
+    control: Control,
+    settings: &Settings,
+    cap: Cap,
+    stop: &Arc<Stop>,
+    display: StatusDisplay,
+) -> Exit {
     let Resolved { value: plan, lookups } = resolved;
     let seed = settings.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
     emit(&Event::Starting(plan, seed, &cap));
     lookups.iter().for_each(Lookup::log);
     let max_buffered = settings.max_buffered.unwrap_or_else(memory::default_buffers);
     let supervisor = Arc::new(Supervisor::new(cap, max_buffered, seed, Arc::clone(stop)));
-    match open(&supervisor, control, plan, settings.upstreams) {
+    match open(&supervisor, control, plan, settings.upstreams, display) {
         Ok(()) => serve(&supervisor, settings, stop),
         Err(exit) => exit,
     }
@@ -194,11 +200,20 @@ fn serve(supervisor: &Supervisor, settings: &Settings, stop: &Stop) -> Exit {
 
 /// Opens everything before the ready line. An address of the admin server that is in use fails the start before any
 /// route listens.
-fn open(supervisor: &Arc<Supervisor>, control: Control, plan: &Plan, upstreams: Upstreams) -> Result<(), Exit> {
+fn open(
+    supervisor: &Arc<Supervisor>,
+    control: Control,
+    plan: &Plan,
+    upstreams: Upstreams,
+    display: StatusDisplay,
+) -> Result<(), Exit> {
     let admin = control.bind().map_err(|error| report_event(&Event::StartFailed(&error)))?;
     let admin_addr = admin.as_ref().map(Admin::local_addr);
     open_routes(supervisor, plan, upstreams)?;
-    let started = control.start(admin, plan, supervisor).and_then(|()| announce(plan, admin_addr));
+    let live = Arc::clone(supervisor);
+    // stdout may be the same terminal, so the ready line comes before the status line.
+    let then = move || display.start(live);
+    let started = control.start(admin, plan, supervisor).and_then(|()| announce(plan, admin_addr, then));
     started.map_err(|error| report_event(&Event::StartFailed(&error)))
 }
 
@@ -232,14 +247,16 @@ fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, usize) {
 }
 
 /// Prints the ready line, the only line of stdout. A script that waits for it can connect to everything named in it. A
-/// separate thread prints it, because a write to a full pipe would block the thread that waits for signals.
-fn announce(plan: &Plan, admin: Option<SocketAddr>) -> io::Result<()> {
+/// separate thread prints it, because a write to a full pipe would block the thread that waits for signals, and does what
+/// comes `then`.
+fn announce(plan: &Plan, admin: Option<SocketAddr>, then: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let enabled = plan.routes().iter().filter(|route| route.state == RouteState::Enabled);
     let ports: Vec<String> = enabled.map(|route| route.port.to_string()).collect();
     let admin = admin.map(|addr| format!(" admin={addr}")).unwrap_or_default();
     let line = format!("ready pid={} ports={}{admin}\n", process::id(), ports.join(","));
     threads::spawn("ready", move || {
         print(&line);
+        then();
     })
 }
 
@@ -258,6 +275,10 @@ fn print(text: &str) -> Exit {
 /// Reports an error from before the log is started.
 fn report(what: &str, exit: Exit) -> Exit {
     print_error(&format!("chaos-proxy: {what}"), exit)
+}
+
+fn print_report(report: &config::Report) -> Exit {
+    print_error(&report.printed(Terminal::of_stderr().colors()), Exit::Usage)
 }
 
 /// Prints without the program's name, because editors jump to lines that begin with `file:line:column`.

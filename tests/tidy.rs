@@ -14,15 +14,16 @@ const LAYERS: &[&[&str]] = &[
     &["control"],
     &["cli"],
     &["admin", "ctl"],
-    &["reload", "test_server", "explain"],
+    &["reload", "status_line", "test_server", "explain"],
     &["config", "http", "proxy"],
-    &["event"],
+    &["event", "overview"],
     &["plan"],
     &["toxic"],
     &["dice"],
     &["value"],
     &["logging", "signals", "watch"],
-    &["limits", "listen", "memory", "scheduling", "spelling", "stop", "threads"],
+    &["limits", "listen", "memory", "scheduling", "spelling", "stop", "table", "threads"],
+    &["columns", "terminal", "units"],
 ];
 
 /// The layers inside `proxy`.

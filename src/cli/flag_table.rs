@@ -101,7 +101,12 @@ pub(super) const RUN: Table = Table(&[
             flag("--log", Value::Required("LEVEL"), "error, faults, warn, info or debug [info]").one_of(LEVELS),
             flag("--verbose", Value::None, "log debug lines too, as --log debug").or("-v"),
             flag("--quiet", Value::None, "log errors only, as --log error").or("-q"),
-            flag("--log-format", Value::Required("FORMAT"), "logfmt or json [logfmt]").one_of(FORMATS),
+            flag(
+                "--log-format",
+                Value::Required("FORMAT"),
+                "auto, text, logfmt or json [auto: text on a terminal, else logfmt]",
+            )
+            .one_of(FORMATS),
         ],
     },
     Group {
@@ -120,7 +125,7 @@ const PROFILES: &[&str] = match Profile::KIND {
 
 const LEVELS: &[&str] = &["error", "faults", "warn", "info", "debug"];
 
-const FORMATS: &[&str] = &["logfmt", "json"];
+const FORMATS: &[&str] = &["auto", "text", "logfmt", "json"];
 
 const CONFIG: &str = if cfg!(feature = "yaml") {
     "read routes from FILE (JSON, YAML), or from stdin: -"

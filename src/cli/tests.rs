@@ -319,7 +319,7 @@ fn errors_suggest_a_fix() {
         ("--listen 1 --upstream 127.0.0.1:2 --latency-ms 1s", "--latency-ms 1s: write 1000, in ms"),
         ("--listen 1 --upstream 127.0.0.1:2 --drop-rate 5%", "--drop-rate 5%: write 0.05"),
         ("--config a --drain-timeout inf", "--drain-timeout inf: use seconds, 0 or more"),
-        ("--config a --log-format xml", "--log-format xml: use logfmt or json"),
+        ("--config a --log-format xml", "--log-format xml: use auto, text, logfmt or json"),
         (
             "--listen 1 --upstream db:5",
             "--upstream db:5: `db` is a host name; upstreams are IP addresses, so that DNS is never a hidden fault: \

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::client::Response;
-use super::table::{Columns, printable, rendered};
 use super::{Action, CtlError, TOKEN_VARIABLE, layout};
+use crate::columns::printable;
 use crate::plan::RouteState;
+use crate::table::{Columns, rendered};
 
 const ROUTES: Columns = &[
     "name",

@@ -7,7 +7,6 @@ mod client;
 mod events;
 mod kill;
 mod request;
-mod table;
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -20,6 +19,7 @@ use client::{Client, Response};
 use request::Request;
 
 use crate::plan::RouteState;
+use crate::table::Layout;
 use crate::toxic::Toxic;
 use crate::value::{CloseMode, RouteName, ToxicName};
 
@@ -154,6 +154,6 @@ fn print(text: &str) {
 }
 
 /// How tables are printed.
-fn layout() -> table::Layout {
-    if io::stdout().is_terminal() { table::Layout::Aligned } else { table::Layout::TabSeparated }
+fn layout() -> Layout {
+    if io::stdout().is_terminal() { Layout::Aligned } else { Layout::TabSeparated }
 }

@@ -142,6 +142,10 @@ pub enum Event<'a> {
     Draining(usize),
     /// The drain still waits for this number of connections.
     StillDraining(usize),
+    /// This is one of them, and open for this long.
+    StillOpen(&'a Subject, Duration),
+    /// This number of them is not listed.
+    MoreOpen(usize),
     /// The drain is over. This number of connections was cut.
     Drained(usize),
 }
@@ -259,7 +263,7 @@ pub fn emit(event: &Event<'_>) {
         Event::DropDrawn(subject, Draw { value, share }) if share != Probability::NEVER => {
             line!(Debug, subject, "drop drawn", draw = value, drop_rate = share.get());
         }
-        Event::DropDrawn(..) => {}
+        Event::DropDrawn(..) | Event::MoreOpen(0) => {}
         Event::ToxicityDrawn(subject, toxic, Draw { value, share }) => {
             line!(Debug, subject, "toxicity drawn", toxic = toxic.name.as_str(), draw = value, toxicity = share.get());
         }
@@ -297,12 +301,18 @@ pub fn emit(event: &Event<'_>) {
         Event::BuffersFull(limit) => {
             warn!(max_buffered = limit; "buffer limit reached, senders wait");
         }
-        Event::Draining(left) => info!(left; "draining, no new connections"),
-        Event::StillDraining(left) => info!(left; "still draining"),
+        Event::Draining(0) => info!(left = 0; "draining, no new connections"),
+        Event::Draining(left) => info!(left, hint = CUT_HINT; "draining, no new connections"),
+        Event::StillDraining(left) => info!(left, hint = CUT_HINT; "still draining"),
+        Event::StillOpen(subject, age) => line!(Info, subject, "still open", age_us = micros(age)),
+        Event::MoreOpen(more) => info!(more; "still open"),
         Event::Drained(0) => info!("drained"),
         Event::Drained(cut) => warn!(cut; "drain cut short"),
     }
 }
+
+/// What a drain does not wait for.
+const CUT_HINT: &str = "a second Ctrl-C (SIGINT) or SIGTERM cuts them";
 
 fn log_toxic_event(subject: &Subject, act: &ToxicEvent) {
     let ToxicEvent { toxic, direction, offset, amount, times, is_repeat } = act;

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::counters::{Closed, Totals};
+use super::counters::{Activity, Closed, RouteCounters, Totals};
 use super::live_route::LiveRoute;
 use super::state::ConnectionState;
-use super::status::{ConnectionStatus, RouteStatus};
+use super::status::{ConnectionStatus, OpenConnection, RouteStatus};
 use crate::event::{CloseReason, Subject};
 use crate::value::{Direction, RouteName};
 
@@ -117,6 +117,34 @@ impl Registry {
             route_status(route, closed, count, totals)
         };
         routes.iter().zip(closed).map(status).collect()
+    }
+
+    /// What all connections of these routes have done, taken and added up as in [`routes`](Self::routes).
+    pub fn activity(&self, counters: &[Arc<RouteCounters>]) -> Activity {
+        let mut activity = Activity::default();
+        let live: Vec<_> = {
+            let entries = self.entries();
+            for closed in counters {
+                closed.add_activity(&mut activity);
+            }
+            entries.connections.values().cloned().collect()
+        };
+        activity.open = live.len();
+        for state in live {
+            state.add_activity(&mut activity);
+        }
+        activity
+    }
+
+    /// The live connections that were accepted first, at most `count`.
+    pub fn oldest(&self, count: usize) -> Vec<OpenConnection> {
+        let entries = self.entries();
+        let mut ids: Vec<u64> = entries.connections.keys().copied().collect();
+        ids.sort_unstable();
+        let oldest = ids.iter().take(count).filter_map(|id| entries.connections.get(id));
+        oldest
+            .map(|state| OpenConnection { subject: state.subject.clone(), age: state.accepted_at.elapsed() })
+            .collect()
     }
 
     fn close(&self) -> Vec<Arc<ConnectionState>> {

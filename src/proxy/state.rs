@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use super::counters::{Bytes, Totals};
+use super::counters::{Activity, Bytes, Totals};
 use super::live_route::LiveRoute;
 use super::socket::acknowledgement::unacknowledged;
 use super::socket::reset::reset;
@@ -241,6 +241,15 @@ impl ConnectionState {
             let toxic = (summary.toxic.name.clone(), summary.toxic.effect.as_str());
             *totals.faults.entry(toxic).or_default() += summary.times;
         }
+    }
+
+    /// The same, without what each toxic has done.
+    pub fn add_activity(&self, activity: &mut Activity) {
+        activity.bytes_up += self.up.sent.load(Ordering::Relaxed);
+        activity.bytes_down += self.down.sent.load(Ordering::Relaxed);
+        let sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        activity.faults += sums.past.iter().map(|past| past.times).sum::<u64>();
+        activity.faults += sums.present.iter().map(|sum| sum.times()).sum::<u64>();
     }
 
     /// The names of the toxics that act on this connection now.

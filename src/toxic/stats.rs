@@ -114,6 +114,12 @@ impl RunningSum {
         amount.map(|amount| ToxicSummary { toxic: Arc::clone(&self.toxic), times, amount })
     }
 
+    /// The number of times that the toxic has acted.
+    #[must_use]
+    pub fn times(&self) -> u64 {
+        self.lock().0
+    }
+
     fn lock(&self) -> MutexGuard<'_, (u64, Option<Amount>)> {
         self.sum.lock().unwrap_or_else(PoisonError::into_inner)
     }

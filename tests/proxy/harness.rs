@@ -3,7 +3,7 @@
 //! a slow peer, or a stopped process.
 
 use std::fmt::Display;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, PipeReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
@@ -97,13 +97,31 @@ impl Setup {
         self.spawn_with_stdout(Stdio::piped())
     }
 
+    /// Starts the proxy in a session of its own, with a terminal as its stdin, stdout and stderr.
+    pub fn start_on_terminal(mut self, terminal: &File) -> Child {
+        self.launcher = ["setsid", "--ctty"].map(str::to_owned).to_vec();
+        let stdio = || Stdio::from(terminal.try_clone().unwrap());
+        self.command().stdin(stdio()).stdout(stdio()).stderr(stdio()).spawn().unwrap()
+    }
+
+    /// The command line, for a shell.
+    pub fn command_line(&self) -> String {
+        let command = self.command();
+        let words = [command.get_program()].into_iter().chain(command.get_args());
+        words.map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+    }
+
     fn spawn_with_stdout(&self, stdout: Stdio) -> Child {
+        self.command().stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn command(&self) -> Command {
         let argv = self.launcher.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_chaos-proxy")]);
         let argv: Vec<&str> = argv.collect();
         let mut command = Command::new(argv[0]);
         command.args(&argv[1..]).args(self.config_args()).args(&self.args);
         command.env_remove("RUST_LOG").envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap()
+        command
     }
 
     /// Without routes there is no config file: the test passes the route as flags.

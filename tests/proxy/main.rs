@@ -12,4 +12,5 @@ mod faults;
 mod forwarding;
 mod limits;
 mod log;
+mod terminal;
 mod toxics;

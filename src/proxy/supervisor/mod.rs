@@ -17,10 +17,11 @@ use self::change::{Transition, limits};
 use self::routes::{CLOSE_TIMEOUT, Routes};
 use super::admission::ConnectionLimit;
 use super::budget::Budget;
+use super::counters::Activity;
 use super::listener::BacklogEnd;
 use super::registry::Registry;
 use super::shared::Shared;
-use super::status::{ConnectionStatus, Health, RouteStatus};
+use super::status::{ConnectionStatus, Health, OpenConnection, RouteStatus};
 use crate::event::{CloseReason, Event, Origin, emit};
 use crate::limits::Cap;
 use crate::plan::{Change, Plan, Route, describe, diff};
@@ -29,6 +30,9 @@ use crate::value::{CloseMode, RouteName};
 
 /// The interval between log lines about the connections that a drain waits for.
 const REMINDER_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The number of connections that are listed then: those that have been open for the longest time.
+const LISTED_CONNECTIONS: usize = 5;
 
 /// How long cut connections may take to log their end. They need microseconds; the limit keeps an overloaded machine
 /// from delaying the exit.
@@ -188,6 +192,13 @@ impl Supervisor {
         self.registry.connections()
     }
 
+    /// What all connections together have done so far.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        let counters = lock(&self.routes).counters();
+        self.registry.activity(&counters)
+    }
+
     /// Whether connections are accepted.
     #[must_use]
     pub fn health(&self) -> Health {
@@ -226,7 +237,7 @@ impl Supervisor {
                 recv(self.gone) -> _ => return self.registry.cut_count(),
                 recv(deadline) -> _ => break,
                 recv(self.stop.cut().channel()) -> _ => break,
-                recv(reminder) -> _ => emit(&Event::StillDraining(self.registry.len())),
+                recv(reminder) -> _ => self.report_open(),
             }
         }
         // The latch comes first: a connection that is admitted before its listener sees the latch is registered in time
@@ -236,6 +247,15 @@ impl Supervisor {
         // The result does not matter: the process exits after this time in any case.
         let _ = self.gone.recv_timeout(CUT_TIMEOUT);
         self.registry.cut_count()
+    }
+
+    fn report_open(&self) {
+        let (left, oldest) = (self.registry.len(), self.registry.oldest(LISTED_CONNECTIONS));
+        emit(&Event::StillDraining(left));
+        for OpenConnection { subject, age } in &oldest {
+            emit(&Event::StillOpen(subject, *age));
+        }
+        emit(&Event::MoreOpen(left.saturating_sub(oldest.len())));
     }
 
     /// Listeners and connections hold the remaining references to `Shared`, so `gone` disconnects when the last of them

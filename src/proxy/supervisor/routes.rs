@@ -62,6 +62,11 @@ impl Routes {
         self.live.iter().map(|handle| Arc::clone(&handle.route)).collect()
     }
 
+    /// Those of removed routes too.
+    pub fn counters(&self) -> Vec<Arc<RouteCounters>> {
+        self.known.values().map(|known| Arc::clone(&known.counters)).collect()
+    }
+
     /// Returns the live route of that name, or a new one. Reusing it keeps its toxics shared by all connections,
     /// whichever listener accepted them.
     pub fn live_route(&mut self, route: &Route, seed: u64) -> io::Result<Arc<LiveRoute>> {
