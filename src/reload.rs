@@ -9,21 +9,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::{self, Defaults, Lookup, Position, Report};
 use crate::event::{Event, Origin, emit};
+use crate::plan::Plan;
 use crate::proxy::{AppliedChange, ApplyError, Supervisor};
 
 /// The most problems of a file that are logged.
 const MAX_LOGGED: usize = 50;
 
 /// The config file of a run.
-#[derive(Debug)]
 pub struct Reloader {
     path: PathBuf,
     defaults: Defaults,
-    supervisor: Arc<Supervisor>,
+    make_live: MakeLive,
     /// Locked during a reload, so that the file that was read last is the one that is live. No connection waits for it.
     turn: Mutex<()>,
     counters: Counters,
 }
+
+/// Makes the routes of a plan live.
+type MakeLive = Box<dyn Fn(&Plan, Origin) -> Result<Vec<AppliedChange>, ApplyError> + Send + Sync>;
 
 #[derive(Debug)]
 struct Counters {
@@ -57,7 +60,18 @@ impl Reloader {
     /// The file at `path`, which is live since now. Not for stdin, which can't be read twice.
     #[must_use]
     pub fn new(path: PathBuf, defaults: Defaults, supervisor: Arc<Supervisor>) -> Self {
-        Self { path, defaults, supervisor, turn: Mutex::default(), counters: Counters::new() }
+        Self::through(path, defaults, move |plan, origin| supervisor.apply(plan, origin))
+    }
+
+    /// The same, but `make_live` is called for what the file has.
+    #[must_use]
+    pub fn through(
+        path: PathBuf,
+        defaults: Defaults,
+        make_live: impl Fn(&Plan, Origin) -> Result<Vec<AppliedChange>, ApplyError> + Send + Sync + 'static,
+    ) -> Self {
+        let make_live = Box::new(make_live);
+        Self { path, defaults, make_live, turn: Mutex::default(), counters: Counters::new() }
     }
 
     /// Makes the routes of the file live, and logs the result. The seed of the run stays.
@@ -79,7 +93,7 @@ impl Reloader {
     fn apply(&self, origin: Origin) -> Result<Vec<AppliedChange>, ReloadError> {
         let loaded = config::load(&self.path, self.defaults).map_err(ReloadError::Invalid)?;
         loaded.lookups.iter().for_each(Lookup::log);
-        self.supervisor.apply(&loaded.value, origin).map_err(ReloadError::Apply)
+        (self.make_live)(&loaded.value, origin).map_err(ReloadError::Apply)
     }
 
     /// The results so far.
@@ -145,6 +159,12 @@ fn place(file: &str, position: Option<Position>) -> String {
     match position {
         Some(Position { line, column }) => format!("{file}:{line}:{column}"),
         None => file.to_owned(),
+    }
+}
+
+impl fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloader").field("path", &self.path).finish_non_exhaustive()
     }
 }
 

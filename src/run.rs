@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::admin::{self, Admin};
 use crate::cli::{self, AdminOptions, Command, Options, Routes, Settings, Upstreams, UsageError};
@@ -14,6 +15,7 @@ use crate::control::{ConfigFile, Control};
 use crate::ctl;
 use crate::dice;
 use crate::event::{Event, Origin, emit};
+use crate::harness::scenario::Player;
 use crate::limits::{self, Baseline, Cap, Footprint};
 use crate::logging;
 use crate::memory;
@@ -149,7 +151,8 @@ fn start(resolved: &Resolved<Plan>, control: Control, settings: &Settings, cap: 
     lookups.iter().for_each(Lookup::log);
     let max_buffered = settings.max_buffered.unwrap_or_else(memory::default_buffers);
     let supervisor = Arc::new(Supervisor::new(cap, max_buffered, seed, Arc::clone(stop)));
-    match open(&supervisor, control, plan, settings.upstreams) {
+    let scenario = Arc::new(Player::new(Arc::clone(&supervisor), Arc::clone(stop)));
+    match open(&supervisor, control, plan, settings.upstreams, &scenario) {
         Ok(()) => serve(&supervisor, settings, stop),
         Err(exit) => exit,
     }
@@ -170,11 +173,19 @@ fn serve(supervisor: &Supervisor, settings: &Settings, stop: &Stop) -> Exit {
 
 /// Opens everything before the ready line. An address of the admin server that is in use fails the start before any
 /// route listens.
-fn open(supervisor: &Arc<Supervisor>, control: Control, plan: &Plan, upstreams: Upstreams) -> Result<(), Exit> {
+fn open(
+    supervisor: &Arc<Supervisor>,
+    control: Control,
+    plan: &Plan,
+    upstreams: Upstreams,
+    scenario: &Arc<Player>,
+) -> Result<(), Exit> {
     let admin = control.bind().map_err(|error| report_event(&Event::StartFailed(&error)))?;
     let admin_addr = admin.as_ref().map(Admin::local_addr);
     open_routes(supervisor, plan, upstreams)?;
-    let started = control.start(admin, supervisor).and_then(|()| announce(plan, admin_addr));
+    let started = scenario.start(plan, Instant::now());
+    let started = started.and_then(|()| control.start(admin, supervisor, scenario));
+    let started = started.and_then(|()| announce(plan, admin_addr));
     started.map_err(|error| report_event(&Event::StartFailed(&error)))
 }
 

@@ -12,6 +12,7 @@ use std::process::Command;
 const LAYERS: &[&[&str]] = &[
     &["run"],
     &["control"],
+    &["harness"],
     &["cli"],
     &["admin", "ctl"],
     &["reload", "test_server"],

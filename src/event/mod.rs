@@ -18,6 +18,7 @@ pub use close_reason::CloseReason;
 use crate::dice::Draw;
 use crate::limits::Cap;
 use crate::logging::{FAULTS, LogfmtValue};
+use crate::plan::scenario::{Step, written};
 use crate::plan::{DropMode, Plan, Route};
 use crate::toxic::{Amount, NEVER, Recorded, Toxic, ToxicEvent, ToxicSummary};
 use crate::value::{Direction, Millis, Probability, RouteName};
@@ -42,6 +43,8 @@ pub enum Origin {
     Reload,
     /// A request to the admin API from this address.
     Api(SocketAddr),
+    /// A step of the scenario.
+    Scenario,
 }
 
 impl fmt::Display for Origin {
@@ -50,6 +53,7 @@ impl fmt::Display for Origin {
             Self::Start => f.write_str("start"),
             Self::Reload => f.write_str("reload"),
             Self::Api(client) => client.fmt(f),
+            Self::Scenario => f.write_str("scenario"),
         }
     }
 }
@@ -93,6 +97,14 @@ pub enum Event<'a> {
     Reloaded(Origin, usize),
     /// The config file was not made live, for this reason.
     ReloadFailed(Origin, &'a dyn Error),
+    /// A step of the scenario was made in that round, and this long after it was due.
+    ScenarioStep(&'a Step, u32, Duration),
+    /// A ramp has reached its values.
+    RampEnded(&'a Step, u32, Duration),
+    /// A step could not be made, or not for all of its routes.
+    ScenarioFailed(&'a Step, &'a str),
+    /// A reload has replaced the scenario. The new one has this number of steps, and begins now.
+    ScenarioReplaced(Origin, usize),
     /// A connection was accepted.
     Opened(&'a Subject),
     /// The draw that decides whether a connection is dropped.
@@ -224,14 +236,28 @@ pub fn emit(event: &Event<'_>) {
             route = route.name.as_str(), port = route.port.get(), addr:% = route.listen(), error:%,
             hint = bind_hint(error); "can't listen"
         ),
-        Event::RouteChanged { origin, route, change, connections } => {
-            info!(route = route.as_str(), change, by:% = origin, connections; "route changed");
-        }
+        Event::RouteChanged { origin, route, change, connections } => log::log!(
+            // A ramp makes up to ten changes a second. The step itself is logged.
+            if origin == Origin::Scenario { Level::Debug } else { Level::Info },
+            route = route.as_str(), change, by:% = origin, connections; "route changed"
+        ),
         Event::AdminListening(addr) => info!(addr:%; "admin server listening"),
         Event::HostResolved(host, ip) => info!(host, ip:%; "host name resolved"),
         Event::ConfigProblem { at, problem, hint } => error!(at, problem, hint; "config problem"),
         Event::Reloaded(origin, changes) => info!(by:% = origin, changes; "config reloaded"),
         Event::ReloadFailed(origin, error) => error!(by:% = origin, error:%; "config not reloaded"),
+        Event::ScenarioStep(step, round, late) => info!(
+            at:% = step.at, route:% = step.routes, what:% = step.action, round, late_us = micros(late); "scenario step"
+        ),
+        Event::RampEnded(step, round, late) => info!(
+            at:% = written(step.end()), route:% = step.routes, what:% = step.action, round, late_us = micros(late);
+            "ramp ended"
+        ),
+        Event::ScenarioFailed(step, error) => warn!(
+            at:% = step.at, route:% = step.routes, what:% = step.action, error; "scenario step failed"
+        ),
+        Event::ScenarioReplaced(origin, 0) => info!(by:% = origin; "scenario ended"),
+        Event::ScenarioReplaced(origin, steps) => info!(by:% = origin, steps; "scenario begins again"),
         Event::Opened(subject) => line!(Info, subject, "connection opened"),
         // Without a rate there is nothing to decide.
         Event::DropDrawn(subject, Draw { value, share }) if share != Probability::NEVER => {

@@ -11,4 +11,5 @@ mod faults;
 mod forwarding;
 mod limits;
 mod log;
+mod scenario;
 mod toxics;
