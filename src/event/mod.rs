@@ -257,7 +257,7 @@ pub fn emit(event: &Event<'_>) {
             at:% = step.at, route:% = step.routes, what:% = step.action, error; "scenario step failed"
         ),
         Event::ScenarioReplaced(origin, 0) => info!(by:% = origin; "scenario ended"),
-        Event::ScenarioReplaced(origin, steps) => info!(by:% = origin, steps; "scenario begins again"),
+        Event::ScenarioReplaced(origin, steps) => info!(by:% = origin, steps; "scenario begins"),
         Event::Opened(subject) => line!(Info, subject, "connection opened"),
         // Without a rate there is nothing to decide.
         Event::DropDrawn(subject, Draw { value, share }) if share != Probability::NEVER => {

@@ -144,8 +144,8 @@ impl fmt::Display for PlanDifference {
         match self {
             Self::File(difference) => write!(f, "~ {difference} (from the next start on)"),
             Self::Scenario(0) => f.write_str("- scenario"),
-            Self::Scenario(1) => f.write_str("~ scenario  1 step (begins again)"),
-            Self::Scenario(steps) => write!(f, "~ scenario  {steps} steps (begins again)"),
+            Self::Scenario(1) => f.write_str("~ scenario  1 step (from its first step on)"),
+            Self::Scenario(steps) => write!(f, "~ scenario  {steps} steps (from its first step on)"),
             Self::Added(route) => write!(f, "+ route {}  {} -> {}", route.name, route.listen(), route.upstream),
             Self::Removed(name) => write!(f, "- route {name}"),
             Self::Changed(name, difference) => write!(f, "~ route {name}  {difference}"),
@@ -290,7 +290,7 @@ mod tests {
         let expected = [
             "~ admin none -> 127.0.0.1:8474 (from the next start on)",
             "~ seed 1 -> none (from the next start on)",
-            "~ scenario  1 step (begins again)",
+            "~ scenario  1 step (from its first step on)",
             "- route old",
             "+ route cache  127.0.0.1:2 -> 127.0.0.1:9",
             "~ route db  latencyMs 0 -> 50",
