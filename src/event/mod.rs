@@ -2,6 +2,7 @@
 //! fields are decided here. The format of a line is `logging`.
 
 mod close_reason;
+mod scenario;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,14 +15,14 @@ use std::time::Duration;
 use log::{Level, error, info, log_enabled, warn};
 
 pub use close_reason::CloseReason;
+pub use scenario::ScenarioEvent;
 
 use crate::dice::Draw;
 use crate::limits::Cap;
 use crate::logging::{FAULTS, LogfmtValue};
-use crate::plan::scenario::{Step, written};
 use crate::plan::{DropMode, Plan, Route};
 use crate::toxic::{Amount, NEVER, Recorded, Toxic, ToxicEvent, ToxicSummary};
-use crate::value::{Direction, Millis, Probability, RouteName};
+use crate::value::{CloseMode, Direction, Millis, Probability, RouteName};
 
 /// The connection that an event concerns.
 #[derive(Clone, Debug)]
@@ -97,14 +98,19 @@ pub enum Event<'a> {
     Reloaded(Origin, usize),
     /// The config file was not made live, for this reason.
     ReloadFailed(Origin, &'a dyn Error),
-    /// A step of the scenario was made in that round, and this long after it was due.
-    ScenarioStep(&'a Step, u32, Duration),
-    /// A ramp has reached its values.
-    RampEnded(&'a Step, u32, Duration),
-    /// A step could not be made, or not for all of its routes.
-    ScenarioFailed(&'a Step, &'a str),
-    /// A reload has replaced the scenario. The new one has this number of steps, and begins now.
-    ScenarioReplaced(Origin, usize),
+    /// Something happens in the scenario.
+    Scenario(ScenarioEvent<'a>),
+    /// Connections of a route were ended by a request.
+    ConnectionsEnded {
+        /// The source of the request.
+        origin: Origin,
+        /// Their route.
+        route: &'a RouteName,
+        /// How they end.
+        mode: CloseMode,
+        /// Their number.
+        number: usize,
+    },
     /// A connection was accepted.
     Opened(&'a Subject),
     /// The draw that decides whether a connection is dropped.
@@ -246,18 +252,11 @@ pub fn emit(event: &Event<'_>) {
         Event::ConfigProblem { at, problem, hint } => error!(at, problem, hint; "config problem"),
         Event::Reloaded(origin, changes) => info!(by:% = origin, changes; "config reloaded"),
         Event::ReloadFailed(origin, error) => error!(by:% = origin, error:%; "config not reloaded"),
-        Event::ScenarioStep(step, round, late) => info!(
-            at:% = step.at, route:% = step.routes, what:% = step.action, round, late_us = micros(late); "scenario step"
-        ),
-        Event::RampEnded(step, round, late) => info!(
-            at:% = written(step.end()), route:% = step.routes, what:% = step.action, round, late_us = micros(late);
-            "ramp ended"
-        ),
-        Event::ScenarioFailed(step, error) => warn!(
-            at:% = step.at, route:% = step.routes, what:% = step.action, error; "scenario step failed"
-        ),
-        Event::ScenarioReplaced(origin, 0) => info!(by:% = origin; "scenario ended"),
-        Event::ScenarioReplaced(origin, steps) => info!(by:% = origin, steps; "scenario begins"),
+        Event::Scenario(event) => scenario::log(event),
+        Event::ConnectionsEnded { origin, route, mode, number } => {
+            let how = if mode == CloseMode::Reset { "reset" } else { "close" };
+            info!(route = route.as_str(), how, by:% = origin, connections = number; "connections ended");
+        }
         Event::Opened(subject) => line!(Info, subject, "connection opened"),
         // Without a rate there is nothing to decide.
         Event::DropDrawn(subject, Draw { value, share }) if share != Probability::NEVER => {
@@ -349,12 +348,12 @@ fn log_closed(subject: &Subject, report: &Report) {
 /// `corrupt_downstream=3,3B latency_both=12,200000us`: the number of acts of each toxic, and their total extent. Both
 /// directions of a toxic are added up. Names are quoted as values of logfmt are.
 fn toxic_sums(summaries: &[ToxicSummary]) -> String {
-    let mut sums: BTreeMap<&str, (u64, Amount)> = BTreeMap::new();
+    let mut sums: BTreeMap<(&str, &str), (u64, Amount)> = BTreeMap::new();
     for ToxicSummary { toxic, times, amount } in summaries {
         let sum = |(count, total): &mut (u64, Amount)| (*count, *total) = (*count + times, total.and(*amount));
-        sums.entry(toxic.name.as_str()).and_modify(sum).or_insert((*times, *amount));
+        sums.entry((toxic.name.as_str(), toxic.effect.as_str())).and_modify(sum).or_insert((*times, *amount));
     }
-    let text = |(name, (times, amount)): (&&str, &(u64, Amount))| {
+    let text = |((name, _), (times, amount)): (&(&str, &str), &(u64, Amount))| {
         let name = LogfmtValue(name);
         match *amount {
             Amount::Delay(NEVER) => format!("{name}={times},forever"),

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select};
 
-use crate::event::{Event, Origin, emit};
+use crate::event::{Event, Origin, ScenarioEvent, emit};
 use crate::plan::scenario::{Action, Due, Part, Playback, Step};
 use crate::plan::{Plan, Scenario};
-use crate::proxy::{AppliedChange, ApplyError, Supervisor};
+use crate::proxy::{AppliedChange, ApplyError, OldConnections, Supervisor};
 use crate::stop::Stop;
 use crate::threads;
 
@@ -105,12 +105,14 @@ impl Player {
         let playback = Playback::new(plan.scenario().clone(), plan.routes());
         if state.playback.scenario() == plan.scenario() {
             let playback = playback.after(state.began.elapsed());
-            let applied = self.supervisor.edit(origin, |_| Ok::<_, ApplyError>(playback.routes().to_vec()))?;
+            let applied = self
+                .supervisor
+                .edit(origin, OldConnections::Continue, |_| Ok::<_, ApplyError>(playback.routes().to_vec()))?;
             state.playback = playback;
             return Ok(applied);
         }
         let applied = self.supervisor.apply(plan, origin)?;
-        emit(&Event::ScenarioReplaced(origin, plan.scenario().steps().len()));
+        emit(&Event::Scenario(ScenarioEvent::Replaced(origin, plan.scenario().steps().len())));
         (state.began, state.playback) = (Instant::now(), playback);
         self.run(&mut state).map_err(ApplyError::Starved)?;
         Ok(applied)
@@ -167,15 +169,15 @@ impl Player {
     /// Returns why it could not be made.
     fn make(&self, due: &Due) -> Vec<String> {
         if let Action::Cut(mode) = due.step.action {
-            for route in self.supervisor.plan().iter().filter(|route| due.step.routes.has(&route.name)) {
-                self.supervisor.end_connections(&route.name, mode.close_mode());
+            for route in self.supervisor.configured().iter().filter(|route| due.step.routes.has(&route.name)) {
+                self.supervisor.end_connections(Origin::Scenario, &route.name, mode.close_mode());
             }
         }
         if !due.changes_routes() {
             return Vec::new();
         }
         let mut problems = Vec::new();
-        let edited = self.supervisor.edit(Origin::Scenario, |mut routes| {
+        let edited = self.supervisor.edit(Origin::Scenario, OldConnections::Continue, |mut routes| {
             problems = due.apply_to(&mut routes);
             Ok::<_, ApplyError>(routes)
         });
@@ -211,11 +213,11 @@ impl State {
 fn report(due: &Due, ran_at: Duration, problems: &[String]) {
     let late = ran_at.saturating_sub(due.at);
     match due.part {
-        Part::Begin => emit(&Event::ScenarioStep(&due.step, due.round, late)),
+        Part::Begin => emit(&Event::Scenario(ScenarioEvent::StepMade(&due.step, due.round, late))),
         Part::Move => return,
-        Part::End => emit(&Event::RampEnded(&due.step, due.round, late)),
+        Part::End => emit(&Event::Scenario(ScenarioEvent::RampEnded(&due.step, due.round, late))),
     }
     for problem in problems {
-        emit(&Event::ScenarioFailed(&due.step, problem));
+        emit(&Event::Scenario(ScenarioEvent::StepFailed(&due.step, problem)));
     }
 }

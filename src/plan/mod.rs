@@ -19,7 +19,7 @@ use std::net::{IpAddr, SocketAddr};
 pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey};
 pub use diff::{Change, diff};
-pub use difference::{Difference, KeyDifference, PlanDifference, plan_differences, route_differences};
+pub use difference::{Difference, KeyDifference, PlanDifference, describe, plan_differences, route_differences};
 pub use listen_address::ListenAddress;
 pub use profile::Profile;
 pub use scenario::{CutMode, Scenario};
