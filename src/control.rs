@@ -11,6 +11,7 @@ use crate::admin::{Access, Admin, Api};
 use crate::cli::{AdminOptions, Options, Routes, Watch};
 use crate::config::Defaults;
 use crate::event::{Event, Origin, emit};
+use crate::harness::scenario::Player;
 use crate::http::BindError;
 use crate::plan::Plan;
 use crate::proxy::Supervisor;
@@ -92,8 +93,14 @@ impl Control {
     ///
     /// # Errors
     /// No thread is available.
-    pub fn start(self, admin: Option<Admin>, plan: &Plan, supervisor: &Arc<Supervisor>) -> io::Result<()> {
-        let reloader = self.file.map(|file| follow(file, plan, supervisor)).transpose()?;
+    pub fn start(
+        self,
+        admin: Option<Admin>,
+        plan: &Plan,
+        supervisor: &Arc<Supervisor>,
+        scenario: &Arc<Player>,
+    ) -> io::Result<()> {
+        let reloader = self.file.map(|file| follow(file, plan, scenario)).transpose()?;
         let Some((admin, options)) = admin.zip(self.admin) else { return Ok(()) };
         let access = Access { hosts: options.hosts, token: options.token };
         let api = Api::new(Arc::clone(supervisor), self.defaults).with_access(access);
@@ -108,12 +115,10 @@ impl Control {
 }
 
 /// Loads the file again after each SIGHUP, and after each change of it if it is watched.
-fn follow(
-    (file, hang_up): (ConfigFile, HangUp),
-    plan: &Plan,
-    supervisor: &Arc<Supervisor>,
-) -> io::Result<Arc<Reloader>> {
-    let reloader = Arc::new(Reloader::new(file.path, plan.clone(), file.defaults, Arc::clone(supervisor)));
+fn follow((file, hang_up): (ConfigFile, HangUp), plan: &Plan, scenario: &Arc<Player>) -> io::Result<Arc<Reloader>> {
+    let scenario = Arc::clone(scenario);
+    let make_live = move |plan: &Plan, origin| scenario.reload(plan, origin);
+    let reloader = Arc::new(Reloader::through(file.path, plan.clone(), file.defaults, make_live));
     hang_up.handle(reload(&reloader, Origin::SigHup))?;
     if let Some(watch) = file.watch {
         watch.start(reload(&reloader, Origin::Watch))?;

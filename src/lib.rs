@@ -27,6 +27,7 @@
 //! |---|---|
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`control`] | what changes the routes during a run: the admin server, SIGHUP, a watched file |
+//! | [`harness`] | what a test needs around the proxy: the scenario that changes routes over time |
 //! | [`cli`] | the command line: flags, help text, usage errors |
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
@@ -118,6 +119,14 @@
 //!
 //! `apply` never waits for a connection. It waits for at most 100 ms until a listener has closed its port.
 //!
+//! # Changes over time
+//!
+//! Which change of a [scenario](plan::scenario) comes when is a function of the scenario, the routes of the file and the
+//! time. [`harness::scenario`] waits for each with a deadline, and makes it through the supervisor: a change sets only what
+//! its step names, so that other changes of the same route stay. A ramp begins at what the file and the steps before have set,
+//! not at what a request has: a run with the same file is the same run. After a reload with the same scenario the live
+//! routes are those of the new file with the settings of that time, in one change.
+//!
 //! # Control
 //!
 //! SIGHUP, a watched file and the admin server change routes from threads of their own, through the supervisor. A watched
@@ -172,6 +181,7 @@ pub mod ctl;
 pub mod dice;
 pub mod event;
 pub mod explain;
+pub mod harness;
 pub mod http;
 pub mod limits;
 pub mod listen;

@@ -13,17 +13,19 @@ use crate::plan::{Plan, PlanDifference, plan_differences};
 use crate::proxy::{AppliedChange, ApplyError, Supervisor};
 
 /// The config file of a run.
-#[derive(Debug)]
 pub struct Reloader {
     path: PathBuf,
     /// What was in it at the start.
     first: Plan,
     defaults: Defaults,
-    supervisor: Arc<Supervisor>,
+    make_live: MakeLive,
     /// Locked during a reload, so that the file that was read last is the one that is live. No connection waits for it.
     turn: Mutex<()>,
     counters: Counters,
 }
+
+/// Makes the routes of a plan live.
+type MakeLive = Box<dyn Fn(&Plan, Origin) -> Result<Vec<AppliedChange>, ApplyError> + Send + Sync>;
 
 #[derive(Debug)]
 struct Counters {
@@ -57,7 +59,19 @@ impl Reloader {
     /// The file at `path`, of which `first` is live since now. Not for stdin, which can't be read twice.
     #[must_use]
     pub fn new(path: PathBuf, first: Plan, defaults: Defaults, supervisor: Arc<Supervisor>) -> Self {
-        Self { path, first, defaults, supervisor, turn: Mutex::default(), counters: Counters::new() }
+        Self::through(path, first, defaults, move |plan, origin| supervisor.apply(plan, origin))
+    }
+
+    /// The same, but `make_live` is called for what the file has.
+    #[must_use]
+    pub fn through(
+        path: PathBuf,
+        first: Plan,
+        defaults: Defaults,
+        make_live: impl Fn(&Plan, Origin) -> Result<Vec<AppliedChange>, ApplyError> + Send + Sync + 'static,
+    ) -> Self {
+        let make_live = Box::new(make_live);
+        Self { path, first, defaults, make_live, turn: Mutex::default(), counters: Counters::new() }
     }
 
     /// Makes the routes of the file live, and logs the result. The seed and the admin server of the run stay.
@@ -79,7 +93,7 @@ impl Reloader {
     fn apply(&self, origin: Origin) -> Result<Vec<AppliedChange>, ReloadError> {
         let loaded = config::load(&self.path, self.defaults).map_err(ReloadError::Invalid)?;
         loaded.lookups.iter().for_each(Lookup::log);
-        let changes = self.supervisor.apply(&loaded.value, origin).map_err(ReloadError::Apply)?;
+        let changes = (self.make_live)(&loaded.value, origin).map_err(ReloadError::Apply)?;
         self.warn_without_effect(&loaded.value);
         Ok(changes)
     }
@@ -156,6 +170,12 @@ fn place(file: &str, position: Option<Position>) -> String {
     match position {
         Some(Position { line, column }) => format!("{file}:{line}:{column}"),
         None => file.to_owned(),
+    }
+}
+
+impl fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloader").field("path", &self.path).finish_non_exhaustive()
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::admin::{self, Admin};
 use crate::cli::{
@@ -17,6 +18,7 @@ use crate::ctl;
 use crate::dice;
 use crate::event::{Event, Origin, emit};
 use crate::explain::explain;
+use crate::harness::scenario::Player;
 use crate::limits::{self, Baseline, Cap, Footprint};
 use crate::logging;
 use crate::memory;
@@ -179,7 +181,8 @@ fn start(
     lookups.iter().for_each(Lookup::log);
     let max_buffered = settings.max_buffered.unwrap_or_else(memory::default_buffers);
     let supervisor = Arc::new(Supervisor::new(cap, max_buffered, seed, Arc::clone(stop)));
-    match open(&supervisor, control, plan, settings.upstreams, display) {
+    let scenario = Arc::new(Player::new(Arc::clone(&supervisor), Arc::clone(stop)));
+    match open(&supervisor, control, plan, settings.upstreams, display, &scenario) {
         Ok(()) => serve(&supervisor, settings, stop),
         Err(exit) => exit,
     }
@@ -206,6 +209,7 @@ fn open(
     plan: &Plan,
     upstreams: Upstreams,
     display: StatusDisplay,
+    scenario: &Arc<Player>,
 ) -> Result<(), Exit> {
     let admin = control.bind().map_err(|error| report_event(&Event::StartFailed(&error)))?;
     let admin_addr = admin.as_ref().map(Admin::local_addr);
@@ -213,7 +217,9 @@ fn open(
     let live = Arc::clone(supervisor);
     // stdout may be the same terminal, so the ready line comes before the status line.
     let then = move || display.start(live);
-    let started = control.start(admin, plan, supervisor).and_then(|()| announce(plan, admin_addr, then));
+    let started = scenario.start(plan, Instant::now());
+    let started = started.and_then(|()| control.start(admin, plan, supervisor, scenario));
+    let started = started.and_then(|()| announce(plan, admin_addr, then));
     started.map_err(|error| report_event(&Event::StartFailed(&error)))
 }
 

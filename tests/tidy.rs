@@ -12,6 +12,7 @@ use std::process::Command;
 const LAYERS: &[&[&str]] = &[
     &["run"],
     &["control"],
+    &["harness"],
     &["cli"],
     &["admin", "ctl"],
     &["reload", "status_line", "test_server", "explain"],

@@ -2,6 +2,7 @@
 //! fields are decided here. The format of a line is `logging`.
 
 mod close_reason;
+mod scenario;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use log::{Level, error, info, log_enabled, warn};
 
 pub use close_reason::CloseReason;
+pub use scenario::ScenarioEvent;
 
 use crate::dice::Draw;
 use crate::limits::Cap;
@@ -45,6 +47,8 @@ pub enum Origin {
     Watch,
     /// A request to the admin API from this address.
     Api(SocketAddr),
+    /// A step of the scenario.
+    Scenario,
 }
 
 impl fmt::Display for Origin {
@@ -54,6 +58,7 @@ impl fmt::Display for Origin {
             Self::SigHup => f.write_str("sighup"),
             Self::Watch => f.write_str("watch"),
             Self::Api(client) => client.fmt(f),
+            Self::Scenario => f.write_str("scenario"),
         }
     }
 }
@@ -99,6 +104,8 @@ pub enum Event<'a> {
     Reloaded(Origin, usize),
     /// The config file was not made live, for this reason.
     ReloadFailed(Origin, &'a dyn Error),
+    /// Something happens in the scenario.
+    Scenario(ScenarioEvent<'a>),
     /// Connections of a route were ended by a request.
     ConnectionsEnded {
         /// The source of the request.
@@ -245,15 +252,18 @@ pub fn emit(event: &Event<'_>) {
             route = route.name.as_str(), port = route.port.get(), addr:% = route.listen(), error:%,
             hint = listen::hint(error); "can't listen"
         ),
-        Event::RouteChanged { origin, route, change, connections } => {
-            info!(route = route.as_str(), change, by:% = origin, connections; "route changed");
-        }
+        Event::RouteChanged { origin, route, change, connections } => log::log!(
+            // A ramp makes up to ten changes a second. The step itself is logged.
+            if origin == Origin::Scenario { Level::Debug } else { Level::Info },
+            route = route.as_str(), change, by:% = origin, connections; "route changed"
+        ),
         Event::AdminListening(addr) => info!(addr:%; "admin server listening"),
         Event::HostResolved(host, ip) => info!(host, ip:%; "host name resolved"),
         Event::ConfigProblem { at, problem, hint } => error!(at, problem, hint; "config problem"),
         Event::NeedsRestart(change) => warn!(change:%; "no effect until the next start"),
         Event::Reloaded(origin, changes) => info!(by:% = origin, changes; "config reloaded"),
         Event::ReloadFailed(origin, error) => error!(by:% = origin, error:%; "config not reloaded"),
+        Event::Scenario(event) => scenario::log(event),
         Event::ConnectionsEnded { origin, route, mode, number } => {
             let how = if mode == CloseMode::Reset { "reset" } else { "close" };
             info!(route = route.as_str(), how, by:% = origin, connections = number; "connections ended");

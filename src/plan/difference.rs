@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::keys::{BIND, LOCAL_PORT, ROUTES, TOXICS, UPSTREAM};
+use super::keys::{BIND, LOCAL_PORT, ROUTES, SCENARIO, TOXICS, UPSTREAM};
 use super::{Change, Plan, Route};
 use crate::toxic::Toxic;
 use crate::toxic::keys::ATTRIBUTES;
@@ -18,6 +18,8 @@ use crate::value::RouteName;
 pub enum PlanDifference {
     /// A key of the file has another value.
     File(KeyDifference),
+    /// The scenario is another one, of this number of steps, and begins again.
+    Scenario(usize),
     /// The route is new.
     Added(Box<Route>),
     /// The route is gone.
@@ -49,12 +51,13 @@ pub struct KeyDifference {
     new: Option<Value>,
 }
 
-/// Returns the differences from `old` to `new`: keys of the file, then removed routes, then the others in the order of
+/// Returns the differences from `old` to `new`: keys of the file, its scenario, then removed routes, then the others in the order of
 /// `new`.
 #[must_use]
 pub fn plan_differences(old: &Plan, new: &Plan) -> Vec<PlanDifference> {
-    let [old_keys, new_keys] = [old, new].map(|plan| keys(plan, ROUTES.name));
+    let [old_keys, new_keys] = [old, new].map(|plan| keys(plan, &[ROUTES.name, SCENARIO.name]));
     let file = changed_keys(&old_keys, &new_keys).into_iter().map(PlanDifference::File);
+    let scenario = (old.scenario() != new.scenario()).then(|| PlanDifference::Scenario(new.scenario().steps().len()));
     let is_kept = |route: &&Route| find(new, &route.name).is_some();
     let removed = old.routes().iter().filter(|route| !is_kept(route));
     let removed = removed.map(|route| PlanDifference::Removed(route.name.clone()));
@@ -65,7 +68,7 @@ pub fn plan_differences(old: &Plan, new: &Plan) -> Vec<PlanDifference> {
             route_differences(old, route).into_iter().map(changed).collect()
         }
     });
-    file.chain(removed).chain(others).collect()
+    file.chain(scenario).chain(removed).chain(others).collect()
 }
 
 fn find<'p>(plan: &'p Plan, name: &RouteName) -> Option<&'p Route> {
@@ -75,7 +78,7 @@ fn find<'p>(plan: &'p Plan, name: &RouteName) -> Option<&'p Route> {
 /// Returns the differences from `old` to `new`: keys of the route, then its toxics.
 #[must_use]
 pub fn route_differences(old: &Route, new: &Route) -> Vec<Difference> {
-    let [old_keys, new_keys] = [old, new].map(|route| keys(route, TOXICS.name));
+    let [old_keys, new_keys] = [old, new].map(|route| keys(route, &[TOXICS.name]));
     let mut found: Vec<Difference> = changed_keys(&old_keys, &new_keys).into_iter().map(Difference::Key).collect();
     let removed = old.toxics.iter().filter(|toxic| !has(new, toxic));
     found.extend(removed.map(|toxic| Difference::ToxicRemoved(toxic.name.to_string())));
@@ -120,9 +123,9 @@ fn reordered(old: &Route, new: &Route) -> Option<Difference> {
 }
 
 /// The keys of a serialised value, except for `nested`, whose differences are found one level below.
-fn keys(value: &impl Serialize, nested: &str) -> Map<String, Value> {
+fn keys(value: &impl Serialize, nested: &[&str]) -> Map<String, Value> {
     let mut keys = object(value);
-    keys.remove(nested);
+    keys.retain(|key, _| !nested.contains(&key.as_str()));
     keys
 }
 
@@ -154,6 +157,9 @@ impl fmt::Display for PlanDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(difference) => write!(f, "~ {difference} (from the next start on)"),
+            Self::Scenario(0) => f.write_str("- scenario"),
+            Self::Scenario(1) => f.write_str("~ scenario  1 step (from its first step on)"),
+            Self::Scenario(steps) => write!(f, "~ scenario  {steps} steps (from its first step on)"),
             Self::Added(route) => write!(f, "+ route {}  {} -> {}", route.name, route.listen(), route.upstream),
             Self::Removed(name) => write!(f, "- route {name}"),
             Self::Changed(name, difference) => write!(f, "~ route {name}  {difference}"),
@@ -195,7 +201,8 @@ impl fmt::Display for KeyDifference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{DropMode, ListenAddress, RouteState};
+    use crate::plan::scenario::{Action, Selection, Step};
+    use crate::plan::{DropMode, ListenAddress, RouteState, Scenario};
     use crate::toxic::{Effect, Latency};
     use crate::value::{Connections, Millis, Port, Probability, Selector, Stream, Timeout, ToxicName};
 
@@ -291,10 +298,13 @@ mod tests {
         let slower = Route { latency: Millis::try_from(50).expect("milliseconds"), ..db(Vec::new()) };
         let admin: Option<ListenAddress> = "127.0.0.1:8474".parse().ok();
         let new = plan(None, vec![elsewhere("cache", 2), slower]).with_admin(admin);
+        let step = Step { at: "1s".parse().expect("a time"), routes: Selection::All, action: Action::Restore };
+        let new = new.with_scenario(Scenario::new(vec![step], None).expect("in order"));
         let lines: Vec<String> = plan_differences(&old, &new).iter().map(ToString::to_string).collect();
         let expected = [
             "~ admin none -> 127.0.0.1:8474 (from the next start on)",
             "~ seed 1 -> none (from the next start on)",
+            "~ scenario  1 step (from its first step on)",
             "- route old",
             "+ route cache  127.0.0.1:2 -> 127.0.0.1:9",
             "~ route db  latencyMs 0 -> 50",

@@ -38,6 +38,7 @@ mod behaviour;
 mod bucket;
 mod buffer;
 mod chain;
+mod change;
 mod corrupt;
 mod deadline;
 mod declaration;

@@ -10,6 +10,7 @@ mod number;
 mod scalar;
 mod selector;
 mod stream;
+mod time_span;
 mod variable;
 mod word;
 
@@ -22,6 +23,7 @@ pub use number::{Bytes, Micros, Millis, Port, Probability, Rate, Seed, Size, Str
 pub use scalar::{Bounds, Kind, Scalar, Unit, Written};
 pub use selector::{Connections, Network, Selector, Window};
 pub use stream::{CloseMode, Direction, Stream};
+pub use time_span::TimeSpan;
 pub use variable::reject_variable;
 pub(crate) use word::{flag, text, words};
 

@@ -45,6 +45,8 @@ pub fn unique_ip() -> Ipv4Addr {
 pub struct Setup {
     ip: Ipv4Addr,
     routes: Vec<String>,
+    /// Further keys of the config file.
+    keys: Vec<String>,
     args: Vec<String>,
     env: Vec<(String, String)>,
     launcher: Vec<String>,
@@ -57,7 +59,14 @@ pub fn one_route(keys: &str) -> Setup {
 
 impl Setup {
     pub fn new() -> Self {
-        Self { ip: unique_ip(), routes: Vec::new(), args: Vec::new(), env: Vec::new(), launcher: Vec::new() }
+        Self {
+            ip: unique_ip(),
+            routes: Vec::new(),
+            keys: Vec::new(),
+            args: Vec::new(),
+            env: Vec::new(),
+            launcher: Vec::new(),
+        }
     }
 
     pub fn ip(&self) -> Ipv4Addr {
@@ -75,6 +84,12 @@ impl Setup {
     /// Adds a route as JSON.
     pub fn raw_route(mut self, route: &str) -> Self {
         self.routes.push(route.to_owned());
+        self
+    }
+
+    /// Adds a key of the file, with its value, as JSON.
+    pub fn file_key(mut self, key: &str) -> Self {
+        self.keys.push(key.to_owned());
         self
     }
 
@@ -130,7 +145,12 @@ impl Setup {
             return Vec::new();
         }
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.json", self.ip));
-        fs::write(&path, format!("[{}]", self.routes.join(",\n"))).unwrap();
+        let routes = format!("[{}]", self.routes.join(",\n"));
+        let text = match &self.keys[..] {
+            [] => routes,
+            keys => format!("{{\"routes\": {routes},\n{}}}", keys.join(",\n")),
+        };
+        fs::write(&path, text).unwrap();
         vec!["--config".to_owned(), path.display().to_string()]
     }
 

@@ -12,5 +12,6 @@ mod faults;
 mod forwarding;
 mod limits;
 mod log;
+mod scenario;
 mod terminal;
 mod toxics;
