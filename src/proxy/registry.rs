@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::counters::Totals;
+use super::histogram::Histogram;
 use super::live_route::LiveRoute;
 use super::state::ConnectionState;
 use super::status::{ConnectionStatus, RouteStatus};
@@ -102,16 +103,11 @@ impl Registry {
     /// lock.
     pub fn routes(&self, routes: &[Arc<LiveRoute>]) -> Vec<RouteStatus> {
         let entries = self.entries();
-        let mut active: HashMap<RouteName, (usize, Totals)> = HashMap::new();
+        let mut active: HashMap<RouteName, Active> = HashMap::new();
         for state in entries.connections.values() {
-            let (count, totals) = active.entry(state.subject.route.name.clone()).or_default();
-            *count += 1;
-            state.add_to(totals);
+            active.entry(state.subject.route.name.clone()).or_default().add(state);
         }
-        let status = |route: &Arc<LiveRoute>| {
-            let (count, totals) = active.remove(&route.generation().route.name).unwrap_or_default();
-            route_status(route, count, totals)
-        };
+        let status = |route: &Arc<LiveRoute>| route_status(route, active.remove(route.name()).unwrap_or_default());
         routes.iter().map(status).collect()
     }
 
@@ -138,21 +134,39 @@ fn connection_status(id: u64, state: &ConnectionState) -> ConnectionStatus {
     }
 }
 
-fn route_status(live: &LiveRoute, active: usize, live_totals: Totals) -> RouteStatus {
+/// What the live connections of a route have done so far.
+#[derive(Default)]
+struct Active {
+    count: usize,
+    totals: Totals,
+    ages: Histogram,
+}
+
+impl Active {
+    fn add(&mut self, state: &ConnectionState) {
+        self.count += 1;
+        state.add_to(&mut self.totals);
+        self.ages.observe(state.accepted_at.elapsed());
+    }
+}
+
+fn route_status(live: &LiveRoute, active: Active) -> RouteStatus {
     let (counters, generation) = (live.counters(), live.generation());
     let (mut totals, closed, durations) = counters.closed();
-    totals.add(live_totals);
+    totals.add(active.totals);
     RouteStatus {
         route: Arc::clone(&generation.route),
         generation: generation.number,
         accepted: counters.accepted(),
-        active,
+        active: active.count,
         dropped: counters.dropped(),
         failed_dials: counters.failed_dials(),
         totals,
         closed,
         dials: counters.dials(),
+        delays: counters.delays(),
         durations,
+        ages: active.ages,
     }
 }
 
