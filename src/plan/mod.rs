@@ -7,6 +7,7 @@ mod bind;
 mod conflict;
 mod diff;
 mod difference;
+mod expect;
 pub mod keys;
 mod listen_address;
 mod profile;
@@ -19,6 +20,9 @@ pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey};
 pub use diff::{Change, diff};
 pub use difference::{Difference, KeyDifference, PlanDifference, plan_differences, route_differences};
+pub use expect::{
+    Comparison, Condition, Count, Expectation, Judgement, METRICS, Metric, Missing, Rank, Scope, Timing,
+};
 pub use listen_address::ListenAddress;
 pub use profile::Profile;
 pub use upstream::Upstream;
@@ -26,12 +30,13 @@ pub use upstream::Upstream;
 use crate::toxic::Toxic;
 use crate::value::{Millis, Port, Probability, RouteName, Timeout, flag, words};
 
-/// All routes to open, and the seed and the admin address if the file has them. The default has no routes.
+/// All routes to open, and what else the file has: the seed, the admin address, expectations. The default has no routes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     seed: Option<u64>,
     admin: Option<ListenAddress>,
     routes: Vec<Route>,
+    expectations: Vec<Expectation>,
 }
 
 impl Plan {
@@ -42,7 +47,7 @@ impl Plan {
     pub fn new(seed: Option<u64>, routes: Vec<Route>) -> Result<Self, Vec<Conflict>> {
         let keys: Vec<RouteKey> = routes.iter().map(Route::key).collect();
         let conflicts = Conflict::among(&keys);
-        if conflicts.is_empty() { Ok(Self { seed, admin: None, routes }) } else { Err(conflicts) }
+        if conflicts.is_empty() { Ok(Self { seed, routes, ..Self::default() }) } else { Err(conflicts) }
     }
 
     /// The seed of the file.
@@ -61,6 +66,18 @@ impl Plan {
     #[must_use]
     pub fn admin(&self) -> Option<SocketAddr> {
         self.admin.map(ListenAddress::addr)
+    }
+
+    /// The same plan with expectations.
+    #[must_use]
+    pub fn with_expectations(self, expectations: Vec<Expectation>) -> Self {
+        Self { expectations, ..self }
+    }
+
+    /// What a run of the plan is expected to do.
+    #[must_use]
+    pub fn expectations(&self) -> &[Expectation] {
+        &self.expectations
     }
 
     /// Returns for each route the number of other routes that its connections pass through before they reach an

@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 
 use chaos_proxy::plan::Profile;
-use chaos_proxy::plan::keys::{FILE, ROUTE};
+use chaos_proxy::plan::keys::{FILE, ROUTE, expectation};
 use chaos_proxy::toxic::keys::{TOXIC, TYPE};
 use chaos_proxy::toxic::{TYPES, ToxicType};
 use chaos_proxy::value::{Bounds, Key, Kind, Presence, Scalar, Unit};
@@ -16,6 +16,7 @@ const REFERENCE: &str = "configs/README.md";
 fn tables_match_the_declarations() {
     assert_table(REFERENCE, "keys of a file", &["key", "meaning", "value", "default"], keys(FILE));
     assert_table(REFERENCE, "keys of a route", &["key", "meaning", "value", "default"], keys(ROUTE));
+    assert_table(REFERENCE, "keys of an expectation", &["key", "meaning", "value", "default"], keys(&expectation()));
     assert_table(REFERENCE, "keys of a toxic", &["key", "meaning", "value", "default"], keys(TOXIC));
     let types = TYPES.iter().map(|kind| vec![code(kind.name), kind.about().to_owned()]).collect();
     assert_table(REFERENCE, "types of toxics", &["type", "what it does"], types);

@@ -27,6 +27,7 @@ const ONLY_CHECKED: &[&str] = &[
     "own_upstream.json",
     "port_of_the_admin_server.json",
     "toxic_of_a_profile.json",
+    "unknown_route_expected.json",
     "upstream_bad_port.json",
     "upstream_ipv6_without_brackets.json",
     "upstream_url.json",

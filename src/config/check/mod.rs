@@ -5,6 +5,7 @@
 
 mod attributes;
 mod conflicts;
+mod expect;
 mod keys;
 mod synonyms;
 mod toxics;
@@ -12,7 +13,7 @@ mod toxiproxy;
 mod values;
 
 use crate::plan::keys::{
-    ADMIN, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED, TOXICS,
+    ADMIN, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, EXPECT, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED, TOXICS,
     UPSTREAM,
 };
 use crate::plan::{Conflict, Plan, Route, RouteKey, RouteState};
@@ -114,11 +115,16 @@ impl<'t> Check<'t> {
         let seed = keys.read::<Seed>(&SEED);
         let admin = keys.read(&ADMIN);
         let list = keys.read_with(&ROUTES, |_, node| Some(node), None);
+        let expectations = keys.read_with(&EXPECT, Check::expectations, Vec::new());
         keys.finish();
         let empty_list = root.get(ADMIN.name).map_or(self.defaults.empty_list, |_| EmptyList::Allowed);
         let plan = self.routes(list?, seed.map(Seed::get), empty_list)?.with_admin(admin);
         self.admin_conflicts(root, &plan);
-        Some(plan)
+        let expectations = expectations?;
+        if empty_list == EmptyList::Rejected {
+            self.unknown_routes(root, &expectations, plan.routes());
+        }
+        Some(plan.with_expectations(expectations))
     }
 
     fn routes(&mut self, list: &'t Node, seed: Option<u64>, empty_list: EmptyList) -> Option<Plan> {

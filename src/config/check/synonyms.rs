@@ -9,6 +9,9 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("latencyMs", &["delay", "delayms"]),
     ("connectTimeoutMs", &["timeout", "timeoutms"]),
     ("dropRate", &["loss", "lossrate", "errorrate", "failurerate", "probability"]),
+    ("connections", &["accepted", "count", "conns"]),
+    ("resets", &["reset"]),
+    ("cuts", &["cut"]),
     ("type", &["kind", "toxic", "fault"]),
     ("stream", &["direction"]),
     ("toxicity", &["probability", "chance", "share"]),
@@ -36,7 +39,7 @@ pub(super) fn synonym(name: &str, known: &[&'static str]) -> Option<&'static str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::keys::{ROUTE, TOXIPROXY_ROUTE};
+    use crate::plan::keys::{ROUTE, TOXIPROXY_ROUTE, expectation};
     use crate::toxic::TYPES;
     use crate::toxic::keys::TOXIC;
 
@@ -44,7 +47,7 @@ mod tests {
     fn every_synonym_leads_to_a_declared_key() {
         let attributes = TYPES.iter().flat_map(|it| it.attributes);
         let declared: Vec<&str> =
-            ROUTE.iter().chain(TOXIPROXY_ROUTE).chain(TOXIC).chain(attributes).map(|key| key.name).collect();
+            ROUTE.iter().chain(TOXIPROXY_ROUTE).chain(&expectation()).chain(TOXIC).chain(attributes).map(|key| key.name).collect();
         for (key, _) in SYNONYMS {
             assert!(declared.contains(key), "{key}");
         }
