@@ -20,7 +20,7 @@ use crate::limits::Cap;
 use crate::logging::{FAULTS, LogfmtValue};
 use crate::plan::{DropMode, Plan, Route};
 use crate::toxic::{Amount, NEVER, Recorded, Toxic, ToxicEvent, ToxicSummary};
-use crate::value::{Direction, Millis, Probability, RouteName};
+use crate::value::{CloseMode, Direction, Millis, Probability, RouteName};
 
 /// The connection that an event concerns.
 #[derive(Clone, Debug)]
@@ -93,6 +93,17 @@ pub enum Event<'a> {
     Reloaded(Origin, usize),
     /// The config file was not made live, for this reason.
     ReloadFailed(Origin, &'a dyn Error),
+    /// Connections of a route were ended by a request.
+    ConnectionsEnded {
+        /// The source of the request.
+        origin: Origin,
+        /// Their route.
+        route: &'a RouteName,
+        /// How they end.
+        mode: CloseMode,
+        /// Their number.
+        number: usize,
+    },
     /// A connection was accepted.
     Opened(&'a Subject),
     /// The draw that decides whether a connection is dropped.
@@ -232,6 +243,10 @@ pub fn emit(event: &Event<'_>) {
         Event::ConfigProblem { at, problem, hint } => error!(at, problem, hint; "config problem"),
         Event::Reloaded(origin, changes) => info!(by:% = origin, changes; "config reloaded"),
         Event::ReloadFailed(origin, error) => error!(by:% = origin, error:%; "config not reloaded"),
+        Event::ConnectionsEnded { origin, route, mode, number } => {
+            let how = if mode == CloseMode::Reset { "reset" } else { "close" };
+            info!(route = route.as_str(), how, by:% = origin, connections = number; "connections ended");
+        }
         Event::Opened(subject) => line!(Info, subject, "connection opened"),
         // Without a rate there is nothing to decide.
         Event::DropDrawn(subject, Draw { value, share }) if share != Probability::NEVER => {
@@ -323,12 +338,12 @@ fn log_closed(subject: &Subject, report: &Report) {
 /// `corrupt_downstream=3,3B latency_both=12,200000us`: the number of acts of each toxic, and their total extent. Both
 /// directions of a toxic are added up. Names are quoted as values of logfmt are.
 fn toxic_sums(summaries: &[ToxicSummary]) -> String {
-    let mut sums: BTreeMap<&str, (u64, Amount)> = BTreeMap::new();
+    let mut sums: BTreeMap<(&str, &str), (u64, Amount)> = BTreeMap::new();
     for ToxicSummary { toxic, times, amount } in summaries {
         let sum = |(count, total): &mut (u64, Amount)| (*count, *total) = (*count + times, total.and(*amount));
-        sums.entry(toxic.name.as_str()).and_modify(sum).or_insert((*times, *amount));
+        sums.entry((toxic.name.as_str(), toxic.effect.as_str())).and_modify(sum).or_insert((*times, *amount));
     }
-    let text = |(name, (times, amount)): (&&str, &(u64, Amount))| {
+    let text = |((name, _), (times, amount)): (&(&str, &str), &(u64, Amount))| {
         let name = LogfmtValue(name);
         match *amount {
             Amount::Delay(NEVER) => format!("{name}={times},forever"),

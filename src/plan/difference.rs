@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::keys::{BIND, LOCAL_PORT, ROUTES, TOXICS, UPSTREAM};
-use super::{Plan, Route};
+use super::{Change, Plan, Route};
 use crate::toxic::Toxic;
 use crate::toxic::keys::ATTRIBUTES;
 use crate::value::RouteName;
@@ -82,6 +82,20 @@ pub fn route_differences(old: &Route, new: &Route) -> Vec<Difference> {
     found.extend(new.toxics.iter().flat_map(|toxic| toxic_differences(old, toxic)));
     found.extend(reordered(old, new));
     found
+}
+
+/// Describes a change of the routes that were `before`.
+#[must_use]
+pub fn describe(change: &Change, before: &[Route]) -> String {
+    match change {
+        Change::Add(route) => format!("added, {} -> {}", route.listen(), route.upstream),
+        Change::Remove(_) => "removed".to_owned(),
+        Change::Adjust(route) | Change::Restart(route) => {
+            let old = before.iter().filter(|old| old.name == route.name);
+            let differences = old.flat_map(|old| route_differences(old, route));
+            differences.map(|difference| difference.to_string()).collect::<Vec<_>>().join("; ")
+        }
+    }
 }
 
 fn toxic_differences(old: &Route, toxic: &Toxic) -> Vec<Difference> {

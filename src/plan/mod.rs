@@ -19,7 +19,7 @@ use std::net::{IpAddr, SocketAddr};
 pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey};
 pub use diff::{Change, diff};
-pub use difference::{Difference, KeyDifference, PlanDifference, plan_differences, route_differences};
+pub use difference::{Difference, KeyDifference, PlanDifference, describe, plan_differences, route_differences};
 pub use expect::{
     Comparison, Condition, Count, Expectation, Judgement, METRICS, Metric, Missing, Rank, Scope, Timing,
 };

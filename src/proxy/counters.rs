@@ -68,12 +68,12 @@ pub struct Bytes {
     pub sent: u64,
 }
 
-/// What closed connections have done.
-#[derive(Debug, Default)]
-struct Closed {
-    totals: Totals,
-    reasons: BTreeMap<CloseReason, u64>,
-    durations: Histogram,
+/// What closed connections have done, why they closed, and how long they lasted.
+#[derive(Clone, Debug, Default)]
+pub struct Closed {
+    pub totals: Totals,
+    pub reasons: BTreeMap<CloseReason, u64>,
+    pub durations: Histogram,
 }
 
 impl RouteCounters {
@@ -103,10 +103,10 @@ impl RouteCounters {
         self.failed_dials.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Adds a connection that has ended: `add` adds what it has done.
-    pub fn add_closed(&self, reason: CloseReason, lasted: Duration, add: impl FnOnce(&mut Totals)) {
+    /// Adds a connection that has ended, and has done this.
+    pub fn add_closed(&self, reason: CloseReason, lasted: Duration, totals: Totals) {
         let mut closed = lock(&self.closed);
-        add(&mut closed.totals);
+        closed.totals.add(totals);
         *closed.reasons.entry(reason).or_default() += 1;
         closed.durations.observe(lasted);
     }
@@ -132,10 +132,8 @@ impl RouteCounters {
         lock(&self.delays).clone()
     }
 
-    /// What closed connections have done, why they closed, and how long they lasted.
-    pub fn closed(&self) -> (Totals, BTreeMap<CloseReason, u64>, Histogram) {
-        let Closed { totals, reasons, durations } = &*lock(&self.closed);
-        (totals.clone(), reasons.clone(), durations.clone())
+    pub fn closed(&self) -> Closed {
+        lock(&self.closed).clone()
     }
 }
 

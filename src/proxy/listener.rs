@@ -123,7 +123,7 @@ impl Listener {
         let registration = shared.registry.register(state);
         if is_disabled {
             // It was in the backlog when its route was disabled.
-            registration.abort(CloseReason::RouteDisabled);
+            registration.abort(CloseReason::RouteClosed);
         }
         Ok(Accepted { registration, shared: Arc::clone(shared) })
     }

@@ -24,4 +24,4 @@ pub use counters::{Bytes, Delays, Faults, Totals, ToxicKey};
 pub use histogram::Histogram;
 pub use state::Phase;
 pub use status::{ConnectionStatus, Health, RouteStatus};
-pub use supervisor::{AppliedChange, ApplyError, Supervisor};
+pub use supervisor::{AppliedChange, ApplyError, OldConnections, Supervisor};

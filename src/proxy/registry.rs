@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::counters::Totals;
+use super::counters::{Closed, Totals};
 use super::histogram::Histogram;
 use super::live_route::LiveRoute;
 use super::state::ConnectionState;
 use super::status::{ConnectionStatus, RouteStatus};
-use crate::event::CloseReason;
+use crate::event::{CloseReason, Subject};
 use crate::value::{Direction, RouteName};
 
 /// Every connection that was accepted and is not closed yet.
@@ -64,10 +64,11 @@ impl Registry {
         }
     }
 
-    /// Ends one connection. Returns false if there is none with that id.
-    pub fn abort(&self, id: u64, why: CloseReason) -> bool {
-        let state = self.entries().connections.get(&id).cloned();
-        state.map(|state| state.abort(why)).is_some()
+    /// Ends one connection and returns it, if there is one with that id.
+    pub fn abort(&self, id: u64, why: CloseReason) -> Option<Subject> {
+        let state = self.entries().connections.get(&id).cloned()?;
+        state.abort(why);
+        Some(state.subject.clone())
     }
 
     /// Ends all connections of a route. Returns their number.
@@ -99,16 +100,21 @@ impl Registry {
         connections
     }
 
-    /// The state of each route. A connection that ends meanwhile is counted once, because both counts change under one
-    /// lock.
+    /// The state of each route. The closed connections and the live ones are taken under one lock, so that each is counted
+    /// once; they are added up after that, because listeners wait for the lock.
     pub fn routes(&self, routes: &[Arc<LiveRoute>]) -> Vec<RouteStatus> {
-        let entries = self.entries();
-        let mut active: HashMap<RouteName, Active> = HashMap::new();
-        for state in entries.connections.values() {
-            active.entry(state.subject.route.name.clone()).or_default().add(state);
+        let (live, closed): (Vec<_>, Vec<_>) = {
+            let entries = self.entries();
+            (entries.connections.values().cloned().collect(), routes.iter().map(|it| it.counters().closed()).collect())
+        };
+        let mut active: HashMap<&RouteName, Active> = HashMap::new();
+        for state in &live {
+            active.entry(&state.subject.route.name).or_default().add(state);
         }
-        let status = |route: &Arc<LiveRoute>| route_status(route, active.remove(route.name()).unwrap_or_default());
-        routes.iter().map(status).collect()
+        let status = |(route, closed): (&Arc<LiveRoute>, Closed)| {
+            route_status(route, closed, active.remove(route.name()).unwrap_or_default())
+        };
+        routes.iter().zip(closed).map(status).collect()
     }
 
     fn close(&self) -> Vec<Arc<ConnectionState>> {
@@ -150,9 +156,9 @@ impl Active {
     }
 }
 
-fn route_status(live: &LiveRoute, active: Active) -> RouteStatus {
+fn route_status(live: &LiveRoute, closed: Closed, active: Active) -> RouteStatus {
     let (counters, generation) = (live.counters(), live.generation());
-    let (mut totals, closed, durations) = counters.closed();
+    let Closed { mut totals, reasons, durations } = closed;
     totals.add(active.totals);
     RouteStatus {
         route: Arc::clone(&generation.route),
@@ -162,7 +168,7 @@ fn route_status(live: &LiveRoute, active: Active) -> RouteStatus {
         dropped: counters.dropped(),
         failed_dials: counters.failed_dials(),
         totals,
-        closed,
+        closed: reasons,
         dials: counters.dials(),
         delays: counters.delays(),
         durations,
@@ -179,12 +185,15 @@ impl Deref for Registration {
 }
 
 impl Drop for Registration {
+    /// Only what must happen at once is done under the lock, for which listeners wait.
     fn drop(&mut self) {
         let Self { id, state, registry } = self;
+        let (reason, lasted, mut totals) = (state.close_reason(), state.accepted_at.elapsed(), Totals::default());
+        state.add_to(&mut totals);
+        let is_cut = state.aborted() == Some(CloseReason::Cut);
         let mut entries = registry.entries();
         entries.connections.remove(id);
-        entries.cut += usize::from(state.aborted() == Some(CloseReason::Cut));
-        let lasted = state.accepted_at.elapsed();
-        state.route.counters().add_closed(state.close_reason(), lasted, |totals| state.add_to(totals));
+        entries.cut += usize::from(is_cut);
+        state.route.counters().add_closed(reason, lasted, totals);
     }
 }

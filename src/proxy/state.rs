@@ -74,7 +74,7 @@ impl Progress {
 struct Sums {
     /// Shared with the chains.
     present: Vec<Arc<RunningSum>>,
-    /// Of toxics that no chain has any more, one for each name.
+    /// Of toxics that no chain has any more, one for each name and type.
     past: Vec<ToxicSummary>,
 }
 
@@ -276,7 +276,7 @@ impl ConnectionState {
     pub fn acting_toxics(&self) -> Vec<ToxicName> {
         let sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
         let mut names: Vec<ToxicName> = Vec::new();
-        for sum in sums.present.iter().filter(|sum| Arc::strong_count(sum) > 1) {
+        for sum in sums.present.iter().filter(|sum| sum.is_in_chain()) {
             if !names.contains(&sum.toxic().name) {
                 names.push(sum.toxic().name.clone());
             }
@@ -298,11 +298,11 @@ impl ConnectionState {
 impl Sums {
     /// Toxics that come and go many times take no more memory for that.
     fn watch<'a>(&mut self, sums: impl Iterator<Item = &'a Arc<RunningSum>>) {
-        let (present, gone) = self.present.drain(..).partition(|sum| Arc::strong_count(sum) > 1);
+        let (present, gone) = self.present.drain(..).partition(|sum| sum.is_in_chain());
         self.present = present;
         let gone: Vec<Arc<RunningSum>> = gone;
         for summary in gone.iter().filter_map(|sum| sum.summary()) {
-            match self.past.iter_mut().find(|past| past.toxic.name == summary.toxic.name) {
+            match self.past.iter_mut().find(|past| past.is_of_same(&summary)) {
                 Some(past) => past.add(&summary),
                 None => self.past.push(summary),
             }

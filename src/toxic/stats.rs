@@ -1,5 +1,6 @@
 //! What toxics have done: events for the log, and sums per connection. The text of a log line is `event`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -83,10 +84,19 @@ pub struct ToxicSummary {
 pub struct RunningSum {
     toxic: Arc<Toxic>,
     sum: Mutex<(u64, Option<Amount>)>,
+    /// Cleared when the toxic leaves the chain.
+    is_in_chain: AtomicBool,
 }
 
 impl ToxicSummary {
-    /// Adds what another toxic of that name has done.
+    /// Whether both are of toxics with the same name and type.
+    #[must_use]
+    pub fn is_of_same(&self, other: &Self) -> bool {
+        let key = |summary: &Self| (summary.toxic.name.clone(), summary.toxic.effect.as_str());
+        key(self) == key(other)
+    }
+
+    /// Adds what another toxic of that name and type has done.
     pub fn add(&mut self, other: &Self) {
         self.times += other.times;
         self.amount = self.amount.and(other.amount);
@@ -98,6 +108,12 @@ impl RunningSum {
     #[must_use]
     pub fn toxic(&self) -> &Toxic {
         &self.toxic
+    }
+
+    /// Whether the toxic still acts on the connection.
+    #[must_use]
+    pub fn is_in_chain(&self) -> bool {
+        self.is_in_chain.load(Ordering::Relaxed)
     }
 
     /// The sums so far. `None` if the toxic has not acted.
@@ -125,7 +141,7 @@ pub(super) struct ToxicStats {
 impl ToxicStats {
     /// Creates empty statistics.
     pub(super) fn of(toxic: Arc<Toxic>, direction: Direction, recorded: Recorded) -> Self {
-        let sum = Arc::new(RunningSum { toxic, sum: Mutex::default() });
+        let sum = Arc::new(RunningSum { toxic, sum: Mutex::default(), is_in_chain: AtomicBool::new(true) });
         Self { direction, recorded, sum, counted: None, pending_events: Vec::new() }
     }
 
@@ -211,5 +227,11 @@ impl ToxicStats {
     fn event(&self, offset: u64, amount: Amount, times: u64) -> ToxicEvent {
         let (toxic, direction) = (Arc::clone(&self.sum.toxic), self.direction);
         ToxicEvent { toxic, direction, offset, amount, times, is_repeat: false }
+    }
+}
+
+impl Drop for ToxicStats {
+    fn drop(&mut self) {
+        self.sum.is_in_chain.store(false, Ordering::Relaxed);
     }
 }

@@ -42,7 +42,7 @@ fn a_route_can_be_put_as_it_is_shown() {
         let answer = ask(addr, "PUT", &path, &shown);
         assert_eq!((answer.status, answer.text()), (201, &*shown));
     }
-    let mut put = proxy.supervisor.plan();
+    let mut put = proxy.supervisor.configured();
     put.sort_by_key(|route| routes.iter().position(|other| other.name == route.name));
     assert_eq!(put, routes);
 }

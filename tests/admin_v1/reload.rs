@@ -60,7 +60,7 @@ fn a_reload_answers_with_its_changes() {
 fn a_file_with_problems_changes_nothing() {
     let run = OneRoute::new(&[]);
     let (file, addr) = serve(&run.proxy);
-    let before = run.proxy.supervisor.plan();
+    let before = run.proxy.supervisor.configured();
     file.write("[\n{\"localPort\": 0, \"upstream\": \"127.0.0.1:9090\"}]");
     let answer = ask(addr, "POST", "/v1/reload", "");
     let error = format!(
@@ -69,7 +69,7 @@ fn a_file_with_problems_changes_nothing() {
         file.0.display()
     );
     assert_eq!((answer.status, answer.text()), (400, &*error));
-    assert_eq!(run.proxy.supervisor.plan(), before);
+    assert_eq!(run.proxy.supervisor.configured(), before);
     assert_eq!(results(addr), [r#"{result="success"} 0"#, r#"{result="failure"} 1"#]);
     assert!(get(addr, "/metrics").contains("\nchaos_proxy_last_reload_success_time_seconds 1"));
 }

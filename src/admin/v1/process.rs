@@ -11,7 +11,7 @@ use crate::reload::ReloadError;
 
 /// A config file that starts the present routes and this server, with the same seed.
 pub(super) fn config(api: &Api) -> Answer {
-    let plan = Plan::new(Some(api.supervisor.seed()), api.supervisor.plan());
+    let plan = Plan::new(Some(api.supervisor.seed()), api.supervisor.configured());
     let plan = plan.map_err(|_| Failure::new(Status::InternalServerError, "the live routes conflict"))?;
     Ok(json(Status::Ok, &plan.with_admin(api.address)))
 }

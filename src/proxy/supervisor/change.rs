@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::routes::{Routes, RunningListener, close};
-use super::{ApplyError, lock};
+use super::{ApplyError, OldConnections, lock};
 use crate::event::{CloseReason, Event, emit};
 use crate::limits::Cap;
 use crate::plan::{Change, Plan, Route, RouteState};
@@ -22,6 +22,7 @@ use crate::value::RouteName;
 pub struct Transition<'a> {
     pub plan: &'a Plan,
     pub changes: &'a [Change],
+    pub old_connections: OldConnections,
     pub routes: &'a Mutex<Routes>,
     pub limits: &'a [Arc<ConnectionLimit>],
     pub shared: &'a Arc<Shared>,
@@ -57,9 +58,9 @@ impl Transition<'_> {
         // All ports are bound. From now on only a lack of threads or descriptors can fail the change.
         replacements.into_iter().try_for_each(|(live, route)| live.replace(route)).map_err(ApplyError::Starved)?;
         self.close(&closing);
-        self.end_removed_and_disabled();
-        self.add(added);
-        bound.into_iter().try_for_each(|listener| self.listen(listener)).map_err(ApplyError::Starved)
+        self.end_connections();
+        self.add_and_remove(added);
+        self.listen_all(bound).map_err(ApplyError::Starved)
     }
 
     /// The routes that are added, and all that need a new listener.
@@ -99,42 +100,57 @@ impl Transition<'_> {
         close(listeners);
     }
 
-    /// Records that these routes have lost their listeners to a change that failed.
+    /// Disables routes that have lost their listeners to a change that failed.
     fn disable(&self, stopped: &[Closing]) {
-        for live in self.routes().live() {
-            if stopped.iter().any(|(name, _)| live.name() == name) {
-                let route = Route { state: RouteState::Disabled, ..Route::clone(&live.generation().route) };
-                // Without descriptors the route keeps its state, and is enabled by the next change of its address.
-                let _ = live.replace(route);
-            }
-        }
+        let live = self.routes().live();
+        let is_stopped = |live: &&Arc<LiveRoute>| stopped.iter().any(|(name, _)| live.name() == name);
+        live.iter().filter(is_stopped).for_each(disable);
     }
 
-    /// A disabled route behaves like a service that is down, so its connections end. Those of a removed one continue.
-    fn end_removed_and_disabled(&self) {
+    /// A disabled route behaves like a service that is down, so its connections end in any case.
+    fn end_connections(&self) {
         for change in self.changes {
-            match change {
-                Change::Remove(name) => self.routes().remove(name),
-                Change::Restart(route) if route.state == RouteState::Disabled => {
-                    self.shared.registry.abort_all(&route.name, CloseReason::RouteDisabled);
-                }
-                Change::Restart(_) | Change::Add(_) | Change::Adjust(_) => {}
+            let ends = match change {
+                Change::Restart(route) if route.state == RouteState::Disabled => true,
+                Change::Restart(_) | Change::Remove(_) => self.old_connections == OldConnections::End,
+                Change::Add(_) | Change::Adjust(_) => false,
+            };
+            if ends {
+                self.shared.registry.abort_all(change.route_name(), CloseReason::RouteClosed);
             }
         }
     }
 
-    fn add(&self, added: Vec<Arc<LiveRoute>>) {
+    fn add_and_remove(&self, added: Vec<Arc<LiveRoute>>) {
         let mut routes = self.routes();
+        for change in self.changes {
+            if let Change::Remove(name) = change {
+                routes.remove(name);
+            }
+        }
         routes.add(added);
         routes.sort_as(self.plan.routes());
     }
 
+    /// Without a thread for its listener, a route is disabled.
+    fn listen_all(&self, bound: Vec<Listener>) -> io::Result<()> {
+        let mut result = Ok(());
+        for listener in bound {
+            let live = Arc::clone(listener.live());
+            if let Err(error) = self.listen(listener) {
+                disable(&live);
+                result = Err(error);
+            }
+        }
+        result
+    }
+
     fn listen(&self, listener: Listener) -> io::Result<()> {
         let (open, closed) = crossbeam_channel::bounded(0);
-        let (name, stop) = (listener.live().name().clone(), Arc::clone(listener.stop()));
-        emit(&Event::Listening(&listener.route()));
+        let (name, stop, route) = (listener.live().name().clone(), Arc::clone(listener.stop()), listener.route());
         let shared = Arc::clone(self.shared);
         threads::spawn("listener", move || listener.run(&shared, open))?;
+        emit(&Event::Listening(&route));
         self.routes().set_listener(&name, RunningListener { stop, closed });
         Ok(())
     }
@@ -142,6 +158,12 @@ impl Transition<'_> {
     fn routes(&self) -> MutexGuard<'_, Routes> {
         lock(self.routes)
     }
+}
+
+fn disable(live: &Arc<LiveRoute>) {
+    let route = Route { state: RouteState::Disabled, ..Route::clone(&live.generation().route) };
+    // Without descriptors the route keeps its state, and is enabled by the next change of its address.
+    let _ = live.replace(route);
 }
 
 impl Opening {

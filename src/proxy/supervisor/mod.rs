@@ -22,7 +22,7 @@ use super::shared::Shared;
 use super::status::{ConnectionStatus, Health, RouteStatus};
 use crate::event::{CloseReason, Event, Origin, emit};
 use crate::limits::Cap;
-use crate::plan::{Change, Plan, Route, diff, route_differences};
+use crate::plan::{Change, Plan, Route, describe, diff};
 use crate::stop::Stop;
 use crate::value::{CloseMode, RouteName};
 
@@ -60,6 +60,15 @@ pub struct AppliedChange {
     pub change: String,
     /// The number of live connections that the change has reached.
     pub connections: usize,
+}
+
+/// What becomes of the connections of a route that is removed or gets another listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldConnections {
+    /// They run to their end.
+    Continue,
+    /// They end at once.
+    End,
 }
 
 /// Why a change could not be made.
@@ -102,7 +111,7 @@ impl Supervisor {
     /// # Errors
     /// All ports that could not be bound, a lack of threads or descriptors, or a drain.
     pub fn apply(&self, plan: &Plan, origin: Origin) -> Result<Vec<AppliedChange>, ApplyError> {
-        self.edit(origin, |_| Ok(plan.routes().to_vec()))
+        self.edit(origin, OldConnections::Continue, |_| Ok(plan.routes().to_vec()))
     }
 
     /// The same for the routes that `edit` makes of the present ones.
@@ -112,14 +121,16 @@ impl Supervisor {
     pub fn edit<E: From<ApplyError>>(
         &self,
         origin: Origin,
+        old_connections: OldConnections,
         edit: impl FnOnce(Vec<Route>) -> Result<Vec<Route>, E>,
     ) -> Result<Vec<AppliedChange>, E> {
         let mut limits = lock(&self.limits);
         let present = lock(&self.routes).plan();
         let plan = plan(edit(present.clone())?)?;
         let changes = diff(&present, plan.routes());
-        self.change(&plan, &changes, &mut limits)?;
+        // Counted before the change, which may end them.
         let applied: Vec<_> = changes.iter().map(|change| self.applied(change, &present)).collect();
+        self.change(&plan, &changes, old_connections, &mut limits)?;
         for change in &applied {
             report(origin, change);
         }
@@ -130,6 +141,7 @@ impl Supervisor {
         &self,
         plan: &Plan,
         changes: &[Change],
+        old_connections: OldConnections,
         present: &mut Vec<Arc<ConnectionLimit>>,
     ) -> Result<(), ApplyError> {
         let shared = lock(&self.shared).clone().ok_or(ApplyError::Draining)?;
@@ -137,7 +149,7 @@ impl Supervisor {
             *present = limits(plan, &self.cap);
         }
         let (routes, seed) = (&self.routes, self.seed);
-        Transition { plan, changes, routes, limits: present, shared: &shared, seed }.run()
+        Transition { plan, changes, old_connections, routes, limits: present, shared: &shared, seed }.run()
     }
 
     fn applied(&self, change: &Change, before: &[Route]) -> AppliedChange {
@@ -157,7 +169,7 @@ impl Supervisor {
 
     /// The routes as configured, in the order of the plan.
     #[must_use]
-    pub fn plan(&self) -> Vec<Route> {
+    pub fn configured(&self) -> Vec<Route> {
         lock(&self.routes).plan()
     }
 
@@ -187,13 +199,17 @@ impl Supervisor {
     }
 
     /// Ends one connection. Returns false if there is none with that id.
-    pub fn end_connection(&self, id: u64, mode: CloseMode) -> bool {
-        self.registry.abort(id, kill_reason(mode))
+    pub fn end_connection(&self, origin: Origin, id: u64, mode: CloseMode) -> bool {
+        let Some(subject) = self.registry.abort(id, kill_reason(mode)) else { return false };
+        emit(&Event::ConnectionsEnded { origin, route: &subject.route.name, mode, number: 1 });
+        true
     }
 
     /// Ends all connections of a route. Returns their number.
-    pub fn end_connections(&self, route: &RouteName, mode: CloseMode) -> usize {
-        self.registry.abort_all(route, kill_reason(mode))
+    pub fn end_connections(&self, origin: Origin, route: &RouteName, mode: CloseMode) -> usize {
+        let number = self.registry.abort_all(route, kill_reason(mode));
+        emit(&Event::ConnectionsEnded { origin, route, mode, number });
+        number
     }
 
     /// Stops all listeners and waits until the last connection has ended, or until `timeout` passes or a cut is
@@ -239,7 +255,10 @@ impl fmt::Display for ApplyError {
                     failed.iter().map(|(route, error)| format!("{}: {error}", route.listen())).collect();
                 write!(f, "can't listen on {}", texts.join(", "))
             }
-            Self::Starved(error) => write!(f, "no threads or descriptors are left: {error}"),
+            Self::Starved(error) => write!(
+                f,
+                "no threads or descriptors are left: {error}; raise `ulimit -n`, `ulimit -u` or the cgroup's pids.max"
+            ),
             Self::Draining => write!(f, "chaos-proxy is stopping, and routes can't change any more"),
         }
     }
@@ -261,19 +280,6 @@ fn report(origin: Origin, applied: &AppliedChange) {
     if origin != Origin::Start {
         let AppliedChange { route, change, connections } = applied;
         emit(&Event::RouteChanged { origin, route, change, connections: *connections });
-    }
-}
-
-/// Describes a change of the routes that were `before`.
-fn describe(change: &Change, before: &[Route]) -> String {
-    match change {
-        Change::Add(route) => format!("added, {} -> {}", route.listen(), route.upstream),
-        Change::Remove(_) => "removed".to_owned(),
-        Change::Adjust(route) | Change::Restart(route) => {
-            let old = before.iter().filter(|old| old.name == route.name);
-            let differences = old.flat_map(|old| route_differences(old, route));
-            differences.map(|difference| difference.to_string()).collect::<Vec<_>>().join("; ")
-        }
     }
 }
 

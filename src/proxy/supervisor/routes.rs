@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -22,9 +22,16 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub struct Routes {
     live: Vec<Handle>,
-    /// Counters of all routes, including removed ones: a route that is added again continues its counts, so that the same
-    /// seed gives the same draws.
-    counters: HashMap<RouteName, Arc<RouteCounters>>,
+    /// All routes so far, including removed ones.
+    known: HashMap<RouteName, Known>,
+}
+
+/// What is kept of a route after its removal. A route that is added again continues its counts, so that the same seed gives
+/// the same draws, and has the connections that its predecessor has left.
+#[derive(Debug, Default)]
+struct Known {
+    counters: Arc<RouteCounters>,
+    route: Weak<LiveRoute>,
 }
 
 /// A live route.
@@ -56,21 +63,22 @@ impl Routes {
     /// Returns the live route of that name, or a new one. Reusing it keeps its toxics shared by all connections,
     /// whichever listener accepted them.
     pub fn live_route(&mut self, route: &Route, seed: u64) -> io::Result<Arc<LiveRoute>> {
-        if let Some(handle) = self.live.iter().find(|handle| handle.has_name(&route.name)) {
-            return Ok(Arc::clone(&handle.route));
+        let known = self.known.entry(route.name.clone()).or_default();
+        if let Some(live) = known.route.upgrade() {
+            return Ok(live);
         }
-        let counters = self.counters.entry(route.name.clone()).or_default();
-        LiveRoute::new(route.clone(), seed, Arc::clone(counters)).map(Arc::new)
+        let live = Arc::new(LiveRoute::new(route.clone(), seed, Arc::clone(&known.counters))?);
+        known.route = Arc::downgrade(&live);
+        Ok(live)
     }
 
-    /// The live routes that change, and what they change to.
+    /// The routes that have connections or listeners and change, and what they change to.
     pub fn replacements(&self, changes: &[Change]) -> Vec<(Arc<LiveRoute>, Route)> {
         let replaced = |change: &Change| match change {
-            Change::Adjust(route) | Change::Restart(route) => {
-                let handle = self.live.iter().find(|handle| handle.has_name(&route.name))?;
-                Some((Arc::clone(&handle.route), route.clone()))
+            Change::Adjust(route) | Change::Restart(route) | Change::Add(route) => {
+                Some((self.known.get(&route.name)?.route.upgrade()?, route.clone()))
             }
-            Change::Add(_) | Change::Remove(_) => None,
+            Change::Remove(_) => None,
         };
         changes.iter().filter_map(replaced).collect()
     }
