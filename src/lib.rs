@@ -30,6 +30,7 @@
 //! | [`cli`] | the command line: flags, help text, usage errors |
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
+//! | [`harness`] | the report of a run, and the judgement on it |
 //! | [`reload`] | loads the config file again and makes it live |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
@@ -47,6 +48,7 @@
 //! | [`memory`] | the number of bytes that toxics may hold |
 //! | [`scheduling`] | the scheduling policy of threads that forward messages |
 //! | [`spelling`] | the known word that a misspelt one was probably meant to be |
+//! | [`plot`] | drawing in SVG |
 //! | [`threads`] | the only module that spawns threads; the thread pool |
 //!
 //! A module imports modules further down this table only, and the same holds inside [`proxy`]: `supervisor`,
@@ -162,11 +164,13 @@ pub mod control;
 pub mod ctl;
 pub mod dice;
 pub mod event;
+pub mod harness;
 pub mod http;
 pub mod limits;
 pub mod logging;
 pub mod memory;
 pub mod plan;
+pub mod plot;
 pub mod proxy;
 pub mod reload;
 pub mod run;

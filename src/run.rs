@@ -1,8 +1,9 @@
 //! One run, from the parsed command line to the exit code: the order in which things are opened and closed.
 
 use std::collections::HashSet;
+use std::env;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
@@ -13,9 +14,11 @@ use crate::config::{self, Lookup, Resolved};
 use crate::control::{ConfigFile, Control};
 use crate::ctl;
 use crate::dice;
-use crate::event::{Event, Origin, emit};
+use crate::event::{Event, Origin, emit, logs_info};
+use crate::harness::report::ConfigDigest;
+use crate::harness::{Conclusion, Recorder, RunFacts, Summary};
 use crate::limits::{self, Baseline, Cap, Footprint};
-use crate::logging;
+use crate::logging::{self, LogFormat};
 use crate::memory;
 use crate::plan::{Plan, RouteState, plan_differences};
 use crate::proxy::{ApplyError, Supervisor};
@@ -31,6 +34,8 @@ pub enum Exit {
     Failed,
     /// 2: the command line or the config is invalid.
     Usage,
+    /// 4: the run itself succeeded, but an expectation of the config has failed.
+    Unmet,
     /// 130 or 143: a second signal cut the drain short. Shells use the same codes for a process killed by the signal.
     CutBy(Signal),
 }
@@ -41,6 +46,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
+            Exit::Unmet => 4,
             Exit::CutBy(Signal::Interrupt) => 130,
             Exit::CutBy(Signal::Terminate) => 143,
         })
@@ -92,10 +98,19 @@ fn lines<T: Display>(values: &[T]) -> String {
 }
 
 fn load(routes: Routes) -> Result<Resolved<Plan>, Exit> {
+    load_identified(routes).map(|(plan, _)| plan)
+}
+
+/// Also returns which file it was, unless the routes are flags.
+fn load_identified(routes: Routes) -> Result<(Resolved<Plan>, Option<ConfigDigest>), Exit> {
     match routes {
-        Routes::Flags(resolved) => Ok(resolved),
+        Routes::Flags(resolved) => Ok((resolved, None)),
         Routes::File { path, defaults } => {
-            config::load(&path, defaults).map_err(|report| print_error(&report.to_string(), Exit::Usage))
+            let source = config::Source::read(&path);
+            let loaded =
+                source.and_then(|source| Ok((source.parse(defaults)?, ConfigDigest::of(&source.name, &source.text))));
+            let loaded = loaded.map(|(plan, digest)| (plan, Some(digest)));
+            loaded.map_err(|report| print_error(&report.to_string(), Exit::Usage))
         }
     }
 }
@@ -113,18 +128,31 @@ fn proxy(options: Options) -> Exit {
         report(&format!("warning: {warning}"), Exit::Done);
     }
     let file = ConfigFile::of(&options);
-    let resolved = match load(options.routes) {
-        Ok(resolved) => resolved,
+    let (resolved, digest) = match load_identified(options.routes) {
+        Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
     if let Some(warning) = options.settings.admin.warning(&resolved.value) {
         report(&format!("warning: {warning}"), Exit::Done);
     }
-    prepare(&resolved, file, &options.settings).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed))
+    let facts = facts(&resolved.value, digest, &options.settings);
+    prepare(&resolved, file, &options.settings, facts).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed))
+}
+
+/// What the run is, for its report.
+fn facts(plan: &Plan, config: Option<ConfigDigest>, settings: &Settings) -> RunFacts {
+    let seed = settings.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
+    let (expectations, output) = (plan.expectations().to_vec(), settings.report.clone());
+    RunFacts { seed, arguments: env::args_os().collect(), config, expectations, output }
 }
 
 /// Sets up what every run needs before its first route.
-fn prepare(resolved: &Resolved<Plan>, file: Option<ConfigFile>, settings: &Settings) -> io::Result<Exit> {
+fn prepare(
+    resolved: &Resolved<Plan>,
+    file: Option<ConfigFile>,
+    settings: &Settings,
+    facts: RunFacts,
+) -> io::Result<Exit> {
     threads::wake_on_time();
     let admin = settings.admin.options(&resolved.value);
     // Both must run before the first thread is spawned.
@@ -132,8 +160,11 @@ fn prepare(resolved: &Resolved<Plan>, file: Option<ConfigFile>, settings: &Setti
     let control = Control::new(file, admin, settings.defaults)?;
     let stop = Arc::new(Stop::new()?);
     signals::install(&stop)?;
-    let _flushed_at_the_end = logging::start(settings.log_level, settings.log_format)?;
-    Ok(start(resolved, control, settings, cap, &stop))
+    let log = logging::start(settings.log_level, settings.log_format)?;
+    let (exit, table) = start(resolved, control, settings, facts, cap, &stop);
+    // The table comes after the last line.
+    drop(log);
+    Ok(table.map_or(exit, |table| print_error(&table, exit)))
 }
 
 fn cap(plan: &Plan, settings: &Settings, admin: Option<&AdminOptions>) -> Cap {
@@ -142,17 +173,50 @@ fn cap(plan: &Plan, settings: &Settings, admin: Option<&AdminOptions>) -> Cap {
     limits::connection_cap(settings.max_connections, footprint, baseline)
 }
 
-fn start(resolved: &Resolved<Plan>, control: Control, settings: &Settings, cap: Cap, stop: &Arc<Stop>) -> Exit {
-    let Resolved { value: plan, lookups } = resolved;
-    let seed = settings.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
+/// Returns the table about the run, if there is one.
+fn start(
+    resolved: &Resolved<Plan>,
+    control: Control,
+    settings: &Settings,
+    facts: RunFacts,
+    cap: Cap,
+    stop: &Arc<Stop>,
+) -> (Exit, Option<String>) {
+    let (Resolved { value: plan, lookups }, seed) = (resolved, facts.seed);
     emit(&Event::Starting(plan, seed, &cap));
     lookups.iter().for_each(Lookup::log);
     let max_buffered = settings.max_buffered.unwrap_or_else(memory::default_buffers);
     let supervisor = Arc::new(Supervisor::new(cap, max_buffered, seed, Arc::clone(stop)));
+    let recorder = match Recorder::start(facts, &supervisor) {
+        Ok(recorder) => recorder,
+        Err(error) => return (report_event(&Event::StartFailed(&error)), None),
+    };
     match open(&supervisor, control, plan, settings.upstreams) {
-        Ok(()) => serve(&supervisor, settings, stop),
-        Err(exit) => exit,
+        Ok(()) => {
+            let exit = serve(&supervisor, settings, stop);
+            let (conclusion, summary) = recorder.conclude(&supervisor, None, Vec::new());
+            (judged(exit, conclusion), summarise(&summary, settings.log_format))
+        }
+        Err(exit) => (exit, None),
     }
+}
+
+/// The exit code of a run that has failed for another reason stays.
+fn judged(exit: Exit, conclusion: Conclusion) -> Exit {
+    match (exit, conclusion) {
+        (Exit::Done, Conclusion::Unmet) => Exit::Unmet,
+        (Exit::Done, Conclusion::ReportLost) => Exit::Failed,
+        (exit, _) => exit,
+    }
+}
+
+/// Returns the table for a terminal. Elsewhere the summary is logged, so that a reader of the log meets log lines only.
+fn summarise(summary: &Summary, format: LogFormat) -> Option<String> {
+    if io::stderr().is_terminal() && format != LogFormat::Json {
+        return (logs_info() && !summary.is_empty()).then(|| summary.table());
+    }
+    summary.log();
+    None
 }
 
 /// Waits for the first signal, and drains.

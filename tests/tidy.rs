@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["run"],
     &["control"],
     &["cli"],
-    &["admin", "ctl"],
+    &["admin", "ctl", "harness"],
     &["reload", "test_server"],
     &["config", "http", "proxy"],
     &["event"],
@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["dice"],
     &["value"],
     &["logging", "signals", "watch"],
-    &["limits", "memory", "scheduling", "spelling", "stop", "threads"],
+    &["limits", "memory", "scheduling", "plot", "spelling", "stop", "threads"],
 ];
 
 /// The layers inside `proxy`.

@@ -83,6 +83,17 @@ pub(super) const RUN: Table = Table(&[
         ],
     },
     Group {
+        title: "Judgement at the end of the run",
+        flags: &[
+            flag("--report", Value::Required("FILE"), "write what the run has done to FILE, or to stdout: -"),
+            flag(
+                "--report-format",
+                Value::Required("FORMAT"),
+                "json, junit, markdown or html [by FILE: .xml, .md, .html, else json]",
+            ),
+        ],
+    },
+    Group {
         title: "Log, on stderr",
         flags: &[
             flag("--log", Value::Required("LEVEL"), "error, faults, warn, info or debug [info]"),

@@ -38,8 +38,8 @@ Long flags also work with one dash, and as --flag=value. Of Toxiproxy's flags,
 -host and -port open the admin server, -proxy-metrics and -runtime-metrics have
 no effect.
 RUST_LOG sets the log level unless a flag does. Exit codes: 0 success; 1 could
-not run, or connections were cut; 2 usage or config error; 130 or 143 cut short
-by a second signal.
+not run, or connections were cut; 2 usage or config error; 4 an expectation of
+the config failed; 130 or 143 cut short by a second signal.
 ",
         flags = RUN.help(INDENT, COLUMNS),
         toxics = wrapped("Toxics: ", &types),

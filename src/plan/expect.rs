@@ -161,10 +161,7 @@ impl Metric {
 
 impl Expectation {
     /// Compares each condition with its figure.
-    pub fn judge(
-        &self,
-        figure: impl Fn(&Scope, Metric) -> Result<f64, Missing>,
-    ) -> impl Iterator<Item = Judgement> {
+    pub fn judge(&self, figure: impl Fn(&Scope, Metric) -> Result<f64, Missing>) -> impl Iterator<Item = Judgement> {
         self.conditions.iter().map(move |&condition| {
             let got = figure(&self.scope, condition.metric);
             Judgement { scope: self.scope.clone(), condition, got }

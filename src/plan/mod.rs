@@ -20,9 +20,7 @@ pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey};
 pub use diff::{Change, diff};
 pub use difference::{Difference, KeyDifference, PlanDifference, describe, plan_differences, route_differences};
-pub use expect::{
-    Comparison, Condition, Count, Expectation, Judgement, METRICS, Metric, Missing, Rank, Scope, Timing,
-};
+pub use expect::{Comparison, Condition, Count, Expectation, Judgement, METRICS, Metric, Missing, Rank, Scope, Timing};
 pub use listen_address::ListenAddress;
 pub use profile::Profile;
 pub use upstream::Upstream;

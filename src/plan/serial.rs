@@ -4,8 +4,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::keys::{
-    ADMIN, BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, EXPECT, EXPECTED_ROUTE, LATENCY, LOCAL_PORT, NAME, ROUTES, SEED, TOXICS,
-    UPSTREAM,
+    ADMIN, BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, EXPECT, EXPECTED_ROUTE, LATENCY, LOCAL_PORT, NAME,
+    ROUTES, SEED, TOXICS, UPSTREAM,
 };
 use super::{Condition, Expectation, Plan, Route};
 use crate::value::Written;

@@ -1,6 +1,6 @@
 //! A histogram of durations with a fixed number of buckets. Which durations are counted is `counters`.
 //!
-//! Buckets are log-linear, as those of HdrHistogram: each power of two of nanoseconds has [`STEPS`] buckets of equal
+//! Buckets are log-linear, as those of `HdrHistogram`: each power of two of nanoseconds has [`STEPS`] buckets of equal
 //! width. So a bucket is at most 1/32 of its lower bound wide, and the middle of it is at most 1/64 (1.6 %) from any
 //! duration in it.
 
@@ -167,7 +167,9 @@ mod tests {
     #[test]
     fn the_sum_of_two_histograms_has_the_durations_of_both() {
         let (odd, even) = (of([1, 3, 5]), of([2, 4, 4_000_000]));
-        for (mut one, other) in [(odd.clone(), even.clone()), (Histogram::default(), of([1])), (of([1]), Histogram::default())] {
+        for (mut one, other) in
+            [(odd.clone(), even.clone()), (Histogram::default(), of([1])), (of([1]), Histogram::default())]
+        {
             let count = one.count() + other.count();
             one.add(&other);
             assert_eq!(one.count(), count);

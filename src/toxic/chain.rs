@@ -71,7 +71,13 @@ impl Chain {
         let start = self.buffer.end();
         self.buffer.push(bytes);
         let range = start..self.buffer.end();
-        self.output.push_back(Span { range, segments: self.segments, arrived: Moment::ZERO, at: Moment::ZERO, edge: Edge::Joined });
+        self.output.push_back(Span {
+            range,
+            segments: self.segments,
+            arrived: Moment::ZERO,
+            at: Moment::ZERO,
+            edge: Edge::Joined,
+        });
     }
 
     /// Discards the bytes that the chain holds. Later bytes pass as before.

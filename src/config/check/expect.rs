@@ -5,9 +5,8 @@ use super::keys::{Keys, MapKind};
 use crate::config::document::{Node, Value};
 use crate::config::problem::Problem;
 use crate::plan::keys::{EXPECT, EXPECTED_ROUTE};
-use crate::plan::{Comparison, Condition, Expectation, METRICS, Metric, Route, Scope};
+use crate::plan::{Comparison, Condition, Expectation, METRICS, Route, Scope};
 use crate::spelling::nearest;
-use crate::value::Key;
 
 /// The number of routes that a hint names.
 const MOST_NAMED: usize = 8;
@@ -30,13 +29,17 @@ impl<'t> Check<'t> {
     fn expectation(&mut self, node: &'t Node) -> Option<Expectation> {
         let mut keys = Keys::of(self, node, MapKind::A("expectation"))?;
         let scope = keys.read(&EXPECTED_ROUTE);
-        let conditions: Vec<Option<Condition>> = METRICS.iter().filter_map(|it| keys.condition(it)).collect();
+        let conditions = METRICS.iter().filter_map(|(key, metric)| {
+            let want = keys.read_with(key, Check::comparison, None)?;
+            Some(Condition { metric: *metric, want })
+        });
+        let conditions: Vec<Condition> = conditions.collect();
         keys.finish();
-        if conditions.is_empty() && is_empty(node) {
+        if is_empty(node) {
             let hint = "add a metric and a comparison, such as \"connections\": \">= 100\"";
             self.problems.push(Problem::at(node.place.written, "this expects nothing", hint));
         }
-        Some(Expectation { scope: scope?, conditions: conditions.into_iter().collect::<Option<_>>()? })
+        Some(Expectation { scope: scope?, conditions })
     }
 
     fn comparison(&mut self, node: &'t Node) -> Option<Comparison> {
@@ -68,13 +71,4 @@ impl<'t> Check<'t> {
 fn is_empty(expectation: &Node) -> bool {
     let Value::Map(entries) = &expectation.value else { return false };
     entries.len() == usize::from(expectation.get(EXPECTED_ROUTE.name).is_some())
-}
-
-impl Keys<'_, '_> {
-    /// The condition on a metric, if there is one; within it `None` after a problem.
-    fn condition(&mut self, (key, metric): &'static (Key, Metric)) -> Option<Option<Condition>> {
-        let absent: Option<Option<Comparison>> = None;
-        let want = self.read_with(key, |check, node| Some(check.comparison(node)), absent)?;
-        Some(want.map(|want| Condition { metric: *metric, want }))
-    }
 }

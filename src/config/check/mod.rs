@@ -13,8 +13,8 @@ mod toxiproxy;
 mod values;
 
 use crate::plan::keys::{
-    ADMIN, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, EXPECT, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED, TOXICS,
-    UPSTREAM,
+    ADMIN, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, EXPECT, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED,
+    TOXICS, UPSTREAM,
 };
 use crate::plan::{Conflict, Plan, Route, RouteKey, RouteState};
 use crate::toxic::Toxic;

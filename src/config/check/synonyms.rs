@@ -46,8 +46,14 @@ mod tests {
     #[test]
     fn every_synonym_leads_to_a_declared_key() {
         let attributes = TYPES.iter().flat_map(|it| it.attributes);
-        let declared: Vec<&str> =
-            ROUTE.iter().chain(TOXIPROXY_ROUTE).chain(&expectation()).chain(TOXIC).chain(attributes).map(|key| key.name).collect();
+        let declared: Vec<&str> = ROUTE
+            .iter()
+            .chain(TOXIPROXY_ROUTE)
+            .chain(&expectation())
+            .chain(TOXIC)
+            .chain(attributes)
+            .map(|key| key.name)
+            .collect();
         for (key, _) in SYNONYMS {
             assert!(declared.contains(key), "{key}");
         }
