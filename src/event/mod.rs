@@ -360,7 +360,7 @@ fn log_totals(totals: &RouteTotals<'_>) {
         };
     }
     match dials {
-        Some((p50, p99)) => totals!(connect_us_p50 = micros(p50), connect_us_p99 = micros(p99)),
+        Some((p50, p99)) => totals!(connect_p50_us = micros(p50), connect_p99_us = micros(p99)),
         None => totals!(),
     }
 }

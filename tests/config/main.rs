@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod documents;
+#[path = "../json_schema/mod.rs"]
+mod json_schema;
 mod schema;
 mod toxics;
 

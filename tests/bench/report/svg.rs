@@ -33,7 +33,9 @@ pub fn svg(results: &Results) -> String {
     let mut chart = Drawing::new(LABEL_WIDTH + MAX_RATIO * UNIT_WIDTH + 50.0);
     draw_legend(&mut chart, results, &others);
     draw_axis(&mut chart, bottom);
-    groups.iter().for_each(|group| group.draw(&mut chart));
+    for group in &groups {
+        group.draw(&mut chart);
+    }
     chart.finish(bottom)
 }
 
