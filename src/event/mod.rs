@@ -2,6 +2,7 @@
 //! fields are decided here. The format of a line is `logging`.
 
 mod close_reason;
+mod outcome;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,11 +15,12 @@ use std::time::Duration;
 use log::{Level, error, info, log_enabled, warn};
 
 pub use close_reason::CloseReason;
+pub use outcome::{Outcome, RouteTotals};
 
 use crate::dice::Draw;
 use crate::limits::Cap;
 use crate::logging::{FAULTS, LogfmtValue};
-use crate::plan::{DropMode, Judgement, Plan, Route};
+use crate::plan::{DropMode, Plan, Route};
 use crate::toxic::{Amount, NEVER, Recorded, Toxic, ToxicEvent, ToxicSummary};
 use crate::value::{CloseMode, Direction, Millis, Probability, RouteName};
 
@@ -138,40 +140,8 @@ pub enum Event<'a> {
     StillDraining(usize),
     /// The drain is over. This number of connections was cut.
     Drained(usize),
-    /// An expectation was compared with what was measured.
-    Judged(&'a Judgement),
-    /// The report was written to this path.
-    ReportWritten(&'a str),
-    /// The report can't be written to this path.
-    ReportLost(&'a str, &'a io::Error),
-    /// What a route has done in the run.
-    RouteTotals(&'a RouteTotals<'a>),
-    /// How to repeat the run.
-    Repeat {
-        /// The seed of all random draws.
-        seed: u64,
-        /// The command line.
-        command: &'a str,
-    },
-}
-
-/// What a route has done in a run, in short.
-#[derive(Clone, Copy, Debug)]
-pub struct RouteTotals<'a> {
-    /// Its name.
-    pub route: &'a RouteName,
-    /// The number of connections accepted.
-    pub accepted: u64,
-    /// The number of those that the drop rate selected.
-    pub dropped: u64,
-    /// The number of drops and of acts of toxics.
-    pub faults: u64,
-    /// The number of bytes sent to the upstream.
-    pub bytes_up: u64,
-    /// The number of bytes sent to the clients.
-    pub bytes_down: u64,
-    /// The median and the 99th percentile of the times that the upstream took to accept. `None` if it never did.
-    pub dials: Option<(Duration, Duration)>,
+    /// A result of the run.
+    Outcome(Outcome<'a>),
 }
 
 /// How bytes are forwarded.
@@ -334,34 +304,7 @@ pub fn emit(event: &Event<'_>) {
         Event::StillDraining(left) => info!(left; "still draining"),
         Event::Drained(0) => info!("drained"),
         Event::Drained(cut) => warn!(cut; "drain cut short"),
-        Event::Judged(judgement) => log_judgement(judgement),
-        Event::ReportWritten(path) => info!(path; "report written"),
-        Event::ReportLost(path, error) => error!(path, error:%; "report not written"),
-        Event::RouteTotals(totals) => log_totals(totals),
-        Event::Repeat { seed, command } => info!(seed, command; "to repeat this run"),
-    }
-}
-
-fn log_judgement(judgement: &Judgement) {
-    let Judgement { scope, condition, got } = judgement;
-    let level = if judgement.passes() { Level::Info } else { Level::Error };
-    let what = if judgement.passes() { "expectation met" } else { "expectation failed" };
-    let got = got.map_or_else(|missing| missing.to_string(), |got| got.to_string());
-    log::log!(level, route:% = scope, metric = condition.metric.name(), want:% = condition.want, got = got.as_str(); "{what}");
-}
-
-fn log_totals(totals: &RouteTotals<'_>) {
-    let RouteTotals { route, accepted, dropped, faults, bytes_up, bytes_down, dials } = *totals;
-    macro_rules! totals {
-        ($($key:ident = $value:expr),*) => {
-            info!(
-                route = route.as_str(), accepted, dropped, faults, bytes_up, bytes_down $(, $key = $value)*; "route totals"
-            )
-        };
-    }
-    match dials {
-        Some((p50, p99)) => totals!(connect_p50_us = micros(p50), connect_p99_us = micros(p99)),
-        None => totals!(),
+        Event::Outcome(outcome) => outcome::log(outcome),
     }
 }
 

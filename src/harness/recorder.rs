@@ -11,7 +11,7 @@ use super::figures::{Figures, figure};
 use super::report::{CommandOutcome, ConfigDigest, Destination, Format, Output, Report, ScenarioStep};
 use super::sampler::{Sampler, Series};
 use super::summary::Summary;
-use crate::event::{Event, emit};
+use crate::event::{Event, Outcome, emit};
 use crate::plan::{Expectation, Judgement};
 use crate::proxy::Supervisor;
 use crate::value::RouteName;
@@ -98,7 +98,7 @@ impl Recorder {
 /// Judges and logs the expectations.
 fn judge(expectations: &[Expectation], routes: &[(RouteName, Figures)]) -> Vec<Judgement> {
     let judgements = expectations.iter().flat_map(|it| it.judge(|scope, metric| figure(routes, scope, metric)));
-    judgements.inspect(|judgement| emit(&Event::Judged(judgement))).collect()
+    judgements.inspect(|judgement| emit(&Event::Outcome(Outcome::Judged(judgement)))).collect()
 }
 
 /// Returns whether the report was written.
@@ -109,8 +109,8 @@ fn write(output: &Output, report: &Report) -> bool {
         Destination::File(path) => path.to_string_lossy(),
     };
     match &written {
-        Ok(()) => emit(&Event::ReportWritten(&path)),
-        Err(error) => emit(&Event::ReportLost(&path, error)),
+        Ok(()) => emit(&Event::Outcome(Outcome::ReportWritten(&path))),
+        Err(error) => emit(&Event::Outcome(Outcome::ReportLost(&path, error))),
     }
     written.is_ok()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::figures::{Figures, ranked};
 use super::shell::command_line;
-use crate::event::{Event, RouteTotals, emit};
+use crate::event::{Event, Outcome, RouteTotals, emit};
 use crate::plan::{Count, Rank, Timing};
 use crate::toxic::{Amount, NEVER};
 use crate::value::RouteName;
@@ -37,10 +37,10 @@ impl Summary {
     /// Logs the summary.
     pub fn log(&self) {
         for (route, figures) in &self.routes {
-            emit(&Event::RouteTotals(&totals(route, figures)));
+            emit(&Event::Outcome(Outcome::Totals(totals(route, figures))));
         }
         if !self.is_empty() {
-            emit(&Event::Repeat { seed: self.seed, command: &self.repeat });
+            emit(&Event::Outcome(Outcome::Repeat(&self.repeat)));
         }
     }
 
@@ -91,7 +91,9 @@ fn with_seed(mut arguments: Vec<OsString>, seed: u64) -> Vec<OsString> {
     let is_seed = |it: &str| it.trim_start_matches('-').split('=').next() == Some("seed") && it.starts_with('-');
     let has_seed = flags.into_iter().any(|it| is_seed(&it));
     if !has_seed {
-        arguments.insert(1.min(arguments.len()), format!("--seed={seed}").into());
+        // In two words: scripts find the seed of a run by looking for `seed=` in the log.
+        let at = 1.min(arguments.len());
+        arguments.splice(at..at, ["--seed".into(), seed.to_string().into()]);
     }
     arguments
 }
@@ -140,13 +142,13 @@ mod tests {
 
     #[test]
     fn the_repeating_command_has_the_seed() {
-        assert_eq!(repeated(&["proxy", "a file"]), "proxy --seed=7 'a file'");
+        assert_eq!(repeated(&["proxy", "a file"]), "proxy --seed 7 'a file'");
         for seed in ["--seed=7", "-seed=7"] {
             assert_eq!(repeated(&["proxy", seed, "f"]), format!("proxy {seed} f"));
         }
         assert_eq!(repeated(&["proxy", "--seed", "7", "f"]), "proxy --seed 7 f");
-        assert_eq!(repeated(&["proxy", "f", "--", "sh", "--seed", "1"]), "proxy --seed=7 f -- sh --seed 1");
-        assert_eq!(repeated(&["proxy", "seed"]), "proxy --seed=7 seed");
+        assert_eq!(repeated(&["proxy", "f", "--", "sh", "--seed", "1"]), "proxy --seed 7 f -- sh --seed 1");
+        assert_eq!(repeated(&["proxy", "seed"]), "proxy --seed 7 seed");
     }
 
     #[test]

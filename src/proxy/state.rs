@@ -12,7 +12,7 @@ use super::live_route::LiveRoute;
 use super::socket::acknowledgement::unacknowledged;
 use super::socket::reset::reset;
 use crate::event::{CloseReason, Subject};
-use crate::toxic::{RunningSum, Target, ToxicSummary};
+use crate::toxic::{Chain, RunningSum, Target, ToxicSummary};
 use crate::value::{Direction, ToxicName};
 
 /// A connection from accept to close.
@@ -270,6 +270,14 @@ impl ConnectionState {
     fn first_byte(&self) -> Option<Duration> {
         let at = self.down.first_sent.get()?;
         Some(at.saturating_duration_since(self.accepted_at))
+    }
+
+    /// Counts the delay of the bytes that were just written from the output of `chain`. One delay for each write is cheap,
+    /// and the first byte was due first.
+    pub fn count_delay(&self, chain: &Chain) {
+        if let Some(delay) = chain.delay(self.accepted_at.elapsed()) {
+            self.route.counters().count_delay(delay);
+        }
     }
 
     /// The names of the toxics that act on this connection now.

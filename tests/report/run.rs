@@ -69,7 +69,7 @@ fn the_log_ends_with_what_each_route_has_done_and_how_to_repeat_it() {
     let words = Command::new("sh").arg("-c").arg(format!("printf '%s\\n' {command}")).output().unwrap().stdout;
     let words = String::from_utf8(words).unwrap();
     let words: Vec<&str> = words.lines().collect();
-    assert_eq!(words[..2], [env!("CARGO_BIN_EXE_chaos-proxy"), &format!("--seed={seed}")]);
+    assert_eq!(words[..3], [env!("CARGO_BIN_EXE_chaos-proxy"), "--seed", &seed.to_string()]);
     assert_eq!(words[words.len() - 2..], ["--log-format", "json"]);
 }
 

@@ -153,7 +153,7 @@ impl PathState<'_> {
         while self.chain.has_output() {
             match write(self.path.sink.stream, &self.chain.output()) {
                 Ok(written) => {
-                    self.count_delay();
+                    self.path.state.count_delay(self.chain);
                     self.chain.written(written);
                     self.path.state.progress(self.path.direction).count_sent(written);
                 }
@@ -166,14 +166,6 @@ impl PathState<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Counts what toxics have added to the delay of the bytes just written. One delay for each write is cheap, and the
-    /// first byte of it is the one that was due first.
-    fn count_delay(&self) {
-        if let Some(delay) = self.chain.delay(self.path.now()) {
-            self.path.state.route.counters().count_delay(delay);
-        }
     }
 
     /// Returns an outcome if no bytes are left to forward, or no peer is left to receive them.
