@@ -152,6 +152,22 @@ mod tests {
     }
 
     #[test]
+    fn the_table_is_aligned_and_names_the_seed() {
+        let route: RouteName = "a".parse().expect("a name");
+        let arguments = vec!["proxy".into(), "f".into()];
+        let summary = Summary { routes: vec![(route, Figures::default())], ..Summary::new(7, arguments, &[]) };
+        let expected = "
+route  connections  dropped  faults   up  down  dial p50  dial p99
+a                0        0       0  0 B   0 B         -         -
+
+seed 7, repeat this run with:
+  proxy --seed 7 f
+";
+        assert_eq!(summary.table(), expected);
+        assert!(!summary.is_empty() && Summary::new(7, Vec::new(), &[]).is_empty());
+    }
+
+    #[test]
     fn sizes_and_times_have_few_digits() {
         assert_eq!([0, 999, 1000, 12_345, 999_999_999].map(bytes), ["0 B", "999 B", "1.00 KB", "12.3 KB", "1000 MB"]);
         let times = [0, 42, 12_345, 999_000, 61_500_000].map(|micros| duration(Duration::from_micros(micros)));

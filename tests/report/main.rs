@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 #[path = "../proxy/harness.rs"]
-#[allow(dead_code, clippy::cast_possible_truncation)]
+#[allow(dead_code, clippy::cast_possible_truncation, clippy::needless_pass_by_value)]
 mod harness;
 #[path = "../json_schema/mod.rs"]
 mod json_schema;

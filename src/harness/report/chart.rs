@@ -120,7 +120,7 @@ impl Frame {
     /// The end of the value axis: the first tick that is not below any value.
     fn highest(&self) -> f64 {
         let tick = self.tick();
-        (self.most / tick).ceil().max(1.0) * tick
+        (self.most.max(1.0) / tick).ceil() * tick
     }
 
     fn tick(&self) -> f64 {
@@ -167,4 +167,36 @@ fn seconds(time: Duration) -> f64 {
 fn steps(tick: f64, end: f64) -> impl Iterator<Item = f64> {
     // A hundredth of a tick is less than any rounding error, and less than a pixel.
     (0_u32..).map(move |step| f64::from(step) * tick).take_while(move |value| *value <= end + tick / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_the_growth_between_two_samples() {
+        let sample = |seconds, bytes_up| Sample { at: Duration::from_secs(seconds), bytes_up, ..Sample::default() };
+        let samples = [sample(0, 0), sample(1, 500), sample(3, 500), sample(5, 100)];
+        let rates = rates(&samples, |sample| sample.bytes_up);
+        assert_eq!(rates, [(0.5, 500.0), (2.0, 0.0), (4.0, 0.0)]);
+    }
+
+    #[test]
+    fn the_axis_ends_at_the_first_tick_above_all_values() {
+        for (most, highest) in [(0.0, 1.0), (3.0, 3.0), (9.0, 10.0), (270.0, 300.0)] {
+            let frame = Frame { top: 0.0, end: 10.0, most };
+            assert!((frame.highest() - highest).abs() < 1e-9, "{most}: {}", frame.highest());
+            assert_eq!(frame.point((0.0, 0.0)), (LEFT, PANEL));
+        }
+    }
+
+    #[test]
+    fn a_step_is_marked_in_each_plot() {
+        let mut drawing = Drawing::new(WIDTH);
+        let frame = Frame { top: 0.0, end: 10.0, most: 1.0 };
+        let step = ScenarioStep { at: "5s".to_owned(), ran_at: Duration::from_secs(5), step: "cut \"db\"".to_owned() };
+        frame.mark(&mut drawing, &step);
+        let svg = drawing.finish(PANEL);
+        assert!(svg.contains("x1='460.0'") && svg.contains("<title>5s cut &quot;db&quot;</title>"), "{svg}");
+    }
 }
