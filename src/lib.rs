@@ -27,10 +27,10 @@
 //! |---|---|
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`control`] | what changes the routes during a run: the admin server, SIGHUP, a watched file |
-//! | [`harness`] | what a test needs around the proxy: the scenario that changes routes over time |
 //! | [`cli`] | the command line: flags, help text, usage errors |
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
+//! | [`harness`] | what a test needs around the proxy: changes over time, the report of a run, and the judgement on it |
 //! | [`reload`] | loads the config file again and makes it live |
 //! | [`status_line`] | the line at the bottom of a terminal: what it says and when it changes |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
@@ -54,6 +54,7 @@
 //! | [`table`] | tables with aligned columns |
 //! | [`terminal`], [`columns`], [`units`] | what stderr can show, and texts that fit it: columns, durations, bytes |
 //! | [`spelling`] | the known word that a misspelt one was probably meant to be |
+//! | [`plot`] | drawing in SVG |
 //! | [`threads`] | the only module that spawns threads; the thread pool |
 //!
 //! A module imports modules further down this table only, and the same holds inside [`proxy`]: `supervisor`,
@@ -189,6 +190,7 @@ pub mod logging;
 pub mod memory;
 pub mod overview;
 pub mod plan;
+pub mod plot;
 pub mod proxy;
 pub mod reload;
 pub mod run;

@@ -1,8 +1,9 @@
 //! One run, from the parsed command line to the exit code: the order in which things are opened and closed.
 
 use std::collections::HashSet;
+use std::env;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
@@ -16,11 +17,13 @@ use crate::config::{self, Lookup, Resolved};
 use crate::control::{ConfigFile, Control};
 use crate::ctl;
 use crate::dice;
-use crate::event::{Event, Origin, emit};
+use crate::event::{Event, Origin, emit, logs_info};
 use crate::explain::explain;
+use crate::harness::report::{ConfigDigest, ScenarioStep};
 use crate::harness::scenario::Player;
+use crate::harness::{Conclusion, Recorder, RunFacts, Summary};
 use crate::limits::{self, Baseline, Cap, Footprint};
-use crate::logging;
+use crate::logging::{self, LogFormat};
 use crate::memory;
 use crate::plan::{Plan, RouteState, plan_differences};
 use crate::proxy::{ApplyError, Supervisor};
@@ -38,6 +41,8 @@ pub enum Exit {
     Failed,
     /// 2: the command line or the config is invalid.
     Usage,
+    /// 4: the run itself succeeded, but an expectation of the config has failed.
+    Unmet,
     /// 130 or 143: a second signal cut the drain short. Shells use the same codes for a process killed by the signal.
     CutBy(Signal),
 }
@@ -48,6 +53,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
+            Exit::Unmet => 4,
             Exit::CutBy(Signal::Interrupt) => 130,
             Exit::CutBy(Signal::Terminate) => 143,
         })
@@ -116,9 +122,19 @@ fn lines<T: Display>(values: &[T]) -> String {
 }
 
 fn load(routes: Routes) -> Result<Resolved<Plan>, Exit> {
+    load_identified(routes).map(|(plan, _)| plan)
+}
+
+/// Also returns which file it was, unless the routes are flags.
+fn load_identified(routes: Routes) -> Result<(Resolved<Plan>, Option<ConfigDigest>), Exit> {
     match routes {
-        Routes::Flags(resolved) => Ok(resolved),
-        Routes::File { path, defaults } => config::load(&path, defaults).map_err(|report| print_report(&report)),
+        Routes::Flags(resolved) => Ok((resolved, None)),
+        Routes::File { path, defaults } => {
+            let source = config::Source::read(&path);
+            let loaded =
+                source.and_then(|source| Ok((source.parse(defaults)?, ConfigDigest::of(&source.name, &source.text))));
+            loaded.map(|(plan, digest)| (plan, Some(digest))).map_err(|report| print_report(&report))
+        }
     }
 }
 
@@ -135,18 +151,31 @@ fn proxy(options: Options) -> Exit {
         report(&format!("warning: {warning}"), Exit::Done);
     }
     let file = ConfigFile::of(&options).map_err(|error| report(&error.to_string(), Exit::Usage));
-    let (file, resolved) = match file.and_then(|file| Ok((file, load(options.routes)?))) {
+    let (file, (resolved, digest)) = match file.and_then(|file| Ok((file, load_identified(options.routes)?))) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
     if let Some(warning) = options.settings.admin.warning(&resolved.value) {
         report(&format!("warning: {warning}"), Exit::Done);
     }
-    prepare(&resolved, file, &options.settings).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed))
+    let facts = facts(&resolved.value, digest, &options.settings);
+    prepare(&resolved, file, &options.settings, facts).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed))
+}
+
+/// What the run is, for its report.
+fn facts(plan: &Plan, config: Option<ConfigDigest>, settings: &Settings) -> RunFacts {
+    let seed = settings.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
+    let (expectations, output) = (plan.expectations().to_vec(), settings.report.clone());
+    RunFacts { seed, arguments: env::args_os().collect(), config, expectations, output }
 }
 
 /// Sets up what every run needs before its first route.
-fn prepare(resolved: &Resolved<Plan>, file: Option<ConfigFile>, settings: &Settings) -> io::Result<Exit> {
+fn prepare(
+    resolved: &Resolved<Plan>,
+    file: Option<ConfigFile>,
+    settings: &Settings,
+    facts: RunFacts,
+) -> io::Result<Exit> {
     threads::wake_on_time();
     let admin = settings.admin.options(&resolved.value);
     // All three must run before the first thread is spawned.
@@ -155,9 +184,12 @@ fn prepare(resolved: &Resolved<Plan>, file: Option<ConfigFile>, settings: &Setti
     let status_line = StatusLine::new(settings.log_level, settings.log_format)?;
     let stop = Arc::new(Stop::new()?);
     signals::install(&stop)?;
-    let flushed_at_the_end = logging::start(settings.log_level, settings.log_format)?;
-    let display = status_line.below(&flushed_at_the_end);
-    Ok(start(resolved, control, settings, cap, &stop, display))
+    let log = logging::start(settings.log_level, settings.log_format)?;
+    let display = status_line.below(&log);
+    let (exit, table) = start(resolved, control, settings, facts, cap, &stop, display);
+    // The table comes after the last line.
+    drop(log);
+    Ok(table.map_or(exit, |table| print_error(&table, exit)))
 }
 
 fn cap(plan: &Plan, settings: &Settings, admin: Option<&AdminOptions>) -> Cap {
@@ -167,25 +199,56 @@ fn cap(plan: &Plan, settings: &Settings, admin: Option<&AdminOptions>) -> Cap {
     limits::connection_cap(settings.max_connections, footprint, baseline)
 }
 
+/// Returns the table about the run, if there is one.
 fn start(
     resolved: &Resolved<Plan>,
     control: Control,
     settings: &Settings,
+    facts: RunFacts,
     cap: Cap,
     stop: &Arc<Stop>,
     display: StatusDisplay,
-) -> Exit {
-    let Resolved { value: plan, lookups } = resolved;
-    let seed = settings.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed);
+) -> (Exit, Option<String>) {
+    let (Resolved { value: plan, lookups }, seed) = (resolved, facts.seed);
     emit(&Event::Starting(plan, seed, &cap));
     lookups.iter().for_each(Lookup::log);
     let max_buffered = settings.max_buffered.unwrap_or_else(memory::default_buffers);
     let supervisor = Arc::new(Supervisor::new(cap, max_buffered, seed, Arc::clone(stop)));
     let scenario = Arc::new(Player::new(Arc::clone(&supervisor), Arc::clone(stop)));
+    let recorder = match Recorder::start(facts, &supervisor) {
+        Ok(recorder) => recorder,
+        Err(error) => return (report_event(&Event::StartFailed(&error)), None),
+    };
     match open(&supervisor, control, plan, settings.upstreams, display, &scenario) {
-        Ok(()) => serve(&supervisor, settings, stop),
-        Err(exit) => exit,
+        Ok(()) => {
+            let exit = serve(&supervisor, settings, stop);
+            let (conclusion, summary) = recorder.conclude(
+                &supervisor,
+                None,
+                scenario.progress().steps.iter().map(ScenarioStep::from).collect(),
+            );
+            (judged(exit, conclusion), summarise(&summary, settings.log_format))
+        }
+        Err(exit) => (exit, None),
     }
+}
+
+/// The exit code of a run that has failed for another reason stays.
+fn judged(exit: Exit, conclusion: Conclusion) -> Exit {
+    match (exit, conclusion) {
+        (Exit::Done, Conclusion::Unmet) => Exit::Unmet,
+        (Exit::Done, Conclusion::ReportLost) => Exit::Failed,
+        (exit, _) => exit,
+    }
+}
+
+/// Returns the table for a terminal. Elsewhere the summary is logged, so that a reader of the log meets log lines only.
+fn summarise(summary: &Summary, format: LogFormat) -> Option<String> {
+    if io::stderr().is_terminal() && format != LogFormat::Json {
+        return (logs_info() && !summary.is_empty()).then(|| summary.table());
+    }
+    summary.log();
+    None
 }
 
 /// Waits for the first signal, and drains.

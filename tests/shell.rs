@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 fn chaos_proxy(args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_chaos-proxy")).args(args).output().unwrap();
@@ -44,9 +45,10 @@ fn completed(line: &str) -> Vec<String> {
         function=$(complete -p chaos-proxy) && function=${function#* -F } && ${function%% *}\n\
         ((${#COMPREPLY[@]} == 0)) || printf '%s\\n' \"${COMPREPLY[@]}\"\n";
     let script = chaos_proxy(&["--completions", "bash"]) + DRIVER;
-    let directory = directory("completions", &["faults.yaml", "other.json"]);
+    // Tests run at the same time.
+    static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| directory("completions", &["faults.yaml", "other.json"]));
     let mut bash = Command::new("bash");
-    let output = bash.args(["--norc", "-c", &script, "bash", line]).current_dir(directory).output().unwrap();
+    let output = bash.args(["--norc", "-c", &script, "bash", line]).current_dir(&*DIRECTORY).output().unwrap();
     assert!(output.status.success(), "{line}: {output:?}");
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
@@ -57,7 +59,8 @@ fn bash_completes_flags_values_toxics_and_commands() {
         ("chaos-proxy --conn", &["--connections"][..]),
         ("chaos-proxy --log ", &["error", "faults", "warn", "info", "debug"]),
         ("chaos-proxy --log=fa", &["faults"]),
-        ("chaos-proxy --log-format ", &["logfmt", "json"]),
+        ("chaos-proxy --log-format ", &["auto", "text", "logfmt", "json"]),
+        ("chaos-proxy --report-format ju", &["junit"]),
         ("chaos-proxy --profile lossy", &["lossy-wifi"]),
         ("chaos-proxy --completions z", &["zsh"]),
         ("chaos-proxy -c fau", &["faults.yaml"]),

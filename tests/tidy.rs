@@ -12,8 +12,8 @@ use std::process::Command;
 const LAYERS: &[&[&str]] = &[
     &["run"],
     &["control"],
-    &["harness"],
     &["cli"],
+    &["harness"],
     &["admin", "ctl"],
     &["reload", "status_line", "test_server", "explain"],
     &["config", "http", "proxy"],
@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["dice"],
     &["value"],
     &["logging", "signals", "watch"],
-    &["limits", "listen", "memory", "scheduling", "spelling", "stop", "table", "threads"],
+    &["limits", "listen", "memory", "plot", "scheduling", "spelling", "stop", "table", "threads"],
     &["columns", "terminal", "units"],
 ];
 

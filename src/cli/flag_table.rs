@@ -96,6 +96,18 @@ pub(super) const RUN: Table = Table(&[
         ],
     },
     Group {
+        title: "Judgement at the end of the run",
+        flags: &[
+            flag("--report", Value::Required("FILE"), "write what the run has done to FILE, or to stdout: -"),
+            flag(
+                "--report-format",
+                Value::Required("FORMAT"),
+                "json, junit, markdown or html [by FILE: .xml, .md, .html, else json]",
+            )
+            .one_of(REPORT_FORMATS),
+        ],
+    },
+    Group {
         title: "Log, on stderr",
         flags: &[
             flag("--log", Value::Required("LEVEL"), "error, faults, warn, info or debug [info]").one_of(LEVELS),
@@ -124,6 +136,8 @@ const PROFILES: &[&str] = match Profile::KIND {
 };
 
 const LEVELS: &[&str] = &["error", "faults", "warn", "info", "debug"];
+
+const REPORT_FORMATS: &[&str] = &["json", "junit", "markdown", "html"];
 
 const FORMATS: &[&str] = &["auto", "text", "logfmt", "json"];
 

@@ -15,8 +15,8 @@ const INDENT: usize = 27;
 /// The end of the help, and a section of the manual page.
 pub(super) const EXIT_CODES: &str = "\
 RUST_LOG sets the log level unless a flag does. Exit codes: 0 success; 1 could
-not run, or connections were cut; 2 usage or config error; 130 or 143 cut short
-by a second signal.
+not run, or connections were cut; 2 usage or config error; 4 an expectation of
+the config failed; 130 or 143 cut short by a second signal.
 ";
 
 /// What `--help` prints.

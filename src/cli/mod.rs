@@ -22,6 +22,7 @@ use pico_args::Arguments;
 
 use crate::config::{Defaults, EmptyList, HostNames, Report, Resolved};
 use crate::ctl::{Invocation, TOKEN_VARIABLE};
+use crate::harness::report::{Format, Output};
 use crate::logging::{LogFormat, LogLevel};
 use crate::plan::{Bind, Plan};
 pub use admin::{AdminFlags, AdminOptions};
@@ -116,6 +117,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// The flags about the admin server.
     pub admin: AdminFlags,
+    /// Where the report of the run goes, if there shall be one.
+    pub report: Option<Output>,
     /// What the command line decides for routes that come later, by a reload or through the admin server.
     pub defaults: Defaults,
 }
@@ -203,6 +206,8 @@ struct ParsedFlags {
     log_format: Option<LogFormat>,
     verbose: bool,
     quiet: bool,
+    report: Option<PathBuf>,
+    report_format: Option<Format>,
     resolve: bool,
     watch: bool,
     check: bool,
@@ -224,6 +229,8 @@ impl ParsedFlags {
             drain_timeout: value(args, "--drain-timeout", seconds)?,
             log: value(args, "--log", LogLevel::from_str)?,
             log_format: value(args, "--log-format", LogFormat::from_str)?,
+            report: raw_value(args, "--report")?.map(PathBuf::from),
+            report_format: value(args, "--report-format", Format::from_str)?,
             // Switches come last, so that `--config --verbose` is reported as a missing value.
             verbose: args.contains("--verbose"),
             quiet: args.contains("--quiet"),
@@ -250,20 +257,20 @@ impl ParsedFlags {
     fn into_command(self) -> Parsed<Command> {
         let (defaults, log_level) = (self.defaults(), self.log_level()?);
         let (watch, old, routes) = (self.watch()?, self.old(defaults)?, self.routes(defaults)?);
-        let (warnings, is_explained) = (self.warnings(), self.explain.is_given()?);
+        let (report, warnings, is_explained) = (self.report()?, self.warnings(), self.explain.is_given()?);
         match old {
             _ if self.check && is_explained => usage_error("--check and --explain exclude each other"),
             _ if is_explained => Ok(Command::Explain(self.explain.into_explain(routes, self.seed))),
             Some(old) => Ok(Command::Compare { old, new: routes }),
             None if self.check => Ok(Command::Check(routes)),
             None => {
-                let settings = self.into_settings(log_level, defaults);
+                let settings = self.into_settings(log_level, report, defaults);
                 Ok(Command::Run(Box::new(Options { routes, watch, settings, warnings })))
             }
         }
     }
 
-    fn into_settings(self, log_level: Option<LogLevel>, defaults: Defaults) -> Settings {
+    fn into_settings(self, log_level: Option<LogLevel>, report: Option<Output>, defaults: Defaults) -> Settings {
         Settings {
             seed: self.seed,
             upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::External },
@@ -273,6 +280,7 @@ impl ParsedFlags {
             log_level,
             log_format: self.log_format.unwrap_or_default(),
             admin: self.admin,
+            report,
             defaults,
         }
     }
@@ -327,6 +335,13 @@ impl ParsedFlags {
                 usage_error("--against and --config can't both read stdin")
             }
             Some(old) => Ok(Some(Routes::File { path: old.clone(), defaults })),
+        }
+    }
+
+    fn report(&self) -> Parsed<Option<Output>> {
+        match (&self.report, self.report_format) {
+            (None, Some(_)) => usage_error("--report-format needs --report FILE"),
+            (path, format) => Ok(path.clone().map(|path| Output::new(path, format))),
         }
     }
 

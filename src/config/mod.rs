@@ -82,14 +82,42 @@ pub enum EmptyList {
 /// # Errors
 /// Every problem of the file, or the reason why it can't be read. A file has at most 16 MiB and is UTF-8.
 pub fn load(path: &Path, defaults: Defaults) -> Result<Resolved<Plan>, Report> {
-    let name = if read::is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() };
-    let bytes = read::bytes(path).map_err(|problem| Report::new(&name, "", vec![problem]))?;
-    match String::from_utf8(bytes) {
-        Ok(text) => parse(&name, &text, Syntax::of(path, &text), defaults),
-        Err(error) => {
-            let problem = read::not_utf8(&error);
-            Err(Report::new(&name, &String::from_utf8_lossy(error.as_bytes()), vec![problem]))
+    Source::read(path)?.parse(defaults)
+}
+
+/// A config as it was read.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// What reports call it: its path, or `stdin`.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    syntax: Syntax,
+}
+
+impl Source {
+    /// Reads the file at `path`, or stdin if that is `-`.
+    ///
+    /// # Errors
+    /// It can't be read, is too long, or is not UTF-8.
+    pub fn read(path: &Path) -> Result<Self, Report> {
+        let name = if read::is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() };
+        let bytes = read::bytes(path).map_err(|problem| Report::new(&name, "", vec![problem]))?;
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Self { name, syntax: Syntax::of(path, &text), text }),
+            Err(error) => {
+                let problem = read::not_utf8(&error);
+                Err(Report::new(&name, &String::from_utf8_lossy(error.as_bytes()), vec![problem]))
+            }
         }
+    }
+
+    /// Parses it.
+    ///
+    /// # Errors
+    /// Every problem of the text.
+    pub fn parse(&self, defaults: Defaults) -> Result<Resolved<Plan>, Report> {
+        parse(&self.name, &self.text, self.syntax, defaults)
     }
 }
 

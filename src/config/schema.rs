@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::plan::keys;
 use crate::plan::scenario::ORIGINAL;
+use crate::plan::{METRICS, keys};
 use crate::toxic::keys::{ATTRIBUTES, TOXIC, TYPE};
 use crate::toxic::{TYPES, ToxicType};
 use crate::value::{Bounds, Key, Kind, Presence, Unit};
@@ -19,6 +19,7 @@ pub fn schema() -> String {
     let mut definitions: Map<String, Value> = TYPES.iter().map(|it| (attributes_of(it), attributes(it))).collect();
     definitions.insert("toxic".to_owned(), toxic());
     definitions.insert("route".to_owned(), json!({ "anyOf": [route(keys::ROUTE), route(keys::TOXIPROXY_ROUTE)] }));
+    definitions.insert("expectation".to_owned(), expectation());
     definitions.insert("routes".to_owned(), list_of("route", 1));
     definitions.insert("step".to_owned(), step());
     definitions.insert("settings".to_owned(), settings());
@@ -37,7 +38,12 @@ fn route(keys: &[Key]) -> Value {
 
 /// With an admin server, routes may be added later.
 fn file() -> Value {
-    let mut file = object(keys::FILE, &[(&keys::ROUTES, list_of("route", 0)), (&keys::SCENARIO, scenario())]);
+    let nested = [
+        (&keys::ROUTES, list_of("route", 0)),
+        (&keys::SCENARIO, scenario()),
+        (&keys::EXPECT, list_of("expectation", 0)),
+    ];
+    let mut file = object(keys::FILE, &nested);
     let (admin, routes) = (keys::ADMIN.name, keys::ROUTES.name);
     file["anyOf"] = json!([{ "required": [admin] }, { "properties": { routes: { "minItems": 1 } } }]);
     file
@@ -68,6 +74,12 @@ fn settings() -> Value {
         }
     }
     settings
+}
+
+fn expectation() -> Value {
+    let comparison = || json!({ "anyOf": [{ "type": "number", "minimum": 0 }, scalar(Kind::Text)] });
+    let nested: Vec<(&Key, Value)> = METRICS.iter().map(|(key, _)| (key, comparison())).collect();
+    object(&keys::expectation(), &nested)
 }
 
 /// Every toxic has the same keys; which attributes it has depends on its type.

@@ -58,6 +58,13 @@ impl CloseReason {
         }
     }
 
+    /// Whether a peer, a toxic or a request has reset the connection. What this proxy resets for other reasons, such as
+    /// an upstream that can't be reached, is not counted among them.
+    #[must_use]
+    pub fn is_reset(self) -> bool {
+        matches!(self, Self::ClientReset | Self::UpstreamReset | Self::ToxicReset | Self::KilledByReset)
+    }
+
     /// Whether the connection is ended at once, but with a FIN.
     #[must_use]
     pub fn is_shutdown(self) -> bool {

@@ -2,6 +2,7 @@
 //! fields are decided here. The format of a line is `logging`.
 
 mod close_reason;
+mod outcome;
 mod scenario;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use log::{Level, error, info, log_enabled, warn};
 
 pub use close_reason::CloseReason;
+pub use outcome::{Outcome, RouteTotals};
 pub use scenario::ScenarioEvent;
 
 use crate::dice::Draw;
@@ -155,6 +157,8 @@ pub enum Event<'a> {
     MoreOpen(usize),
     /// The drain is over. This number of connections was cut.
     Drained(usize),
+    /// A result of the run.
+    Outcome(Outcome<'a>),
 }
 
 /// How bytes are forwarded.
@@ -220,6 +224,12 @@ macro_rules! fault {
     ($level:expr, $subject:expr $(, $key:ident = $value:expr)*) => {
         line!(@ FAULTS, $level, $subject, "fault injected" $(, $key = $value)*)
     };
+}
+
+/// Whether lines of level info are logged, such as the summary of a run.
+#[must_use]
+pub fn logs_info() -> bool {
+    log_enabled!(Level::Info)
 }
 
 /// Whether debug lines are logged. Some events cost too much to make if they are not.
@@ -318,6 +328,7 @@ pub fn emit(event: &Event<'_>) {
         Event::MoreOpen(more) => info!(more; "still open"),
         Event::Drained(0) => info!("drained"),
         Event::Drained(cut) => warn!(cut; "drain cut short"),
+        Event::Outcome(outcome) => outcome::log(outcome),
     }
 }
 

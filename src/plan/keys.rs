@@ -1,11 +1,11 @@
 //! The config keys of a file, of its routes and of its scenario. Those of a toxic are declared in `toxic`.
 
-use super::{Bind, CutMode, DropMode, ListenAddress, Profile, RouteState, Upstream};
+use super::{Bind, CutMode, DropMode, ListenAddress, METRICS, Profile, RouteState, Scope, Upstream};
 use crate::value::Presence::{Optional, Otherwise, Required};
 use crate::value::{Key, Kind, Millis, Port, Probability, RouteName, Scalar, Seed, TimeSpan, Timeout, Written};
 
 /// The keys of a file that is an object.
-pub const FILE: &[Key] = &[SEED, ADMIN, ROUTES, SCENARIO];
+pub const FILE: &[Key] = &[SEED, ADMIN, ROUTES, SCENARIO, EXPECT];
 
 /// The keys of a route, in the order in which it is written.
 pub const ROUTE: &[Key] =
@@ -43,6 +43,28 @@ pub const ADMIN: Key = Key::new(
 
 /// The routes.
 pub const ROUTES: Key = Key::new("routes", "The list of routes.", Kind::Nested("a list"), Required(None));
+
+/// What a run is expected to do.
+pub const EXPECT: Key = Key::new(
+    "expect",
+    "[Expectations](#expectations) of the run, judged at its end.",
+    Kind::Nested("a list"),
+    Otherwise("none"),
+);
+
+/// The route that is expected to do something.
+pub const EXPECTED_ROUTE: Key = Key::new(
+    "route",
+    "The name of the route whose figures are meant; `*` for all routes together.",
+    Scope::KIND,
+    Optional(|| Scope::All.write()),
+);
+
+/// The keys of an expectation.
+#[must_use]
+pub fn expectation() -> Vec<Key> {
+    [EXPECTED_ROUTE].into_iter().chain(METRICS.iter().map(|(key, _)| *key)).collect()
+}
 
 /// The port that a route listens on.
 pub const LOCAL_PORT: Key = Key::new(

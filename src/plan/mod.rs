@@ -7,6 +7,7 @@ mod bind;
 mod conflict;
 mod diff;
 mod difference;
+mod expect;
 pub mod keys;
 mod listen_address;
 mod profile;
@@ -20,6 +21,7 @@ pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey, overlap};
 pub use diff::{Change, diff};
 pub use difference::{Difference, KeyDifference, PlanDifference, describe, plan_differences, route_differences};
+pub use expect::{Comparison, Condition, Count, Expectation, Judgement, METRICS, Metric, Missing, Rank, Scope, Timing};
 pub use listen_address::ListenAddress;
 pub use profile::Profile;
 pub use scenario::{CutMode, Scenario};
@@ -28,13 +30,15 @@ pub use upstream::Upstream;
 use crate::toxic::Toxic;
 use crate::value::{Millis, Port, Probability, RouteName, Timeout, flag, words};
 
-/// All routes to open and what changes them over time, and the seed and the admin address if the file has them. The default has no routes.
+/// All routes to open, what changes them over time, and what else the file has: the seed, the admin address, expectations.
+/// The default has no routes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     seed: Option<u64>,
     admin: Option<ListenAddress>,
     routes: Vec<Route>,
     scenario: Scenario,
+    expectations: Vec<Expectation>,
 }
 
 impl Plan {
@@ -76,6 +80,18 @@ impl Plan {
     #[must_use]
     pub fn scenario(&self) -> &Scenario {
         &self.scenario
+    }
+
+    /// The same plan with expectations.
+    #[must_use]
+    pub fn with_expectations(self, expectations: Vec<Expectation>) -> Self {
+        Self { expectations, ..self }
+    }
+
+    /// What a run of the plan is expected to do.
+    #[must_use]
+    pub fn expectations(&self) -> &[Expectation] {
+        &self.expectations
     }
 
     /// Returns for each route the number of other routes that its connections pass through before they reach an

@@ -4,10 +4,10 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::keys::{
-    ADMIN, BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, ROUTES, SCENARIO, SEED,
-    TOXICS, UPSTREAM,
+    ADMIN, BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, EXPECT, EXPECTED_ROUTE, LATENCY, LOCAL_PORT, NAME,
+    ROUTES, SCENARIO, SEED, TOXICS, UPSTREAM,
 };
-use super::{Plan, Route};
+use super::{Condition, Expectation, Plan, Route};
 use crate::value::Written;
 
 impl Serialize for Plan {
@@ -22,6 +22,20 @@ impl Serialize for Plan {
         map.serialize_entry(ROUTES.name, self.routes())?;
         if !self.scenario().is_empty() {
             map.serialize_entry(SCENARIO.name, self.scenario())?;
+        }
+        if !self.expectations.is_empty() {
+            map.serialize_entry(EXPECT.name, &self.expectations)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Expectation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(EXPECTED_ROUTE.name, &self.scope.write())?;
+        for Condition { metric, want } in &self.conditions {
+            map.serialize_entry(metric.name(), &want.write())?;
         }
         map.end()
     }

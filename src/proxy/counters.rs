@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::histogram::Histogram;
 use crate::event::CloseReason;
+use crate::toxic::{AddedDelay, Amount};
 use crate::value::ToxicName;
 
 /// The counters of one route.
@@ -19,6 +20,7 @@ pub struct RouteCounters {
     delayed: AtomicU64,
     failed_dials: AtomicU64,
     dials: Mutex<Histogram>,
+    delays: Mutex<Delays>,
     closed: Mutex<Closed>,
 }
 
@@ -29,8 +31,33 @@ pub struct Totals {
     pub up: Bytes,
     /// From the upstream to the clients.
     pub down: Bytes,
-    /// The number of acts of each toxic, by its name and type.
-    pub faults: BTreeMap<(ToxicName, &'static str), u64>,
+    /// What each toxic has done.
+    pub faults: BTreeMap<ToxicKey, Faults>,
+    /// The times from the accept to the first byte sent to the client.
+    pub first_bytes: Histogram,
+}
+
+/// A toxic by its name and type.
+pub type ToxicKey = (ToxicName, &'static str);
+
+/// What a toxic has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// The number of connections that it acted on.
+    pub connections: u64,
+    /// The number of its acts.
+    pub times: u64,
+    /// The number of affected bytes, or the longest delay.
+    pub amount: Option<Amount>,
+}
+
+/// What toxics have added to the delay of bytes: one value for each write, in both directions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delays {
+    /// Until the bytes were due.
+    pub asked: Histogram,
+    /// Until they were written.
+    pub measured: Histogram,
 }
 
 /// What all connections together have done since the start. Reading it takes some microseconds for each hundred live
@@ -76,13 +103,20 @@ impl RouteCounters {
     }
 
     /// Counts a connection that the latency of its route delays.
-    pub fn count_delay(&self) {
+    pub fn count_delayed(&self) {
         self.delayed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a dial that the upstream accepted after `took`.
     pub fn count_dial(&self, took: Duration) {
         lock(&self.dials).observe(took);
+    }
+
+    /// Counts the delay of a write.
+    pub fn count_delay(&self, delay: AddedDelay) {
+        let mut delays = lock(&self.delays);
+        delays.asked.observe(delay.asked);
+        delays.measured.observe(delay.measured);
     }
 
     pub fn count_failed_dial(&self) {
@@ -102,7 +136,7 @@ impl RouteCounters {
         let totals = &lock(&self.closed).totals;
         activity.bytes_up += totals.up.sent;
         activity.bytes_down += totals.down.sent;
-        activity.faults += totals.faults.values().sum::<u64>();
+        activity.faults += totals.toxic_acts();
         activity.faults += self.dropped() + self.delayed.load(Ordering::Relaxed);
     }
 
@@ -123,6 +157,10 @@ impl RouteCounters {
         lock(&self.dials).clone()
     }
 
+    pub fn delays(&self) -> Delays {
+        lock(&self.delays).clone()
+    }
+
     pub fn closed(&self) -> Closed {
         lock(&self.closed).clone()
     }
@@ -133,9 +171,28 @@ impl Totals {
     pub fn add(&mut self, other: Self) {
         self.up.add(other.up);
         self.down.add(other.down);
-        for (toxic, times) in other.faults {
-            *self.faults.entry(toxic).or_default() += times;
+        self.first_bytes.add(&other.first_bytes);
+        for (toxic, faults) in other.faults {
+            self.faults.entry(toxic).or_default().add(faults);
         }
+    }
+
+    /// The number of acts of all toxics.
+    #[must_use]
+    pub fn toxic_acts(&self) -> u64 {
+        self.faults.values().map(|faults| faults.times).sum()
+    }
+}
+
+impl Faults {
+    /// Adds what the toxic has done elsewhere.
+    pub fn add(&mut self, other: Self) {
+        self.connections += other.connections;
+        self.times += other.times;
+        self.amount = match (self.amount, other.amount) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        };
     }
 }
 

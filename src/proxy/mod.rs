@@ -20,7 +20,7 @@ mod state;
 mod status;
 mod supervisor;
 
-pub use counters::{Activity, Bytes, Totals};
+pub use counters::{Activity, Bytes, Delays, Faults, Totals, ToxicKey};
 pub use histogram::Histogram;
 pub use state::Phase;
 pub use status::{ConnectionStatus, Health, RouteStatus};

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::counters::{Activity, Closed, RouteCounters, Totals};
+use super::histogram::Histogram;
 use super::live_route::LiveRoute;
 use super::state::ConnectionState;
 use super::status::{ConnectionStatus, OpenConnection, RouteStatus};
@@ -106,15 +107,12 @@ impl Registry {
             let entries = self.entries();
             (entries.connections.values().cloned().collect(), routes.iter().map(|it| it.counters().closed()).collect())
         };
-        let mut active: HashMap<&RouteName, (usize, Totals)> = HashMap::new();
+        let mut active: HashMap<&RouteName, Active> = HashMap::new();
         for state in &live {
-            let (count, totals) = active.entry(&state.subject.route.name).or_default();
-            *count += 1;
-            state.add_to(totals);
+            active.entry(&state.subject.route.name).or_default().add(state);
         }
         let status = |(route, closed): (&Arc<LiveRoute>, Closed)| {
-            let (count, totals) = active.remove(route.name()).unwrap_or_default();
-            route_status(route, closed, count, totals)
+            route_status(route, closed, active.remove(route.name()).unwrap_or_default())
         };
         routes.iter().zip(closed).map(status).collect()
     }
@@ -170,21 +168,39 @@ fn connection_status(id: u64, state: &ConnectionState) -> ConnectionStatus {
     }
 }
 
-fn route_status(live: &LiveRoute, closed: Closed, active: usize, live_totals: Totals) -> RouteStatus {
+/// What the live connections of a route have done so far.
+#[derive(Default)]
+struct Active {
+    count: usize,
+    totals: Totals,
+    ages: Histogram,
+}
+
+impl Active {
+    fn add(&mut self, state: &ConnectionState) {
+        self.count += 1;
+        state.add_to(&mut self.totals);
+        self.ages.observe(state.accepted_at.elapsed());
+    }
+}
+
+fn route_status(live: &LiveRoute, closed: Closed, active: Active) -> RouteStatus {
     let (counters, generation) = (live.counters(), live.generation());
     let Closed { mut totals, reasons, durations } = closed;
-    totals.add(live_totals);
+    totals.add(active.totals);
     RouteStatus {
         route: Arc::clone(&generation.route),
         generation: generation.number,
         accepted: counters.accepted(),
-        active,
+        active: active.count,
         dropped: counters.dropped(),
         failed_dials: counters.failed_dials(),
         totals,
         closed: reasons,
         dials: counters.dials(),
+        delays: counters.delays(),
         durations,
+        ages: active.ages,
     }
 }
 

@@ -1,17 +1,18 @@
 //! The state of one connection, shared by its threads and those that control it: sockets, phase, byte counts and close
 //! reason. Any thread can abort the connection. The sequence of a connection's work is `connection` and `forward`.
 
+use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::counters::{Activity, Bytes, Totals};
+use super::counters::{Activity, Bytes, Faults, Totals, ToxicKey};
 use super::live_route::LiveRoute;
 use super::socket::acknowledgement::unacknowledged;
 use super::socket::reset::reset;
 use crate::event::{CloseReason, Subject};
-use crate::toxic::{RunningSum, Target, ToxicSummary};
+use crate::toxic::{Chain, RunningSum, Target, ToxicSummary};
 use crate::value::{Direction, ToxicName};
 
 /// A connection from accept to close.
@@ -38,7 +39,9 @@ pub struct Progress {
     /// The number of bytes read from the source.
     pub received: AtomicU64,
     /// The number of bytes written to the sink's socket.
-    pub sent: AtomicU64,
+    sent: AtomicU64,
+    /// When the first of them was written.
+    first_sent: OnceLock<Instant>,
     /// The number of those that a reset by this proxy has discarded.
     lost: AtomicU64,
     /// Set before this direction sends its FIN.
@@ -48,6 +51,13 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Counts bytes written to the sink's socket. Only one thread does so for each direction.
+    pub fn count_sent(&self, bytes: usize) {
+        if self.sent.fetch_add(bytes as u64, Ordering::Relaxed) == 0 {
+            let _ = self.first_sent.set(Instant::now());
+        }
+    }
+
     fn add_to(&self, bytes: &mut Bytes) {
         bytes.received += self.received.load(Ordering::Relaxed);
         bytes.sent += self.sent.load(Ordering::Relaxed);
@@ -237,9 +247,36 @@ impl ConnectionState {
     pub fn add_to(&self, totals: &mut Totals) {
         self.up.add_to(&mut totals.up);
         self.down.add_to(&mut totals.down);
-        for summary in self.toxics() {
-            let toxic = (summary.toxic.name.clone(), summary.toxic.effect.as_str());
-            *totals.faults.entry(toxic).or_default() += summary.times;
+        if let Some(first_byte) = self.first_byte() {
+            totals.first_bytes.observe(first_byte);
+        }
+        for (toxic, faults) in self.faults() {
+            totals.faults.entry(toxic).or_default().add(faults);
+        }
+    }
+
+    /// What each toxic has done to this connection, in both directions together.
+    fn faults(&self) -> BTreeMap<ToxicKey, Faults> {
+        let mut faults: BTreeMap<ToxicKey, Faults> = BTreeMap::new();
+        for ToxicSummary { toxic, times, amount } in self.toxics() {
+            let sum = faults.entry((toxic.name.clone(), toxic.effect.as_str())).or_default();
+            sum.add(Faults { connections: 0, times, amount: Some(amount) });
+            sum.connections = 1;
+        }
+        faults
+    }
+
+    /// The time from the accept to the first byte sent to the client, if one was.
+    fn first_byte(&self) -> Option<Duration> {
+        let at = self.down.first_sent.get()?;
+        Some(at.saturating_duration_since(self.accepted_at))
+    }
+
+    /// Counts the delay of the bytes that were just written from the output of `chain`. One delay for each write is cheap,
+    /// and the first byte was due first.
+    pub fn count_delay(&self, chain: &Chain) {
+        if let Some(delay) = chain.delay(self.accepted_at.elapsed()) {
+            self.route.counters().count_delay(delay);
         }
     }
 

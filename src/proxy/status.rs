@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::counters::Totals;
+use super::counters::{Delays, Totals};
 use super::histogram::Histogram;
 use super::state::Phase;
 use crate::event::{CloseReason, Subject};
@@ -34,6 +34,10 @@ pub struct RouteStatus {
     pub dials: Histogram,
     /// How long the closed connections lasted.
     pub durations: Histogram,
+    /// How long the live connections have lasted so far.
+    pub ages: Histogram,
+    /// What toxics have added to delays.
+    pub delays: Delays,
 }
 
 /// A live connection.

@@ -13,7 +13,7 @@ use super::link::Link;
 use super::route_toxic::RouteToxic;
 use super::segment::{Boundary, Segments};
 use super::span::{Edge, End, EndKind, Span};
-use super::stats::{Amount, RunningSum, ToxicEvent};
+use super::stats::{AddedDelay, Amount, RunningSum, ToxicEvent};
 use super::{History, Moment, NEVER, Stage, TAKEN_AT_ONCE};
 use crate::value::{CloseMode, Direction};
 
@@ -75,7 +75,13 @@ impl Chain {
         let start = self.buffer.end();
         self.buffer.push(bytes);
         let range = start..self.buffer.end();
-        self.output.push_back(Span { range, segments: self.segments, at: Moment::ZERO, edge: Edge::Joined });
+        self.output.push_back(Span {
+            range,
+            segments: self.segments,
+            arrived: Moment::ZERO,
+            at: Moment::ZERO,
+            edge: Edge::Joined,
+        });
     }
 
     /// Discards the bytes that the chain holds. Later bytes pass as before.
@@ -154,7 +160,7 @@ impl Chain {
         let length = range.end - range.start;
         let admitted = self.links.iter_mut().map(|link| link.admit(length, now)).max().unwrap_or_default();
         self.resumes = self.resumes.max(resumes_after(admitted));
-        self.feed(0, Span { range, segments: self.segments, at: now, edge: Edge::Joined });
+        self.feed(0, Span { range, segments: self.segments, arrived: now, at: now, edge: Edge::Joined });
     }
 
     /// Adds the end of the stream, which arrived at `now`.
@@ -221,6 +227,14 @@ impl Chain {
             }
         }
         ranges.iter().flat_map(|range| self.buffer.slices(range)).map(IoSlice::new).take(MAX_PIECES).collect()
+    }
+
+    /// The delay of the first byte of the output, if it is written `now`. `None` if no toxic delays it.
+    #[must_use]
+    pub fn delay(&self, now: Moment) -> Option<AddedDelay> {
+        let Span { arrived, at, .. } = *self.output.front()?;
+        let asked = at.checked_sub(arrived).filter(|asked| !asked.is_zero())?;
+        Some(AddedDelay { asked, measured: now.saturating_sub(arrived) })
     }
 
     /// Removes `bytes` bytes from the output after they were written.

@@ -336,8 +336,13 @@ mod tests {
             buffer: &mut buffer,
             stats: &mut stats,
         };
-        let span =
-            |range, millis| Span { range, segments: Segments::default(), at: trial::ms(millis), edge: Edge::Joined };
+        let span = |range, millis| Span {
+            range,
+            segments: Segments::default(),
+            arrived: Moment::ZERO,
+            at: trial::ms(millis),
+            edge: Edge::Joined,
+        };
         out.pass(span(0..0, 900));
         out.pass(span(0..1, 100));
         assert_eq!(queue, [Held { span: span(0..1, 100), arrived: Moment::ZERO }]);

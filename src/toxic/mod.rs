@@ -81,7 +81,7 @@ pub use latency::Distribution;
 pub use live::Toxics;
 pub use segment::Boundary;
 pub use span::{End, EndKind};
-pub use stats::{Amount, Recorded, RunningSum, ToxicEvent, ToxicSummary};
+pub use stats::{AddedDelay, Amount, Recorded, RunningSum, ToxicEvent, ToxicSummary};
 pub use target::Target;
 
 use crate::value::{CloseMode, Millis, Window};

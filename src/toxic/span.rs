@@ -12,6 +12,8 @@ pub(super) struct Span {
     /// Offsets in the stream as sent.
     pub(super) range: Range<u64>,
     pub(super) segments: Segments,
+    /// When it arrived at the chain; the first byte of it, if parts were joined.
+    pub(super) arrived: Moment,
     /// When it is due at the next link.
     pub(super) at: Moment,
     /// Whether the next span may join the same write.

@@ -59,6 +59,15 @@ impl Amount {
     }
 }
 
+/// How long toxics together have delayed the first byte of a write, counted from its arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddedDelay {
+    /// Until it was due, which the toxics have decided.
+    pub asked: Duration,
+    /// Until it was written. A thread that wakes up late and a receiver that reads slowly add to it.
+    pub measured: Duration,
+}
+
 /// The sums of a toxic in one direction of a connection.
 #[derive(Clone, Debug)]
 pub struct ToxicSummary {

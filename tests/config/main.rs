@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod documents;
+#[path = "../json_schema/mod.rs"]
+mod json_schema;
 mod schema;
 mod toxics;
 
@@ -19,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chaos_proxy::config::{self, Defaults, EmptyList, HostNames, Lookup, Report, Syntax, parse_route, parse_toxic};
-use chaos_proxy::plan::keys::{FILE, ROUTE, SCENARIO_OBJECT, SETTABLE, STEP, TOXIPROXY_ROUTE};
+use chaos_proxy::plan::keys::{FILE, ROUTE, SCENARIO_OBJECT, SETTABLE, STEP, TOXIPROXY_ROUTE, expectation};
 use chaos_proxy::plan::{DropMode, Plan, RouteState};
 use chaos_proxy::toxic::keys::TOXIC;
 
@@ -74,6 +76,8 @@ fn expected_file(config: &Path) -> PathBuf {
 fn every_key_reaches_the_plan() {
     let plan = load(Path::new("configs/valid/every_key.json"), Defaults::default()).unwrap();
     let [route] = plan.routes() else { panic!("one route was written") };
+    let [expectation] = plan.expectations() else { panic!("one expectation was written") };
+    assert_eq!((expectation.scope.to_string(), expectation.conditions.len()), ("database".to_owned(), 2));
     assert_eq!((plan.seed(), plan.admin()), (Some(42), Some("127.0.0.1:8474".parse().unwrap())));
     assert_eq!((route.name.as_str(), route.listen()), ("database", "127.0.0.1:8180".parse().unwrap()));
     assert_eq!(route.upstream.addr(), "127.0.0.1:5432".parse().unwrap());
@@ -127,6 +131,7 @@ fn the_keys_that_are_read_are_those_that_are_declared() {
         (r#"[{ "zzz": 1, "localPort": 1, "upstream": "127.0.0.1:2" }]"#, ROUTE),
         (r#"[{ "zzz": 1, "listen": "127.0.0.1:1", "upstream": "127.0.0.1:2" }]"#, TOXIPROXY_ROUTE),
         (r#"[{ "localPort": 1, "upstream": "127.0.0.1:2", "toxics": [{ "zzz": 1, "type": "noop" }] }]"#, TOXIC),
+        (r#"{ "expect": [{ "zzz": 1 }], "routes": [{ "localPort": 1, "upstream": "127.0.0.1:2" }] }"#, &expectation()),
     ] {
         let report = json(text, Defaults::default()).unwrap_err();
         let (_, problem) = report.problems().next().unwrap();

@@ -124,7 +124,7 @@ fn counters_go_on_after_a_connection_has_ended_and_its_route_was_removed() {
         until(|| only_route(&run).active == 0);
         let RouteStatus { totals, closed, durations, dials, .. } = only_route(&run);
         assert_eq!((totals.up.sent, totals.down.received, totals.down.sent), (7 * round, 5 * round, 5 * round));
-        assert_eq!((totals.faults.values().sum::<u64>(), closed.values().sum::<u64>()), (round, round));
+        assert_eq!((totals.toxic_acts(), closed.values().sum::<u64>()), (round, round));
         assert_eq!((durations.count(), dials.count()), (round, round));
         run.proxy.apply(&[run.proxy.route("other", PORT, "")]);
         run.proxy.apply(&[run.proxy.route("r", PORT, &toxics(&[toxic("latency", "downstream", r#""latency": 1"#)]))]);

@@ -62,6 +62,8 @@ fn logs_every_event_of_a_connection() {
         "connection closed",
         "draining, no new connections",
         "drained",
+        "route totals",
+        "to repeat this run",
     ];
     assert_eq!(messages, expected);
     for pairs in &lines {

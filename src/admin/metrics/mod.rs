@@ -130,8 +130,8 @@ fn count_faults(routes: &[RouteStatus], text: &mut Exposition) {
     let help = "The number of times that toxics have acted.";
     let mut acts = text.family(Kind::Counter, "chaos_proxy_toxic_acts_total", help);
     for status in routes {
-        for ((toxic, kind), times) in &status.totals.faults {
-            acts.sample(&[("route", name(status)), ("toxic", toxic.as_str()), ("type", *kind)], times);
+        for ((toxic, kind), faults) in &status.totals.faults {
+            acts.sample(&[("route", name(status)), ("toxic", toxic.as_str()), ("type", *kind)], faults.times);
         }
     }
 }

@@ -23,6 +23,7 @@ pub(super) enum MapKind {
 impl MapKind {
     fn kind(self) -> String {
         match self {
+            Self::A(what) if what.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {what} (an object)"),
             Self::A(what) => format!("a {what} (an object)"),
             Self::AttributesOf(_) => "attributes (an object)".to_owned(),
         }

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod conflicts;
+mod expect;
 mod keys;
 mod rehearsal;
 mod scenario;
@@ -15,8 +16,8 @@ mod toxiproxy;
 mod values;
 
 use crate::plan::keys::{
-    ADMIN, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SCENARIO, SEED,
-    TOXICS, UPSTREAM,
+    ADMIN, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, EXPECT, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES,
+    SCENARIO, SEED, TOXICS, UPSTREAM,
 };
 use crate::plan::{Conflict, Plan, Route, RouteKey, RouteState, Scenario};
 use crate::toxic::Toxic;
@@ -118,6 +119,7 @@ impl<'t> Check<'t> {
         let admin = keys.read(&ADMIN);
         let list = keys.read_with(&ROUTES, |_, node| Some(node), None);
         let scenario = keys.read_with(&SCENARIO, |_, node| Some(Some(node)), Some(None)).flatten();
+        let expectations = keys.read_with(&EXPECT, Check::expectations, Vec::new());
         keys.finish();
         let empty_list = root.get(ADMIN.name).map_or(self.defaults.empty_list, |_| EmptyList::Allowed);
         let plan = list.and_then(|list| self.routes(list, seed.map(Seed::get), empty_list));
@@ -127,7 +129,11 @@ impl<'t> Check<'t> {
         };
         let plan = plan?.with_admin(admin);
         self.admin_conflicts(root, &plan);
-        Some(plan.with_scenario(scenario?))
+        let expectations = expectations?;
+        if empty_list == EmptyList::Rejected {
+            self.unknown_routes(root, &expectations, plan.routes());
+        }
+        Some(plan.with_scenario(scenario?).with_expectations(expectations))
     }
 
     fn routes(&mut self, list: &'t Node, seed: Option<u64>, empty_list: EmptyList) -> Option<Plan> {

@@ -9,6 +9,9 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("latencyMs", &["delay", "delayms"]),
     ("connectTimeoutMs", &["timeout", "timeoutms"]),
     ("dropRate", &["loss", "lossrate", "errorrate", "failurerate", "probability"]),
+    ("connections", &["accepted", "count", "conns"]),
+    ("resets", &["reset"]),
+    ("cuts", &["cut"]),
     ("type", &["kind", "toxic", "fault"]),
     ("stream", &["direction"]),
     ("toxicity", &["probability", "chance", "share"]),
@@ -40,7 +43,7 @@ pub(super) fn synonym(name: &str, known: &[&'static str]) -> Option<&'static str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::keys::{ROUTE, SCENARIO_OBJECT, STEP, TOXIPROXY_ROUTE};
+    use crate::plan::keys::{ROUTE, SCENARIO_OBJECT, STEP, TOXIPROXY_ROUTE, expectation};
     use crate::toxic::TYPES;
     use crate::toxic::keys::TOXIC;
 
@@ -50,6 +53,7 @@ mod tests {
         let declared: Vec<&str> = [ROUTE, TOXIPROXY_ROUTE, TOXIC, SCENARIO_OBJECT, STEP]
             .concat()
             .iter()
+            .chain(&expectation())
             .chain(attributes)
             .map(|key| key.name)
             .collect();

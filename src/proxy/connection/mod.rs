@@ -148,7 +148,7 @@ impl Serving {
         log_draws(state);
         let upstream = state.connect(upstream);
         if state.accepted_at.elapsed() < latency.duration() {
-            state.route.counters().count_delay();
+            state.route.counters().count_delayed();
             emit(&Event::Injected(&state.subject, Fault::Latency(latency)));
             state.enter(Phase::Delayed);
         }

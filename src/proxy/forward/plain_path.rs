@@ -217,7 +217,7 @@ impl PlainPath<'_> {
     }
 
     fn count_sent(&self, bytes: usize) {
-        self.progress.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.progress.count_sent(bytes);
     }
 }
 

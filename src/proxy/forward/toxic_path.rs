@@ -152,9 +152,9 @@ impl PathState<'_> {
         while self.chain.has_output() {
             match write(self.path.sink.stream, &self.chain.output()) {
                 Ok(written) => {
+                    self.path.state.count_delay(self.chain);
                     self.chain.written(written);
-                    let progress = self.path.state.progress(self.path.direction);
-                    progress.sent.fetch_add(written as u64, Ordering::Relaxed);
+                    self.path.state.progress(self.path.direction).count_sent(written);
                 }
                 Err(Errno::AGAIN) => {
                     self.sink_is_full = true;

@@ -2,7 +2,8 @@
 //! than chaos-proxy, whether the figure is better high or low.
 
 use std::collections::HashSet;
-use std::fmt::Write;
+
+use chaos_proxy::plot::{Anchor, COLOURS, Drawing, Weight};
 
 use crate::measure::Better;
 use crate::results::{OURS, Results, Row};
@@ -18,26 +19,38 @@ const TOP: f64 = 64.0;
 /// The end of the axis. Longer bars are cut there; their labels give the ratio.
 const MAX_RATIO: f64 = 3.0;
 
-/// Distinct with colour blindness too, on white and on black: Okabe and Ito's palette without black and yellow.
-const COLOURS: [&str; 6] = ["#999999", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"];
-
-const STYLE: &str = "text{font:12px sans-serif;fill:#222}.n{font-size:10px}.l{stroke:#222}.g{stroke:#ccc}\
-                     @media(prefers-color-scheme:dark){text{fill:#ddd}.l{stroke:#ddd}.g{stroke:#444}}";
+/// The bars of a scenario.
+struct Group<'r> {
+    row: &'r Row,
+    /// Each target, and how many times as good as chaos-proxy it is.
+    bars: Vec<(usize, f64)>,
+    top: f64,
+}
 
 pub fn svg(results: &Results) -> String {
     let others: Vec<usize> = (0..results.targets.len()).filter(|index| *index != OURS).collect();
-    let (mut groups, mut y) = (String::new(), TOP);
+    let (groups, bottom) = layout(results, &others);
+    let mut chart = Drawing::new(LABEL_WIDTH + MAX_RATIO * UNIT_WIDTH + 50.0);
+    draw_legend(&mut chart, results, &others);
+    draw_axis(&mut chart, bottom);
+    for group in &groups {
+        group.draw(&mut chart);
+    }
+    chart.finish(bottom)
+}
+
+/// The groups from top to bottom, and where the last one ends.
+fn layout<'r>(results: &'r Results, others: &[usize]) -> (Vec<Group<'r>>, f64) {
+    let (mut groups, mut top) = (Vec::new(), TOP);
     for row in first_figures(&results.rows) {
         let bars: Vec<(usize, f64)> = others.iter().filter_map(|it| Some((*it, score(row, *it)?))).collect();
+        let height = bars.len() as f64 * BAR + GAP;
         if !bars.is_empty() {
-            groups += &group(row, &bars, y);
-            y += bars.len() as f64 * BAR + GAP;
+            groups.push(Group { row, bars, top });
+            top += height;
         }
     }
-    let width = LABEL_WIDTH + MAX_RATIO * UNIT_WIDTH + 50.0;
-    let head =
-        format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {y}\"><style>{STYLE}</style>\n");
-    head + &legend(results, &others) + &axis(y) + &groups + "</svg>\n"
+    (groups, top)
 }
 
 /// The first row of each scenario. The tables have the others.
@@ -54,60 +67,46 @@ fn score(row: &Row, target: usize) -> Option<f64> {
     }
 }
 
-fn group(row: &Row, bars: &[(usize, f64)], top: f64) -> String {
-    let (end, middle) = (LABEL_WIDTH - 8.0, top + bars.len() as f64 * BAR / 2.0 + 4.0);
-    let title = Scenario::named(row.scenario).map_or(row.scenario, |scenario| scenario.title);
-    let title = format!("<text x='{end}' y='{middle}' text-anchor='end'>{title}</text>\n");
-    let tops = (0..).map(|number| top + f64::from(number) * BAR);
-    let bars: Vec<String> = bars.iter().zip(tops).map(|((target, times), top)| bar(*target, *times, top)).collect();
-    title + &bars.concat()
+impl Group<'_> {
+    fn draw(&self, chart: &mut Drawing) {
+        let Self { row, bars, top } = self;
+        let title = Scenario::named(row.scenario).map_or(row.scenario, |scenario| scenario.title);
+        let middle = top + bars.len() as f64 * BAR / 2.0 + 4.0;
+        chart.text((LABEL_WIDTH - 8.0, middle), Anchor::End, Weight::Strong, title);
+        for (number, (target, times)) in bars.iter().enumerate() {
+            draw_bar(chart, *target, *times, top + number as f64 * BAR);
+        }
+    }
 }
 
-fn bar(target: usize, times: f64, top: f64) -> String {
+fn draw_bar(chart: &mut Drawing, target: usize, times: f64, top: f64) {
     let width = times.min(MAX_RATIO) * UNIT_WIDTH;
-    let (height, after, base) = (BAR - 2.0, LABEL_WIDTH + width + 4.0, top + BAR - 3.0);
-    let colour = colour(target);
-    format!(
-        "<rect x='{LABEL_WIDTH}' y='{top}' width='{width:.1}' height='{height}' fill='{colour}'/>\
-         <text class='n' x='{after:.1}' y='{base}'>{times:.2}</text>\n"
-    )
+    chart.bar((LABEL_WIDTH, top), width, BAR - 2.0, colour(target));
+    let label = (LABEL_WIDTH + width + 4.0, top + BAR - 3.0);
+    chart.text(label, Anchor::Start, Weight::Faint, format_args!("{times:.2}"));
 }
 
-fn legend(results: &Results, others: &[usize]) -> String {
-    let mut text = String::from("<text x='8' y='18'>Relative to chaos-proxy = 1; longer is better</text>\n");
+fn draw_legend(chart: &mut Drawing, results: &Results, others: &[usize]) {
+    let what = "Relative to chaos-proxy = 1; longer is better";
+    chart.text((8.0, 18.0), Anchor::Start, Weight::Strong, what);
     for (number, target) in others.iter().enumerate() {
         let x = 8.0 + number as f64 * 120.0;
-        let (colour, name) = (colour(*target), escape(&results.targets[*target]));
-        let _ = writeln!(
-            text,
-            "<rect x='{x}' y='28' width='12' height='12' fill='{colour}'/><text x='{}' y='38'>{name}</text>",
-            x + 16.0
-        );
+        chart.bar((x, 28.0), 12.0, 12.0, colour(*target));
+        chart.text((x + 16.0, 38.0), Anchor::Start, Weight::Strong, &results.targets[*target]);
     }
-    text
 }
 
 /// The line at 1, which is chaos-proxy, and fainter lines at every half.
-fn axis(bottom: f64) -> String {
-    let mut text = String::new();
+fn draw_axis(chart: &mut Drawing, bottom: f64) {
     for half in 0..=6 {
         let times = f64::from(half) / 2.0;
         let x = LABEL_WIDTH + times * UNIT_WIDTH;
-        let class = if half == 2 { "l" } else { "g" };
-        let _ = writeln!(
-            text,
-            "<line class='{class}' x1='{x}' x2='{x}' y1='{TOP}' y2='{bottom}'/>\
-             <text x='{x}' y='{}' text-anchor='middle'>{times}</text>",
-            TOP - 6.0
-        );
+        let weight = if half == 2 { Weight::Strong } else { Weight::Faint };
+        chart.line((x, TOP), (x, bottom), weight);
+        chart.text((x, TOP - 6.0), Anchor::Middle, Weight::Strong, times);
     }
-    text
 }
 
 fn colour(target: usize) -> &'static str {
     COLOURS[target % COLOURS.len()]
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -1,0 +1,116 @@
+//! What a run remembers from its start to its report.
+
+use std::ffi::OsString;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::figures::{Figures, figure};
+use super::report::{CommandOutcome, ConfigDigest, Destination, Format, Output, Report, ScenarioStep};
+use super::sampler::{Sampler, Series};
+use super::summary::Summary;
+use crate::event::{Event, Outcome, emit};
+use crate::plan::{Expectation, Judgement};
+use crate::proxy::Supervisor;
+use crate::value::RouteName;
+
+/// What is known of a run at its start.
+#[derive(Clone, Debug)]
+pub struct RunFacts {
+    /// The seed of all random draws.
+    pub seed: u64,
+    /// The program and its arguments.
+    pub arguments: Vec<OsString>,
+    /// The config file, unless the flags are the config.
+    pub config: Option<ConfigDigest>,
+    /// What the run is expected to do.
+    pub expectations: Vec<Expectation>,
+    /// Where a report goes, if there shall be one.
+    pub output: Option<Output>,
+}
+
+/// Records a run.
+#[derive(Debug)]
+pub struct Recorder {
+    facts: RunFacts,
+    started_at: Timestamp,
+    started: Instant,
+    /// Only if the report has plots.
+    sampler: Option<Sampler>,
+}
+
+/// What a run comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    /// Every expectation holds, and the report is written if there is one.
+    Met,
+    /// An expectation has failed.
+    Unmet,
+    /// The report could not be written.
+    ReportLost,
+}
+
+impl Recorder {
+    /// Begins to record the run of `supervisor`.
+    ///
+    /// # Errors
+    /// No thread is available.
+    pub fn start(facts: RunFacts, supervisor: &Arc<Supervisor>) -> io::Result<Self> {
+        let (started_at, started) = (Timestamp::now(), Instant::now());
+        let has_plots = facts.output.as_ref().is_some_and(|output| output.format == Format::Html);
+        let sampler = has_plots.then(|| Sampler::start(Arc::clone(supervisor), started)).transpose()?;
+        Ok(Self { facts, started_at, started, sampler })
+    }
+
+    /// Judges the expectations, writes the report, and returns what both come to. Call it after the drain.
+    pub fn conclude(
+        self,
+        supervisor: &Supervisor,
+        command: Option<CommandOutcome>,
+        scenario: Vec<ScenarioStep>,
+    ) -> (Conclusion, Summary) {
+        let duration = self.started.elapsed();
+        let series = self.sampler.map_or_else(Series::default, Sampler::finish);
+        let RunFacts { seed, arguments, config, expectations, output } = self.facts;
+        let statuses = supervisor.routes();
+        let routes: Vec<_> = statuses.iter().map(|it| (it.route.name.clone(), Figures::from(it))).collect();
+        let judgements = judge(&expectations, &routes);
+        let conclusion = if judgements.iter().all(Judgement::passes) { Conclusion::Met } else { Conclusion::Unmet };
+        let summary = Summary::new(seed, arguments, &routes);
+        let report = Report {
+            seed,
+            config,
+            started_at: self.started_at,
+            duration,
+            command,
+            routes,
+            scenario,
+            judgements,
+            series,
+        };
+        let is_written = output.is_none_or(|output| write(&output, &report));
+        (if is_written { conclusion } else { Conclusion::ReportLost }, summary)
+    }
+}
+
+/// Judges and logs the expectations.
+fn judge(expectations: &[Expectation], routes: &[(RouteName, Figures)]) -> Vec<Judgement> {
+    let judgements = expectations.iter().flat_map(|it| it.judge(|scope, metric| figure(routes, scope, metric)));
+    judgements.inspect(|judgement| emit(&Event::Outcome(Outcome::Judged(judgement)))).collect()
+}
+
+/// Returns whether the report was written.
+fn write(output: &Output, report: &Report) -> bool {
+    let written = output.write(report);
+    let path = match &output.destination {
+        Destination::Stdout => "-".into(),
+        Destination::File(path) => path.to_string_lossy(),
+    };
+    match &written {
+        Ok(()) => emit(&Event::Outcome(Outcome::ReportWritten(&path))),
+        Err(error) => emit(&Event::Outcome(Outcome::ReportLost(&path, error))),
+    }
+    written.is_ok()
+}

@@ -1,0 +1,202 @@
+//! The plots of the report: throughput, open connections and faults over time, with the steps of the scenario.
+
+use std::time::Duration;
+
+use super::{Report, ScenarioStep};
+use crate::harness::sampler::Sample;
+use crate::harness::summary::bytes;
+use crate::plot::{Anchor, COLOURS, Drawing, Point, Weight, tick};
+
+/// In pixels.
+const WIDTH: f64 = 860.0;
+const LEFT: f64 = 80.0;
+const RIGHT: f64 = 20.0;
+const PANEL: f64 = 140.0;
+const GAP: f64 = 56.0;
+const TOP: f64 = 30.0;
+
+const BLUE: &str = COLOURS[1];
+const ORANGE: &str = COLOURS[2];
+const GREEN: &str = COLOURS[3];
+const PINK: &str = COLOURS[4];
+const RED: &str = COLOURS[5];
+
+/// A plot of one or two values over time.
+struct Panel {
+    title: &'static str,
+    curves: Vec<Curve>,
+    /// How to write a value of the axis.
+    label: fn(f64) -> String,
+}
+
+struct Curve {
+    name: &'static str,
+    colour: &'static str,
+    /// Times in seconds, and values.
+    points: Vec<Point>,
+}
+
+/// All plots in one drawing. `None` if there are too few samples to plot.
+pub(super) fn svg(report: &Report) -> Option<String> {
+    let samples = report.series.samples();
+    let end = samples.last().filter(|_| samples.len() > 1)?.at.as_secs_f64().max(0.001);
+    let mut drawing = Drawing::new(WIDTH);
+    let panels = panels(samples);
+    let mut top = TOP;
+    for panel in &panels {
+        let frame = Frame { top, end, most: panel.most() };
+        frame.draw(&mut drawing, panel);
+        report.scenario.iter().for_each(|step| frame.mark(&mut drawing, step));
+        top += PANEL + GAP;
+    }
+    Some(drawing.finish(top - 10.0))
+}
+
+fn panels(samples: &[Sample]) -> [Panel; 3] {
+    let up = curve("to the upstreams", BLUE, rates(samples, |sample| sample.bytes_up));
+    let down = curve("to the clients", ORANGE, rates(samples, |sample| sample.bytes_down));
+    let open = samples.iter().map(|sample| (sample.at.as_secs_f64(), number(sample.open))).collect();
+    [
+        Panel { title: "Throughput", curves: vec![up, down], label: |value| format!("{}/s", bytes(whole(value))) },
+        Panel { title: "Open connections", curves: vec![curve("open", GREEN, open)], label: plain },
+        Panel {
+            title: "Faults",
+            curves: vec![curve("per second", RED, rates(samples, |sample| sample.faults))],
+            label: plain,
+        },
+    ]
+}
+
+fn curve(name: &'static str, colour: &'static str, points: Vec<Point>) -> Curve {
+    Curve { name, colour, points }
+}
+
+/// How much a count grows per second, from each sample to the next. Drawn in the middle between the two.
+fn rates(samples: &[Sample], count: impl Fn(&Sample) -> u64) -> Vec<Point> {
+    let rate = |pair: &[Sample]| {
+        let (from, to) = (pair[0].at.as_secs_f64(), pair[1].at.as_secs_f64());
+        // A count of a route that is removed meanwhile is missing in the later sample.
+        let more = number(count(&pair[1]).saturating_sub(count(&pair[0])));
+        (f64::midpoint(from, to), more / (to - from).max(0.001))
+    };
+    samples.windows(2).map(rate).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a pixel is coarser")]
+fn number(count: u64) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "values are not negative")]
+fn whole(value: f64) -> u64 {
+    value.round() as u64
+}
+
+fn plain(value: f64) -> String {
+    // Sums of ticks have more decimals than the tick.
+    format!("{}", (value * 1e3).round() / 1e3)
+}
+
+impl Panel {
+    fn most(&self) -> f64 {
+        let values = self.curves.iter().flat_map(|curve| &curve.points).map(|(_, value)| *value);
+        values.fold(0.0, f64::max)
+    }
+}
+
+/// The place of a panel, and the ends of its axes.
+struct Frame {
+    top: f64,
+    end: f64,
+    most: f64,
+}
+
+impl Frame {
+    fn point(&self, (seconds, value): Point) -> Point {
+        let x = LEFT + seconds.min(self.end) / self.end * (WIDTH - LEFT - RIGHT);
+        (x, self.top + PANEL * (1.0 - value / self.highest()))
+    }
+
+    /// The end of the value axis: the first tick that is not below any value.
+    fn highest(&self) -> f64 {
+        let tick = self.tick();
+        (self.most.max(1.0) / tick).ceil() * tick
+    }
+
+    fn tick(&self) -> f64 {
+        tick(self.most.max(1.0), 4)
+    }
+
+    fn draw(&self, drawing: &mut Drawing, panel: &Panel) {
+        drawing.text((LEFT, self.top - 10.0), Anchor::Start, Weight::Strong, panel.title);
+        self.draw_axes(drawing, panel.label);
+        for (curve, x) in panel.curves.iter().zip([260.0, 420.0]) {
+            drawing.bar((x, self.top - 19.0), 10.0, 10.0, curve.colour);
+            drawing.text((x + 16.0, self.top - 10.0), Anchor::Start, Weight::Strong, curve.name);
+            drawing.curve(curve.points.iter().map(|point| self.point(*point)), curve.colour);
+        }
+    }
+
+    fn draw_axes(&self, drawing: &mut Drawing, label: fn(f64) -> String) {
+        for value in steps(self.tick(), self.highest()) {
+            let at = self.point((0.0, value));
+            let weight = if value == 0.0 { Weight::Strong } else { Weight::Faint };
+            drawing.line(at, (WIDTH - RIGHT, at.1), weight);
+            drawing.text((LEFT - 6.0, at.1 + 4.0), Anchor::End, Weight::Faint, label(value));
+        }
+        for seconds in steps(tick(self.end, 10), self.end) {
+            let (x, y) = self.point((seconds, 0.0));
+            drawing.text((x, y + 14.0), Anchor::Middle, Weight::Faint, format_args!("{} s", plain(seconds)));
+        }
+    }
+
+    /// A line where a step of the scenario was done.
+    fn mark(&self, drawing: &mut Drawing, step: &ScenarioStep) {
+        let (x, _) = self.point((seconds(step.ran_at), 0.0));
+        let title = format!("{} {}", step.at, step.step);
+        drawing.mark((x, self.top), (x, self.top + PANEL), PINK, &title);
+        drawing.text((x + 3.0, self.top + 9.0), Anchor::Start, Weight::Faint, &step.at);
+    }
+}
+
+fn seconds(time: Duration) -> f64 {
+    time.as_secs_f64()
+}
+
+/// Multiples of `tick` from 0 to `end`.
+fn steps(tick: f64, end: f64) -> impl Iterator<Item = f64> {
+    // A hundredth of a tick is less than any rounding error, and less than a pixel.
+    (0_u32..).map(move |step| f64::from(step) * tick).take_while(move |value| *value <= end + tick / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_the_growth_between_two_samples() {
+        let sample = |seconds, bytes_up| Sample { at: Duration::from_secs(seconds), bytes_up, ..Sample::default() };
+        let samples = [sample(0, 0), sample(1, 500), sample(3, 500), sample(5, 100)];
+        let rates = rates(&samples, |sample| sample.bytes_up);
+        assert_eq!(rates, [(0.5, 500.0), (2.0, 0.0), (4.0, 0.0)]);
+    }
+
+    #[test]
+    fn the_axis_ends_at_the_first_tick_above_all_values() {
+        for (most, highest) in [(0.0, 1.0), (3.0, 3.0), (9.0, 10.0), (270.0, 300.0)] {
+            let frame = Frame { top: 0.0, end: 10.0, most };
+            assert!((frame.highest() - highest).abs() < 1e-9, "{most}: {}", frame.highest());
+            assert_eq!(frame.point((0.0, 0.0)), (LEFT, PANEL));
+        }
+    }
+
+    #[test]
+    fn a_step_is_marked_in_each_plot() {
+        let mut drawing = Drawing::new(WIDTH);
+        let frame = Frame { top: 0.0, end: 10.0, most: 1.0 };
+        let step = ScenarioStep { at: "5s".to_owned(), ran_at: Duration::from_secs(5), step: "cut \"db\"".to_owned() };
+        frame.mark(&mut drawing, &step);
+        let svg = drawing.finish(PANEL);
+        assert!(svg.contains("x1='460.0'") && svg.contains("<title>5s cut &quot;db&quot;</title>"), "{svg}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Where a report goes, and in which format.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use super::{Format, Report};
+
+/// Where and how to write a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Where to.
+    pub destination: Destination,
+    /// In which format.
+    pub format: Format,
+}
+
+/// Where a report goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Stdout, after the ready line.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Output {
+    /// A path, or `-` for stdout. Without a format, the ending of the path decides: `.xml`, `.md`, `.html`, or else JSON.
+    #[must_use]
+    pub fn new(path: PathBuf, format: Option<Format>) -> Self {
+        let format = format.unwrap_or_else(|| format_of(&path));
+        let destination = if path == Path::new("-") { Destination::Stdout } else { Destination::File(path) };
+        Self { destination, format }
+    }
+
+    /// Writes the report. A file appears with all of its text or not at all.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn write(&self, report: &Report) -> io::Result<()> {
+        let text = report.to_text(self.format);
+        match &self.destination {
+            Destination::Stdout => {
+                let mut out = io::stdout().lock();
+                out.write_all(text.as_bytes()).and_then(|()| out.flush())
+            }
+            Destination::File(path) if is_special(path) => fs::write(path, text),
+            Destination::File(path) => replace(path, text.as_bytes()),
+        }
+    }
+}
+
+fn format_of(path: &Path) -> Format {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    match ending.as_deref() {
+        Some("xml") => Format::Junit,
+        Some("md") => Format::Markdown,
+        Some("html" | "htm") => Format::Html,
+        _ => Format::Json,
+    }
+}
+
+/// Whether the path is there and no regular file, such as `/dev/stderr` or a named pipe, which a rename would replace.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|it| !it.is_file())
+}
+
+/// Writes a file beside `path`, and renames it.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A link stays, and what it leads to is replaced.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", process::id()));
+    let part = path.with_file_name(name);
+    let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, &path));
+    written.inspect_err(|_| {
+        // The first error is the one to report.
+        let _ = fs::remove_file(&part);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ending_of_the_path_decides_unless_a_format_is_given() {
+        for (path, format) in [
+            ("r.json", Format::Json),
+            ("r", Format::Json),
+            ("-", Format::Json),
+            ("r.XML", Format::Junit),
+            ("r.md", Format::Markdown),
+            ("a.b/r.html", Format::Html),
+        ] {
+            assert_eq!(Output::new(path.into(), None).format, format, "{path}");
+            assert_eq!(Output::new(path.into(), Some(Format::Html)).format, Format::Html);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Samples of the figures over time, for plots. Their number is bounded: when there are too many, every second one is
+//! discarded, and the next ones are taken half as often.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::proxy::{RouteStatus, Supervisor};
+use crate::threads;
+
+/// One sample a second for an hour: 140 KB, and more points than a plot has pixels.
+const MAX_SAMPLES: usize = 3600;
+
+/// The interval of the first samples.
+const FIRST_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What all routes together have done by some moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// Since the start of the run.
+    pub at: Duration,
+    /// The number of bytes sent to upstreams.
+    pub bytes_up: u64,
+    /// The number of bytes sent to clients.
+    pub bytes_down: u64,
+    /// The number of live connections.
+    pub open: u64,
+    /// The number of drops and of acts of toxics.
+    pub faults: u64,
+}
+
+/// Samples in the order of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Series {
+    interval: Duration,
+    samples: Vec<Sample>,
+}
+
+/// Takes samples on a thread of its own.
+#[derive(Debug)]
+pub struct Sampler {
+    stop: Sender<()>,
+    series: Receiver<Series>,
+}
+
+impl Sampler {
+    /// Takes samples of `supervisor` from now on; `started` is the time that they count from.
+    ///
+    /// # Errors
+    /// No thread is available.
+    pub fn start(supervisor: Arc<Supervisor>, started: Instant) -> io::Result<Self> {
+        let ((stop, stopped), (done, series)) = (bounded(1), bounded(1));
+        threads::spawn("sampler", move || {
+            // The receiver is gone only if the run needs no report any more.
+            let _ = done.send(take_samples(&supervisor, started, &stopped));
+        })?;
+        Ok(Self { stop, series })
+    }
+
+    /// Takes a last sample and returns all of them.
+    pub fn finish(self) -> Series {
+        // If the thread has ended, so has the channel, and there are no samples.
+        let _ = self.stop.send(());
+        self.series.recv().unwrap_or_default()
+    }
+}
+
+fn take_samples(supervisor: &Supervisor, started: Instant, stopped: &Receiver<()>) -> Series {
+    let mut series = Series::default();
+    loop {
+        series.push(sample(&supervisor.routes(), started.elapsed()));
+        if stopped.recv_timeout(series.interval) != Err(RecvTimeoutError::Timeout) {
+            series.push(sample(&supervisor.routes(), started.elapsed()));
+            return series;
+        }
+    }
+}
+
+fn sample(routes: &[RouteStatus], at: Duration) -> Sample {
+    let mut sample = Sample { at, ..Sample::default() };
+    for route in routes {
+        sample.bytes_up += route.totals.up.sent;
+        sample.bytes_down += route.totals.down.sent;
+        sample.open += route.active as u64;
+        sample.faults += route.dropped + route.totals.toxic_acts();
+    }
+    sample
+}
+
+impl Default for Series {
+    fn default() -> Self {
+        Self { interval: FIRST_INTERVAL, samples: Vec::new() }
+    }
+}
+
+impl Series {
+    /// The samples.
+    #[must_use]
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
+    fn push(&mut self, sample: Sample) {
+        if self.samples.len() == MAX_SAMPLES {
+            let mut place = 0_usize;
+            self.samples.retain(|_| {
+                place += 1;
+                place % 2 == 1
+            });
+            self.interval *= 2;
+        }
+        self.samples.push(sample);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_run_keeps_fewer_samples_of_all_of_its_time() {
+        let (mut series, mut at) = (Series::default(), Duration::ZERO);
+        let day = Duration::from_secs(86_400);
+        while at <= day {
+            series.push(Sample { at, ..Sample::default() });
+            at += series.interval;
+        }
+        assert!((MAX_SAMPLES / 2..=MAX_SAMPLES).contains(&series.samples().len()));
+        assert_eq!(series.samples()[0].at, Duration::ZERO);
+        for pair in series.samples().windows(2) {
+            assert!(pair[0].at < pair[1].at && pair[1].at <= pair[0].at + series.interval, "{pair:?}");
+        }
+    }
+}
