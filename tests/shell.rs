@@ -38,6 +38,9 @@ fn directory(name: &str, files: &[&str]) -> PathBuf {
     directory
 }
 
+/// Where bash completes. Made once, because tests run at the same time.
+static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| directory("completions", &["faults.yaml", "other.json"]));
+
 /// The words that bash offers after `line`, as readline would call the function.
 fn completed(line: &str) -> Vec<String> {
     const DRIVER: &str = "\
@@ -45,8 +48,6 @@ fn completed(line: &str) -> Vec<String> {
         function=$(complete -p chaos-proxy) && function=${function#* -F } && ${function%% *}\n\
         ((${#COMPREPLY[@]} == 0)) || printf '%s\\n' \"${COMPREPLY[@]}\"\n";
     let script = chaos_proxy(&["--completions", "bash"]) + DRIVER;
-    // Tests run at the same time.
-    static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| directory("completions", &["faults.yaml", "other.json"]));
     let mut bash = Command::new("bash");
     let output = bash.args(["--norc", "-c", &script, "bash", line]).current_dir(&*DIRECTORY).output().unwrap();
     assert!(output.status.success(), "{line}: {output:?}");
