@@ -2,9 +2,8 @@
 //! and the config decide which of them a run has; what they do is in `admin` and `reload`.
 
 use std::fmt;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::admin::{Access, Admin, Api};
@@ -15,7 +14,7 @@ use crate::harness::scenario::Player;
 use crate::http::BindError;
 use crate::plan::Plan;
 use crate::proxy::Supervisor;
-use crate::reload::Reloader;
+use crate::reload::{Reloader, is_reloadable};
 use crate::signals::HangUp;
 use crate::watch;
 
@@ -43,11 +42,6 @@ impl ConfigFile {
             Routes::File { .. } | Routes::Flags(_) => Ok(None),
         }
     }
-}
-
-/// A missing file and a directory count as well: loading them fails with a better reason.
-fn is_reloadable(path: &Path) -> bool {
-    path != Path::new("-") && fs::metadata(path).map_or(true, |found| found.is_file() || found.is_dir())
 }
 
 /// A path that is to be watched, but names a pipe or a device.

@@ -2,7 +2,8 @@
 //! trigger it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -53,6 +54,8 @@ pub enum ReloadError {
     Invalid(Report),
     /// Its routes can't be made live.
     Apply(ApplyError),
+    /// A pipe or a device has taken its place.
+    NotAFile(PathBuf),
 }
 
 impl Reloader {
@@ -91,6 +94,9 @@ impl Reloader {
     }
 
     fn apply(&self, origin: Origin) -> Result<Vec<AppliedChange>, ReloadError> {
+        if !is_reloadable(&self.path) {
+            return Err(ReloadError::NotAFile(self.path.clone()));
+        }
         let loaded = config::load(&self.path, self.defaults).map_err(ReloadError::Invalid)?;
         loaded.lookups.iter().for_each(Lookup::log);
         let changes = (self.make_live)(&loaded.value, origin).map_err(ReloadError::Apply)?;
@@ -112,6 +118,13 @@ impl Reloader {
     pub fn results(&self) -> Reloads {
         self.counters.read()
     }
+}
+
+/// Whether a config can be read again. Reading a pipe or a device could take forever. A missing file and a directory count as
+/// well: loading them fails with a better reason.
+#[must_use]
+pub fn is_reloadable(path: &Path) -> bool {
+    path != Path::new("-") && fs::metadata(path).map_or(true, |found| found.is_file() || found.is_dir())
 }
 
 impl Counters {
@@ -184,6 +197,13 @@ impl fmt::Display for ReloadError {
         match self {
             Self::Invalid(report) => f.write_str(&report.summary()),
             Self::Apply(error) => error.fmt(f),
+            Self::NotAFile(path) => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path} is a pipe or a device now: put a regular file there, reading this one could take forever"
+                )
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 use chaos_proxy::config::Defaults;
@@ -73,4 +74,14 @@ fn a_file_with_problems_changes_nothing() {
     assert_eq!(run.proxy.supervisor.configured(), before);
     assert_eq!(results(addr), [r#"{result="success"} 0"#, r#"{result="failure"} 1"#]);
     assert!(get(addr, "/metrics").contains("\nchaos_proxy_last_reload_success_time_seconds 1"));
+}
+
+/// Reading a pipe without a writer would take forever.
+#[test]
+fn a_pipe_in_place_of_the_file_is_an_error() {
+    let run = OneRoute::new(&[]);
+    let (file, addr) = serve(&run.proxy);
+    assert!(Command::new("mkfifo").arg(&file.0).status().unwrap().success());
+    let answer = ask(addr, "POST", "/v1/reload", "");
+    assert!(answer.status == 400 && answer.text().contains("put a regular file there"), "{}", answer.text());
 }

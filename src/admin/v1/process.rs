@@ -52,6 +52,7 @@ impl From<ReloadError> for Failure {
         match error {
             ReloadError::Invalid(report) => Self::from(&report),
             ReloadError::Apply(error) => error.into(),
+            error @ ReloadError::NotAFile(_) => Self::bad(error.to_string()),
         }
     }
 }
