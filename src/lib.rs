@@ -30,6 +30,7 @@
 //! | [`cli`] | the command line: flags, help text, usage errors |
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
+//! | [`harness`] | what makes a run useful to tests: a wrapped command, repeated runs |
 //! | [`reload`] | loads the config file again and makes it live |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
@@ -162,6 +163,7 @@ pub mod control;
 pub mod ctl;
 pub mod dice;
 pub mod event;
+pub mod harness;
 pub mod http;
 pub mod limits;
 pub mod logging;

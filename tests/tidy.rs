@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["run"],
     &["control"],
     &["cli"],
-    &["admin", "ctl"],
+    &["admin", "ctl", "harness"],
     &["reload", "test_server"],
     &["config", "http", "proxy"],
     &["event"],

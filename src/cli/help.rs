@@ -25,6 +25,7 @@ Usage:
   chaos-proxy [--config] FILE [options]
   chaos-proxy --listen PORT --upstream IP:PORT [options]
   chaos-proxy --admin [IP:PORT] [options]
+  chaos-proxy ... -- COMMAND ARGUMENTS  proxy for COMMAND, exit with its status
   chaos-proxy ctl COMMAND  control a proxy with --admin, see ctl --help
 
 Examples, then connect to port 8180 instead of 5432:
@@ -39,7 +40,7 @@ Long flags also work with one dash, and as --flag=value. Of Toxiproxy's flags,
 no effect.
 RUST_LOG sets the log level unless a flag does. Exit codes: 0 success; 1 could
 not run, or connections were cut; 2 usage or config error; 130 or 143 cut short
-by a second signal.
+by a second signal; with a COMMAND its own, 126 or 127 if it can't be started.
 ",
         flags = RUN.help(INDENT, COLUMNS),
         toxics = wrapped("Toxics: ", &types),

@@ -8,6 +8,7 @@ mod flags;
 mod help;
 mod lone_route;
 mod values;
+mod wrap;
 
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
@@ -19,6 +20,8 @@ use pico_args::Arguments;
 
 use crate::config::{Defaults, EmptyList, HostNames, Report, Resolved};
 use crate::ctl::{Invocation, TOKEN_VARIABLE};
+use crate::harness::argv::Argv;
+use crate::harness::exec::{self, Exec};
 use crate::logging::{LogFormat, LogLevel};
 use crate::plan::{Bind, Plan};
 pub use admin::{AdminFlags, AdminOptions};
@@ -28,6 +31,8 @@ use flags::{TOXIPROXY, has_effect, normalized, raw_value, reject_flags, split_at
 pub use help::{VERSION, build_details, help};
 use lone_route::LoneRoute;
 use values::{connections, mebibytes, seconds, seed};
+use wrap::WrapFlags;
+pub use wrap::{Repeat, Runs};
 
 /// What the command line requests.
 #[derive(Debug)]
@@ -51,6 +56,10 @@ pub enum Command {
     },
     /// Run the proxy.
     Run(Box<Options>),
+    /// Run the proxy several times, each time with another seed.
+    Repeat(Box<Repeat>),
+    /// Become a wrapped command.
+    Exec(Box<Exec>),
     /// Control a running proxy.
     Ctl(Box<Invocation>),
     /// Print the [`ctl_help`].
@@ -78,6 +87,8 @@ pub struct Options {
     pub routes: Routes,
     /// Whether changes of the config file are applied.
     pub watch: Watch,
+    /// The command that the run lasts as long as.
+    pub command: Option<Argv>,
     /// Everything else.
     pub settings: Settings,
     /// Problems of the command line that do not prevent the run.
@@ -95,12 +106,14 @@ pub struct Settings {
     pub max_connections: Option<NonZeroUsize>,
     /// The most bytes that toxics hold in all connections together. `None` derives it from the free memory.
     pub max_buffered: Option<NonZeroUsize>,
-    /// The time from the first signal until live connections are cut. `None` waits until they end.
+    /// The time from the first signal, or the end of the wrapped command, until live connections are cut.
     pub drain_timeout: Option<Duration>,
     /// `None` leaves the level to `RUST_LOG`.
     pub log_level: Option<LogLevel>,
     /// The format of log lines.
     pub log_format: LogFormat,
+    /// The file that the log goes to instead of stderr.
+    pub log_file: Option<PathBuf>,
     /// The flags about the admin server.
     pub admin: AdminFlags,
     /// What the command line decides for routes that come later, by a reload or through the admin server.
@@ -147,7 +160,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
     if args.next_if(|first| first == "ctl").is_some() {
         return ctl::parse(args);
     }
-    let (flags, rest) = split_at_double_dash(args);
+    if args.next_if(|first| first == exec::MODE).is_some() {
+        let exec = Exec::of(args).map(|exec| Command::Exec(Box::new(exec)));
+        return exec.ok_or_else(|| UsageError::Flag(format!("{} is for chaos-proxy itself", exec::MODE)));
+    }
+    let (flags, command) = split_at_double_dash(args);
     let flags = with_admin_port(flags).filter(has_effect).flat_map(|arg| normalized(arg, RUN));
     let mut args = Arguments::from_vec(flags.collect());
     if args.contains(["-h", "--help"]) {
@@ -160,16 +177,16 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
         return Ok(Command::Schema);
     }
     let flags = ParsedFlags::take_from(&mut args, variable(TOKEN_VARIABLE))?;
-    let operands = [reject_flags(args.finish(), RUN, &TOXIPROXY)?, rest].concat();
-    match &operands[..] {
+    match &reject_flags(args.finish(), RUN, &TOXIPROXY)?[..] {
         [word] if word == "help" => Ok(Command::Help),
-        operands => flags.with_operands(operands)?.into_command(),
+        operands => flags.with_operands(operands)?.into_command(wrap::command(command)?),
     }
 }
 
 /// The flags as given: each is valid on its own, their combination is not checked yet.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that was given or not")]
 struct ParsedFlags {
+    wrap: WrapFlags,
     config: Option<PathBuf>,
     bind: Option<Bind>,
     lone_route: LoneRoute,
@@ -181,6 +198,7 @@ struct ParsedFlags {
     drain_timeout: Option<Duration>,
     log: Option<LogLevel>,
     log_format: Option<LogFormat>,
+    log_file: Option<PathBuf>,
     verbose: bool,
     quiet: bool,
     resolve: bool,
@@ -192,6 +210,8 @@ struct ParsedFlags {
 impl ParsedFlags {
     fn take_from(args: &mut Arguments, admin_token: Option<OsString>) -> Parsed<Self> {
         Ok(Self {
+            // First, because it takes a copy of all other flags.
+            wrap: WrapFlags::take_from(args)?,
             config: raw_value(args, "--config")?.map(PathBuf::from),
             bind: value(args, "--bind", Bind::from_str)?,
             lone_route: LoneRoute::take_from(args)?,
@@ -203,6 +223,7 @@ impl ParsedFlags {
             drain_timeout: value(args, "--drain-timeout", seconds)?,
             log: value(args, "--log", LogLevel::from_str)?,
             log_format: value(args, "--log-format", LogFormat::from_str)?,
+            log_file: raw_value(args, "--log-file")?.map(PathBuf::from),
             // Switches come last, so that `--config --verbose` is reported as a missing value.
             verbose: args.contains("--verbose"),
             quiet: args.contains("--quiet"),
@@ -226,22 +247,25 @@ impl ParsedFlags {
         Ok(self)
     }
 
-    fn into_command(self) -> Parsed<Command> {
+    fn into_command(self, command: Option<Argv>) -> Parsed<Command> {
         let (defaults, log_level) = (self.defaults(), self.log_level()?);
         let (watch, old, routes) = (self.watch()?, self.old(defaults)?, self.routes(defaults)?);
         let warnings = self.warnings();
         match old {
+            _ if self.check && command.is_some() => usage_error("--check runs no command: leave out what follows --"),
             Some(old) => Ok(Command::Compare { old, new: routes }),
             None if self.check => Ok(Command::Check(routes)),
             None => {
-                let settings = self.into_settings(log_level, defaults);
-                Ok(Command::Run(Box::new(Options { routes, watch, settings, warnings })))
+                let (wrap, settings) = self.into_settings(log_level, defaults);
+                let options = Options { routes, watch, command, settings, warnings };
+                let repeat = wrap.into_repeat(options)?;
+                Ok(repeat.map_or_else(|options| Command::Run(Box::new(options)), Command::Repeat))
             }
         }
     }
 
-    fn into_settings(self, log_level: Option<LogLevel>, defaults: Defaults) -> Settings {
-        Settings {
+    fn into_settings(self, log_level: Option<LogLevel>, defaults: Defaults) -> (WrapFlags, Settings) {
+        let settings = Settings {
             seed: self.seed,
             upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::External },
             max_connections: self.max_connections,
@@ -249,9 +273,11 @@ impl ParsedFlags {
             drain_timeout: self.drain_timeout,
             log_level,
             log_format: self.log_format.unwrap_or_default(),
+            log_file: self.log_file,
             admin: self.admin,
             defaults,
-        }
+        };
+        (self.wrap, settings)
     }
 
     /// A file may open the admin server too.

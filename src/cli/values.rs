@@ -2,7 +2,7 @@
 //! is in `value` and `plan`, and which flags there are in `cli`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,6 +11,10 @@ use crate::value::{Kind, Millis, Port, Probability, Rejected, Scalar, Size, Writ
 
 pub(super) fn seed(text: &str) -> Result<u64, &'static str> {
     number(text, "use a whole number, 0 to 18446744073709551615")
+}
+
+pub(super) fn runs(text: &str) -> Result<NonZeroU64, &'static str> {
+    number(text, "use a whole number, 1 or more")
 }
 
 pub(super) fn connections(text: &str) -> Result<NonZeroUsize, &'static str> {

@@ -2,6 +2,7 @@
 //! fields are decided here. The format of a line is `logging`.
 
 mod close_reason;
+mod command;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use log::{Level, error, info, log_enabled, warn};
 
 pub use close_reason::CloseReason;
+pub use command::{CommandEvent, Sender};
 
 use crate::dice::Draw;
 use crate::limits::Cap;
@@ -121,6 +123,8 @@ pub enum Event<'a> {
     Full(&'a Route, usize),
     /// The budget for held bytes is used up. Senders have to wait.
     BuffersFull(usize),
+    /// The wrapped command has begun, ended, or received a signal.
+    Command(CommandEvent<'a>),
     /// The drain begins with this number of connections in flight.
     Draining(usize),
     /// The drain still waits for this number of connections.
@@ -275,6 +279,7 @@ pub fn emit(event: &Event<'_>) {
         Event::BuffersFull(limit) => {
             warn!(max_buffered = limit; "buffer limit reached, senders wait");
         }
+        Event::Command(event) => event.log(),
         Event::Draining(left) => info!(left; "draining, no new connections"),
         Event::StillDraining(left) => info!(left; "still draining"),
         Event::Drained(0) => info!("drained"),

@@ -1,10 +1,11 @@
 //! The log: which records become lines, and where the lines go. Logging never blocks. The texts live in `event`.
 //!
-//! `format` writes a record as logfmt or as JSON. `stderr` queues lines for a thread that writes them to stderr, and
+//! `format` writes a record as logfmt or as JSON. `stderr` queues lines for a thread that writes them to an `output`, and
 //! `follow` queues them for readers of the events. If a reader is too slow, its lines are dropped and counted.
 
 mod follow;
 mod format;
+mod output;
 mod stderr;
 
 use std::env;
@@ -16,6 +17,7 @@ use log::{LevelFilter, Metadata, Record};
 
 pub use follow::{Follower, follow};
 pub use format::LogfmtValue;
+pub use output::Output;
 pub use stderr::{Log, lost_lines};
 
 /// The format of log lines.
@@ -92,8 +94,8 @@ impl FromStr for LogLevel {
 ///
 /// # Errors
 /// The writer thread can't be spawned, or a logger is already installed.
-pub fn start(level: Option<LogLevel>, format: LogFormat) -> io::Result<Log> {
-    let log = Log::start()?;
+pub fn start(level: Option<LogLevel>, format: LogFormat, output: Output) -> io::Result<Log> {
+    let log = Log::start(output)?;
     let mut builder = Builder::new();
     level.unwrap_or(LogLevel::Info).apply(&mut builder);
     // An empty RUST_LOG, or one that names modules of other programs only, keeps the default level.

@@ -1,4 +1,4 @@
-//! Writes log lines to stderr from a thread of its own. If the reader of stderr stops, lines are dropped and counted.
+//! Writes log lines from a thread of its own. If the reader of stderr stops, lines are dropped and counted.
 
 use std::io::{self, Write};
 use std::iter;
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use log::error;
-use rustix::event::{PollFd, PollFlags, poll};
 
+use super::Output;
 use crate::threads;
 
 /// The number of lines queued for a slow reader: about 1 MiB.
@@ -38,10 +38,10 @@ pub struct Log {
 }
 
 impl Log {
-    /// Starts the thread that writes to stderr.
-    pub(super) fn start() -> io::Result<Self> {
+    /// Starts the thread that writes.
+    pub(super) fn start(output: Output) -> io::Result<Self> {
         let (queue, entries) = crossbeam_channel::bounded(QUEUE_LINES);
-        threads::spawn("log", move || StderrWriter { reported: 0 }.run(&entries))?;
+        threads::spawn("log", move || OutputWriter { output, reported: 0 }.run(&entries))?;
         Ok(Self { queue })
     }
 
@@ -84,19 +84,20 @@ impl Write for QueueWriter {
     }
 }
 
-/// The writer thread, the only one that blocks on stderr.
-struct StderrWriter {
+/// The writer thread, the only one that blocks on the output.
+struct OutputWriter {
+    output: Output,
     reported: u64,
 }
 
-impl StderrWriter {
+impl OutputWriter {
     fn run(mut self, entries: &Receiver<Entry>) {
         while let Ok(first) = entries.recv() {
             thread::sleep(BATCH_DELAY);
-            let flush_request = write_batch(iter::once(first).chain(entries.try_iter()));
+            let flush_request = self.write_batch(iter::once(first).chain(entries.try_iter()));
             self.report_losses();
             if let Some(done) = flush_request {
-                write_batch(entries.try_iter());
+                self.write_batch(entries.try_iter());
                 let _ = done.try_send(());
             }
         }
@@ -111,33 +112,17 @@ impl StderrWriter {
             error!(lost; "log lines lost, the reader of stderr is too slow");
         }
     }
-}
 
-/// Writes all queued lines with one call. Returns the sender of a flush request among them.
-fn write_batch(entries: impl Iterator<Item = Entry>) -> Option<Sender<()>> {
-    let (mut lines, mut flush_request) = (Vec::new(), None);
-    for entry in entries.take(QUEUE_LINES) {
-        match entry {
-            Entry::Line(line) => lines.extend(line),
-            Entry::Flush(done) => flush_request = Some(done),
-        }
-    }
-    write_to_stderr(&lines);
-    flush_request
-}
-
-/// Blocks until all bytes are written, even if another process has made the pipe non-blocking.
-fn write_to_stderr(mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        match io::stderr().write(bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // If poll(2) fails, the next write reports the error.
-                let _ = poll(&mut [PollFd::new(&io::stderr(), PollFlags::OUT)], None);
+    /// Writes all queued lines with one call. Returns the sender of a flush request among them.
+    fn write_batch(&self, entries: impl Iterator<Item = Entry>) -> Option<Sender<()>> {
+        let (mut lines, mut flush_request) = (Vec::new(), None);
+        for entry in entries.take(QUEUE_LINES) {
+            match entry {
+                Entry::Line(line) => lines.extend(line),
+                Entry::Flush(done) => flush_request = Some(done),
             }
-            // stderr is closed, so there is nowhere to report the error.
-            Err(_) => return,
         }
+        self.output.write_all(&lines);
+        flush_request
     }
 }

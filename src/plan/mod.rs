@@ -13,7 +13,7 @@ mod profile;
 mod serial;
 mod upstream;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey};
@@ -122,6 +122,12 @@ impl Route {
         SocketAddr::new(self.bind, self.port.get())
     }
 
+    /// The address at which a client on this machine reaches the route.
+    #[must_use]
+    pub fn reachable_at(&self) -> SocketAddr {
+        reachable(self.listen())
+    }
+
     /// The parts of the route that can conflict with another route. A disabled route occupies no port.
     #[must_use]
     pub fn key(&self) -> RouteKey {
@@ -133,6 +139,24 @@ impl Route {
             upstream: Some(self.upstream),
         }
     }
+}
+
+/// The address at which a client on this machine reaches a listener: the loopback if it listens on every address.
+#[must_use]
+pub fn reachable(listener: SocketAddr) -> SocketAddr {
+    let ip = match listener.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listener.port())
+}
+
+/// The ports of the routes that accept connections: `8180,8181`.
+#[must_use]
+pub fn open_ports(routes: &[Route]) -> String {
+    let enabled = routes.iter().filter(|route| route.state == RouteState::Enabled);
+    enabled.map(|route| route.port.to_string()).collect::<Vec<_>>().join(",")
 }
 
 /// Whether a route accepts connections.

@@ -31,7 +31,8 @@ fn tables_match_the_declarations() {
 #[test]
 fn every_text_of_the_log_is_documented() {
     let reference = fs::read_to_string(REFERENCE).unwrap();
-    let source = ["close_reason.rs", "mod.rs"].map(|file| fs::read_to_string(format!("src/event/{file}")).unwrap());
+    let source = ["close_reason.rs", "command.rs", "mod.rs"]
+        .map(|file| fs::read_to_string(format!("src/event/{file}")).unwrap());
     let source = source.concat();
     let lines = &source[source.find("impl CloseReason").unwrap()..source.find("/// `corrupt_downstream=").unwrap()];
     let texts: Vec<&str> = lines.split('"').skip(1).step_by(2).filter(|text| *text != "CARGO_PKG_VERSION").collect();

@@ -1,0 +1,90 @@
+//! The command after `--`, and the flags that repeat it.
+
+use std::ffi::OsString;
+use std::num::NonZeroU64;
+use std::path::Path;
+
+use pico_args::Arguments;
+
+use super::flags::value;
+use super::values::runs;
+use super::{Options, Parsed, Routes, STDIN, usage_error};
+use crate::harness::argv::Argv;
+use crate::harness::repeat::{AfterFailure, Seeds};
+
+/// A command that is run several times, each time with another seed.
+#[derive(Debug)]
+pub struct Repeat {
+    /// The options of each run.
+    pub options: Options,
+    /// The wrapped command.
+    pub command: Argv,
+    /// The flags of each run, without the seed.
+    pub flags: Vec<OsString>,
+    /// The runs.
+    pub runs: Runs,
+    /// What happens after a failure.
+    pub after_failure: AfterFailure,
+}
+
+/// How often the command is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// This number of times, with consecutive seeds.
+    Count(NonZeroU64),
+    /// Once with each of these seeds.
+    Seeds(Seeds),
+}
+
+/// The flags as given.
+#[derive(Debug)]
+pub(super) struct WrapFlags {
+    runs: Option<Runs>,
+    after_failure: AfterFailure,
+    /// All other flags and operands except the seed.
+    others: Vec<OsString>,
+}
+
+impl WrapFlags {
+    pub(super) fn take_from(args: &mut Arguments) -> Parsed<Self> {
+        let runs = match (value(args, "--repeat", runs)?, value(args, "--seeds", str::parse)?) {
+            (Some(_), Some(_)) => {
+                return usage_error("--repeat and --seeds exclude each other: --seeds has the number");
+            }
+            (Some(count), None) => Some(Runs::Count(count)),
+            (None, seeds) => seeds.map(Runs::Seeds),
+        };
+        let after_failure = if args.contains("--keep-going") { AfterFailure::GoOn } else { AfterFailure::Stop };
+        let mut others = args.clone();
+        let seed = value(&mut others, "--seed", str::parse::<String>)?;
+        match (&runs, seed) {
+            (Some(Runs::Seeds(_)), Some(_)) => {
+                usage_error("--seeds and --seed exclude each other: give all seeds with --seeds")
+            }
+            (None, _) if after_failure == AfterFailure::GoOn => usage_error("--keep-going needs --repeat or --seeds"),
+            (runs, _) => Ok(Self { runs: runs.clone(), after_failure, others: others.finish() }),
+        }
+    }
+
+    /// The series that these flags ask for. Without them, the options of the only run.
+    pub(super) fn into_repeat(self, options: Options) -> Parsed<Result<Box<Repeat>, Options>> {
+        let Self { runs, after_failure, others: flags } = self;
+        match (runs, options.command.clone()) {
+            (None, _) => Ok(Err(options)),
+            (Some(_), None) => usage_error("--repeat and --seeds need a command: add -- COMMAND"),
+            (Some(_), _) if matches!(&options.routes, Routes::File { path, .. } if path == Path::new(STDIN)) => {
+                usage_error("--repeat and --seeds need a config FILE: stdin can't be read again")
+            }
+            (Some(runs), Some(command)) => Ok(Ok(Box::new(Repeat { options, command, flags, runs, after_failure }))),
+        }
+    }
+}
+
+/// The words after `--`, if it is there.
+pub(super) fn command(words: Option<Vec<OsString>>) -> Parsed<Option<Argv>> {
+    let Some(words) = words else { return Ok(None) };
+    match Argv::of(words) {
+        Some(command) => Ok(Some(command)),
+        None => usage_error("-- needs a command after it; a config file whose name begins with - is ./-NAME"),
+    }
+}
