@@ -37,6 +37,7 @@
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
 //! | [`proxy`] | the only module that touches the sockets of clients and upstreams |
 //! | [`event`] | what happened, and the log line for it |
+//! | [`free_port`] | ports that nothing listens on |
 //! | [`plan`] | routes and their conflicts, profiles, and the differences between two plans |
 //! | [`toxic`] | each toxic: its declaration, and what it does to a stream, as arithmetic |
 //! | [`dice`] | every random decision, a function of the seed and of what it is for |
@@ -163,6 +164,7 @@ pub mod control;
 pub mod ctl;
 pub mod dice;
 pub mod event;
+pub mod free_port;
 pub mod harness;
 pub mod http;
 pub mod limits;

@@ -20,7 +20,7 @@ use crate::harness::exec::{DescriptorLimit, Exec};
 use crate::harness::repeat::{Seeds, Series};
 use crate::harness::wrapped::Wrapped;
 use crate::limits::{self, Baseline, Cap, Footprint};
-use crate::logging::{self, Output};
+use crate::logging::{self, LogOutput};
 use crate::memory;
 use crate::plan::{Plan, open_ports, plan_differences};
 use crate::proxy::{ApplyError, Supervisor};
@@ -201,10 +201,10 @@ impl Lifetime {
     }
 }
 
-fn log_output(settings: &Settings) -> io::Result<Output> {
+fn log_output(settings: &Settings) -> io::Result<LogOutput> {
     match &settings.log_file {
-        None => Ok(Output::Stderr),
-        Some(path) => Output::append_to(path)
+        None => Ok(LogOutput::Stderr),
+        Some(path) => LogOutput::append_to(path)
             .map_err(|error| io::Error::new(error.kind(), format!("--log-file {}: {error}", path.display()))),
     }
 }

@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["admin", "ctl", "harness"],
     &["reload", "test_server"],
     &["config", "http", "proxy"],
-    &["event"],
+    &["event", "free_port"],
     &["plan"],
     &["toxic"],
     &["dice"],

@@ -42,7 +42,11 @@ pub(super) const RUN: Table = Table(&[
         flags: &[
             flag("--config", Value::Required("FILE"), CONFIG).or("-c"),
             flag("--bind", Value::Required("IP"), "listen address of routes that set none [127.0.0.1]"),
-            flag("--listen", Value::Required("[IP:]PORT"), "without a file: local port of the only route"),
+            flag(
+                "--listen",
+                Value::Required("[IP:]PORT"),
+                "without a file: local port of the only route; auto is a free one",
+            ),
             flag("--upstream", Value::Required("IP:PORT"), "without a file: forward its connections here"),
             flag("--drop-rate", Value::Required("P"), "without a file: share to drop, 0.0 to 1.0 [0.0]"),
             flag("--latency-ms", Value::Required("N"), "without a file: delay before forwarding, in ms [0]"),

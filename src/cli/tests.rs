@@ -297,7 +297,10 @@ fn errors_suggest_a_fix() {
         ("--listen 0 --upstream 127.0.0.1:1", "--listen 0: port 0 is out of range; use 1 to 65535"),
         ("--listen :80 --upstream 127.0.0.1:1", "--listen :80: write 80, or 0.0.0.0:80 for every address"),
         ("--listen localhost:80 --upstream 127.0.0.1:1", "--listen localhost:80: write 127.0.0.1:80"),
-        ("--listen web --upstream 127.0.0.1:1", "--listen web: use a port number, 1 to 65535, or IP:PORT"),
+        (
+            "--listen web --upstream 127.0.0.1:1",
+            "--listen web: use a port number, 1 to 65535, or IP:PORT; auto for a port that is free",
+        ),
         (
             "--listen 127.0.0.2:80 --bind ::1 --upstream 127.0.0.1:1",
             "--listen 127.0.0.2:80 and --bind ::1 name different addresses",

@@ -17,7 +17,7 @@ use log::{LevelFilter, Metadata, Record};
 
 pub use follow::{Follower, follow};
 pub use format::LogfmtValue;
-pub use output::Output;
+pub use output::LogOutput;
 pub use stderr::{Log, lost_lines};
 
 /// The format of log lines.
@@ -94,7 +94,7 @@ impl FromStr for LogLevel {
 ///
 /// # Errors
 /// The writer thread can't be spawned, or a logger is already installed.
-pub fn start(level: Option<LogLevel>, format: LogFormat, output: Output) -> io::Result<Log> {
+pub fn start(level: Option<LogLevel>, format: LogFormat, output: LogOutput) -> io::Result<Log> {
     let log = Log::start(output)?;
     let mut builder = Builder::new();
     level.unwrap_or(LogLevel::Info).apply(&mut builder);

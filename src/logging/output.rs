@@ -9,14 +9,14 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 /// Where log lines go.
 #[derive(Debug)]
-pub enum Output {
+pub enum LogOutput {
     /// The stderr of this process.
     Stderr,
     /// A file.
     File(File),
 }
 
-impl Output {
+impl LogOutput {
     /// The end of the file at `path`, so that the runs of a series all keep their lines. Creates it if it is not there.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use log::error;
 
-use super::Output;
+use super::LogOutput;
 use crate::threads;
 
 /// The number of lines queued for a slow reader: about 1 MiB.
@@ -39,7 +39,7 @@ pub struct Log {
 
 impl Log {
     /// Starts the thread that writes.
-    pub(super) fn start(output: Output) -> io::Result<Self> {
+    pub(super) fn start(output: LogOutput) -> io::Result<Self> {
         let (queue, entries) = crossbeam_channel::bounded(QUEUE_LINES);
         threads::spawn("log", move || OutputWriter { output, reported: 0 }.run(&entries))?;
         Ok(Self { queue })
@@ -86,7 +86,7 @@ impl Write for QueueWriter {
 
 /// The writer thread, the only one that blocks on the output.
 struct OutputWriter {
-    output: Output,
+    output: LogOutput,
     reported: u64,
 }
 

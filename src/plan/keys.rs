@@ -1,8 +1,8 @@
 //! The config keys of a file and of its routes. Those of a toxic are declared in `toxic`.
 
-use super::{Bind, DropMode, ListenAddress, Profile, RouteState, Upstream};
+use super::{Bind, DropMode, ListenAddress, LocalPort, Profile, RouteState, Upstream};
 use crate::value::Presence::{Optional, Otherwise, Required};
-use crate::value::{Key, Kind, Millis, Port, Probability, RouteName, Scalar, Seed, Timeout, Written};
+use crate::value::{Key, Kind, Millis, Probability, RouteName, Scalar, Seed, Timeout, Written};
 
 /// The keys of a file that is an object.
 pub const FILE: &[Key] = &[SEED, ADMIN, ROUTES];
@@ -38,8 +38,8 @@ pub const ROUTES: Key = Key::new("routes", "The list of routes.", Kind::Nested("
 /// The port that a route listens on.
 pub const LOCAL_PORT: Key = Key::new(
     "localPort",
-    "The port to listen on; each route has its own.",
-    Port::KIND,
+    "The port to listen on; each route has its own. `\"auto\"` is a port that is free, and needs a `name`.",
+    LocalPort::KIND,
     Required(Some(|| Scalar::Whole(8180))),
 );
 

@@ -9,6 +9,7 @@ mod diff;
 mod difference;
 pub mod keys;
 mod listen_address;
+mod local_port;
 mod profile;
 mod serial;
 mod upstream;
@@ -20,6 +21,7 @@ pub use conflict::{Conflict, RouteKey};
 pub use diff::{Change, diff};
 pub use difference::{Difference, KeyDifference, PlanDifference, plan_differences, route_differences};
 pub use listen_address::ListenAddress;
+pub use local_port::{LocalPort, PortChoice, keep_auto_ports};
 pub use profile::Profile;
 pub use upstream::Upstream;
 
@@ -99,6 +101,8 @@ pub struct Route {
     pub bind: IpAddr,
     /// The port to listen on.
     pub port: Port,
+    /// How it came to this port.
+    pub port_choice: PortChoice,
     /// The address that connections go to.
     pub upstream: Upstream,
     /// The share of connections that never reach the upstream.

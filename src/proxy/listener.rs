@@ -238,7 +238,7 @@ mod tests {
     use rustix::net::sockopt::{socket_keepalive, socket_oobinline};
 
     use super::*;
-    use crate::plan::DropMode;
+    use crate::plan::{DropMode, PortChoice};
     use crate::value::{Millis, Port, Probability, RouteName, Timeout};
 
     fn listener() -> Listener {
@@ -249,6 +249,7 @@ mod tests {
             name: RouteName::from(port),
             bind: Ipv4Addr::new(127, high, low, 250).into(),
             port,
+            port_choice: PortChoice::Given,
             upstream: "127.0.0.1:1".parse().unwrap(),
             drop_rate: Probability::default(),
             drop_mode: DropMode::default(),

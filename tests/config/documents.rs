@@ -111,6 +111,7 @@ fn range(key: &Key) -> String {
     match key.kind {
         _ if key.name == TYPE.name => "a type".to_owned(),
         Kind::Whole(Bounds { least, most, unit: Unit::None }) => format!("{least} to {most}"),
+        Kind::WholeOr(bounds, word) => format!("{} to {}, or `\"{word}\"`", bounds.least, bounds.most),
         Kind::Whole(Bounds { least, most, unit }) => format!("{least} to {most} {}", unit.symbol()),
         Kind::Share => "0.0 to 1.0".to_owned(),
         Kind::Word(words) => one_of(words),

@@ -10,7 +10,7 @@ use super::proxy_draft::{LISTEN, ProxyDraft, state};
 use super::routes::Routes;
 use crate::http::{Response, Status};
 use crate::plan::keys::UPSTREAM;
-use crate::plan::{Route, RouteState, Upstream};
+use crate::plan::{PortChoice, Route, RouteState, Upstream};
 
 /// An object of proxies by name, in the order of their names.
 pub fn list(routes: &Routes<'_>) -> Result<Response, Failure> {
@@ -57,7 +57,8 @@ fn move_to(
 ) -> Result<Route, Failure> {
     listen.open(|bind, port| {
         routes.change(name, |route| {
-            *route = Route { bind, port, upstream, state: RouteState::Disabled, ..route.clone() };
+            let port_choice = PortChoice::Given;
+            *route = Route { bind, port, port_choice, upstream, state: RouteState::Disabled, ..route.clone() };
             Ok(())
         })?;
         routes.set_state(name, state)

@@ -120,6 +120,24 @@ impl<'c, 't> Keys<'c, 't> {
         read(self.check, value)
     }
 
+    /// The value of a key as `read` parses it. If the map doesn't have the key, reports `missing` at the map.
+    pub(super) fn read_or_report<T>(
+        &mut self,
+        key: &'static Key,
+        read: impl FnOnce(&mut Check<'t>, &'t Node) -> Option<T>,
+        missing: impl FnOnce(SourceSpan) -> Problem,
+    ) -> Option<T> {
+        if !self.left.contains_key(key.name) {
+            self.report(missing(self.whole));
+        }
+        self.read_with(key, read, None)
+    }
+
+    /// The check that these keys belong to.
+    pub(super) fn check(&mut self) -> &mut Check<'t> {
+        self.check
+    }
+
     /// Takes the entries of these keys out, unread, in the order in which they are declared.
     pub(super) fn take(&mut self, keys: &[Key]) -> Vec<&'t (Node, Node)> {
         keys.iter().filter_map(|key| self.left.remove(key.name)).collect()

@@ -1,6 +1,7 @@
 //! Owns the live routes. [`Supervisor::apply`] and [`Supervisor::edit`] are the only ways to change them, and
 //! [`Supervisor::drain`] ends them.
 
+mod auto_ports;
 mod change;
 mod routes;
 
@@ -22,7 +23,7 @@ use super::shared::Shared;
 use super::status::{ConnectionStatus, Health, RouteStatus};
 use crate::event::{CloseReason, Event, Origin, emit};
 use crate::limits::Cap;
-use crate::plan::{Change, Plan, Route, diff, route_differences};
+use crate::plan::{Change, Plan, Route, diff, keep_auto_ports, route_differences};
 use crate::stop::Stop;
 use crate::value::{CloseMode, RouteName};
 
@@ -116,14 +117,21 @@ impl Supervisor {
     ) -> Result<Vec<AppliedChange>, E> {
         let mut limits = lock(&self.limits);
         let present = lock(&self.routes).plan();
-        let plan = plan(edit(present.clone())?)?;
-        let changes = diff(&present, plan.routes());
-        self.change(&plan, &changes, &mut limits)?;
+        let wanted = keep_auto_ports(edit(present.clone())?, &present);
+        let changes = auto_ports::retry(wanted, |wanted| self.change_to(wanted, &mut limits))?;
         let applied: Vec<_> = changes.iter().map(|change| self.applied(change, &present)).collect();
         for change in &applied {
             report(origin, change);
         }
         Ok(applied)
+    }
+
+    fn change_to(&self, wanted: Vec<Route>, limits: &mut Vec<Arc<ConnectionLimit>>) -> Result<Vec<Change>, ApplyError> {
+        let present = lock(&self.routes).plan();
+        let plan = plan(wanted)?;
+        let changes = diff(&present, plan.routes());
+        self.change(&plan, &changes, limits)?;
+        Ok(changes)
     }
 
     fn change(
