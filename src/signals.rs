@@ -37,6 +37,14 @@ pub fn block_quit() -> io::Result<()> {
     Ok(SigSet::from(Unix::SIGQUIT).thread_block()?)
 }
 
+/// Unblocks the signals that this module blocks, in a process that has inherited its signal mask.
+///
+/// # Errors
+/// The signal mask can't be changed.
+pub fn unblock() -> io::Result<()> {
+    Ok(SigSet::from_iter([Unix::SIGTERM, Unix::SIGQUIT, Unix::SIGHUP]).thread_unblock()?)
+}
+
 /// SIGHUP, kept from ending the process. It waits until it is handled.
 #[derive(Debug)]
 pub struct HangUp(SigSet);

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_par
 use rustix::thread::set_current_timer_slack;
 
 use super::argv::Argv;
+use crate::signals;
 
 /// The first argument of this mode. It is followed by the process id of the parent, the soft limit on descriptors, the
 /// program and its arguments.
@@ -70,14 +71,16 @@ impl Exec {
         Some(Self { parent, limit, argv: Argv::of(arguments.collect())? })
     }
 
-    /// Becomes the command. Returns an exit code if that is impossible.
-    ///
-    /// The standard library unblocks all signals and restores the default action of SIGPIPE.
+    /// Becomes the command. Returns an exit code and the reason if that is impossible. The standard library restores the
+    /// default action of SIGPIPE, and execve(2) that of all signals with handlers.
     #[must_use]
     pub fn run(self) -> (u8, String) {
         let asked = set_parent_process_death_signal(Some(Signal::TERM));
         if asked.is_err() || getppid() != Some(self.parent) {
             return (NOT_EXECUTABLE, "chaos-proxy has ended before the command began".to_owned());
+        }
+        if let Err(error) = signals::unblock() {
+            return (NOT_EXECUTABLE, format!("signals can't be unblocked: {error}"));
         }
         DescriptorLimit(self.limit).restore();
         // If the kernel refuses, timers of the command are more exact than by default.
