@@ -94,7 +94,6 @@ impl Running {
 
     /// Waits until it ends: its exit code, or 128 + the number of the signal that has killed it.
     pub fn end(&mut self) -> i32 {
-        drop(self.child.stdin.take());
         let pidfd = pidfd_open(rustix::process::Pid::from_child(&self.child), PidfdFlags::empty()).unwrap();
         let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout()));
         assert_eq!(ended, Ok(1), "it does not end");

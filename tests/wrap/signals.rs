@@ -7,7 +7,11 @@ use nix::sys::signal::{Signal, killpg};
 use crate::process::{Running, is_gone, wait_until, wrapping_script};
 
 /// Prints its number, then the name of each signal that arrives.
-const LOOP: &str = "trap 'echo INT' INT; trap 'echo TERM' TERM; echo $$; while :; do read -r line; done";
+///
+/// A signal that arrives just before `read` blocks does not wake it, but `wait` has no such gap. What it waits for ends with
+/// the test's end of stdin.
+const LOOP: &str =
+    "trap 'echo INT' INT; trap 'echo TERM' TERM; exec 3<&0; cat <&3 >/dev/null & echo $$; until wait $!; do :; done";
 
 fn looping() -> Running {
     Running::start(wrapping_script(&["-q"], LOOP))
@@ -39,7 +43,7 @@ fn a_signal_that_ends_the_command_is_its_exit_code() {
 
 #[test]
 fn the_command_may_end_by_itself_after_a_signal() {
-    let script = "trap 'echo cleaned; exit 9' TERM; echo $$; while :; do read -r line; done";
+    let script = "trap 'echo cleaned; exit 9' TERM; exec 3<&0; cat <&3 >/dev/null & echo $$; wait $!";
     let mut running = Running::start(wrapping_script(&["-q"], script));
     running.pid_line();
     running.signal(Signal::SIGTERM);
@@ -75,7 +79,7 @@ fn is_zombie(pid: nix::unistd::Pid) -> bool {
 
 #[test]
 fn the_command_gets_a_chance_to_clean_up_when_the_proxy_is_killed() {
-    let script = "trap 'echo cleaned; exit' TERM; echo $$; while :; do read -r line; done";
+    let script = "trap 'echo cleaned; exit' TERM; exec 3<&0; cat <&3 >/dev/null & echo $$; wait $!";
     let mut running = Running::start(wrapping_script(&["-q"], script));
     running.pid_line();
     running.signal(Signal::SIGKILL);
@@ -85,7 +89,8 @@ fn the_command_gets_a_chance_to_clean_up_when_the_proxy_is_killed() {
 /// SIGQUIT prints the state of many programs. The proxy goes on.
 #[test]
 fn the_proxy_leaves_sigquit_to_the_command() {
-    let mut command = wrapping_script(&["-q"], "trap 'echo QUIT' QUIT; echo $$; read -r line; exit 8");
+    let mut command =
+        wrapping_script(&["-q"], "trap 'echo QUIT; exit 8' QUIT; exec 3<&0; cat <&3 >/dev/null & echo $$; wait $!");
     command.process_group(0);
     let mut running = Running::start(command);
     running.pid_line();
