@@ -1,5 +1,5 @@
 //! Commands wrapped by the real binary.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 mod auto_ports;
 mod command;

@@ -1,6 +1,5 @@
 //! Terminal programs: job control, and Ctrl-C.
 
-use std::io::{Write, stderr};
 use std::process::{Command, Stdio};
 
 use crate::process::Running;
@@ -9,7 +8,7 @@ use crate::process::Running;
 fn in_terminal(level: &str, command: &str) -> Option<Running> {
     let exists = Command::new("script").arg("--version").stdout(Stdio::null()).status().is_ok();
     if !exists {
-        writeln!(stderr(), "skipped: there is no script(1)").unwrap();
+        eprintln!("skipped: there is no script(1)");
         return None;
     }
     let own = env!("CARGO_BIN_EXE_chaos-proxy");
