@@ -65,8 +65,18 @@ soak: ## run a mixed load, and fail on wrong bytes or leaks [ARGS='--seconds 60'
 	$(CARGO) bench --locked --bench soak -- $(ARGS)
 
 .PHONY: install
-install: ## install an optimised build as PREFIX/bin/chaos-proxy [PREFIX=/usr/local], below DESTDIR if set
-	$(CARGO) install --locked --path . --no-track --force --root '$(DESTDIR)$(PREFIX)'
+install: ROOT = $(DESTDIR)$(PREFIX)
+install: ## install an optimised build, its manual page and completions below PREFIX [/usr/local], and DESTDIR if set
+	$(CARGO) install --locked --path . --no-track --force --root '$(ROOT)'
+	install -d '$(ROOT)/share/man/man1' '$(ROOT)/share/bash-completion/completions' \
+	  '$(ROOT)/share/zsh/site-functions' '$(ROOT)/share/fish/vendor_completions.d'
+	@$(call install_output,--man,share/man/man1/chaos-proxy.1)
+	@$(call install_output,--completions bash,share/bash-completion/completions/chaos-proxy)
+	@$(call install_output,--completions zsh,share/zsh/site-functions/_chaos-proxy)
+	@$(call install_output,--completions fish,share/fish/vendor_completions.d/chaos-proxy.fish)
+
+# Installs what the installed binary prints for these arguments.
+install_output = '$(ROOT)/bin/chaos-proxy' $(1) > '$(ROOT)/$(2)' && chmod 644 '$(ROOT)/$(2)' && echo 'Installed $(ROOT)/$(2)'
 
 .PHONY: clean
 clean: ## remove all build output

@@ -1,14 +1,19 @@
-//! What changes the routes during a run: the admin server, SIGHUP, and a config file that is watched. Which of them a run
-//! has is decided by the command line and the config; what they do is `admin` and `reload`.
+//! What changes the routes during a run: the admin server, SIGHUP, and a config file that is watched. The command line
+//! and the config decide which of them a run has; what they do is in `admin` and `reload`.
 
+use std::fmt;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::admin::{Access, Admin, Api, BindError};
+use crate::admin::{Access, Admin, Api};
 use crate::cli::{AdminOptions, Options, Routes, Watch};
 use crate::config::Defaults;
 use crate::event::{Event, Origin, emit};
+use crate::harness::scenario::Player;
+use crate::http::BindError;
+use crate::plan::Plan;
 use crate::proxy::Supervisor;
 use crate::reload::Reloader;
 use crate::signals::HangUp;
@@ -23,18 +28,40 @@ pub struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// The file, unless it is stdin. Call it before the file is loaded, so that no change of it is missed.
-    #[must_use]
-    pub fn of(options: &Options) -> Option<Self> {
+    /// The file, unless it is stdin, a pipe or a device: these are empty or block when they are read again. Call it
+    /// before the file is loaded, so that no change of it is missed.
+    ///
+    /// # Errors
+    /// It is to be watched, and can't be read again.
+    pub fn of(options: &Options) -> Result<Option<Self>, NotReloadable> {
         match &options.routes {
-            Routes::File { path, defaults } if path != Path::new("-") => {
+            Routes::File { path, defaults } if is_reloadable(path) => {
                 let watch = (options.watch == Watch::File).then(|| watch::Watch::new(path.clone()));
-                Some(Self { path: path.clone(), defaults: *defaults, watch })
+                Ok(Some(Self { path: path.clone(), defaults: *defaults, watch }))
             }
-            Routes::File { .. } | Routes::Flags(_) => None,
+            Routes::File { path, .. } if options.watch == Watch::File => Err(NotReloadable(path.clone())),
+            Routes::File { .. } | Routes::Flags(_) => Ok(None),
         }
     }
 }
+
+/// A missing file and a directory count as well: loading them fails with a better reason.
+fn is_reloadable(path: &Path) -> bool {
+    path != Path::new("-") && fs::metadata(path).map_or(true, |found| found.is_file() || found.is_dir())
+}
+
+/// A path that is to be watched, but names a pipe or a device.
+#[derive(Debug)]
+pub struct NotReloadable(PathBuf);
+
+impl fmt::Display for NotReloadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.0.display();
+        write!(f, "--watch needs a regular file: {path} is a pipe or a device, which can't be read again")
+    }
+}
+
+impl std::error::Error for NotReloadable {}
 
 /// The controls of a run that has not begun.
 #[derive(Debug)]
@@ -62,12 +89,18 @@ impl Control {
         self.admin.as_ref().map(|options| Admin::bind(options.addr)).transpose()
     }
 
-    /// Starts all controls, each on its own thread.
+    /// Starts all controls, each on its own thread. The run has begun with `plan`.
     ///
     /// # Errors
     /// No thread is available.
-    pub fn start(self, admin: Option<Admin>, supervisor: &Arc<Supervisor>) -> io::Result<()> {
-        let reloader = self.file.map(|file| follow(file, supervisor)).transpose()?;
+    pub fn start(
+        self,
+        admin: Option<Admin>,
+        plan: &Plan,
+        supervisor: &Arc<Supervisor>,
+        scenario: &Arc<Player>,
+    ) -> io::Result<()> {
+        let reloader = self.file.map(|file| follow(file, plan, scenario)).transpose()?;
         let Some((admin, options)) = admin.zip(self.admin) else { return Ok(()) };
         let access = Access { hosts: options.hosts, token: options.token };
         let api = Api::new(Arc::clone(supervisor), self.defaults).with_access(access);
@@ -82,17 +115,19 @@ impl Control {
 }
 
 /// Loads the file again after each SIGHUP, and after each change of it if it is watched.
-fn follow((file, hang_up): (ConfigFile, HangUp), supervisor: &Arc<Supervisor>) -> io::Result<Arc<Reloader>> {
-    let reloader = Arc::new(Reloader::new(file.path, file.defaults, Arc::clone(supervisor)));
-    hang_up.handle(reload(&reloader))?;
+fn follow((file, hang_up): (ConfigFile, HangUp), plan: &Plan, scenario: &Arc<Player>) -> io::Result<Arc<Reloader>> {
+    let scenario = Arc::clone(scenario);
+    let make_live = move |plan: &Plan, origin| scenario.reload(plan, origin);
+    let reloader = Arc::new(Reloader::through(file.path, plan.clone(), file.defaults, make_live));
+    hang_up.handle(reload(&reloader, Origin::SigHup))?;
     if let Some(watch) = file.watch {
-        watch.start(reload(&reloader))?;
+        watch.start(reload(&reloader, Origin::Watch))?;
     }
     Ok(reloader)
 }
 
-fn reload(reloader: &Arc<Reloader>) -> impl Fn() + Send + 'static {
+fn reload(reloader: &Arc<Reloader>, origin: Origin) -> impl Fn() + Send + 'static {
     let reloader = Arc::clone(reloader);
     // The reloader logs the result.
-    move || drop(reloader.reload(Origin::Reload))
+    move || drop(reloader.reload(origin))
 }

@@ -1,8 +1,9 @@
 //! Finds ports that nothing listens on.
 
 use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 
+use crate::listen;
 use crate::value::Port;
 
 /// How often another port is tried if the one that was found is taken in the meantime.
@@ -13,6 +14,6 @@ pub const ATTEMPTS: usize = 16;
 /// # Errors
 /// This machine does not have the address, or no port is left.
 pub fn free_port(ip: IpAddr) -> io::Result<Port> {
-    let port = TcpListener::bind((ip, 0))?.local_addr()?.port();
+    let port = listen::bind(SocketAddr::new(ip, 0))?.local_addr()?.port();
     Port::try_from(i128::from(port)).map_err(io::Error::other)
 }

@@ -27,12 +27,16 @@
 //! |---|---|
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`control`] | what changes the routes during a run: the admin server, SIGHUP, a watched file |
+//! | [`harness`] | what a test needs around the proxy: the scenario that changes routes over time |
 //! | [`cli`] | the command line: flags, help text, usage errors |
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
 //! | [`harness`] | what makes a run useful to tests: a wrapped command, repeated runs |
 //! | [`reload`] | loads the config file again and makes it live |
+//! | [`status_line`] | the line at the bottom of a terminal: what it says and when it changes |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
+//! | [`explain`] | what a run will do to each connection, computed in advance |
+//! | [`overview`] | the routes of a plan as the table that `--check` prints |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
 //! | [`proxy`] | the only module that touches the sockets of clients and upstreams |
@@ -46,14 +50,17 @@
 //! | [`watch`] | notices that a file has changed |
 //! | [`signals`], [`stop`] | signals, and the latches that wake what waits for the end |
 //! | [`limits`] | the number of connections that the system can carry |
+//! | [`listen`] | binds the ports of routes and servers |
 //! | [`memory`] | the number of bytes that toxics may hold |
 //! | [`scheduling`] | the scheduling policy of threads that forward messages |
+//! | [`table`] | tables with aligned columns |
+//! | [`terminal`], [`columns`], [`units`] | what stderr can show, and texts that fit it: columns, durations, bytes |
 //! | [`spelling`] | the known word that a misspelt one was probably meant to be |
 //! | [`threads`] | the only module that spawns threads; the thread pool |
 //!
 //! A module imports modules further down this table only, and the same holds inside [`proxy`]: `supervisor`,
-//! `listener`, `connection`, `forward`, `client`, `state`, `live_route`, `socket`. [`value`], [`dice`], [`toxic`] and
-//! [`plan`] are pure: they get time, random draws and bytes as arguments, so their tests need neither a socket nor a
+//! `listener`, `connection`, `forward`, `client`, `state`, `live_route`, `socket`. [`value`], [`dice`], [`toxic`],
+//! [`plan`] and [`explain`] are pure: they get time, random draws and bytes as arguments, so their tests need neither a socket nor a
 //! sleep. `tests/tidy.rs` checks both.
 //!
 //! # The life of a connection
@@ -114,11 +121,19 @@
 //!
 //! `apply` never waits for a connection. It waits for at most 100 ms until a listener has closed its port.
 //!
+//! # Changes over time
+//!
+//! Which change of a [scenario](plan::scenario) comes when is a function of the scenario, the routes of the file and the
+//! time. [`harness::scenario`] waits for each with a deadline, and makes it through the supervisor: a change sets only what
+//! its step names, so that other changes of the same route stay. A ramp begins at what the file and the steps before have set,
+//! not at what a request has: a run with the same file is the same run. After a reload with the same scenario the live
+//! routes are those of the new file with the settings of that time, in one change.
+//!
 //! # Control
 //!
-//! SIGHUP, a watched file and the admin server change routes from threads of their own, through the supervisor. A file is
-//! watched by looking at it: notifications miss network file systems and links that are replaced. It is read once two looks
-//! have found the same, so that one which is still being written is left alone. The metrics are read from the live routes
+//! SIGHUP, a watched file and the admin server change routes from threads of their own, through the supervisor. A watched
+//! file is polled: notifications miss network file systems and links that are replaced. The file is read after
+//! two consecutive polls have found the same metadata, so a partly written file is not loaded. The metrics are read from the live routes
 //! with each request, and written by hand: `prometheus-client` would add almost nothing to the binary, but promtool rejects
 //! its counters, and it does not escape the names of routes.
 //!
@@ -145,7 +160,9 @@
 //! - **A reset is sent when it is decided**, not when the last thread drops the socket. On Linux, connect(2) to
 //!   `AF_UNSPEC` does this.
 //! - **The log never blocks.** Lines pass through a bounded queue to a thread of their own. If the reader of stderr
-//!   stalls, lines are lost and counted.
+//!   stalls, lines are lost and counted. On a terminal, this thread also folds repeated faults and keeps the status line
+//!   below the log: with one writer, the two can't mix. What the line says is sampled from the registry, so it costs a
+//!   connection nothing. A thread looks four times a second, or less often if that took more than a 200th of its time.
 //!
 //! # Deliberately absent
 //!
@@ -159,17 +176,21 @@
 
 pub mod admin;
 pub mod cli;
+pub mod columns;
 pub mod config;
 pub mod control;
 pub mod ctl;
 pub mod dice;
 pub mod event;
+pub mod explain;
 pub mod free_port;
 pub mod harness;
 pub mod http;
 pub mod limits;
+pub mod listen;
 pub mod logging;
 pub mod memory;
+pub mod overview;
 pub mod plan;
 pub mod proxy;
 pub mod reload;
@@ -177,9 +198,13 @@ pub mod run;
 pub mod scheduling;
 pub mod signals;
 pub mod spelling;
+pub mod status_line;
 pub mod stop;
+pub mod table;
+pub mod terminal;
 pub mod test_server;
 pub mod threads;
 pub mod toxic;
+pub mod units;
 pub mod value;
 pub mod watch;

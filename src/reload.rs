@@ -1,5 +1,5 @@
-//! Loads the config file again and makes it live. What asks for it is elsewhere: SIGHUP in `signals`, a changed file in
-//! `watch`, a request in `admin`.
+//! Loads the config file again and makes it live. `signals` (SIGHUP), `watch` (a changed file) and `admin` (a request)
+//! trigger it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,21 +9,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::{self, Defaults, Lookup, Position, Report};
 use crate::event::{Event, Origin, emit};
+use crate::plan::{Plan, PlanDifference, plan_differences};
 use crate::proxy::{AppliedChange, ApplyError, Supervisor};
 
-/// The most problems of a file that are logged.
-const MAX_LOGGED: usize = 50;
-
 /// The config file of a run.
-#[derive(Debug)]
 pub struct Reloader {
     path: PathBuf,
+    /// What was in it at the start.
+    first: Plan,
     defaults: Defaults,
-    supervisor: Arc<Supervisor>,
+    make_live: MakeLive,
     /// Locked during a reload, so that the file that was read last is the one that is live. No connection waits for it.
     turn: Mutex<()>,
     counters: Counters,
 }
+
+/// Makes the routes of a plan live.
+type MakeLive = Box<dyn Fn(&Plan, Origin) -> Result<Vec<AppliedChange>, ApplyError> + Send + Sync>;
 
 #[derive(Debug)]
 struct Counters {
@@ -54,13 +56,25 @@ pub enum ReloadError {
 }
 
 impl Reloader {
-    /// The file at `path`, which is live since now. Not for stdin, which can't be read twice.
+    /// The file at `path`, of which `first` is live since now. Not for stdin, which can't be read twice.
     #[must_use]
-    pub fn new(path: PathBuf, defaults: Defaults, supervisor: Arc<Supervisor>) -> Self {
-        Self { path, defaults, supervisor, turn: Mutex::default(), counters: Counters::new() }
+    pub fn new(path: PathBuf, first: Plan, defaults: Defaults, supervisor: Arc<Supervisor>) -> Self {
+        Self::through(path, first, defaults, move |plan, origin| supervisor.apply(plan, origin))
     }
 
-    /// Makes the routes of the file live, and logs the result. The seed of the run stays.
+    /// The same, but `make_live` is called for what the file has.
+    #[must_use]
+    pub fn through(
+        path: PathBuf,
+        first: Plan,
+        defaults: Defaults,
+        make_live: impl Fn(&Plan, Origin) -> Result<Vec<AppliedChange>, ApplyError> + Send + Sync + 'static,
+    ) -> Self {
+        let make_live = Box::new(make_live);
+        Self { path, first, defaults, make_live, turn: Mutex::default(), counters: Counters::new() }
+    }
+
+    /// Makes the routes of the file live, and logs the result. The seed and the admin server of the run stay.
     ///
     /// # Errors
     /// The file has problems, or its routes can't be made live.
@@ -79,7 +93,18 @@ impl Reloader {
     fn apply(&self, origin: Origin) -> Result<Vec<AppliedChange>, ReloadError> {
         let loaded = config::load(&self.path, self.defaults).map_err(ReloadError::Invalid)?;
         loaded.lookups.iter().for_each(Lookup::log);
-        self.supervisor.apply(&loaded.value, origin).map_err(ReloadError::Apply)
+        let changes = (self.make_live)(&loaded.value, origin).map_err(ReloadError::Apply)?;
+        self.warn_without_effect(&loaded.value);
+        Ok(changes)
+    }
+
+    /// Logs the changes that only a new start makes live.
+    fn warn_without_effect(&self, plan: &Plan) {
+        for difference in plan_differences(&self.first, plan) {
+            if let PlanDifference::File(difference) = difference {
+                emit(&Event::NeedsRestart(&difference));
+            }
+        }
     }
 
     /// The results so far.
@@ -135,7 +160,7 @@ fn report(origin: Origin, result: &Result<Vec<AppliedChange>, ReloadError>) {
 
 /// One line for each problem, so that a log in JSON stays one.
 fn log_problems(report: &Report) {
-    for (position, problem) in report.problems().take(MAX_LOGGED) {
+    for (position, problem) in report.problems().take(Report::MAX_LISTED) {
         let at = place(report.name(), position);
         emit(&Event::ConfigProblem { at: &at, problem: problem.what(), hint: problem.hint() });
     }
@@ -145,6 +170,12 @@ fn place(file: &str, position: Option<Position>) -> String {
     match position {
         Some(Position { line, column }) => format!("{file}:{line}:{column}"),
         None => file.to_owned(),
+    }
+}
+
+impl fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloader").field("path", &self.path).finish_non_exhaustive()
     }
 }
 

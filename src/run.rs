@@ -6,26 +6,33 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::admin::{self, Admin};
-use crate::cli::{self, AdminOptions, Command, Options, Repeat, Routes, Runs, Settings, Upstreams, UsageError};
+use crate::cli::{
+    self, AdminOptions, Command, Explain, ExplainFormat, Options, Repeat, Routes, Runs, Settings, Upstreams, UsageError,
+};
 use crate::config::{self, Lookup, Resolved};
 use crate::control::{ConfigFile, Control};
 use crate::ctl;
 use crate::dice;
 use crate::event::{Event, Origin, emit};
+use crate::explain::explain;
 use crate::harness::argv::Argv;
 use crate::harness::exec::{DescriptorLimit, Exec};
+use crate::harness::lifetime::Lifetime;
 use crate::harness::repeat::{Seeds, Series};
+use crate::harness::scenario::Player;
 use crate::harness::wrapped::Wrapped;
 use crate::limits::{self, Baseline, Cap, Footprint};
 use crate::logging::{self, LogOutput};
 use crate::memory;
 use crate::plan::{Plan, open_ports, plan_differences};
 use crate::proxy::{ApplyError, Supervisor};
+use crate::status_line::{StatusDisplay, StatusLine};
 use crate::stop::{Signal, Stop};
-use crate::{signals, test_server, threads};
+use crate::terminal::Terminal;
+use crate::{overview, test_server, threads};
 
 /// The time from the end of a wrapped command until live connections are cut. A test suite should not hang on what it has
 /// left open.
@@ -66,26 +73,43 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::Version) => print(cli::VERSION),
         Ok(Command::BuildDetails) => print(&cli::build_details()),
         Ok(Command::Schema) => print(&config::schema()),
+        Ok(Command::Completions(shell)) => print(&cli::completions(shell)),
+        Ok(Command::Man) => print(&cli::man()),
         Ok(Command::Check(routes)) => check(routes),
+        Ok(Command::Explain(request)) => explained(request),
         Ok(Command::Compare { old, new }) => compare(old, new),
         Ok(Command::Run(options)) => proxy(*options),
         Ok(Command::Repeat(series)) => repeat(*series),
         Ok(Command::Exec(exec)) => become_command(*exec),
         Ok(Command::CtlHelp) => print(&cli::ctl_help()),
-        Ok(Command::Ctl(invocation)) => control(*invocation),
+        Ok(Command::Ctl(invocation)) => control_other_process(*invocation),
         Err(UsageError::Flag(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
         Err(UsageError::Ctl(what)) => report(&format!("{what}\ntry `chaos-proxy ctl --help`"), Exit::Usage),
-        Err(UsageError::Toxics(problems)) => print_error(&problems.to_string(), Exit::Usage),
+        Err(UsageError::Toxics(problems)) => print_report(&problems),
     }
 }
 
 fn check(routes: Routes) -> Exit {
     match load(routes) {
-        Ok(Resolved { value: plan, lookups }) => {
-            let routes = plan.routes().len();
-            print(&format!("{}ok: {routes} route{}\n", lines(&lookups), if routes == 1 { "" } else { "s" }))
-        }
+        Ok(Resolved { value: plan, lookups }) => print(&format!("{}{}", lines(&lookups), overview::of(&plan))),
         Err(exit) => exit,
+    }
+}
+
+/// Prints what a run with this seed will do. A run without one has another outcome each time.
+fn explained(request: Explain) -> Exit {
+    let Explain { routes, seed, connections, client, format } = request;
+    let plan = match load(routes) {
+        Ok(resolved) => resolved.value,
+        Err(exit) => return exit,
+    };
+    let Some(seed) = seed.or(plan.seed()) else {
+        return report("--explain needs a seed: give --seed N, or write \"seed\": N into the file", Exit::Usage);
+    };
+    let explanation = explain(&plan, seed, connections.into(), client);
+    match format {
+        ExplainFormat::Text => print(&explanation.to_string()),
+        ExplainFormat::Json => print(&format!("{:#}\n", explanation.to_json())),
     }
 }
 
@@ -107,17 +131,15 @@ fn lines<T: Display>(values: &[T]) -> String {
 fn load(routes: Routes) -> Result<Resolved<Plan>, Exit> {
     match routes {
         Routes::Flags(resolved) => Ok(resolved),
-        Routes::File { path, defaults } => {
-            config::load(&path, defaults).map_err(|report| print_error(&report.to_string(), Exit::Usage))
-        }
+        Routes::File { path, defaults } => config::load(&path, defaults).map_err(|report| print_report(&report)),
     }
 }
 
-fn control(invocation: ctl::Invocation) -> Exit {
+fn control_other_process(invocation: ctl::Invocation) -> Exit {
     match ctl::execute(invocation) {
         Ok(()) => Exit::Done,
-        Err(ctl::Failure::Usage(what)) => report(&what, Exit::Usage),
-        Err(ctl::Failure::Refused(what)) => report(&what, Exit::Failed),
+        Err(ctl::CtlError::Usage(what)) => report(&what, Exit::Usage),
+        Err(ctl::CtlError::Refused(what)) => report(&what, Exit::Failed),
     }
 }
 
@@ -149,9 +171,9 @@ fn proxy(options: Options) -> Exit {
     for warning in &options.warnings {
         report(&format!("warning: {warning}"), Exit::Done);
     }
-    let file = ConfigFile::of(&options);
-    let resolved = match load(options.routes) {
-        Ok(resolved) => resolved,
+    let file = ConfigFile::of(&options).map_err(|error| report(&error.to_string(), Exit::Usage));
+    let (file, resolved) = match file.and_then(|file| Ok((file, load(options.routes)?))) {
+        Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
     if let Some(warning) = options.settings.admin.warning(&resolved.value) {
@@ -168,7 +190,7 @@ fn prepare(
     command: Option<Argv>,
     settings: &Settings,
 ) -> io::Result<Exit> {
-    let output = log_output(settings)?;
+    let output = LogOutput::of(settings.log_file.as_deref())?;
     threads::wake_on_time();
     let admin = settings.admin.options(&resolved.value);
     let limit = DescriptorLimit::current();
@@ -176,42 +198,22 @@ fn prepare(
     let cap = cap(&resolved.value, settings, admin.as_ref());
     let token = admin.as_ref().and_then(|admin| admin.token.clone());
     let control = Control::new(file, admin, settings.defaults)?;
-    let stop = Arc::new(Stop::new()?);
-    let lifetime = match command {
-        Some(argv) => Lifetime::OfCommand(Wrapped::new(argv, limit, token, &stop)?),
-        None => Lifetime::until_signal(&stop)?,
+    let status_line = match &command {
+        // The terminal belongs to the command.
+        Some(_) => StatusLine::Off,
+        None => StatusLine::new(settings.log_level, settings.log_format, output.terminal())?,
     };
-    let _flushed_at_the_end = logging::start(settings.log_level, settings.log_format, output)?;
-    Ok(start(resolved, control, settings, cap, &stop, lifetime))
-}
-
-/// How long a run lasts.
-enum Lifetime {
-    /// Until a signal arrives.
-    UntilSignal,
-    /// As long as a command.
-    OfCommand(Wrapped),
-}
-
-impl Lifetime {
-    fn until_signal(stop: &Arc<Stop>) -> io::Result<Self> {
-        let stop = Arc::clone(stop);
-        signals::install(move |signal| stop.request(signal))?;
-        Ok(Self::UntilSignal)
-    }
-}
-
-fn log_output(settings: &Settings) -> io::Result<LogOutput> {
-    match &settings.log_file {
-        None => Ok(LogOutput::Stderr),
-        Some(path) => LogOutput::append_to(path)
-            .map_err(|error| io::Error::new(error.kind(), format!("--log-file {}: {error}", path.display()))),
-    }
+    let stop = Arc::new(Stop::new()?);
+    let lifetime = Lifetime::new(command, limit, token, &stop)?;
+    let flushed_at_the_end = logging::start(settings.log_level, settings.log_format, output)?;
+    let display = status_line.below(&flushed_at_the_end);
+    Ok(start(resolved, control, settings, cap, &stop, lifetime, display))
 }
 
 fn cap(plan: &Plan, settings: &Settings, admin: Option<&AdminOptions>) -> Cap {
     let (footprint, listeners) = needs(plan, settings.upstreams);
-    let baseline = Baseline { listeners, admin_clients: admin.map_or(0, |_| admin::CLIENTS.get()) };
+    let (added, admin_clients) = admin.map_or((0, 0), |_| (admin::ADDED_ROUTES, admin::CLIENTS.get()));
+    let baseline = Baseline { listeners: listeners + added, admin_clients };
     limits::connection_cap(settings.max_connections, footprint, baseline)
 }
 
@@ -222,6 +224,7 @@ fn start(
     cap: Cap,
     stop: &Arc<Stop>,
     lifetime: Lifetime,
+    display: StatusDisplay,
 ) -> Exit {
     let Resolved { value: plan, lookups } = resolved;
     let seed = seed(settings, plan);
@@ -229,22 +232,30 @@ fn start(
     lookups.iter().for_each(Lookup::log);
     let max_buffered = settings.max_buffered.unwrap_or_else(memory::default_buffers);
     let supervisor = Arc::new(Supervisor::new(cap, max_buffered, seed, Arc::clone(stop)));
-    let admin = match open(&supervisor, control, plan, settings.upstreams) {
-        Ok(admin) => admin,
-        Err(exit) => return exit,
-    };
-    match lifetime {
-        Lifetime::UntilSignal => announce(&supervisor, admin)
+    let scenario = Arc::new(Player::new(Arc::clone(&supervisor), Arc::clone(stop)));
+    let begin_scenario = || scenario.start(plan, Instant::now());
+    match (open(&supervisor, control, plan, settings.upstreams, &scenario), lifetime) {
+        (Err(exit), _) => exit,
+        (Ok(admin), Lifetime::UntilSignal) => begin_scenario()
+            .and_then(|()| announce(&supervisor, admin, display))
             .map_or_else(|error| report_event(&Event::StartFailed(&error)), |()| serve(&supervisor, settings, stop)),
-        Lifetime::OfCommand(command) => wrap(command, &supervisor, admin, settings),
+        (Ok(admin), Lifetime::OfCommand(command)) => {
+            wrap(command, &supervisor, admin, settings.drain_timeout, begin_scenario)
+        }
     }
 }
 
 /// Runs the command to its end, and drains. Connections that are cut then are not a failure of the command.
-fn wrap(command: Wrapped, supervisor: &Supervisor, admin: Option<SocketAddr>, settings: &Settings) -> Exit {
-    match command.run(supervisor, admin) {
+fn wrap(
+    command: Wrapped,
+    supervisor: &Supervisor,
+    admin: Option<SocketAddr>,
+    drain_timeout: Option<Duration>,
+    begun: impl FnOnce() -> io::Result<()>,
+) -> Exit {
+    match command.run(supervisor, admin, begun) {
         Ok(ended) => {
-            let timeout = settings.drain_timeout.unwrap_or(DRAIN_TIMEOUT_OF_COMMANDS);
+            let timeout = drain_timeout.unwrap_or(DRAIN_TIMEOUT_OF_COMMANDS);
             emit(&Event::Drained(supervisor.drain(Some(timeout))));
             Exit::Command(ended.exit_code())
         }
@@ -275,11 +286,13 @@ fn open(
     control: Control,
     plan: &Plan,
     upstreams: Upstreams,
+    scenario: &Arc<Player>,
 ) -> Result<Option<SocketAddr>, Exit> {
     let admin = control.bind().map_err(|error| report_event(&Event::StartFailed(&error)))?;
     let admin_addr = admin.as_ref().map(Admin::local_addr);
     open_routes(supervisor, plan, upstreams)?;
-    control.start(admin, supervisor).map_err(|error| report_event(&Event::StartFailed(&error)))?;
+    let started = control.start(admin, plan, supervisor, scenario);
+    started.map_err(|error| report_event(&Event::StartFailed(&error)))?;
     Ok(admin_addr)
 }
 
@@ -313,12 +326,15 @@ fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, usize) {
 }
 
 /// Prints the ready line, the only line of stdout. A script that waits for it can connect to everything named in it. A
-/// separate thread prints it, because a write to a full pipe would block the thread that waits for signals.
-fn announce(supervisor: &Supervisor, admin: Option<SocketAddr>) -> io::Result<()> {
+/// separate thread prints it, because a write to a full pipe would block the thread that waits for signals. stdout may be
+/// the same terminal as stderr, so the status line comes after it.
+fn announce(supervisor: &Arc<Supervisor>, admin: Option<SocketAddr>, display: StatusDisplay) -> io::Result<()> {
     let admin = admin.map(|addr| format!(" admin={addr}")).unwrap_or_default();
-    let line = format!("ready pid={} ports={}{admin}\n", process::id(), open_ports(&supervisor.plan()));
+    let line = format!("ready pid={} ports={}{admin}\n", process::id(), open_ports(&supervisor.configured()));
+    let routes = Arc::clone(supervisor);
     threads::spawn("ready", move || {
         print(&line);
+        display.start(routes);
     })
 }
 
@@ -337,6 +353,10 @@ fn print(text: &str) -> Exit {
 /// Reports an error from before the log is started.
 fn report(what: &str, exit: Exit) -> Exit {
     print_error(&format!("chaos-proxy: {what}"), exit)
+}
+
+fn print_report(report: &config::Report) -> Exit {
+    print_error(&report.printed(Terminal::of_stderr().colors()), Exit::Usage)
 }
 
 /// Prints without the program's name, because editors jump to lines that begin with `file:line:column`.

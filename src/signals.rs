@@ -1,9 +1,9 @@
-//! Turns SIGINT, SIGTERM and SIGHUP into calls of functions. Without a [`HangUp`], SIGHUP keeps its default action, which
-//! ends the process with its terminal.
+//! Turns SIGINT, SIGTERM, SIGHUP and SIGTSTP into calls of functions. Without a [`HangUp`], SIGHUP keeps its default action,
+//! which ends the process with its terminal.
 
 use std::io;
 
-use nix::sys::signal::{SigSet, Signal as Unix};
+use nix::sys::signal::{SigSet, Signal as Unix, raise};
 
 use crate::stop::Signal;
 use crate::threads;
@@ -42,7 +42,7 @@ pub fn block_quit() -> io::Result<()> {
 /// # Errors
 /// The signal mask can't be changed.
 pub fn unblock() -> io::Result<()> {
-    Ok(SigSet::from_iter([Unix::SIGTERM, Unix::SIGQUIT, Unix::SIGHUP]).thread_unblock()?)
+    Ok(SigSet::from_iter([Unix::SIGTERM, Unix::SIGQUIT, Unix::SIGHUP, Unix::SIGTSTP]).thread_unblock()?)
 }
 
 /// SIGHUP, kept from ending the process. It waits until it is handled.
@@ -72,5 +72,44 @@ impl HangUp {
                 work();
             }
         })
+    }
+}
+
+/// SIGTSTP (Ctrl-Z), which waits until it is handled.
+#[derive(Debug)]
+pub struct Suspension(SigSet);
+
+impl Suspension {
+    /// Call it before any other thread starts, as [`install`].
+    ///
+    /// # Errors
+    /// The signal mask can't be changed.
+    pub fn block() -> io::Result<Self> {
+        let suspend = SigSet::from(Unix::SIGTSTP);
+        suspend.thread_block()?;
+        Ok(Self(suspend))
+    }
+
+    /// Before each suspension, calls `prepare` on a thread of its own.
+    ///
+    /// # Errors
+    /// No thread is available.
+    pub fn handle(self, prepare: impl Fn() + Send + 'static) -> io::Result<()> {
+        threads::spawn("sigtstp", move || {
+            // sigwait(3) fails for an invalid set only, and this one is fixed.
+            while self.0.wait().is_ok() {
+                prepare();
+                self.suspend();
+            }
+        })
+    }
+
+    /// Takes the default action, which suspends the process unless nothing could continue it (an orphaned process group).
+    /// Only this thread has the signal unblocked.
+    fn suspend(&self) {
+        // Both calls fail for an invalid signal only.
+        let _ = self.0.thread_unblock();
+        let _ = raise(Unix::SIGTSTP);
+        let _ = self.0.thread_block();
     }
 }

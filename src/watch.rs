@@ -1,4 +1,4 @@
-//! Notices that a file has changed, by looking at it. It works on every file system, and for a file that is replaced by
+//! Detects changes of a file by polling. It works on every file system, and for a file that is replaced by
 //! a rename or through a symbolic link, as editors and Kubernetes do. What a change leads to is up to the caller.
 
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::threads;
 
-/// The time between two looks. Four looks per second use no measurable CPU time.
+/// The polling interval. Four polls per second use no measurable CPU time.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// The most bytes that are compared, one more than a config may have.
@@ -20,7 +20,7 @@ const MAX_BYTES: u64 = (16 << 20) + 1;
 #[derive(Debug)]
 pub struct Watch {
     path: PathBuf,
-    /// What the last look found.
+    /// What the last poll found.
     seen: Option<Stamp>,
     /// The last file whose content was read.
     read: Option<Stamp>,
@@ -60,8 +60,8 @@ impl Watch {
         })
     }
 
-    /// Reads the file once two looks have found the same, so that one which is still being written is left alone. Many
-    /// tools write a file again without a change, so the content decides.
+    /// Reads the file after two consecutive polls have found the same metadata, so that a partly written file is not
+    /// loaded. Many tools write a file again without a change, so the content decides.
     fn has_changed(&mut self) -> bool {
         let found = Stamp::of(&self.path);
         let is_settled = found == self.seen;
@@ -135,8 +135,8 @@ mod tests {
         }
     }
 
-    /// What the next three looks report.
-    fn looks(watch: &mut Watch) -> [bool; 3] {
+    /// What the next three polls report.
+    fn polls(watch: &mut Watch) -> [bool; 3] {
         [(); 3].map(|()| watch.has_changed())
     }
 
@@ -147,13 +147,13 @@ mod tests {
     fn a_change_is_reported_once_the_file_has_settled() {
         let folder = Folder::new("settled");
         let mut watch = folder.watch();
-        assert_eq!(looks(&mut watch), UNCHANGED);
+        assert_eq!(polls(&mut watch), UNCHANGED);
         for text in ["t", "tw", "two"] {
             folder.write("config", text);
             assert!(!watch.has_changed(), "it is still being written");
         }
         assert!(watch.has_changed());
-        assert_eq!(looks(&mut watch), UNCHANGED);
+        assert_eq!(polls(&mut watch), UNCHANGED);
     }
 
     #[test]
@@ -162,10 +162,10 @@ mod tests {
         let mut watch = folder.watch();
         folder.write("new", "two");
         folder.rename("new", "config");
-        assert_eq!(looks(&mut watch), CHANGED);
+        assert_eq!(polls(&mut watch), CHANGED);
         folder.write("same", "two");
         folder.rename("same", "config");
-        assert_eq!(looks(&mut watch), UNCHANGED, "the content is the same");
+        assert_eq!(polls(&mut watch), UNCHANGED, "the content is the same");
     }
 
     /// A `ConfigMap` is a link to `..data/config`, and `..data` is a link to a directory that is replaced.
@@ -182,7 +182,7 @@ mod tests {
         let mut watch = folder.watch();
         symlink("v2", folder.at("..data_tmp")).expect("a link");
         folder.rename("..data_tmp", "..data");
-        assert_eq!(looks(&mut watch), CHANGED);
+        assert_eq!(polls(&mut watch), CHANGED);
     }
 
     #[test]
@@ -190,13 +190,13 @@ mod tests {
         let folder = Folder::new("missing");
         let mut watch = folder.watch();
         folder.rename("config", "away");
-        assert_eq!(looks(&mut watch), CHANGED);
+        assert_eq!(polls(&mut watch), CHANGED);
         folder.rename("away", "config");
-        assert_eq!(looks(&mut watch), CHANGED);
+        assert_eq!(polls(&mut watch), CHANGED);
     }
 
     #[test]
     fn a_device_is_not_read() {
-        assert_eq!(looks(&mut Watch::new(PathBuf::from("/dev/zero"))), UNCHANGED);
+        assert_eq!(polls(&mut Watch::new(PathBuf::from("/dev/zero"))), UNCHANGED);
     }
 }

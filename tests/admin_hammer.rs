@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use harness::{connect, pattern, serve_echo, upstream};
-use proxy::{Proxy, UPSTREAM, toxic, toxics};
+use proxy::{IDLE_PIPE_DESCRIPTORS, Proxy, UPSTREAM, toxic, toxics};
 use server::{ask, serve, until};
 
 const CONNECTIONS: usize = 100;
@@ -31,9 +31,6 @@ const ROUNDS: u16 = 8;
 
 /// Connections of this route survive: its toxics change, and nothing else.
 const STABLE: u16 = 8180;
-
-/// The pipes that the proxy keeps for bulk streams, of two descriptors each.
-const POOLED: usize = 2 * 16;
 
 /// The routes that each thread creates, changes, disables and removes.
 const PASSING: u16 = 8200;
@@ -111,5 +108,5 @@ fn eight_threads_change_routes_under_a_hundred_connections() {
     });
     drop(streams);
     // Idle threads of the pool end after 5 s.
-    until(|| count("/proc/self/task") <= threads && count("/proc/self/fd") <= descriptors + POOLED);
+    until(|| count("/proc/self/task") <= threads && count("/proc/self/fd") <= descriptors + IDLE_PIPE_DESCRIPTORS);
 }

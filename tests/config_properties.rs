@@ -186,6 +186,8 @@ const VALID: &[&str] = &[
     include_str!("../configs/valid/toxiproxy.json"),
     include_str!("../configs/valid/toxiproxy_paste.json"),
     include_str!("../configs/valid/profiles.json"),
+    include_str!("../configs/valid/scenario.json"),
+    include_str!("../configs/valid/scenario_repeated.yaml"),
 ];
 
 /// Replaces a range of characters.

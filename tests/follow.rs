@@ -175,7 +175,7 @@ fn an_http_client_follows_until_it_leaves() {
         let server = Server::bind("127.0.2.9:0".parse().unwrap()).unwrap();
         let addr = server.local_addr();
         let follow = |_| Response::stream(Status::Ok, "application/jsonl", Events(logging::follow()));
-        server.serve(LIMITS, None, follow).unwrap();
+        server.serve(LIMITS, Response::text, follow).unwrap();
         let mut client = BufReader::new(TcpStream::connect(addr).unwrap());
         client.get_mut().write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         let mut lines = client.lines().map(Result::unwrap);

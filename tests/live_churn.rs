@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use proxy::{Proxy, UPSTREAM, toxic, toxics};
+use proxy::{IDLE_PIPE_DESCRIPTORS, Proxy, UPSTREAM, toxic, toxics};
 
 const PORT: u16 = 8180;
 const CHANGES: usize = 1000;
@@ -23,10 +23,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const PERIOD: usize = 99_991;
 
 const MOST_AT_ONCE: usize = 64 * 1024;
-
-/// The pipes that the proxy keeps for the next bulk stream (`MOST_KEPT` in `proxy::forward::pipe_pool`), two descriptors
-/// each.
-const KEPT_PIPES: usize = 16;
 
 /// Half of the connections stream, the other half sends a message after each reply.
 #[test]
@@ -167,7 +163,7 @@ impl Usage {
     }
 
     fn covers(&self, now: &Self) -> bool {
-        let others = self.others + 2 * KEPT_PIPES;
+        let others = self.others + IDLE_PIPE_DESCRIPTORS;
         now.threads <= self.threads && now.sockets <= self.sockets && now.others <= others
     }
 

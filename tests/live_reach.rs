@@ -22,9 +22,9 @@ const CONNECTIONS: usize = 1000;
 /// The bound on the time from the change to the last of the connections.
 const SOON: Duration = Duration::from_millis(50);
 
-/// A change wakes 2,000 threads, which need the processor. On a machine that is busy with other work, they have to wait for
-/// it: the bound holds for the quickest of this many changes.
-const CHANGES: usize = 20;
+/// A change wakes 2,000 threads, which need the processor. If the machine is busy with other work for a moment, they have to
+/// wait for it: the bound holds for the median of this many changes.
+const CHANGES: usize = 21;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -39,15 +39,16 @@ fn a_toxic_reaches_a_thousand_idle_connections_soon() {
         .collect();
     let latency = proxy.route("r", PORT, &toxics(&[toxic("latency", "both", r#""latency": 1000"#)]));
     let plans = [latency, proxy.route("r", PORT, "")];
-    let mut quickest = Duration::MAX;
-    for change in 0..CHANGES {
-        let (plan, acting) = (&plans[change % 2], if change % 2 == 0 { CONNECTIONS } else { 0 });
+    let took = |change: usize| {
+        let (plan, acting) = [(&plans[0], CONNECTIONS), (&plans[1], 0)][change % 2];
         let began = Instant::now();
         proxy.apply(std::slice::from_ref(plan));
         await_acting(&proxy, acting);
-        quickest = quickest.min(began.elapsed());
-    }
-    assert!(quickest < SOON, "{quickest:?}");
+        began.elapsed()
+    };
+    let mut all: Vec<Duration> = (0..CHANGES).map(took).collect();
+    all.sort();
+    assert!(all[CHANGES / 2] < SOON, "{all:?}");
 }
 
 /// Waits until a toxic acts on this number of connections.

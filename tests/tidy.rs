@@ -14,15 +14,16 @@ const LAYERS: &[&[&str]] = &[
     &["control"],
     &["cli"],
     &["admin", "ctl", "harness"],
-    &["reload", "test_server"],
+    &["reload", "status_line", "test_server", "explain"],
     &["config", "http", "proxy"],
-    &["event", "free_port"],
+    &["event", "free_port", "overview"],
     &["plan"],
     &["toxic"],
     &["dice"],
     &["value"],
     &["logging", "signals", "watch"],
-    &["limits", "memory", "scheduling", "spelling", "stop", "threads"],
+    &["limits", "listen", "memory", "scheduling", "spelling", "stop", "table", "threads"],
+    &["columns", "terminal", "units"],
 ];
 
 /// The layers inside `proxy`.
@@ -42,7 +43,7 @@ const PROXY_LAYERS: &[&[&str]] = &[
 ];
 
 /// Modules that receive time, randomness and bytes as arguments, so that their tests need neither a socket nor a sleep.
-const PURE: &[&str] = &["dice", "plan", "toxic", "value"];
+const PURE: &[&str] = &["dice", "explain", "plan", "toxic", "value"];
 const IMPURE: &[&str] = &["TcpStream", "TcpListener", "std::thread", "Instant::now", "log"];
 
 /// Only `threads.rs` may use these: it sets a name and a stack size, and returns an error where std would panic.

@@ -9,9 +9,6 @@ use crate::http::{Response, Status};
 use crate::proxy::ApplyError;
 use crate::value::Rejected;
 
-/// The most problems in one answer. Each takes time in proportion to the length of the body.
-const MAX_PROBLEMS: usize = 50;
-
 /// Answers with a value, and a line end for terminals.
 pub(super) fn json(status: Status, value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
@@ -97,7 +94,8 @@ impl From<Failure> for Response {
 /// A body, or the config file, has problems.
 impl From<&Report> for Failure {
     fn from(report: &Report) -> Self {
-        let problems = report.problems().take(MAX_PROBLEMS).map(|(position, problem)| described(position, problem));
+        let problems =
+            report.problems().take(Report::MAX_LISTED).map(|(position, problem)| described(position, problem));
         Self { problems: Some(Json::list(problems)), ..Self::bad(report.summary()) }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `access` | which requests may use it |
+//! | `access` | which requests are permitted |
 //! | `toxiproxy` | the API of Toxiproxy |
 //! | `v1` | this program's own API, below `/v1` |
 //! | `metrics` | `/metrics`, as Prometheus reads it |
@@ -18,7 +18,6 @@ mod metrics;
 mod toxiproxy;
 mod v1;
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -29,7 +28,7 @@ pub use access::{Access, Denied};
 pub use error_response::error_response;
 
 use crate::config::Defaults;
-use crate::http::{Limits, Request, Response, Server, Status};
+use crate::http::{BindError, Limits, Request, Response, Server, Status};
 use crate::plan::ListenAddress;
 use crate::proxy::Supervisor;
 use crate::reload::Reloader;
@@ -37,12 +36,16 @@ use crate::reload::Reloader;
 /// The most clients at once.
 pub const CLIENTS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
+/// The number of routes that requests can add to those of the start without taking descriptors from connections. It
+/// costs 32 · 5 = 160 descriptors (`limits::Baseline`), a sixth of the 1,024 that many shells allow.
+pub const ADDED_ROUTES: usize = 32;
+
 const LIMITS: Limits = Limits {
     connections: CLIENTS,
     // Readers of the events leave half of the connections to requests.
     streams: CLIENTS.get() / 2,
-    // Slow clients that hold all connections delay another one by this time.
-    replaceable_after: Duration::from_secs(1),
+    // Slow clients that hold all connections delay another one by this time. Probes give up after 1 s by default.
+    replaceable_after: Duration::from_millis(100),
     head_bytes: 16 * 1024,
     // Browsers send about 20; Apache accepts 100.
     header_lines: 100,
@@ -112,7 +115,7 @@ impl Admin {
     /// # Errors
     /// The address is in use, does not belong to this machine, or is not permitted to this user.
     pub fn bind(addr: SocketAddr) -> Result<Self, BindError> {
-        Server::bind(addr).map(Self).map_err(|source| BindError { addr, source })
+        Server::bind(addr).map(Self).map_err(|source| bind_error(addr, source))
     }
 
     /// The bound address, with the actual port.
@@ -127,35 +130,13 @@ impl Admin {
     /// No thread is available to accept connections.
     pub fn serve(self, api: Api) -> io::Result<()> {
         let api = Api { address: self.local_addr().to_string().parse().ok(), ..api };
-        self.0.serve(LIMITS, None, move |request| api.respond(&request))
+        self.0.serve(LIMITS, error_response, move |request| api.respond(&request))
     }
 }
 
-/// Why the admin server does not serve.
-#[derive(Debug)]
-pub struct BindError {
-    /// The address that was to be served.
-    pub addr: SocketAddr,
-    /// The system's error.
-    pub source: io::Error,
+fn bind_error(addr: SocketAddr, source: io::Error) -> BindError {
+    BindError { server: "admin server", alternative: "set the address with --admin IP:PORT", addr, source }
 }
-
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hint = match self.source.kind() {
-            io::ErrorKind::AddrInUse => {
-                "stop what listens there (`ss -ltnp` names it), or choose another port with --admin IP:PORT"
-            }
-            io::ErrorKind::AddrNotAvailable => "this machine has no such address: use 127.0.0.1 or 0.0.0.0",
-            io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose one above",
-            _ => "choose another address with --admin IP:PORT",
-        };
-        write!(f, "the admin server can't serve {}: {}; {hint}", self.addr, self.source)
-    }
-}
-
-// Without `source()`, because the text includes the cause, and a printed chain would repeat it.
-impl std::error::Error for BindError {}
 
 #[cfg(test)]
 mod tests {

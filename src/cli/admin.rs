@@ -1,19 +1,16 @@
 //! The flags about the admin server, and Toxiproxy's spelling of them: `-host` and `-port`.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use pico_args::Arguments;
 
 use super::flags::{parsed_values, value};
-use super::values::{admin_address, host_name, listen_ip};
+use super::values::{admin_address, host_name};
 use super::{Parsed, usage_error};
-use crate::ctl::TOKEN_VARIABLE;
-use crate::plan::{ListenAddress, Plan};
+use crate::ctl::{TOKEN_VARIABLE, Token};
+use crate::plan::{Bind, ListenAddress, Plan};
 use crate::value::Port;
-
-/// The port of the admin server if none is given, which is Toxiproxy's.
-pub(super) const DEFAULT_PORT: u16 = 8474;
 
 /// The admin server to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,13 +75,13 @@ impl AdminFlags {
 /// The address of `--admin`, or that of `--host` and `--port`, of which each has a default.
 fn address(args: &mut Arguments) -> Parsed<Option<SocketAddr>> {
     let admin = value(args, "--admin", admin_address)?.map(ListenAddress::addr);
-    let host: Option<IpAddr> = value(args, "--host", listen_ip)?;
+    let host = value(args, "--host", Bind::of_host)?.map(Bind::ip);
     let port = value(args, "--port", str::parse::<Port>)?;
     match (admin, host, port) {
         (None, None, None) => Ok(None),
         (None, host, port) => {
             let ip = host.unwrap_or(Ipv4Addr::LOCALHOST.into());
-            Ok(Some(SocketAddr::new(ip, port.map_or(DEFAULT_PORT, Port::get))))
+            Ok(Some(SocketAddr::new(ip, port.map_or(ListenAddress::ADMIN_PORT, Port::get))))
         }
         (admin, None, None) => Ok(admin),
         (_, Some(_), _) => usage_error("--admin and --host exclude each other: --admin IP:PORT has both"),
@@ -101,11 +98,10 @@ fn of_environment(variable: Option<OsString>) -> Parsed<Option<String>> {
     }
 }
 
-/// A token that an HTTP header can have. The error does not show it.
+/// A token that a client can send. The error does not show it.
 fn checked(source: &str, token: String) -> Parsed<String> {
-    if token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(token)
-    } else {
-        usage_error(format!("{source}: use ASCII characters without spaces"))
+    match token.parse::<Token>() {
+        Ok(_) => Ok(token),
+        Err(what) => usage_error(format!("{source}: {what}")),
     }
 }

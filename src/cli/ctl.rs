@@ -14,7 +14,7 @@ use crate::plan::RouteState;
 use crate::spelling::nearest;
 use crate::value::{CloseMode, RouteName, ToxicName};
 
-const FLAGS: Table = Table(&[Group {
+pub(super) const FLAGS: Table = Table(&[Group {
     title: "Options",
     flags: &[
         flag("--admin", Value::Required("URL"), "the server, a URL or IP:PORT [http://127.0.0.1:8474]"),
@@ -45,13 +45,28 @@ const COMMANDS: [(&str, &str, &str); 14] = [
     ("help", "", "print this help"),
 ];
 
+/// The words that a command may begin with.
+pub(super) fn first_words() -> Vec<&'static str> {
+    let mut words: Vec<&str> = COMMANDS.iter().filter_map(|(command, ..)| command.split(' ').next()).collect();
+    words.dedup();
+    words
+}
+
+/// The words that may follow `first`.
+pub(super) fn second_words(first: &str) -> Vec<&'static str> {
+    let second = |command: &'static str| command.strip_prefix(first)?.strip_prefix(' ');
+    COMMANDS.iter().filter_map(|(command, ..)| second(command)).collect()
+}
+
+/// Every command with its operands, and what it does.
+pub(super) fn commands() -> impl Iterator<Item = (String, &'static str)> {
+    COMMANDS.iter().map(|(name, operands, about)| (format!("{name} {operands}").trim_end().to_owned(), *about))
+}
+
 /// What `ctl --help` prints.
 #[must_use]
 pub fn ctl_help() -> String {
-    let commands = COMMANDS.map(|(name, operands, about)| {
-        let command = format!("{name} {operands}");
-        format!("  {:<37} {about}\n", command.trim_end())
-    });
+    let commands: Vec<String> = commands().map(|(command, about)| format!("  {command:<37} {about}\n")).collect();
     format!(
         "\
 chaos-proxy ctl: changes and inspects a chaos-proxy that runs with --admin

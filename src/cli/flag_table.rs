@@ -3,6 +3,10 @@
 
 use std::iter;
 
+use super::completions::Shell;
+use crate::plan::Profile;
+use crate::value::{Kind, Written};
+
 /// A flag.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flag {
@@ -11,6 +15,8 @@ pub(super) struct Flag {
     /// Its short name.
     pub(super) short: Option<&'static str>,
     pub(super) value: Value,
+    /// The only values, if they are words.
+    pub(super) words: &'static [&'static str],
     /// What it does, and its default in brackets.
     pub(super) about: &'static str,
 }
@@ -50,7 +56,7 @@ pub(super) const RUN: Table = Table(&[
             flag("--upstream", Value::Required("IP:PORT"), "without a file: forward its connections here"),
             flag("--drop-rate", Value::Required("P"), "without a file: share to drop, 0.0 to 1.0 [0.0]"),
             flag("--latency-ms", Value::Required("N"), "without a file: delay before forwarding, in ms [0]"),
-            flag("--profile", Value::Required("NAME"), "without a file: imitate a network, see below"),
+            flag("--profile", Value::Required("NAME"), "without a file: imitate a network, see below").one_of(PROFILES),
             flag(
                 "--toxic",
                 Value::Required("TYPE:KEY=VALUE,KEY=VALUE"),
@@ -65,7 +71,14 @@ pub(super) const RUN: Table = Table(&[
         flags: &[
             flag("--check", Value::None, "validate the routes and exit, without opening a port"),
             flag("--against", Value::Required("FILE"), "with --check: print what changes from that config"),
+            flag("--explain", Value::None, "print what each connection will meet, without opening a port"),
+            flag("--connections", Value::Required("N"), "with --explain: the first N of each route [20]"),
+            flag("--client", Value::Required("IP"), "with --explain: where clients connect from [127.0.0.1]"),
+            flag("--json", Value::None, "with --explain: print JSON"),
             flag("--schema", Value::None, "print a JSON Schema of config files, for editors"),
+            flag("--completions", Value::Required("SHELL"), "print completions for bash, zsh or fish")
+                .one_of(Shell::WORDS),
+            flag("--man", Value::None, "print the manual page; see `make install`"),
             flag("--test-server", Value::None, "serve HTTP on every upstream: /, /bytes/N, /echo"),
             flag("--seed", Value::Required("N"), "repeat the faults of an earlier run [random]"),
             flag("--max-connections", Value::Required("N"), "serve at most N at once, others wait [system limits]"),
@@ -92,9 +105,9 @@ pub(super) const RUN: Table = Table(&[
             flag(
                 "--admin",
                 Value::Optional("IP:PORT"),
-                "serve Toxiproxy's API, more of our own, and metrics [off; without a value 127.0.0.1:8474]",
+                "serve Toxiproxy's API, /v1 and /metrics [off; without a value 127.0.0.1:8474]",
             ),
-            flag("--admin-token", Value::Required("TOKEN"), "demand it of requests [CHAOS_PROXY_ADMIN_TOKEN]"),
+            flag("--admin-token", Value::Required("TOKEN"), "require this bearer token [CHAOS_PROXY_ADMIN_TOKEN]"),
             flag("--admin-host", Value::Required("NAME"), "accept requests to that host name, repeatable"),
         ],
     },
@@ -102,10 +115,15 @@ pub(super) const RUN: Table = Table(&[
         title: "Log, on stderr",
         flags: &[
             flag("--log-file", Value::Required("FILE"), "append the log to FILE instead"),
-            flag("--log", Value::Required("LEVEL"), "error, faults, warn, info or debug [info]"),
+            flag("--log", Value::Required("LEVEL"), "error, faults, warn, info or debug [info]").one_of(LEVELS),
             flag("--verbose", Value::None, "log debug lines too, as --log debug").or("-v"),
             flag("--quiet", Value::None, "log errors only, as --log error").or("-q"),
-            flag("--log-format", Value::Required("FORMAT"), "logfmt or json [logfmt]"),
+            flag(
+                "--log-format",
+                Value::Required("FORMAT"),
+                "auto, text, logfmt or json [auto: text on a terminal, else logfmt]",
+            )
+            .one_of(FORMATS),
         ],
     },
     Group {
@@ -117,6 +135,15 @@ pub(super) const RUN: Table = Table(&[
     },
 ]);
 
+const PROFILES: &[&str] = match Profile::KIND {
+    Kind::Word(words) => words,
+    _ => &[],
+};
+
+const LEVELS: &[&str] = &["error", "faults", "warn", "info", "debug"];
+
+const FORMATS: &[&str] = &["auto", "text", "logfmt", "json"];
+
 const CONFIG: &str = if cfg!(feature = "yaml") {
     "read routes from FILE (JSON, YAML), or from stdin: -"
 } else {
@@ -124,7 +151,7 @@ const CONFIG: &str = if cfg!(feature = "yaml") {
 };
 
 pub(super) const fn flag(long: &'static str, value: Value, about: &'static str) -> Flag {
-    Flag { long, short: None, value, about }
+    Flag { long, short: None, value, words: &[], about }
 }
 
 impl Flag {
@@ -132,8 +159,12 @@ impl Flag {
         Self { short: Some(short), ..self }
     }
 
+    const fn one_of(self, words: &'static [&'static str]) -> Self {
+        Self { words, ..self }
+    }
+
     /// `-c, --config FILE`
-    fn usage(&self) -> String {
+    pub(super) fn usage(&self) -> String {
         let short = self.short.map(|short| format!("{short}, ")).unwrap_or_default();
         match self.value {
             Value::None => format!("{short}{}", self.long),
@@ -166,7 +197,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 }
 
 impl Table {
-    fn flags(self) -> impl Iterator<Item = &'static Flag> {
+    pub(super) fn flags(self) -> impl Iterator<Item = &'static Flag> {
         self.0.iter().flat_map(|group| group.flags)
     }
 

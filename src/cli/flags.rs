@@ -8,9 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use pico_args::Arguments;
 
+use crate::plan::ListenAddress;
 use crate::spelling::nearest;
 
-use super::admin::DEFAULT_PORT;
 use super::flag_table::Table;
 use super::values::has_port;
 use super::{Parsed, UsageError, usage_error};
@@ -36,7 +36,7 @@ pub(super) fn with_admin_port(args: Vec<OsString>) -> impl Iterator<Item = OsStr
         if arg == "--admin" || arg == "-admin" {
             let address = args.next_if(|next| next.to_str().is_some_and(has_port));
             arg.push("=");
-            arg.push(address.unwrap_or_else(|| DEFAULT_PORT.to_string().into()));
+            arg.push(address.unwrap_or_else(|| ListenAddress::ADMIN_PORT.to_string().into()));
         }
         Some(arg)
     })

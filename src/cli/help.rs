@@ -12,6 +12,13 @@ const COLUMNS: usize = 80;
 /// Where the descriptions of flags begin.
 const INDENT: usize = 27;
 
+/// The end of the help, and a section of the manual page.
+pub(super) const EXIT_CODES: &str = "\
+RUST_LOG sets the log level unless a flag does. Exit codes: 0 success; 1 could
+not run, or connections were cut; 2 usage or config error; 130 or 143 cut short
+by a second signal; with a COMMAND its own, 126 or 127 if it can't be started.
+";
+
 /// What `--help` prints.
 #[must_use]
 pub fn help() -> String {
@@ -38,10 +45,7 @@ Examples, then connect to port 8180 instead of 5432:
 Long flags also work with one dash, and as --flag=value. Of Toxiproxy's flags,
 -host and -port open the admin server, -proxy-metrics and -runtime-metrics have
 no effect.
-RUST_LOG sets the log level unless a flag does. Exit codes: 0 success; 1 could
-not run, or connections were cut; 2 usage or config error; 130 or 143 cut short
-by a second signal; with a COMMAND its own, 126 or 127 if it can't be started.
-",
+{EXIT_CODES}",
         flags = RUN.help(INDENT, COLUMNS),
         toxics = wrapped("Toxics: ", &types),
         profiles = wrapped("Profiles: ", &profiles),

@@ -2,11 +2,14 @@
 //! `--upstream HOST:PORT` with `--resolve`: `run` executes the command.
 
 mod admin;
+mod completions;
 mod ctl;
+mod explain;
 mod flag_table;
 mod flags;
 mod help;
 mod lone_route;
+mod man;
 mod values;
 mod wrap;
 
@@ -25,11 +28,15 @@ use crate::harness::exec::{self, Exec};
 use crate::logging::{LogFormat, LogLevel};
 use crate::plan::{Bind, Plan};
 pub use admin::{AdminFlags, AdminOptions};
+pub use completions::{Shell, completions};
 pub use ctl::ctl_help;
+use explain::ExplainFlags;
+pub use explain::{Explain, ExplainFormat};
 use flag_table::RUN;
 use flags::{TOXIPROXY, has_effect, normalized, raw_value, reject_flags, split_at_double_dash, value, with_admin_port};
 pub use help::{VERSION, build_details, help};
 use lone_route::LoneRoute;
+pub use man::man;
 use values::{connections, mebibytes, seconds, seed};
 use wrap::WrapFlags;
 pub use wrap::{Repeat, Runs};
@@ -45,15 +52,21 @@ pub enum Command {
     BuildDetails,
     /// Print the JSON Schema of config files.
     Schema,
+    /// Print the [`completions`] for a shell.
+    Completions(Shell),
+    /// Print the [`man`] page.
+    Man,
     /// Validate the routes and exit.
     Check(Routes),
     /// Print what changes from one config to another, and exit.
     Compare {
-        /// The routes as they were.
+        /// The old routes.
         old: Routes,
-        /// The routes as they shall be.
+        /// The new routes.
         new: Routes,
     },
+    /// Print what a run will do to each connection, and exit.
+    Explain(Explain),
     /// Run the proxy.
     Run(Box<Options>),
     /// Run the proxy several times, each time with another seed.
@@ -176,6 +189,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
     if args.contains("--schema") {
         return Ok(Command::Schema);
     }
+    if args.contains("--man") {
+        return Ok(Command::Man);
+    }
+    if let Some(shell) = value(&mut args, "--completions", Shell::from_str)? {
+        return Ok(Command::Completions(shell));
+    }
     let flags = ParsedFlags::take_from(&mut args, variable(TOKEN_VARIABLE))?;
     match &reject_flags(args.finish(), RUN, &TOXIPROXY)?[..] {
         [word] if word == "help" => Ok(Command::Help),
@@ -191,6 +210,7 @@ struct ParsedFlags {
     bind: Option<Bind>,
     lone_route: LoneRoute,
     admin: AdminFlags,
+    explain: ExplainFlags,
     against: Option<PathBuf>,
     seed: Option<u64>,
     max_connections: Option<NonZeroUsize>,
@@ -216,6 +236,7 @@ impl ParsedFlags {
             bind: value(args, "--bind", Bind::from_str)?,
             lone_route: LoneRoute::take_from(args)?,
             admin: AdminFlags::take_from(args, admin_token)?,
+            explain: ExplainFlags::take_from(args)?,
             against: raw_value(args, "--against")?.map(PathBuf::from),
             seed: value(args, "--seed", seed)?,
             max_connections: value(args, "--max-connections", connections)?,
@@ -250,9 +271,14 @@ impl ParsedFlags {
     fn into_command(self, command: Option<Argv>) -> Parsed<Command> {
         let (defaults, log_level) = (self.defaults(), self.log_level()?);
         let (watch, old, routes) = (self.watch()?, self.old(defaults)?, self.routes(defaults)?);
-        let warnings = self.warnings();
+        let (warnings, is_explained) = (self.warnings(), self.explain.is_given()?);
         match old {
             _ if self.check && command.is_some() => usage_error("--check runs no command: leave out what follows --"),
+            _ if is_explained && command.is_some() => {
+                usage_error("--explain runs no command: leave out what follows --")
+            }
+            _ if self.check && is_explained => usage_error("--check and --explain exclude each other"),
+            _ if is_explained => Ok(Command::Explain(self.explain.into_explain(routes, self.seed))),
             Some(old) => Ok(Command::Compare { old, new: routes }),
             None if self.check => Ok(Command::Check(routes)),
             None => {
@@ -298,7 +324,16 @@ impl ParsedFlags {
         Defaults {
             bind: self.bind.map_or(default.bind, Bind::ip),
             empty_list: if self.admin.opens_server() { EmptyList::Allowed } else { EmptyList::Rejected },
-            host_names: if self.resolve { HostNames::Resolved } else { HostNames::Rejected },
+            host_names: self.host_names(),
+        }
+    }
+
+    /// With an admin server, files of Toxiproxy start unchanged: many have upstreams such as `localhost:3306`.
+    fn host_names(&self) -> HostNames {
+        match (self.resolve, self.admin.opens_server()) {
+            (true, _) => HostNames::Resolved,
+            (false, true) => HostNames::Localhost,
+            (false, false) => HostNames::Rejected,
         }
     }
 

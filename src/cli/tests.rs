@@ -1,13 +1,12 @@
 //! The command line as a whole: what arguments become, and the message for each mistake.
 
 use std::ffi::OsString;
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::*;
-use crate::harness::repeat::AfterFailure;
 
-fn parsed(line: &str) -> Parsed<Command> {
+pub(super) fn parsed(line: &str) -> Parsed<Command> {
     with_token(line, "")
 }
 
@@ -16,14 +15,14 @@ fn with_token(line: &str, token: &str) -> Parsed<Command> {
     parse(line.split_whitespace().map(OsString::from), variable)
 }
 
-fn options(line: &str) -> Options {
+pub(super) fn options(line: &str) -> Options {
     match parsed(line) {
         Ok(Command::Run(options)) => *options,
         other => panic!("{line}: {other:?}"),
     }
 }
 
-fn error(line: &str) -> String {
+pub(super) fn error(line: &str) -> String {
     match parsed(line) {
         Err(UsageError::Flag(what)) => what,
         other => panic!("{line}: {other:?}"),
@@ -72,30 +71,6 @@ fn the_address_to_listen_on_may_stand_before_the_port() {
         let Routes::Flags(resolved) = options.routes else { panic!("a file") };
         assert_eq!(resolved.value.routes()[0].listen().to_string(), address);
     }
-}
-
-#[test]
-fn a_command_follows_two_dashes() {
-    let options = options("a.json -q -- make -q --config b -- c");
-    let command = options.command.expect("a command");
-    assert_eq!(command.to_string(), "make -q --config b -- c");
-    assert!(self::options("a.json").command.is_none());
-}
-
-#[test]
-fn each_run_of_a_series_has_the_other_flags_and_its_own_seed() {
-    let repeat = |line| match parsed(line) {
-        Ok(Command::Repeat(repeat)) => repeat,
-        other => panic!("{line}: {other:?}"),
-    };
-    let series = repeat("-c=a.json --repeat 3 -admin -seed=5 --keep-going -q -- make test");
-    assert_eq!(series.flags, ["--config", "a.json", "--admin", "8474", "--quiet"]);
-    assert_eq!((series.options.settings.seed, series.command.to_string()), (Some(5), "make test".to_owned()));
-    assert_eq!(series.runs, Runs::Count(NonZeroU64::new(3).expect("not 0")));
-    assert_eq!(series.after_failure, AfterFailure::GoOn);
-    let series = repeat("a.json --seeds 1,3-4 -- make");
-    assert_eq!(series.runs, Runs::Seeds("1,3-4".parse().expect("seeds")));
-    assert_eq!((&series.flags[..], series.after_failure), (&["a.json".into()][..], AfterFailure::Stop));
 }
 
 fn toxics(flags: &str) -> Result<Plan, UsageError> {
@@ -198,6 +173,19 @@ fn an_admin_server_needs_no_routes() {
     assert!(matches!(parsed("--admin --check"), Ok(Command::Check(Routes::Flags(_)))));
 }
 
+/// As toxiproxy-server does.
+#[test]
+fn files_may_name_localhost_beside_an_admin_server() {
+    for (line, expected) in [
+        ("-port=8474 -config=a.json", HostNames::Localhost),
+        ("--admin a.json", HostNames::Localhost),
+        ("--admin --resolve a.json", HostNames::Resolved),
+    ] {
+        let Routes::File { defaults, .. } = options(line).routes else { panic!("no file") };
+        assert_eq!(defaults.host_names, expected, "{line}");
+    }
+}
+
 #[test]
 fn the_admin_flag_overrides_the_file() {
     let plan = Plan::default().with_admin("127.0.0.1:1".parse().ok());
@@ -270,18 +258,6 @@ fn errors_suggest_a_fix() {
         ("-v -verbose a", "--verbose is given twice"),
         ("a.json b.json", "unexpected argument `b.json`: give one config file"),
         ("--config a b", "unexpected argument `b`: give one config file"),
-        ("a --", "-- needs a command after it; a config file whose name begins with - is ./-NAME"),
-        ("-- a", "no routes: give a config FILE, --listen PORT --upstream IP:PORT, or --admin"),
-        ("a --check -- b", "--check runs no command: leave out what follows --"),
-        ("a --repeat 0 -- b", "--repeat 0: use a whole number, 1 or more"),
-        ("a --seeds 5-1 -- b", "--seeds 5-1: write 1-5"),
-        ("a --seeds x -- b", "--seeds x: use seeds such as 7, 1-100 or 1,5,9-12"),
-        ("a --repeat 2 --seeds 1-2 -- b", "--repeat and --seeds exclude each other: --seeds has the number"),
-        ("a --seed 2 --seeds 1-2 -- b", "--seeds and --seed exclude each other: give all seeds with --seeds"),
-        ("a --repeat 2", "--repeat and --seeds need a command: add -- COMMAND"),
-        ("- --repeat 2 -- b", "--repeat and --seeds need a config FILE: stdin can't be read again"),
-        ("a --keep-going -- b", "--keep-going needs --repeat or --seeds"),
-        ("--exec-command 1", "--exec-command is for chaos-proxy itself"),
         ("--confg a.json", "unknown flag --confg; did you mean --config?"),
         ("--CONFIG a.json", "unknown flag --CONFIG; did you mean --config?"),
         ("--drain 5 a.json", "unknown flag --drain; did you mean --drain-timeout?"),
@@ -345,7 +321,7 @@ fn errors_suggest_a_fix() {
         ("--listen 1 --upstream 127.0.0.1:2 --latency-ms 1s", "--latency-ms 1s: write 1000, in ms"),
         ("--listen 1 --upstream 127.0.0.1:2 --drop-rate 5%", "--drop-rate 5%: write 0.05"),
         ("--config a --drain-timeout inf", "--drain-timeout inf: use seconds, 0 or more"),
-        ("--config a --log-format xml", "--log-format xml: use logfmt or json"),
+        ("--config a --log-format xml", "--log-format xml: use auto, text, logfmt or json"),
         (
             "--listen 1 --upstream db:5",
             "--upstream db:5: `db` is a host name; upstreams are IP addresses, so that DNS is never a hidden fault: \

@@ -1,13 +1,13 @@
 //! Parses the values of flags into types that can't be invalid; errors say what to write instead. What the values mean
 //! is in `value` and `plan`, and which flags there are in `cli`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::plan::{Bind, ListenAddress, LocalPort};
-use crate::value::{Kind, Millis, Port, Probability, Rejected, Scalar, Size, Written};
+use crate::value::{Kind, Millis, Port, Probability, Rejected, Scalar, Size, Written, has_host_characters};
 
 pub(super) fn seed(text: &str) -> Result<u64, &'static str> {
     number(text, "use a whole number, 0 to 18446744073709551615")
@@ -69,16 +69,15 @@ pub(super) fn has_port(text: &str) -> bool {
     !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// An IP address to listen on, or `localhost`.
-pub(super) fn listen_ip(text: &str) -> Result<IpAddr, Rejected> {
-    if text == "localhost" { Ok(Ipv4Addr::LOCALHOST.into()) } else { text.parse().map(Bind::ip) }
+/// The address of a client.
+pub(super) fn client(text: &str) -> Result<IpAddr, &'static str> {
+    text.parse().map_err(|_| "use an IP address, such as 10.0.0.7 or ::1")
 }
 
 /// The name of a host, in lower case.
 pub(super) fn host_name(text: &str) -> Result<String, &'static str> {
-    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     let name = text.to_ascii_lowercase();
-    if name.bytes().all(is_known) { Ok(name) } else { Err("use a host name alone, such as chaos-proxy or db.example") }
+    if has_host_characters(&name) { Ok(name) } else { Err("use a host name alone, such as chaos-proxy or db.example") }
 }
 
 pub(super) fn probability(text: &str) -> Result<Probability, String> {

@@ -88,3 +88,53 @@ pub(super) fn command(words: Option<Vec<OsString>>) -> Parsed<Option<Argv>> {
         None => usage_error("-- needs a command after it; a config file whose name begins with - is ./-NAME"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Command;
+    use crate::cli::tests::{error, options, parsed};
+
+    #[test]
+    fn a_command_follows_two_dashes() {
+        let command = options("a.json -q -- make -q --config b -- c").command.expect("a command");
+        assert_eq!(command.to_string(), "make -q --config b -- c");
+        assert!(options("a.json").command.is_none());
+    }
+
+    #[test]
+    fn each_run_of_a_series_has_the_other_flags_and_its_own_seed() {
+        let repeat = |line| match parsed(line) {
+            Ok(Command::Repeat(repeat)) => repeat,
+            other => panic!("{line}: {other:?}"),
+        };
+        let series = repeat("-c=a.json --repeat 3 -admin -seed=5 --keep-going -q -- make test");
+        assert_eq!(series.flags, ["--config", "a.json", "--admin", "8474", "--quiet"]);
+        assert_eq!((series.options.settings.seed, series.command.to_string()), (Some(5), "make test".to_owned()));
+        assert_eq!(series.runs, Runs::Count(NonZeroU64::new(3).expect("not 0")));
+        assert_eq!(series.after_failure, AfterFailure::GoOn);
+        let series = repeat("a.json --seeds 1,3-4 -- make");
+        assert_eq!(series.runs, Runs::Seeds("1,3-4".parse().expect("seeds")));
+        assert_eq!((&series.flags[..], series.after_failure), (&["a.json".into()][..], AfterFailure::Stop));
+    }
+
+    #[test]
+    fn errors_suggest_a_fix() {
+        for (line, expected) in [
+            ("a --", "-- needs a command after it; a config file whose name begins with - is ./-NAME"),
+            ("-- a", "no routes: give a config FILE, --listen PORT --upstream IP:PORT, or --admin"),
+            ("a --check -- b", "--check runs no command: leave out what follows --"),
+            ("a --repeat 0 -- b", "--repeat 0: use a whole number, 1 or more"),
+            ("a --seeds 5-1 -- b", "--seeds 5-1: write 1-5"),
+            ("a --seeds x -- b", "--seeds x: use seeds such as 7, 1-100 or 1,5,9-12"),
+            ("a --repeat 2 --seeds 1-2 -- b", "--repeat and --seeds exclude each other: --seeds has the number"),
+            ("a --seed 2 --seeds 1-2 -- b", "--seeds and --seed exclude each other: give all seeds with --seeds"),
+            ("a --repeat 2", "--repeat and --seeds need a command: add -- COMMAND"),
+            ("- --repeat 2 -- b", "--repeat and --seeds need a config FILE: stdin can't be read again"),
+            ("a --keep-going -- b", "--keep-going needs --repeat or --seeds"),
+            ("--exec-command 1", "--exec-command is for chaos-proxy itself"),
+        ] {
+            assert_eq!(error(line), expected, "{line}");
+        }
+    }
+}

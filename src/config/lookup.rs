@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
 use crate::event::{Event, emit};
 use crate::plan::Upstream;
-use crate::value::{Port, Rejected};
+use crate::value::{Port, Rejected, has_host_characters};
 
 /// Which host names an upstream may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,9 +115,8 @@ const LONGEST_HOST_NAME: usize = 253;
 
 /// Whether a lookup makes sense: the last label of a host name has a letter, that of an IPv4 address has none.
 fn is_host_name(host: &str) -> bool {
-    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
-    host.len() <= LONGEST_HOST_NAME && host.bytes().all(is_known) && last.bytes().any(|byte| byte.is_ascii_alphabetic())
+    host.len() <= LONGEST_HOST_NAME && has_host_characters(host) && last.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 /// The port plays no part in it.
@@ -132,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_host_names_from_addresses() {
+    fn distinguishes_host_names_from_addresses() {
         for host in ["localhost", "db", "db-1.example.org", "a.b.", "redis_2", "3proxy", "x1.internal"] {
             assert!(is_host_name(host), "{host}");
         }

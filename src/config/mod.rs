@@ -30,6 +30,7 @@ pub use lookup::{HostNames, Lookup, Resolved, parse_upstream};
 pub use problem::{Problem, SourceSpan};
 pub use report::{Position, Report};
 pub use schema::schema;
+pub use toxic_changes::CHANGEABLE_KEYS;
 
 use crate::plan::{Plan, Route};
 use crate::toxic::Toxic;

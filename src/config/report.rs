@@ -5,6 +5,7 @@ use std::fmt;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
 
 use super::problem::{Problem, SourceSpan, char_start};
+use crate::terminal::Colors;
 
 /// The problems of an invalid config. `Display` prints the first 50 in full, then the number of problems.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,9 @@ pub struct Position {
 }
 
 impl Report {
+    /// The most problems that a log or an answer lists. Each takes time in proportion to the length of the text.
+    pub const MAX_LISTED: usize = 50;
+
     const MAX_PRINTED: usize = 50;
 
     /// Sorts `problems` by position. A problem found twice, through a YAML alias, is reported once.
@@ -62,25 +66,37 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in self.problems.iter().take(Self::MAX_PRINTED) {
-            writeln!(f, "{}\n", self.render(problem))?;
-        }
-        f.write_str(&self.summary())?;
-        if self.problems.len() > Self::MAX_PRINTED {
-            write!(f, ", of which the first {} are shown", Self::MAX_PRINTED)?;
-        }
-        Ok(())
+        f.write_str(&self.printed(Colors::Off))
     }
 }
 
 impl std::error::Error for Report {}
 
 impl Report {
-    fn render(&self, problem: &Problem) -> String {
+    /// The same as `Display` prints, with colours or without.
+    #[must_use]
+    pub fn printed(&self, colors: Colors) -> String {
+        let renderer = match colors {
+            Colors::On => Renderer::styled(),
+            Colors::Off => Renderer::plain(),
+        };
+        let printed = self.problems.iter().take(Self::MAX_PRINTED);
+        let text: String = printed.map(|problem| self.render(problem, &renderer) + "\n\n").collect();
+        text + &self.summary() + &self.omission()
+    }
+
+    fn omission(&self) -> String {
+        if self.problems.len() <= Self::MAX_PRINTED {
+            return String::new();
+        }
+        format!(", of which the first {} are shown", Self::MAX_PRINTED)
+    }
+
+    fn render(&self, problem: &Problem, renderer: &Renderer) -> String {
         let title = Level::ERROR.primary_title(printable(&problem.what));
         let hint = Level::HELP.message(printable(&problem.hint));
         let Some(span) = problem.at else {
-            return format!("{}: {}", self.name, Renderer::plain().render(&[title.element(hint)]));
+            return format!("{}: {}", self.name, renderer.render(&[title.element(hint)]));
         };
         let Position { line, column } = self.position_of(span);
         let excerpt = Excerpt::of(&self.text, span, &problem.also);
@@ -89,7 +105,7 @@ impl Report {
             Level::NOTE.message(format!("{label}: {}:{line}:{column}", self.name))
         });
         let report = title.element(excerpt.snippet(&self.text, line)).elements(elsewhere).element(hint);
-        format!("{}:{line}:{column}: {}", self.name, Renderer::plain().render(&[report]))
+        format!("{}:{line}:{column}: {}", self.name, renderer.render(&[report]))
     }
 }
 

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::plan::keys;
+use crate::plan::scenario::ORIGINAL;
 use crate::toxic::keys::{ATTRIBUTES, TOXIC, TYPE};
 use crate::toxic::{TYPES, ToxicType};
 use crate::value::{Bounds, Key, Kind, Presence, Unit};
@@ -19,6 +20,8 @@ pub fn schema() -> String {
     definitions.insert("toxic".to_owned(), toxic());
     definitions.insert("route".to_owned(), json!({ "anyOf": [route(keys::ROUTE), route(keys::TOXIPROXY_ROUTE)] }));
     definitions.insert("routes".to_owned(), list_of("route", 1));
+    definitions.insert("step".to_owned(), step());
+    definitions.insert("settings".to_owned(), settings());
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Config file of chaos-proxy",
@@ -34,10 +37,37 @@ fn route(keys: &[Key]) -> Value {
 
 /// With an admin server, routes may be added later.
 fn file() -> Value {
-    let mut file = object(keys::FILE, &[(&keys::ROUTES, list_of("route", 0))]);
+    let mut file = object(keys::FILE, &[(&keys::ROUTES, list_of("route", 0)), (&keys::SCENARIO, scenario())]);
     let (admin, routes) = (keys::ADMIN.name, keys::ROUTES.name);
     file["anyOf"] = json!([{ "required": [admin] }, { "properties": { routes: { "minItems": 1 } } }]);
     file
+}
+
+fn scenario() -> Value {
+    let repeated = object(keys::SCENARIO_OBJECT, &[(&keys::STEPS, list_of("step", 1))]);
+    json!({ "anyOf": [list_of("step", 1), repeated] })
+}
+
+/// That a step has only one of its actions is left to the check.
+fn step() -> Value {
+    let set = json!({ "anyOf": [{ "const": ORIGINAL }, reference("settings")] });
+    let always = || json!({ "const": true });
+    let mut step = object(keys::STEP, &[(&keys::SET, set), (&keys::DOWN, always()), (&keys::UP, always())]);
+    let actions = [keys::SET, keys::DOWN, keys::UP, keys::CUT];
+    step["anyOf"] = actions.iter().map(|key| json!({ "required": [key.name] })).collect();
+    step
+}
+
+/// What is left out stays as it is. The attributes depend on the types of a route's toxics, which only the check knows.
+fn settings() -> Value {
+    let toxics = json!({ "type": "object", "additionalProperties": { "type": "object" } });
+    let mut settings = object(keys::SETTABLE, &[(&keys::SET_TOXICS, toxics)]);
+    for key in keys::SETTABLE {
+        if let Some(property) = settings["properties"][key.name].as_object_mut() {
+            property.remove("default");
+        }
+    }
+    settings
 }
 
 /// Every toxic has the same keys; which attributes it has depends on its type.

@@ -7,9 +7,10 @@ use super::problem::{Problem, SourceSpan};
 use crate::spelling::nearest;
 use crate::toxic::TYPES;
 use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, TOXICITY};
+use crate::value::Key;
 
-/// The keys of a toxic that can change. The others decide what the toxic is.
-const CHANGEABLE: [&str; 5] = [TOXICITY.name, CONNECTIONS.name, CLIENTS.name, AFTER.name, FOR.name];
+/// The keys of a toxic that can change, apart from its attributes. The others decide what the toxic is.
+pub const CHANGEABLE_KEYS: [Key; 5] = [TOXICITY, CONNECTIONS, CLIENTS, AFTER, FOR];
 
 const EXAMPLE: &str = "write KEY=VALUE,KEY=VALUE, such as latency=100,jitter=20";
 
@@ -29,12 +30,15 @@ fn problem(before: &[(Node, Node)], key: &Node) -> Option<Problem> {
     let name = name(key);
     let (what, hint) = if before.iter().any(|(other, _)| other.value == key.value) {
         (format!("`{name}` is given twice"), "remove one of them".to_owned())
-    } else if argument::is_key_of_toxics(key) && !CHANGEABLE.contains(&name) {
+    } else if argument::is_key_of_toxics(key) && changeable().all(|key| key != name) {
         let hint = "remove the toxic and add another one: `toxic remove`, then `toxic add`";
         (format!("the {name} of a toxic can't change"), hint.to_owned())
     } else if known().all(|known| known != name) {
         let hint = nearest(name, &known().collect::<Vec<_>>());
-        let hint = hint.map_or_else(|| format!("use {}, or an attribute", CHANGEABLE.join(", ")), suggestion);
+        let hint = hint.map_or_else(
+            || format!("use {}, or an attribute", changeable().collect::<Vec<_>>().join(", ")),
+            suggestion,
+        );
         (format!("no toxic has a key `{name}`"), hint)
     } else {
         return None;
@@ -49,7 +53,11 @@ fn suggestion(known: &str) -> String {
 /// The keys that can change, and the attributes of every type.
 fn known() -> impl Iterator<Item = &'static str> {
     let attributes = TYPES.iter().flat_map(|toxic_type| toxic_type.attributes).map(|attribute| attribute.name);
-    CHANGEABLE.into_iter().chain(attributes)
+    changeable().chain(attributes)
+}
+
+fn changeable() -> impl Iterator<Item = &'static str> {
+    CHANGEABLE_KEYS.iter().map(|key| key.name)
 }
 
 fn change(given: Vec<(Node, Node)>) -> Map<String, Value> {

@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
+use crate::plan::ListenAddress;
+use crate::value::has_host_characters;
+
 /// The address of an admin server: a host, a port, and the path before those of its API, empty in most cases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -37,7 +40,7 @@ impl Address {
 /// Where the admin server listens unless its address is given.
 impl Default for Address {
     fn default() -> Self {
-        Self { host: "127.0.0.1".to_owned(), port: 8474, path: String::new() }
+        Self { host: "127.0.0.1".to_owned(), port: ListenAddress::ADMIN_PORT, path: String::new() }
     }
 }
 
@@ -81,7 +84,7 @@ fn host_and_port(authority: &str, default_port: Option<u16>) -> Option<(String, 
         _ => (authority, default_port?),
     };
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let is_name = !host.is_empty() && host.chars().all(|it| it.is_ascii_alphanumeric() || "-._".contains(it));
+    let is_name = !host.is_empty() && has_host_characters(host);
     let is_host = address.map_or(is_name, |address| address.parse::<std::net::Ipv6Addr>().is_ok());
     (is_host && port != 0).then(|| (host.to_owned(), port))
 }
@@ -105,7 +108,9 @@ fn hint(rest: &str) -> String {
 pub struct Token(String);
 
 impl Token {
-    pub(super) fn as_str(&self) -> &str {
+    /// The characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -124,7 +129,7 @@ impl FromStr for Token {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text.to_owned()))
         } else {
-            Err("a token has letters, digits and punctuation of ASCII only, and no spaces".to_owned())
+            Err("use ASCII characters without spaces".to_owned())
         }
     }
 }

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::client::Response;
-use super::table::{Columns, printable, rendered};
-use super::{Action, Failure, TOKEN_VARIABLE, layout};
+use super::{Action, CtlError, TOKEN_VARIABLE, layout};
+use crate::columns::printable;
 use crate::plan::RouteState;
+use crate::table::{Columns, rendered};
 
 const ROUTES: Columns = &[
     "name",
@@ -26,14 +27,14 @@ const CONNECTIONS: Columns =
 
 impl Response {
     /// The body as JSON.
-    pub fn json(&self) -> Result<Value, Failure> {
+    pub fn json(&self) -> Result<Value, CtlError> {
         serde_json::from_str(&self.text)
-            .map_err(|error| Failure::Refused(format!("the answer of {} is not JSON: {error}", self.url)))
+            .map_err(|error| CtlError::Refused(format!("the answer of {} is not JSON: {error}", self.url)))
     }
 }
 
 /// The text for people of an answer to `action`.
-pub(super) fn text(action: &Action, response: &Response) -> Result<String, Failure> {
+pub(super) fn text(action: &Action, response: &Response) -> Result<String, CtlError> {
     Ok(match action {
         Action::Routes => table(ROUTES, response)?,
         Action::Connections(_) => table(CONNECTIONS, response)?,
@@ -49,10 +50,10 @@ pub(super) fn text(action: &Action, response: &Response) -> Result<String, Failu
     })
 }
 
-fn table(columns: Columns, response: &Response) -> Result<String, Failure> {
+fn table(columns: Columns, response: &Response) -> Result<String, CtlError> {
     match response.json()? {
         Value::Array(objects) => Ok(rendered(columns, &objects, layout())),
-        _ => Err(Failure::Refused(format!("the answer of {} is not a list", response.url))),
+        _ => Err(CtlError::Refused(format!("the answer of {} is not a list", response.url))),
     }
 }
 
@@ -73,7 +74,7 @@ fn change(change: &Value) -> String {
 }
 
 /// Why the server refused: its error, its hint, and each problem of a config file.
-pub(super) fn refusal(response: &Response) -> Failure {
+pub(super) fn refusal(response: &Response) -> CtlError {
     let Response { url, status, text } = response;
     let answer: Value = serde_json::from_str(text).unwrap_or_default();
     // Not every server answers in JSON.
@@ -85,7 +86,7 @@ pub(super) fn refusal(response: &Response) -> Failure {
     if *status == 401 {
         lines.push(format!("give the token of the server with --token TOKEN or {TOKEN_VARIABLE}"));
     }
-    Failure::Refused(lines.join("\n"))
+    CtlError::Refused(lines.join("\n"))
 }
 
 /// `3:12: what; hint`. A problem of the file as a whole has no position.
@@ -113,7 +114,7 @@ mod tests {
         assert_eq!(text(two), Ok("web: changed, 2 live connections\ndb: removed".to_owned()));
         assert_eq!(text(r#"{"changes":[]}"#), Ok("no changes".to_owned()));
         let expected = "the answer of http://h:1/x is not JSON: expected value at line 1 column 1";
-        assert_eq!(text("<html>"), Err(Failure::Refused(expected.to_owned())));
+        assert_eq!(text("<html>"), Err(CtlError::Refused(expected.to_owned())));
     }
 
     #[test]
@@ -138,7 +139,7 @@ mod tests {
             (404, "404 page\u{1b} not found\n", "404 page\\u{1b} not found (status 404 of http://h:1/x)"),
             (405, "", "(status 405 of http://h:1/x)"),
         ] {
-            assert_eq!(refusal(&response(status, body)), Failure::Refused(expected.to_owned()), "{body}");
+            assert_eq!(refusal(&response(status, body)), CtlError::Refused(expected.to_owned()), "{body}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use super::request::Request;
-use super::{ADDRESS_VARIABLE, Address, Failure, Token};
+use super::{ADDRESS_VARIABLE, Address, CtlError, Token};
 
 /// How long the server may take to accept, and between two parts of a response.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ pub(super) struct Response {
     pub text: String,
 }
 
-/// A response whose body is still to come.
+/// A response whose body has not been read.
 pub(super) struct Opened {
     pub url: String,
     pub status: u16,
@@ -45,12 +45,12 @@ pub(super) struct Opened {
 
 impl Client {
     /// Sends a request and waits for the whole response.
-    pub fn send(&self, request: &Request) -> Result<Response, Failure> {
+    pub fn send(&self, request: &Request) -> Result<Response, CtlError> {
         self.open(request)?.read().map_err(|error| self.unreachable(&error))
     }
 
     /// Sends a request and waits for the head of the response.
-    pub fn open(&self, request: &Request) -> Result<Opened, Failure> {
+    pub fn open(&self, request: &Request) -> Result<Opened, CtlError> {
         self.exchange(request).map_err(|error| self.unreachable(&error))
     }
 
@@ -97,9 +97,9 @@ impl Client {
         head.into_bytes()
     }
 
-    fn unreachable(&self, error: &io::Error) -> Failure {
+    fn unreachable(&self, error: &io::Error) -> CtlError {
         let address = &self.address;
-        Failure::Refused(match error.kind() {
+        CtlError::Refused(match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 format!("{address} did not answer within {} s", PATIENCE.as_secs())
             }
@@ -129,7 +129,7 @@ impl Opened {
         Ok(Response { url: self.url, status: self.status, text })
     }
 
-    /// The body as it arrives, which takes as long as it takes.
+    /// The body as it arrives, without a time limit.
     pub fn into_stream(self) -> io::Result<impl Read + Send> {
         self.stream.get_ref().set_read_timeout(None)?;
         Ok(self.stream)

@@ -7,13 +7,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::client::Client;
 use super::request::Request;
-use super::{Action, Failure, Format};
+use super::{Action, CtlError, Format};
 use crate::threads;
 
 /// The most bytes that are printed at once.
 const PIECE: usize = 8 * 1024;
 
-pub(super) fn follow(client: &Client) -> Result<(), Failure> {
+pub(super) fn follow(client: &Client) -> Result<(), CtlError> {
     let opened = client.open(&Request::of(&Action::Events))?;
     if opened.status != 200 {
         let refusal = opened.read().map_err(|error| lost(&error))?;
@@ -54,6 +54,6 @@ fn copy(stream: &mut impl Read) -> io::Result<()> {
     }
 }
 
-fn lost(error: &io::Error) -> Failure {
-    Failure::Refused(format!("the events ended: {error}"))
+fn lost(error: &io::Error) -> CtlError {
+    CtlError::Refused(format!("the events ended: {error}"))
 }

@@ -1,13 +1,13 @@
-//! Ends live connections. A number can be the id of a connection or the name of a route; the server knows.
+//! Ends live connections. A number can be the id of a connection or the name of a route; the server's list decides.
 
 use serde_json::Value;
 
 use super::client::Client;
 use super::request::Request;
-use super::{Failure, Format, Victims, print};
+use super::{CtlError, Format, Victims, print};
 use crate::value::CloseMode;
 
-pub(super) fn kill(client: &Client, victims: Victims, mode: CloseMode, format: Format) -> Result<(), Failure> {
+pub(super) fn kill(client: &Client, victims: Victims, mode: CloseMode, format: Format) -> Result<(), CtlError> {
     let victims = identified(client, victims, format)?;
     let response = client.send(&Request::kill(&victims, mode))?.accepted(format)?;
     match (format, &victims) {
@@ -23,7 +23,7 @@ pub(super) fn kill(client: &Client, victims: Victims, mode: CloseMode, format: F
 }
 
 /// Finds out what a number stands for.
-fn identified(client: &Client, victims: Victims, format: Format) -> Result<Victims, Failure> {
+fn identified(client: &Client, victims: Victims, format: Format) -> Result<Victims, CtlError> {
     let Victims::RouteOrConnection(number) = victims else { return Ok(victims) };
     let routes = client.send(&Request::new("GET", "/v1/routes"))?.accepted(format)?.json()?;
     let name = number.to_string();

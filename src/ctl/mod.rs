@@ -7,7 +7,6 @@ mod client;
 mod events;
 mod kill;
 mod request;
-mod table;
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -20,6 +19,7 @@ use client::{Client, Response};
 use request::Request;
 
 use crate::plan::RouteState;
+use crate::table::Layout;
 use crate::toxic::Toxic;
 use crate::value::{CloseMode, RouteName, ToxicName};
 
@@ -87,14 +87,14 @@ pub enum Victims {
     Connection(u64),
     /// All of this route.
     Route(RouteName),
-    /// Those of the route with this number as its name, if there is one. Otherwise the connection with this id. A route
-    /// without a name is called as its port is.
+    /// Those of the route with this number as its name, if there is one. Otherwise the connection with this id. An
+    /// unnamed route has its port as its name.
     RouteOrConnection(u64),
 }
 
 /// Why a command failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum CtlError {
     /// The environment has an invalid value.
     Usage(String),
     /// The server refused, or can't be reached.
@@ -105,7 +105,7 @@ pub enum Failure {
 ///
 /// # Errors
 /// The server refused, or can't be reached.
-pub fn execute(invocation: Invocation) -> Result<(), Failure> {
+pub fn execute(invocation: Invocation) -> Result<(), CtlError> {
     let address = given(invocation.address, ADDRESS_VARIABLE)?.unwrap_or_default();
     let client = Client { address, token: given(invocation.token, TOKEN_VARIABLE)? };
     match invocation.action {
@@ -116,14 +116,14 @@ pub fn execute(invocation: Invocation) -> Result<(), Failure> {
 }
 
 /// The value of a flag, or that of the variable that stands for it. An empty variable counts as none.
-fn given<T: FromStr<Err = String>>(flag: Option<T>, variable: &str) -> Result<Option<T>, Failure> {
+fn given<T: FromStr<Err = String>>(flag: Option<T>, variable: &str) -> Result<Option<T>, CtlError> {
     let value = env::var_os(variable).filter(|value| flag.is_none() && !value.is_empty());
     let Some(value) = value else { return Ok(flag) };
-    let text = value.to_str().ok_or_else(|| Failure::Usage(format!("the value of {variable} is not UTF-8")))?;
-    text.parse().map(Some).map_err(|error| Failure::Usage(format!("{variable}={text}: {error}")))
+    let text = value.to_str().ok_or_else(|| CtlError::Usage(format!("the value of {variable} is not UTF-8")))?;
+    text.parse().map(Some).map_err(|error| CtlError::Usage(format!("{variable}={text}: {error}")))
 }
 
-fn ask(client: &Client, action: &Action, format: Format) -> Result<(), Failure> {
+fn ask(client: &Client, action: &Action, format: Format) -> Result<(), CtlError> {
     let response = client.send(&Request::of(action))?.accepted(format)?;
     match format {
         Format::Json => print(&response.text),
@@ -134,7 +134,7 @@ fn ask(client: &Client, action: &Action, format: Format) -> Result<(), Failure> 
 
 impl Response {
     /// Returns the response, unless the server refused the request. A program gets the JSON of a refusal too.
-    fn accepted(self, format: Format) -> Result<Self, Failure> {
+    fn accepted(self, format: Format) -> Result<Self, CtlError> {
         if (200..300).contains(&self.status) {
             return Ok(self);
         }
@@ -154,6 +154,6 @@ fn print(text: &str) {
 }
 
 /// How tables are printed.
-fn layout() -> table::Layout {
-    if io::stdout().is_terminal() { table::Layout::Aligned } else { table::Layout::TabSeparated }
+fn layout() -> Layout {
+    if io::stdout().is_terminal() { Layout::Aligned } else { Layout::TabSeparated }
 }

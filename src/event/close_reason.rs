@@ -25,8 +25,10 @@ pub enum CloseReason {
     ToxicClosed,
     /// A toxic reset it.
     ToxicReset,
-    /// Its route was disabled.
-    RouteDisabled,
+    /// Its route was disabled, or was removed or moved by a request that ends its connections.
+    RouteClosed,
+    /// The client has left, and a toxic held what it had sent for too long.
+    HeldTooLong,
     /// It was closed on request.
     Killed,
     /// It was reset on request.
@@ -49,7 +51,8 @@ impl CloseReason {
             Self::Cut => "cut",
             Self::ToxicClosed => "closed by a toxic",
             Self::ToxicReset => "reset by a toxic",
-            Self::RouteDisabled => "route disabled",
+            Self::RouteClosed => "route closed",
+            Self::HeldTooLong => "held too long",
             Self::Killed => "closed on request",
             Self::KilledByReset => "reset on request",
         }
@@ -58,6 +61,6 @@ impl CloseReason {
     /// Whether the connection is ended at once, but with a FIN.
     #[must_use]
     pub fn is_shutdown(self) -> bool {
-        matches!(self, Self::RouteDisabled | Self::Killed)
+        matches!(self, Self::RouteClosed | Self::Killed)
     }
 }

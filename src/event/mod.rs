@@ -3,6 +3,7 @@
 
 mod close_reason;
 mod command;
+mod scenario;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -16,13 +17,15 @@ use log::{Level, error, info, log_enabled, warn};
 
 pub use close_reason::CloseReason;
 pub use command::{CommandEvent, Sender};
+pub use scenario::ScenarioEvent;
 
 use crate::dice::Draw;
 use crate::limits::Cap;
+use crate::listen;
 use crate::logging::{FAULTS, LogfmtValue};
-use crate::plan::{DropMode, Plan, Route};
+use crate::plan::{DropMode, KeyDifference, Plan, Route};
 use crate::toxic::{Amount, NEVER, Recorded, Toxic, ToxicEvent, ToxicSummary};
-use crate::value::{Direction, Millis, Probability, RouteName};
+use crate::value::{CloseMode, Direction, Millis, Probability, RouteName};
 
 /// The connection that an event concerns.
 #[derive(Clone, Debug)]
@@ -40,18 +43,24 @@ pub struct Subject {
 pub enum Origin {
     /// The start of the run.
     Start,
-    /// A reload of the config file.
-    Reload,
+    /// A reload of the config file after SIGHUP.
+    SigHup,
+    /// A reload of the watched config file after a change.
+    Watch,
     /// A request to the admin API from this address.
     Api(SocketAddr),
+    /// A step of the scenario.
+    Scenario,
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start => f.write_str("start"),
-            Self::Reload => f.write_str("reload"),
+            Self::SigHup => f.write_str("sighup"),
+            Self::Watch => f.write_str("watch"),
             Self::Api(client) => client.fmt(f),
+            Self::Scenario => f.write_str("scenario"),
         }
     }
 }
@@ -91,10 +100,25 @@ pub enum Event<'a> {
         /// How to fix it.
         hint: &'a str,
     },
+    /// A key of the config file has changed that only a new start makes live.
+    NeedsRestart(&'a KeyDifference),
     /// The config file was loaded again. This number of routes has changed.
     Reloaded(Origin, usize),
     /// The config file was not made live, for this reason.
     ReloadFailed(Origin, &'a dyn Error),
+    /// Something happens in the scenario.
+    Scenario(ScenarioEvent<'a>),
+    /// Connections of a route were ended by a request.
+    ConnectionsEnded {
+        /// The source of the request.
+        origin: Origin,
+        /// Their route.
+        route: &'a RouteName,
+        /// How they end.
+        mode: CloseMode,
+        /// Their number.
+        number: usize,
+    },
     /// A connection was accepted.
     Opened(&'a Subject),
     /// The draw that decides whether a connection is dropped.
@@ -129,6 +153,10 @@ pub enum Event<'a> {
     Draining(usize),
     /// The drain still waits for this number of connections.
     StillDraining(usize),
+    /// This is one of them, and open for this long.
+    StillOpen(&'a Subject, Duration),
+    /// This number of them is not listed.
+    MoreOpen(usize),
     /// The drain is over. This number of connections was cut.
     Drained(usize),
 }
@@ -226,22 +254,30 @@ pub fn emit(event: &Event<'_>) {
         ),
         Event::BindFailed(route, error) => error!(
             route = route.name.as_str(), port = route.port.get(), addr:% = route.listen(), error:%,
-            hint = bind_hint(error); "can't listen"
+            hint = listen::hint(error); "can't listen"
         ),
-        Event::RouteChanged { origin, route, change, connections } => {
-            info!(route = route.as_str(), change, by:% = origin, connections; "route changed");
-        }
+        Event::RouteChanged { origin, route, change, connections } => log::log!(
+            // A ramp makes up to ten changes a second. The step itself is logged.
+            if origin == Origin::Scenario { Level::Debug } else { Level::Info },
+            route = route.as_str(), change, by:% = origin, connections; "route changed"
+        ),
         Event::AdminListening(addr) => info!(addr:%; "admin server listening"),
         Event::HostResolved(host, ip) => info!(host, ip:%; "host name resolved"),
         Event::ConfigProblem { at, problem, hint } => error!(at, problem, hint; "config problem"),
+        Event::NeedsRestart(change) => warn!(change:%; "no effect until the next start"),
         Event::Reloaded(origin, changes) => info!(by:% = origin, changes; "config reloaded"),
         Event::ReloadFailed(origin, error) => error!(by:% = origin, error:%; "config not reloaded"),
+        Event::Scenario(event) => scenario::log(event),
+        Event::ConnectionsEnded { origin, route, mode, number } => {
+            let how = if mode == CloseMode::Reset { "reset" } else { "close" };
+            info!(route = route.as_str(), how, by:% = origin, connections = number; "connections ended");
+        }
         Event::Opened(subject) => line!(Info, subject, "connection opened"),
         // Without a rate there is nothing to decide.
         Event::DropDrawn(subject, Draw { value, share }) if share != Probability::NEVER => {
             line!(Debug, subject, "drop drawn", draw = value, drop_rate = share.get());
         }
-        Event::DropDrawn(..) => {}
+        Event::DropDrawn(..) | Event::MoreOpen(0) => {}
         Event::ToxicityDrawn(subject, toxic, Draw { value, share }) => {
             line!(Debug, subject, "toxicity drawn", toxic = toxic.name.as_str(), draw = value, toxicity = share.get());
         }
@@ -280,12 +316,18 @@ pub fn emit(event: &Event<'_>) {
             warn!(max_buffered = limit; "buffer limit reached, senders wait");
         }
         Event::Command(event) => event.log(),
-        Event::Draining(left) => info!(left; "draining, no new connections"),
-        Event::StillDraining(left) => info!(left; "still draining"),
+        Event::Draining(0) => info!(left = 0; "draining, no new connections"),
+        Event::Draining(left) => info!(left, hint = CUT_HINT; "draining, no new connections"),
+        Event::StillDraining(left) => info!(left, hint = CUT_HINT; "still draining"),
+        Event::StillOpen(subject, age) => line!(Info, subject, "still open", age_us = micros(age)),
+        Event::MoreOpen(more) => info!(more; "still open"),
         Event::Drained(0) => info!("drained"),
         Event::Drained(cut) => warn!(cut; "drain cut short"),
     }
 }
+
+/// What a drain does not wait for.
+const CUT_HINT: &str = "a second Ctrl-C (SIGINT) or SIGTERM cuts them";
 
 fn log_toxic_event(subject: &Subject, act: &ToxicEvent) {
     let ToxicEvent { toxic, direction, offset, amount, times, is_repeat } = act;
@@ -328,12 +370,12 @@ fn log_closed(subject: &Subject, report: &Report) {
 /// `corrupt_downstream=3,3B latency_both=12,200000us`: the number of acts of each toxic, and their total extent. Both
 /// directions of a toxic are added up. Names are quoted as values of logfmt are.
 fn toxic_sums(summaries: &[ToxicSummary]) -> String {
-    let mut sums: BTreeMap<&str, (u64, Amount)> = BTreeMap::new();
+    let mut sums: BTreeMap<(&str, &str), (u64, Amount)> = BTreeMap::new();
     for ToxicSummary { toxic, times, amount } in summaries {
         let sum = |(count, total): &mut (u64, Amount)| (*count, *total) = (*count + times, total.and(*amount));
-        sums.entry(toxic.name.as_str()).and_modify(sum).or_insert((*times, *amount));
+        sums.entry((toxic.name.as_str(), toxic.effect.as_str())).and_modify(sum).or_insert((*times, *amount));
     }
-    let text = |(name, (times, amount)): (&&str, &(u64, Amount))| {
+    let text = |((name, _), (times, amount)): (&(&str, &str), &(u64, Amount))| {
         let name = LogfmtValue(name);
         match *amount {
             Amount::Delay(NEVER) => format!("{name}={times},forever"),
@@ -342,17 +384,6 @@ fn toxic_sums(summaries: &[ToxicSummary]) -> String {
         }
     };
     sums.iter().map(text).collect::<Vec<_>>().join(" ")
-}
-
-fn bind_hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another process listens there: stop it (`ss -ltnp` names it) or choose another port"
-        }
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address: bind to 127.0.0.1 or 0.0.0.0",
-        io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose one above",
-        _ => "see `chaos-proxy --help`",
-    }
 }
 
 /// Whole microseconds. Formatting a fraction takes 2 KiB of stack, which stays resident in the thread.

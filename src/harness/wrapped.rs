@@ -45,13 +45,18 @@ impl Wrapped {
         Ok(Self { argv, limit, signals, stop: Arc::clone(stop), token })
     }
 
-    /// Runs the command to its end. Call it from the main thread.
+    /// Runs the command to its end. Calls `begun` when it has begun. Call it from the main thread.
     ///
     /// # Errors
-    /// The command refers to a route that does not exist, two routes have the same variables, or no process can be
-    /// started.
-    pub fn run(self, supervisor: &Supervisor, admin: Option<SocketAddr>) -> Result<Ended, Box<dyn Error>> {
-        let routes = supervisor.plan();
+    /// The command refers to a route that does not exist, two routes have the same variables, no process can be started, or
+    /// `begun` fails.
+    pub fn run(
+        self,
+        supervisor: &Supervisor,
+        admin: Option<SocketAddr>,
+        begun: impl FnOnce() -> io::Result<()>,
+    ) -> Result<Ended, Box<dyn Error>> {
+        let routes = supervisor.configured();
         let admin = admin.map(|addr| AdminServer { addr, token: self.token.clone() });
         let variables = variables(supervisor.seed(), &routes, admin.as_ref())?;
         let argv = self.argv.clone().with_addresses(&routes)?;
@@ -59,6 +64,7 @@ impl Wrapped {
             return Ok(Ended::Killed(signal.number()));
         }
         let running = Running::start(starter(&argv, self.limit).envs(variables))?;
+        begun()?;
         let (pid, command, ports) = (running.pid(), argv.to_string(), open_ports(&routes));
         log(CommandEvent::Started { pid, command: &command, ports: &ports });
         let ended = self.wait(&running);

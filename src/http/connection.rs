@@ -5,12 +5,11 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use super::body;
 use super::head::{self, After, BeforeBody, Form, Head};
-use super::limits::Limits;
 use super::open_connections::OpenConnection;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::response::Response;
-use super::server::Handler;
+use super::server::Service;
 use super::timed_reader::{ReadLimit, TimedReader};
 
 /// Answers requests until the client leaves, asks to close, sends an invalid request or exceeds a time limit, or until
@@ -18,18 +17,19 @@ use super::timed_reader::{ReadLimit, TimedReader};
 ///
 /// # Errors
 /// Writing to the client failed, or the server closed the connection.
-pub(super) fn serve(open: &OpenConnection, limits: &Limits, handler: &Handler) -> io::Result<()> {
-    let output = open.stream();
+pub(super) fn serve(open: &OpenConnection, service: &Service) -> io::Result<()> {
+    let (output, limits) = (open.stream(), &service.limits);
     output.set_nodelay(true)?;
     output.set_write_timeout(Some(limits.stall))?;
     let (client, server) = (output.peer_addr()?, output.local_addr()?);
     let reader = TimedReader { stream: output, limit: ReadLimit::within(limits.first_request) };
     let input = BufReader::with_capacity(BUFFER, reader);
-    let mut connection = Connection { client, server, open, input, output, limits, handler };
+    let mut connection = Connection { client, server, open, input, output, service };
     loop {
         let after = connection.exchange()?;
         // Before a close as well: a client that does not leave must not occupy a connection for others.
-        if open.wait() == After::Close || after == After::Close {
+        open.wait();
+        if after == After::Close {
             return connection.close();
         }
         connection.limit(ReadLimit::within(limits.next_request));
@@ -45,8 +45,7 @@ struct Connection<'a> {
     open: &'a OpenConnection,
     input: BufReader<TimedReader<'a>>,
     output: &'a TcpStream,
-    limits: &'a Limits,
-    handler: &'a Handler,
+    service: &'a Service,
 }
 
 impl Connection<'_> {
@@ -59,20 +58,21 @@ impl Connection<'_> {
             Ok((Head { method, target, headers, form, .. }, body)) => {
                 self.open.take_request()?;
                 let request = Request { method, target, headers, body, client: self.client, server: self.server };
-                self.send((self.handler)(request), form)
+                self.send((self.service.handler)(request), form)
             }
-            Err(refusal) => self.send(refusal.into(), Form::LAST),
+            Err(refusal) => self.send(self.refuse(&refusal), Form::LAST),
         }
     }
 
     fn receive(&mut self) -> Result<(Head, Vec<u8>), Refusal> {
-        self.limit(ReadLimit::within(self.limits.head));
-        let head = head::read(&mut self.input, self.limits)?;
+        let limits = &self.service.limits;
+        self.limit(ReadLimit::within(limits.head));
+        let head = head::read(&mut self.input, limits)?;
         if head.before_body == BeforeBody::SendContinue {
             self.output.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        self.limit(ReadLimit::Each(self.limits.stall));
-        let body = body::read(&mut self.input, head.framing, self.limits.body_bytes)?;
+        self.limit(ReadLimit::Each(limits.stall));
+        let body = body::read(&mut self.input, head.framing, limits.body_bytes)?;
         Ok((head, body))
     }
 
@@ -86,14 +86,18 @@ impl Connection<'_> {
     fn admit(&self, response: Response, form: Form) -> Response {
         self.open.begin_response();
         let admitted = if response.streams(form) { self.open.begin_stream() } else { Ok(()) };
-        admitted.map_or_else(Response::from, |()| response)
+        admitted.map_or_else(|refusal| self.refuse(&refusal), |()| response)
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Response {
+        (self.service.refuse)(refusal.status, &refusal.why)
     }
 
     /// A close with unread input sends a RST, which discards the part of the response that the client has not read (RFC
     /// 9112, 9.6). So the server sends a FIN first, and reads until the client closes too.
     fn close(mut self) -> io::Result<()> {
         self.output.shutdown(Shutdown::Write)?;
-        self.limit(ReadLimit::within(self.limits.linger));
+        self.limit(ReadLimit::within(self.service.limits.linger));
         // The connection ends now, even if the client has not closed in time.
         let _ = io::copy(&mut self.input, &mut io::sink());
         Ok(())

@@ -99,9 +99,9 @@ fn refuse(error: httparse::Error, limits: &Limits) -> Refusal {
     match error {
         httparse::Error::TooManyHeaders => too_large(limits),
         httparse::Error::Version => {
-            Refusal { status: Status::VersionNotSupported, why: "this is HTTP/1.1 and 1.0".to_owned() }
+            Refusal { status: Status::VersionNotSupported, why: "unsupported HTTP version: use HTTP/1.1".to_owned() }
         }
-        _ => Refusal::bad("this is not an HTTP request"),
+        _ => Refusal::bad("malformed request: send HTTP/1.1"),
     }
 }
 
@@ -115,7 +115,7 @@ fn interpret(request: &httparse::Request<'_, '_>, limits: &Limits) -> Result<Hea
     let headers = Headers::from(&*request.headers);
     let version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
     if version == Version::Http11 && headers.values("host").count() != 1 {
-        return Err(Refusal::bad("HTTP/1.1 needs one Host header"));
+        return Err(Refusal::bad("send one Host header"));
     }
     let method = request.method.unwrap_or_default().to_owned();
     let content = if method == "HEAD" { ContentMode::Omitted } else { ContentMode::Sent };
@@ -136,13 +136,14 @@ fn framing(headers: &Headers, version: Version, largest: u64) -> Result<Framing,
     match (codings.as_slice(), lengths.as_slice()) {
         ([], []) => Ok(Framing::Length(0)),
         ([], [length]) => declared(length, largest),
-        ([], _) => Err(Refusal::bad("a request has one Content-Length")),
-        (_, [_, ..]) => Err(Refusal::bad("a request has a Content-Length or a Transfer-Encoding, not both")),
-        _ if version == Version::Http10 => Err(Refusal::bad("HTTP/1.0 has no Transfer-Encoding")),
+        ([], _) => Err(Refusal::bad("send one Content-Length")),
+        (_, [_, ..]) => Err(Refusal::bad("send a Content-Length or a Transfer-Encoding, not both")),
+        _ if version == Version::Http10 => Err(Refusal::bad("HTTP/1.0 has no Transfer-Encoding: use HTTP/1.1")),
         ([coding], []) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
-        _ => {
-            Err(Refusal { status: Status::NotImplemented, why: "the one Transfer-Encoding here is chunked".to_owned() })
-        }
+        _ => Err(Refusal {
+            status: Status::NotImplemented,
+            why: "unsupported Transfer-Encoding: use chunked".to_owned(),
+        }),
     }
 }
 
@@ -152,7 +153,7 @@ fn declared(length: &[u8], largest: u64) -> Result<Framing, Refusal> {
     match digits.and_then(|digits| digits.parse().ok()) {
         Some(length) if length <= largest => Ok(Framing::Length(length)),
         Some(_) => Err(Refusal::body_too_large(largest)),
-        None => Err(Refusal::bad("the Content-Length is not a number")),
+        None => Err(Refusal::bad("the Content-Length must be a number")),
     }
 }
 

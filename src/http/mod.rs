@@ -5,9 +5,10 @@
 //! that the same request always gets the same bytes. No TLS.
 //!
 //! `server` accepts, `open_connections` limits and closes connections, `connection` serves one client, and
-//! `timed_reader` enforces its time limits. `head`, `target`, `headers` and `body` read a request, and `refusal`
-//! answers an invalid one. `response`, `status`, `stream` and `chunked_writer` write the response.
+//! `timed_reader` enforces its time limits. `head`, `target`, `headers` and `body` read a request, and `refusal` is
+//! the reason why an invalid one is not answered. `response`, `status`, `stream` and `chunked_writer` write the response.
 
+mod bind_error;
 mod body;
 mod chunked_writer;
 mod connection;
@@ -26,11 +27,12 @@ mod stream;
 mod target;
 mod timed_reader;
 
+pub use bind_error::BindError;
 pub use headers::{ControlCharacter, HeaderValue, Headers};
 pub use limits::Limits;
 pub use request::Request;
 pub use response::{Content, Response};
-pub use server::Server;
+pub use server::{Refuse, Server};
 pub use status::Status;
 pub use stream::{Piece, Stream};
 pub use target::Target;

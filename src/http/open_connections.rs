@@ -6,7 +6,6 @@
 //! so that they leave connections for requests.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +15,6 @@ use crossbeam_channel::{Receiver, Sender, after, select};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle};
 
-use super::head::After;
 use super::limits::Limits;
 use super::refusal::Refusal;
 use super::status::Status;
@@ -36,7 +34,6 @@ pub(super) struct OpenConnections {
 struct Entries {
     opened: u64,
     open: HashMap<u64, Entry>,
-    stopped: bool,
 }
 
 struct Entry {
@@ -83,13 +80,12 @@ impl OpenConnections {
     }
 
     /// Waits until one more connection is allowed: one has ended, or an idle or slow one is closed, so that it does not
-    /// block others. Ends early if `stopped` disconnects.
-    pub(super) fn make_room(&self, stopped: &Receiver<Infallible>) {
+    /// block others.
+    pub(super) fn make_room(&self) {
         while let Some(left) = self.time_until_room() {
             select! {
                 recv(self.changes.1) -> _ => {}
                 recv(after(left)) -> _ => {}
-                recv(stopped) -> _ => return,
             }
         }
     }
@@ -109,17 +105,6 @@ impl OpenConnections {
         drop(entries);
         replaced.close();
         None
-    }
-
-    /// Closes all waiting connections. The others close after their response, and streams end.
-    pub(super) fn stop(&self) {
-        let mut entries = self.entries();
-        entries.stopped = true;
-        let waiting: Vec<_> = entries.open.extract_if(|_, entry| entry.phase == Phase::Waiting).collect();
-        drop(entries);
-        for (_, entry) in waiting {
-            entry.close();
-        }
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -171,14 +156,10 @@ impl OpenConnection {
         &self.stream
     }
 
-    /// Marks the connection as waiting after a response. Returns `Close` if the server has stopped.
-    pub(super) fn wait(&self) -> After {
-        let mut entries = self.all.entries();
-        entries.begin(self.id, Phase::Waiting);
-        let after = if entries.stopped { After::Close } else { After::KeepAlive };
-        drop(entries);
+    /// Marks the connection as waiting after a response.
+    pub(super) fn wait(&self) {
+        self.all.entries().begin(self.id, Phase::Waiting);
         self.all.report_change();
-        after
     }
 
     /// Marks the connection as in use, after a whole request has arrived.
@@ -209,12 +190,11 @@ impl OpenConnection {
         Ok(())
     }
 
-    /// Whether a stream still has its client, and the server has not stopped. A FIN counts as leaving, because a client
+    /// Whether a stream still has its client. A FIN counts as leaving, because a client
     /// that closes its socket sends nothing else. poll(2) reports it even if there are unread requests before it.
     pub(super) fn is_read(&self) -> bool {
         let mut client = [PollFd::new(&*self.stream, PollFlags::RDHUP)];
-        let has_left = matches!(poll(&mut client, Some(&Timespec::default())), Ok(1..));
-        !has_left && !self.all.entries().stopped
+        !matches!(poll(&mut client, Some(&Timespec::default())), Ok(1..))
     }
 
     /// A machine that is gone sends no FIN. While there is nothing to send, only keepalive probes detect that.

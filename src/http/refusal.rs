@@ -1,8 +1,7 @@
-//! The response to a request that is invalid or too large.
+//! Why a request that is invalid or too large is refused. The form of the response is the server's choice.
 
 use std::io;
 
-use super::response::Response;
 use super::status::Status;
 
 /// The reason to refuse a request before its end. The connection closes after the response, because the start of the
@@ -32,11 +31,5 @@ impl From<io::Error> for Refusal {
             }
             _ => Self::bad("the request ended too early"),
         }
-    }
-}
-
-impl From<Refusal> for Response {
-    fn from(refusal: Refusal) -> Self {
-        Self::text(refusal.status, &refusal.why)
     }
 }

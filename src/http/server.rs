@@ -1,12 +1,11 @@
 //! Binds an address and accepts clients, with one thread each.
 
-use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::connection;
@@ -14,11 +13,15 @@ use super::limits::Limits;
 use super::open_connections::OpenConnections;
 use super::request::Request;
 use super::response::Response;
-use crate::stop::Latch;
-use crate::threads;
+use super::status::Status;
+use crate::{listen, threads};
 
 /// Answers a request. Called concurrently, on the thread of each connection.
-pub(super) type Handler = dyn Fn(Request) -> Response + Send + Sync;
+type Handler = dyn Fn(Request) -> Response + Send + Sync;
+
+/// Creates the response to a request that no handler gets, because it is invalid or exceeds a limit. The text has the
+/// reason.
+pub type Refuse = fn(Status, &str) -> Response;
 
 /// A bound address. Connections wait in the kernel's backlog until it serves.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ impl Server {
     /// # Errors
     /// The address is in use, does not belong to this machine, or is not permitted to this user.
     pub fn bind(addr: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(addr)?;
+        let listener = listen::bind(addr)?;
         listener.set_nonblocking(true)?;
         Ok(Self { addr: listener.local_addr()?, listener })
     }
@@ -44,34 +47,33 @@ impl Server {
         self.addr
     }
 
-    /// Serves on its own threads until `stop` is triggered or, without one, until the process ends. Then it closes the
-    /// port and all waiting connections. A complete request is still answered, and streams end.
+    /// Serves on its own threads until the process ends.
     ///
     /// # Errors
     /// No thread is available to accept connections.
     pub fn serve(
         self,
         limits: Limits,
-        stop: Option<Arc<Latch>>,
+        refuse: Refuse,
         handler: impl Fn(Request) -> Response + Send + Sync + 'static,
     ) -> io::Result<()> {
         let open = Arc::new(OpenConnections::new(limits));
-        let service = Arc::new(Service { limits, handler: Box::new(handler) });
-        threads::spawn("http-accept", move || Acceptor { server: self, service, open, stop }.run())
+        let service = Arc::new(Service { limits, refuse, handler: Box::new(handler) });
+        threads::spawn("http-accept", move || Acceptor { server: self, service, open }.run())
     }
 }
 
 /// The part that all connections of a server share.
-struct Service {
-    limits: Limits,
-    handler: Box<Handler>,
+pub(super) struct Service {
+    pub(super) limits: Limits,
+    pub(super) refuse: Refuse,
+    pub(super) handler: Box<Handler>,
 }
 
 struct Acceptor {
     server: Server,
     service: Arc<Service>,
     open: Arc<OpenConnections>,
-    stop: Option<Arc<Latch>>,
 }
 
 /// The pause between attempts to accept while descriptors or memory run short. accept(2) fails with EMFILE at once,
@@ -80,30 +82,22 @@ const BACK_OFF: Duration = Duration::from_millis(50);
 
 impl Acceptor {
     fn run(&self) {
-        let stopped = self.stop.as_ref().map_or_else(crossbeam_channel::never, |stop| stop.channel().clone());
         loop {
-            let accepted = self.accept(&stopped);
-            if self.stop.as_ref().is_some_and(|stop| stop.is_triggered()) {
-                return self.open.stop();
-            }
-            match accepted {
+            match self.accept() {
                 Ok(stream) => self.serve(stream),
                 Err(error) if is_transient(&error) => {}
                 Err(error) => {
                     log::debug!(addr:% = self.server.addr, error:%; "http: accept failed");
-                    // The server's stop ends the pause early.
-                    let _ = stopped.recv_timeout(BACK_OFF);
+                    thread::sleep(BACK_OFF);
                 }
             }
         }
     }
 
     /// Replaces a connection only when a client is waiting to be accepted.
-    fn accept(&self, stopped: &Receiver<Infallible>) -> io::Result<TcpStream> {
-        let listener = PollFd::new(&self.server.listener, PollFlags::IN);
-        let stop = self.stop.iter().map(|stop| PollFd::new(&**stop, PollFlags::IN));
-        poll(&mut [listener].into_iter().chain(stop).collect::<Vec<_>>(), None)?;
-        self.open.make_room(stopped);
+    fn accept(&self) -> io::Result<TcpStream> {
+        poll(&mut [PollFd::new(&self.server.listener, PollFlags::IN)], None)?;
+        self.open.make_room();
         let (stream, _) = self.server.listener.accept()?;
         // On BSD and macOS an accepted socket inherits O_NONBLOCK from its listener; on Linux it does not (accept(2)).
         #[cfg(not(target_os = "linux"))]
@@ -115,7 +109,7 @@ impl Acceptor {
     fn serve(&self, stream: TcpStream) {
         let (open, service) = (self.open.add(stream), Arc::clone(&self.service));
         let serving = threads::spawn("http-client", move || {
-            if let Err(error) = connection::serve(&open, &service.limits, &*service.handler) {
+            if let Err(error) = connection::serve(&open, &service) {
                 log::debug!(error:%; "http: connection failed");
             }
         });

@@ -6,9 +6,7 @@
 pub enum Status {
     Ok,
     Created,
-    Accepted,
     NoContent,
-    NotModified,
     BadRequest,
     Unauthorized,
     Forbidden,
@@ -31,9 +29,9 @@ impl Status {
         self.parts().0
     }
 
-    /// Responses with these two statuses end with their head, whatever it contains (RFC 9112, 6.3).
+    /// A response with this status ends with its head, whatever it contains (RFC 9112, 6.3).
     pub(super) fn has_content(self) -> bool {
-        !matches!(self, Self::NoContent | Self::NotModified)
+        self != Self::NoContent
     }
 
     /// The code and the phrase of the status line.
@@ -41,9 +39,7 @@ impl Status {
         match self {
             Self::Ok => (200, "OK"),
             Self::Created => (201, "Created"),
-            Self::Accepted => (202, "Accepted"),
             Self::NoContent => (204, "No Content"),
-            Self::NotModified => (304, "Not Modified"),
             Self::BadRequest => (400, "Bad Request"),
             Self::Unauthorized => (401, "Unauthorized"),
             Self::Forbidden => (403, "Forbidden"),

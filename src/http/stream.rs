@@ -1,10 +1,10 @@
-//! Content that is sent as it comes, such as events. It often has no end of its own.
+//! Content that is sent as it is produced, such as events. It is often endless.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// Content that is sent piece by piece, each as soon as it is there. It ends by itself, with its client or with its
-/// server, whichever is first.
+/// Content that is sent piece by piece, each as soon as it is there. Ends when it is exhausted or the
+/// client leaves.
 pub trait Stream {
     /// Waits for the next piece until the timeout has passed. Between two calls the server checks whether the stream is
     /// still read.
@@ -22,7 +22,7 @@ pub enum Piece {
     End,
 }
 
-/// How long a stream may go on after its client has left or its server has stopped. Ten checks per second and stream
+/// How long a stream may go on after its client has left. Ten checks per second and stream
 /// use no measurable CPU time.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 

@@ -30,7 +30,7 @@ impl Target {
         let local = match target.split_once("://") {
             _ if target.starts_with('/') => target,
             Some((_, rest)) => rest.trim_start_matches(|letter| !['/', '?'].contains(&letter)),
-            None => return Err(Refusal::bad("a request is for a path")),
+            None => return Err(Refusal::bad("the target must begin with /")),
         };
         let (path, query) = local.split_once('?').unwrap_or((local, ""));
         // A URL without a path means `/` (RFC 9110, 4.2.3).

@@ -2,11 +2,19 @@
 //!
 //! `format` writes a record as logfmt or as JSON. `stderr` queues lines for a thread that writes them to an `output`, and
 //! `follow` queues them for readers of the events. If a reader is too slow, its lines are dropped and counted.
+//!
+//! For a terminal, the thread that writes to stderr gets a `message` in place of a line. It folds repeats (`fold`), writes
+//! a sentence (`phrases`) in the width of the terminal (`text`), and keeps the status line below the log (`screen`).
 
+mod fold;
 mod follow;
 mod format;
+mod message;
 mod output;
+mod phrases;
+mod screen;
 mod stderr;
+mod text;
 
 use std::env;
 use std::io;
@@ -18,16 +26,36 @@ use log::{LevelFilter, Metadata, Record};
 pub use follow::{Follower, follow};
 pub use format::LogfmtValue;
 pub use output::LogOutput;
-pub use stderr::{Log, lost_lines};
+pub use stderr::{Log, StatusWriter, lost_lines};
+
+use crate::terminal::Terminal;
+use message::Message;
+use stderr::QueueWriter;
 
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// `key=value` pairs, with values quoted where needed.
+    /// Text on a terminal, logfmt in files and pipes.
     #[default]
+    Auto,
+    /// Sentences for people.
+    Text,
+    /// `key=value` pairs, with values quoted where needed.
     Logfmt,
     /// One JSON object per line.
     Json,
+}
+
+impl LogFormat {
+    /// Replaces `Auto` by the format that suits stderr.
+    #[must_use]
+    pub fn on(self, stderr: Terminal) -> Self {
+        match self {
+            Self::Auto if stderr.is_present() => Self::Text,
+            Self::Auto => Self::Logfmt,
+            given => given,
+        }
+    }
 }
 
 impl FromStr for LogFormat {
@@ -35,9 +63,11 @@ impl FromStr for LogFormat {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
+            "auto" => Ok(Self::Auto),
+            "text" => Ok(Self::Text),
             "logfmt" => Ok(Self::Logfmt),
             "json" => Ok(Self::Json),
-            _ => Err("use logfmt or json"),
+            _ => Err("use auto, text, logfmt or json"),
         }
     }
 }
@@ -95,6 +125,7 @@ impl FromStr for LogLevel {
 /// # Errors
 /// The writer thread can't be spawned, or a logger is already installed.
 pub fn start(level: Option<LogLevel>, format: LogFormat, output: LogOutput) -> io::Result<Log> {
+    let terminal = output.terminal();
     let log = Log::start(output)?;
     let mut builder = Builder::new();
     level.unwrap_or(LogLevel::Info).apply(&mut builder);
@@ -102,16 +133,17 @@ pub fn start(level: Option<LogLevel>, format: LogFormat, output: LogOutput) -> i
     if let (None, Ok(filters)) = (level, env::var("RUST_LOG")) {
         builder.parse_filters(&filters);
     }
-    builder.target(Target::Pipe(Box::new(log.writer()))).format(match format {
-        LogFormat::Logfmt => format::write_logfmt,
-        LogFormat::Json => format::write_json,
-    });
-    install(builder.build())?;
+    builder.target(Target::Pipe(Box::new(log.writer())));
+    install(match format.on(terminal) {
+        LogFormat::Json => Stderr::Lines(builder.format(format::write_json).build()),
+        LogFormat::Auto | LogFormat::Logfmt => Stderr::Lines(builder.format(format::write_logfmt).build()),
+        LogFormat::Text => Stderr::Messages(builder.build(), log.writer()),
+    })?;
     Ok(log)
 }
 
-fn install(stderr: env_logger::Logger) -> io::Result<()> {
-    let level = stderr.filter();
+fn install(stderr: Stderr) -> io::Result<()> {
+    let level = stderr.filter().filter();
     log::set_boxed_logger(Box::new(Logger { stderr })).map_err(io::Error::other)?;
     log::set_max_level(level);
     Ok(())
@@ -119,12 +151,36 @@ fn install(stderr: env_logger::Logger) -> io::Result<()> {
 
 /// The process's logger.
 struct Logger {
-    stderr: env_logger::Logger,
+    stderr: Stderr,
+}
+
+/// How records reach the writer of stderr, and the filter that they pass.
+enum Stderr {
+    /// As lines.
+    Lines(env_logger::Logger),
+    /// As they are.
+    Messages(env_logger::Logger, QueueWriter),
+}
+
+impl Stderr {
+    fn filter(&self) -> &env_logger::Logger {
+        match self {
+            Self::Lines(filter) | Self::Messages(filter, _) => filter,
+        }
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        match self {
+            Self::Lines(lines) => log::Log::log(lines, record),
+            Self::Messages(filter, queue) if filter.matches(record) => queue.offer(Message::of(record)),
+            Self::Messages(..) => {}
+        }
+    }
 }
 
 impl log::Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.stderr.enabled(metadata) || follow::wants(metadata)
+        self.stderr.filter().enabled(metadata) || follow::wants(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -133,4 +189,22 @@ impl log::Log for Logger {
     }
 
     fn flush(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_suits_stderr_unless_it_is_given() {
+        for (format, terminal, expected) in [
+            (LogFormat::Auto, Terminal::Absent, LogFormat::Logfmt),
+            (LogFormat::Auto, Terminal::Dumb, LogFormat::Text),
+            (LogFormat::Auto, Terminal::Colored, LogFormat::Text),
+            (LogFormat::Json, Terminal::Colored, LogFormat::Json),
+            (LogFormat::Text, Terminal::Absent, LogFormat::Text),
+        ] {
+            assert_eq!(format.on(terminal), expected, "{format:?} on {terminal:?}");
+        }
+    }
 }

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use crate::terminal::Terminal;
+
 /// Where log lines go.
 #[derive(Debug)]
 pub enum LogOutput {
@@ -17,12 +19,25 @@ pub enum LogOutput {
 }
 
 impl LogOutput {
-    /// The end of the file at `path`, so that the runs of a series all keep their lines. Creates it if it is not there.
+    /// The end of a file, so that the runs of a series all keep their lines. Creates the file if it is not there. Without a
+    /// path, stderr.
     ///
     /// # Errors
     /// The file can't be opened.
-    pub fn append_to(path: &Path) -> io::Result<Self> {
-        File::options().append(true).create(true).open(path).map(Self::File)
+    pub fn of(file: Option<&Path>) -> io::Result<Self> {
+        let Some(path) = file else { return Ok(Self::Stderr) };
+        let opened = File::options().append(true).create(true).open(path);
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("--log-file {}: {error}", path.display()));
+        opened.map(Self::File).map_err(named)
+    }
+
+    /// The terminal that it is, if any.
+    #[must_use]
+    pub fn terminal(&self) -> Terminal {
+        match self {
+            Self::Stderr => Terminal::of_stderr(),
+            Self::File(_) => Terminal::Absent,
+        }
     }
 
     /// Blocks until all bytes are written, even if another process has made the pipe non-blocking.

@@ -11,6 +11,14 @@ use crate::value::{Rejected, text};
 pub struct Bind(IpAddr);
 
 impl Bind {
+    /// Parses the host of an address to listen on: an IP address, or `localhost`.
+    ///
+    /// # Errors
+    /// It is another name, or the address of a group.
+    pub fn of_host(host: &str) -> Result<Self, Rejected> {
+        if host.eq_ignore_ascii_case("localhost") { Ok(Self(Ipv4Addr::LOCALHOST.into())) } else { host.parse() }
+    }
+
     /// The IP address.
     #[must_use]
     pub fn ip(self) -> IpAddr {

@@ -75,6 +75,15 @@ impl Conflict {
     }
 }
 
+/// Whether listeners on one port of these addresses exclude each other. `[::]` accepts IPv4 too, unless
+/// net.ipv6.bindv6only is set (ipv6(7)).
+#[must_use]
+pub fn overlap(one: IpAddr, other: IpAddr) -> bool {
+    let includes = |all: IpAddr, ip: IpAddr| all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4());
+    let (one, other) = (one.to_canonical(), other.to_canonical());
+    one == other || includes(one, other) || includes(other, one)
+}
+
 /// Returns pairs of indices with equal values: the first one, and each later one.
 fn repeats<T: Hash + Eq>(values: impl Iterator<Item = Option<T>>) -> Vec<(usize, usize)> {
     let mut seen = HashMap::new();
@@ -182,6 +191,24 @@ mod tests {
         assert_eq!(loops_among(&[("127.0.0.1", 5, "[::ffff:127.0.0.1]:5")]), [[0]]);
         assert!(loops_among(&[("0.0.0.0", 5, "[::1]:5")]).is_empty());
         assert!(loops_among(&[("127.0.0.2", 5, "127.0.0.1:5")]).is_empty());
+    }
+
+    #[test]
+    fn addresses_overlap_if_only_one_can_be_bound() {
+        for (one, other, expected) in [
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "::ffff:127.0.0.1", true),
+            ("127.0.0.1", "127.0.0.2", false),
+            ("0.0.0.0", "127.0.0.1", true),
+            ("0.0.0.0", "::1", false),
+            ("0.0.0.0", "::", true),
+            ("::", "127.0.0.1", true),
+            ("::", "::1", true),
+            ("::1", "127.0.0.1", false),
+        ] {
+            let [one, other]: [IpAddr; 2] = [one, other].map(|ip| ip.parse().expect(ip));
+            assert_eq!((overlap(one, other), overlap(other, one)), (expected, expected), "{one} {other}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The smallest set of changes from the live routes to the wanted ones. Routes are identified by name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Route;
 use crate::value::RouteName;
@@ -34,8 +34,9 @@ impl Change {
 #[must_use]
 pub fn diff(live: &[Route], wanted: &[Route]) -> Vec<Change> {
     let old: HashMap<&RouteName, &Route> = live.iter().map(|route| (&route.name, route)).collect();
-    let is_wanted = |route: &&Route| wanted.iter().any(|other| other.name == route.name);
-    let removed = live.iter().filter(|route| !is_wanted(route)).map(|route| Change::Remove(route.name.clone()));
+    let kept: HashSet<&RouteName> = wanted.iter().map(|route| &route.name).collect();
+    let removed =
+        live.iter().filter(|route| !kept.contains(&route.name)).map(|route| Change::Remove(route.name.clone()));
     let changed = wanted.iter().filter_map(|route| match old.get(&route.name) {
         None => Some(Change::Add(route.clone())),
         Some(old) if *old == route => None,

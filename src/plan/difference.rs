@@ -1,5 +1,5 @@
-//! What differs between two plans, for people: each difference is a line or a part of one. It is found in the serialised
-//! forms, so that a new key appears by itself. What has to be done about it is in `diff`.
+//! Human-readable differences between two plans. Each is a line or a part of one. They are found in the serialised forms,
+//! so a new key needs no code here. The changes of live routes are in `diff`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,8 +7,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::keys::{BIND, LOCAL_PORT, ROUTES, TOXICS, UPSTREAM};
-use super::{Plan, Route};
+use super::keys::{BIND, LOCAL_PORT, ROUTES, SCENARIO, TOXICS, UPSTREAM};
+use super::{Change, Plan, Route};
 use crate::toxic::Toxic;
 use crate::toxic::keys::ATTRIBUTES;
 use crate::value::RouteName;
@@ -18,11 +18,13 @@ use crate::value::RouteName;
 pub enum PlanDifference {
     /// A key of the file has another value.
     File(KeyDifference),
+    /// The scenario is another one, of this number of steps, and begins again.
+    Scenario(usize),
     /// The route is new.
     Added(Box<Route>),
     /// The route is gone.
     Removed(RouteName),
-    /// The route is another one.
+    /// The route has changed.
     Changed(RouteName, Difference),
 }
 
@@ -49,12 +51,13 @@ pub struct KeyDifference {
     new: Option<Value>,
 }
 
-/// Returns the differences from `old` to `new`: keys of the file, then removed routes, then the others in the order of
+/// Returns the differences from `old` to `new`: keys of the file, its scenario, then removed routes, then the others in the order of
 /// `new`.
 #[must_use]
 pub fn plan_differences(old: &Plan, new: &Plan) -> Vec<PlanDifference> {
-    let [old_keys, new_keys] = [old, new].map(|plan| keys(plan, ROUTES.name));
+    let [old_keys, new_keys] = [old, new].map(|plan| keys(plan, &[ROUTES.name, SCENARIO.name]));
     let file = changed_keys(&old_keys, &new_keys).into_iter().map(PlanDifference::File);
+    let scenario = (old.scenario() != new.scenario()).then(|| PlanDifference::Scenario(new.scenario().steps().len()));
     let is_kept = |route: &&Route| find(new, &route.name).is_some();
     let removed = old.routes().iter().filter(|route| !is_kept(route));
     let removed = removed.map(|route| PlanDifference::Removed(route.name.clone()));
@@ -65,7 +68,7 @@ pub fn plan_differences(old: &Plan, new: &Plan) -> Vec<PlanDifference> {
             route_differences(old, route).into_iter().map(changed).collect()
         }
     });
-    file.chain(removed).chain(others).collect()
+    file.chain(scenario).chain(removed).chain(others).collect()
 }
 
 fn find<'p>(plan: &'p Plan, name: &RouteName) -> Option<&'p Route> {
@@ -75,13 +78,27 @@ fn find<'p>(plan: &'p Plan, name: &RouteName) -> Option<&'p Route> {
 /// Returns the differences from `old` to `new`: keys of the route, then its toxics.
 #[must_use]
 pub fn route_differences(old: &Route, new: &Route) -> Vec<Difference> {
-    let [old_keys, new_keys] = [old, new].map(|route| keys(route, TOXICS.name));
+    let [old_keys, new_keys] = [old, new].map(|route| keys(route, &[TOXICS.name]));
     let mut found: Vec<Difference> = changed_keys(&old_keys, &new_keys).into_iter().map(Difference::Key).collect();
     let removed = old.toxics.iter().filter(|toxic| !has(new, toxic));
     found.extend(removed.map(|toxic| Difference::ToxicRemoved(toxic.name.to_string())));
     found.extend(new.toxics.iter().flat_map(|toxic| toxic_differences(old, toxic)));
     found.extend(reordered(old, new));
     found
+}
+
+/// Describes a change of the routes that were `before`.
+#[must_use]
+pub fn describe(change: &Change, before: &[Route]) -> String {
+    match change {
+        Change::Add(route) => format!("added, {} -> {}", route.listen(), route.upstream),
+        Change::Remove(_) => "removed".to_owned(),
+        Change::Adjust(route) | Change::Restart(route) => {
+            let old = before.iter().filter(|old| old.name == route.name);
+            let differences = old.flat_map(|old| route_differences(old, route));
+            differences.map(|difference| difference.to_string()).collect::<Vec<_>>().join("; ")
+        }
+    }
 }
 
 fn toxic_differences(old: &Route, toxic: &Toxic) -> Vec<Difference> {
@@ -106,13 +123,13 @@ fn reordered(old: &Route, new: &Route) -> Option<Difference> {
 }
 
 /// The keys of a serialised value, except for `nested`, whose differences are found one level below.
-fn keys(value: &impl Serialize, nested: &str) -> Map<String, Value> {
+fn keys(value: &impl Serialize, nested: &[&str]) -> Map<String, Value> {
     let mut keys = object(value);
-    keys.remove(nested);
+    keys.retain(|key, _| !nested.contains(&key.as_str()));
     keys
 }
 
-/// The keys of a toxic, and beside them its attributes: none of these is called as a key.
+/// The keys of a toxic, together with its attributes: none of these has the name of a key.
 fn with_attributes(toxic: &Toxic) -> Map<String, Value> {
     let mut keys = object(toxic);
     if let Some(Value::Object(attributes)) = keys.remove(ATTRIBUTES.name) {
@@ -140,6 +157,9 @@ impl fmt::Display for PlanDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(difference) => write!(f, "~ {difference} (from the next start on)"),
+            Self::Scenario(0) => f.write_str("- scenario"),
+            Self::Scenario(1) => f.write_str("~ scenario  1 step (from its first step on)"),
+            Self::Scenario(steps) => write!(f, "~ scenario  {steps} steps (from its first step on)"),
             Self::Added(route) => write!(f, "+ route {}  {} -> {}", route.name, route.listen(), route.upstream),
             Self::Removed(name) => write!(f, "- route {name}"),
             Self::Changed(name, difference) => write!(f, "~ route {name}  {difference}"),
@@ -181,7 +201,8 @@ impl fmt::Display for KeyDifference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{DropMode, ListenAddress, PortChoice, RouteState};
+    use crate::plan::scenario::{Action, Selection, Step};
+    use crate::plan::{DropMode, ListenAddress, PortChoice, RouteState, Scenario};
     use crate::toxic::{Effect, Latency};
     use crate::value::{Connections, Millis, Port, Probability, Selector, Stream, Timeout, ToxicName};
 
@@ -278,10 +299,13 @@ mod tests {
         let slower = Route { latency: Millis::try_from(50).expect("milliseconds"), ..db(Vec::new()) };
         let admin: Option<ListenAddress> = "127.0.0.1:8474".parse().ok();
         let new = plan(None, vec![elsewhere("cache", 2), slower]).with_admin(admin);
+        let step = Step { at: "1s".parse().expect("a time"), routes: Selection::All, action: Action::Restore };
+        let new = new.with_scenario(Scenario::new(vec![step], None).expect("in order"));
         let lines: Vec<String> = plan_differences(&old, &new).iter().map(ToString::to_string).collect();
         let expected = [
             "~ admin none -> 127.0.0.1:8474 (from the next start on)",
             "~ seed 1 -> none (from the next start on)",
+            "~ scenario  1 step (from its first step on)",
             "- route old",
             "+ route cache  127.0.0.1:2 -> 127.0.0.1:9",
             "~ route db  latencyMs 0 -> 50",

@@ -1,11 +1,11 @@
-//! The config keys of a file and of its routes. Those of a toxic are declared in `toxic`.
+//! The config keys of a file, of its routes and of its scenario. Those of a toxic are declared in `toxic`.
 
-use super::{Bind, DropMode, ListenAddress, LocalPort, Profile, RouteState, Upstream};
+use super::{Bind, CutMode, DropMode, ListenAddress, LocalPort, Profile, RouteState, Upstream};
 use crate::value::Presence::{Optional, Otherwise, Required};
-use crate::value::{Key, Kind, Millis, Probability, RouteName, Scalar, Seed, Timeout, Written};
+use crate::value::{Key, Kind, Millis, Probability, RouteName, Scalar, Seed, TimeSpan, Timeout, Written};
 
 /// The keys of a file that is an object.
-pub const FILE: &[Key] = &[SEED, ADMIN, ROUTES];
+pub const FILE: &[Key] = &[SEED, ADMIN, ROUTES, SCENARIO];
 
 /// The keys of a route, in the order in which it is written.
 pub const ROUTE: &[Key] =
@@ -15,6 +15,15 @@ pub const ROUTE: &[Key] =
 /// address.
 pub const TOXIPROXY_ROUTE: &[Key] =
     &[NAME, LISTEN, UPSTREAM, ENABLED, DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, PROFILE, TOXICS];
+
+/// The keys of a scenario that is an object.
+pub const SCENARIO_OBJECT: &[Key] = &[REPEAT, STEPS];
+
+/// The keys of a step of a scenario.
+pub const STEP: &[Key] = &[AT, STEP_ROUTE, SET, RAMP, DOWN, UP, CUT];
+
+/// The keys of a route that a step can set.
+pub const SETTABLE: &[Key] = &[DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, SET_TOXICS];
 
 /// The seed of all random draws.
 pub const SEED: Key = Key::new(
@@ -125,4 +134,79 @@ pub const TOXICS: Key = Key::new(
     "Faults inside the stream; bytes pass them in this order.",
     Kind::Nested("a list"),
     Otherwise("none"),
+);
+
+/// The changes of routes over time.
+pub const SCENARIO: Key = Key::new(
+    "scenario",
+    "What changes over time; a list of steps, or an object with one.",
+    Kind::Nested("a list or an object"),
+    Otherwise("nothing changes"),
+);
+
+/// The time of a round.
+pub const REPEAT: Key = Key::new(
+    "repeat",
+    "The time after which it begins again.",
+    TimeSpan::KIND,
+    Required(Some(|| Scalar::Text("60s".to_owned()))),
+);
+
+/// The steps of a scenario.
+pub const STEPS: Key =
+    Key::new("steps", "The list of steps, in the order of their times.", Kind::Nested("a list"), Required(None));
+
+/// When a step is made.
+pub const AT: Key = Key::new(
+    "at",
+    "When it is made, from the start of the scenario; `500ms`, `10s`, `2m` or `1h`.",
+    TimeSpan::KIND,
+    Required(Some(|| Scalar::Text("10s".to_owned()))),
+);
+
+/// The route of a step.
+pub const STEP_ROUTE: Key =
+    Key::new("route", "The name of the route, or `*` for all of this file.", RouteName::KIND, Otherwise("`*`"));
+
+/// The settings of a step.
+pub const SET: Key = Key::new(
+    "set",
+    "New values of faults, or `original` for all of this file; see below.",
+    Kind::Nested("an object"),
+    Otherwise("nothing"),
+);
+
+/// The duration of a ramp.
+pub const RAMP: Key = Key::new(
+    "ramp",
+    "With `set`; the time in which the numbers move to their new values.",
+    TimeSpan::KIND,
+    Otherwise("at once"),
+);
+
+/// Disables a route.
+pub const DOWN: Key = Key::new(
+    "down",
+    "`true` closes the port and ends the connections, as a service that is down.",
+    Kind::Flag,
+    Otherwise("nothing"),
+);
+
+/// Enables a route.
+pub const UP: Key = Key::new("up", "`true` opens the port again.", Kind::Flag, Otherwise("nothing"));
+
+/// Ends connections.
+pub const CUT: Key = Key::new(
+    "cut",
+    "Ends all connections with a FIN or a RST; new ones are accepted.",
+    CutMode::KIND,
+    Otherwise("nothing"),
+);
+
+/// The toxics that a step changes.
+pub const SET_TOXICS: Key = Key::new(
+    "toxics",
+    "An object with the names of toxics that the route has; for each, its `toxicity` and its attributes.",
+    Kind::Nested("an object"),
+    Otherwise("unchanged"),
 );

@@ -1,7 +1,7 @@
 //! An address and a port to listen on in one text, as Toxiproxy's `listen` and the admin server have it.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use super::Bind;
@@ -16,6 +16,9 @@ pub struct ListenAddress {
 }
 
 impl ListenAddress {
+    /// The port of the admin server if none is given, which is Toxiproxy's.
+    pub const ADMIN_PORT: u16 = 8474;
+
     /// The IP address.
     #[must_use]
     pub fn ip(self) -> IpAddr {
@@ -63,9 +66,8 @@ fn listen_ip(text: &str, host: &str) -> Result<IpAddr, Rejected> {
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match (host, bracketed) {
         ("", _) => Ok(Ipv6Addr::UNSPECIFIED.into()),
-        ("localhost", _) => Ok(Ipv4Addr::LOCALHOST.into()),
         (_, Some(ip)) if ip.parse::<Ipv6Addr>().is_ok() => ip.parse().map(Bind::ip),
-        (ip, None) if !ip.contains(':') => ip.parse().map(Bind::ip),
+        (host, None) if !host.contains(':') => Bind::of_host(host).map(Bind::ip),
         _ => Err(Rejected::new(format!("`{text}` is not IP:PORT"), EXAMPLE)),
     }
 }

@@ -1,6 +1,7 @@
 //! The port of a route as it is written: a number, or `auto` for one that is free.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::Route;
 use crate::value::{Bounds, Kind, Port, Rejected, Scalar, Unit, Written};
@@ -68,6 +69,19 @@ pub enum PortChoice {
     Auto,
 }
 
+impl Route {
+    /// The address to listen on as it is written, `127.0.0.1:auto` if the system chooses the port: before the route opens,
+    /// the number says nothing.
+    #[must_use]
+    pub fn written_listen(&self) -> String {
+        let port = LocalPort::of(self);
+        match self.bind {
+            IpAddr::V4(ip) => format!("{ip}:{port}"),
+            IpAddr::V6(ip) => format!("[{ip}]:{port}"),
+        }
+    }
+}
+
 /// The same routes. A port that the system has chosen for a route is that of the live route of the same name, if this one's
 /// port was chosen too: clients have that port already.
 #[must_use]
@@ -108,6 +122,14 @@ mod tests {
         let wanted = vec![route("a", 11, Auto), route("b", 12, Auto), route("c", 13, Given), route("d", 14, Auto)];
         let ports: Vec<u16> = keep_auto_ports(wanted, &live).iter().map(|route| route.port.get()).collect();
         assert_eq!(ports, [1, 12, 13, 14]);
+    }
+
+    #[test]
+    fn an_address_is_written_with_the_word() {
+        let six = |port_choice| Route { bind: [0, 0, 0, 0, 0, 0, 0, 1].into(), ..route("a", 5, port_choice) };
+        assert_eq!(route("a", 5, PortChoice::Auto).written_listen(), "127.0.0.1:auto");
+        assert_eq!(six(PortChoice::Auto).written_listen(), "[::1]:auto");
+        assert_eq!(six(PortChoice::Given).written_listen(), "[::1]:5");
     }
 
     #[test]

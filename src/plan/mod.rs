@@ -11,29 +11,32 @@ pub mod keys;
 mod listen_address;
 mod local_port;
 mod profile;
+pub mod scenario;
 mod serial;
 mod upstream;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 pub use bind::Bind;
-pub use conflict::{Conflict, RouteKey};
+pub use conflict::{Conflict, RouteKey, overlap};
 pub use diff::{Change, diff};
-pub use difference::{Difference, KeyDifference, PlanDifference, plan_differences, route_differences};
+pub use difference::{Difference, KeyDifference, PlanDifference, describe, plan_differences, route_differences};
 pub use listen_address::ListenAddress;
 pub use local_port::{LocalPort, PortChoice, keep_auto_ports};
 pub use profile::Profile;
+pub use scenario::{CutMode, Scenario};
 pub use upstream::Upstream;
 
 use crate::toxic::Toxic;
 use crate::value::{Millis, Port, Probability, RouteName, Timeout, flag, words};
 
-/// All routes to open, and the seed and the admin address if the file has them. The default has no routes.
+/// All routes to open and what changes them over time, and the seed and the admin address if the file has them. The default has no routes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     seed: Option<u64>,
     admin: Option<ListenAddress>,
     routes: Vec<Route>,
+    scenario: Scenario,
 }
 
 impl Plan {
@@ -44,7 +47,7 @@ impl Plan {
     pub fn new(seed: Option<u64>, routes: Vec<Route>) -> Result<Self, Vec<Conflict>> {
         let keys: Vec<RouteKey> = routes.iter().map(Route::key).collect();
         let conflicts = Conflict::among(&keys);
-        if conflicts.is_empty() { Ok(Self { seed, admin: None, routes }) } else { Err(conflicts) }
+        if conflicts.is_empty() { Ok(Self { seed, routes, ..Self::default() }) } else { Err(conflicts) }
     }
 
     /// The seed of the file.
@@ -63,6 +66,18 @@ impl Plan {
     #[must_use]
     pub fn admin(&self) -> Option<SocketAddr> {
         self.admin.map(ListenAddress::addr)
+    }
+
+    /// The same plan with a scenario.
+    #[must_use]
+    pub fn with_scenario(self, scenario: Scenario) -> Self {
+        Self { scenario, ..self }
+    }
+
+    /// What changes the routes over time.
+    #[must_use]
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
     }
 
     /// Returns for each route the number of other routes that its connections pass through before they reach an

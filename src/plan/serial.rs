@@ -4,8 +4,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::keys::{
-    ADMIN, BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, ROUTES, SEED, TOXICS,
-    UPSTREAM,
+    ADMIN, BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, ROUTES, SCENARIO, SEED,
+    TOXICS, UPSTREAM,
 };
 use super::{LocalPort, Plan, Route};
 use crate::value::Written;
@@ -20,6 +20,9 @@ impl Serialize for Plan {
             map.serialize_entry(ADMIN.name, &admin.write())?;
         }
         map.serialize_entry(ROUTES.name, self.routes())?;
+        if !self.scenario().is_empty() {
+            map.serialize_entry(SCENARIO.name, self.scenario())?;
+        }
         map.end()
     }
 }

@@ -16,6 +16,7 @@ use crate::value::ToxicName;
 pub struct RouteCounters {
     accepted: AtomicU64,
     dropped: AtomicU64,
+    delayed: AtomicU64,
     failed_dials: AtomicU64,
     dials: Mutex<Histogram>,
     closed: Mutex<Closed>,
@@ -32,6 +33,20 @@ pub struct Totals {
     pub faults: BTreeMap<(ToxicName, &'static str), u64>,
 }
 
+/// What all connections together have done since the start. Reading it takes some microseconds for each hundred live
+/// connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// The number of live connections.
+    pub open: usize,
+    /// The number of bytes sent to upstreams.
+    pub bytes_up: u64,
+    /// The number of bytes sent to clients.
+    pub bytes_down: u64,
+    /// The number of connections dropped or delayed, and of acts of toxics.
+    pub faults: u64,
+}
+
 /// The bytes of one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bytes {
@@ -41,12 +56,12 @@ pub struct Bytes {
     pub sent: u64,
 }
 
-/// What closed connections have done.
-#[derive(Debug, Default)]
-struct Closed {
-    totals: Totals,
-    reasons: BTreeMap<CloseReason, u64>,
-    durations: Histogram,
+/// What closed connections have done, why they closed, and how long they lasted.
+#[derive(Clone, Debug, Default)]
+pub struct Closed {
+    pub totals: Totals,
+    pub reasons: BTreeMap<CloseReason, u64>,
+    pub durations: Histogram,
 }
 
 impl RouteCounters {
@@ -60,6 +75,11 @@ impl RouteCounters {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a connection that the latency of its route delays.
+    pub fn count_delay(&self) {
+        self.delayed.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts a dial that the upstream accepted after `took`.
     pub fn count_dial(&self, took: Duration) {
         lock(&self.dials).observe(took);
@@ -69,12 +89,21 @@ impl RouteCounters {
         self.failed_dials.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Adds a connection that has ended: `add` adds what it has done.
-    pub fn add_closed(&self, reason: CloseReason, lasted: Duration, add: impl FnOnce(&mut Totals)) {
+    /// Adds a connection that has ended, and has done this.
+    pub fn add_closed(&self, reason: CloseReason, lasted: Duration, totals: Totals) {
         let mut closed = lock(&self.closed);
-        add(&mut closed.totals);
+        closed.totals.add(totals);
         *closed.reasons.entry(reason).or_default() += 1;
         closed.durations.observe(lasted);
+    }
+
+    /// Adds what closed connections have done, and the drops and delays of all.
+    pub fn add_activity(&self, activity: &mut Activity) {
+        let totals = &lock(&self.closed).totals;
+        activity.bytes_up += totals.up.sent;
+        activity.bytes_down += totals.down.sent;
+        activity.faults += totals.faults.values().sum::<u64>();
+        activity.faults += self.dropped() + self.delayed.load(Ordering::Relaxed);
     }
 
     pub fn accepted(&self) -> u64 {
@@ -94,10 +123,8 @@ impl RouteCounters {
         lock(&self.dials).clone()
     }
 
-    /// What closed connections have done, why they closed, and how long they lasted.
-    pub fn closed(&self) -> (Totals, BTreeMap<CloseReason, u64>, Histogram) {
-        let Closed { totals, reasons, durations } = &*lock(&self.closed);
-        (totals.clone(), reasons.clone(), durations.clone())
+    pub fn closed(&self) -> Closed {
+        lock(&self.closed).clone()
     }
 }
 

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
@@ -18,7 +18,7 @@ use super::socket::options::set_options;
 use super::socket::wait::wait;
 use super::state::ConnectionState;
 use crate::event::{CloseReason, Event, Subject, emit};
-use crate::plan::{Route, RouteState};
+use crate::plan::Route;
 use crate::stop::Latch;
 
 /// The length of the kernel's accept queue. The kernel caps it at net.core.somaxconn, which defaults to the same value.
@@ -37,9 +37,38 @@ const RECOVERY: Duration = Duration::from_secs(1);
 pub struct Listener {
     route: Arc<LiveRoute>,
     socket: TcpListener,
-    stop: Arc<Latch>,
+    stop: Arc<ListenerStop>,
     connection_limit: Arc<ConnectionLimit>,
     shortage: Option<Shortage>,
+}
+
+/// Stops a listener from another thread.
+#[derive(Debug)]
+pub struct ListenerStop {
+    latch: Latch,
+    /// Set before the latch is triggered.
+    backlog: OnceLock<BacklogEnd>,
+}
+
+/// What becomes of the connections in the backlog of a listener that stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BacklogEnd {
+    /// They are served.
+    Served,
+    /// They are reset, as those of a service that goes down.
+    Reset,
+}
+
+impl ListenerStop {
+    fn new() -> io::Result<Self> {
+        Ok(Self { latch: Latch::new()?, backlog: OnceLock::new() })
+    }
+
+    /// Closes the port. Only the first call decides on the backlog.
+    pub fn request(&self, backlog: BacklogEnd) {
+        let _ = self.backlog.set(backlog);
+        self.latch.trigger();
+    }
 }
 
 /// A period in which accepts fail for lack of descriptors, memory or threads.
@@ -51,21 +80,24 @@ struct Shortage {
 
 impl Listener {
     pub fn bind(listen: SocketAddr, route: Arc<LiveRoute>, connection_limit: Arc<ConnectionLimit>) -> io::Result<Self> {
-        let socket = TcpListener::bind(listen)?;
+        let socket = crate::listen::bind(listen)?;
         rustix::net::listen(&socket, BACKLOG)?;
         socket.set_nonblocking(true)?;
         // For the sockets that it accepts.
         set_options(&socket)?;
-        Ok(Self { route, socket, stop: Arc::new(Latch::new()?), connection_limit, shortage: None })
+        Ok(Self { route, socket, stop: Arc::new(ListenerStop::new()?), connection_limit, shortage: None })
     }
 
     pub fn live(&self) -> &Arc<LiveRoute> {
         &self.route
     }
 
-    /// Triggered to stop accepting connections.
-    pub fn stop(&self) -> &Arc<Latch> {
+    pub fn stop(&self) -> &Arc<ListenerStop> {
         &self.stop
+    }
+
+    pub fn connection_limit(&self) -> &Arc<ConnectionLimit> {
+        &self.connection_limit
     }
 
     pub fn route(&self) -> Arc<Route> {
@@ -81,17 +113,21 @@ impl Listener {
                 Err(error) if is_transient(&error) => {}
                 Err(error) => {
                     self.note_shortage(&error);
-                    pause(&self.stop);
+                    pause(&self.stop.latch);
                 }
             }
         }
-        self.empty_backlog(shared, open);
+        match self.stop.backlog.get() {
+            // In this order: `open` must not be dropped before the port is closed.
+            Some(BacklogEnd::Reset) => drop((self.socket, open)),
+            Some(BacklogEnd::Served) | None => self.empty_backlog(shared, open),
+        }
     }
 
     /// Waits for a client. Returns false once the route has stopped.
     fn wait_for_client(&self) -> bool {
-        wait(&mut [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&*self.stop, PollFlags::IN)], None);
-        !self.stop.is_triggered()
+        wait(&mut [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&self.stop.latch, PollFlags::IN)], None);
+        !self.stop.latch.is_triggered()
     }
 
     /// Acquires a permit before the accept, so that excess connections wait in the kernel's backlog instead of using
@@ -101,7 +137,7 @@ impl Listener {
             if self.connection_limit.first_shortage() {
                 emit(&Event::Full(&self.route(), self.connection_limit.capacity()));
             }
-            self.connection_limit.acquire(self.stop.channel())
+            self.connection_limit.acquire(self.stop.latch.channel())
         })
     }
 
@@ -118,14 +154,8 @@ impl Listener {
         // A listener on `::` sees IPv4 clients as IPv4-mapped addresses (RFC 4291, section 2.5.5.2).
         let client = SocketAddr::new(addr.ip().to_canonical(), addr.port());
         let subject = Subject { route: self.route(), number: self.route.counters().count_connection(), client };
-        let is_disabled = subject.route.state == RouteState::Disabled;
         let state = ConnectionState::new(subject, Arc::clone(&self.route), stream, accepted_at);
-        let registration = shared.registry.register(state);
-        if is_disabled {
-            // It was in the backlog when its route was disabled.
-            registration.abort(CloseReason::RouteDisabled);
-        }
-        Ok(Accepted { registration, shared: Arc::clone(shared) })
+        Ok(Accepted { registration: shared.registry.register(state), shared: Arc::clone(shared) })
     }
 
     fn note_shortage(&mut self, error: &io::Error) {
@@ -238,7 +268,7 @@ mod tests {
     use rustix::net::sockopt::{socket_keepalive, socket_oobinline};
 
     use super::*;
-    use crate::plan::{DropMode, PortChoice};
+    use crate::plan::{DropMode, PortChoice, RouteState};
     use crate::value::{Millis, Port, Probability, RouteName, Timeout};
 
     fn listener() -> Listener {

@@ -54,19 +54,14 @@ impl LiveRoute {
         Arc::clone(&self.generation.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Applies `route` to new connections, and its toxics to live ones as well.
-    ///
-    /// # Errors
-    /// No descriptors are left. The route stays unchanged.
-    pub fn replace(&self, route: Route) -> io::Result<()> {
-        let replaced = Latch::new()?;
+    /// Applies `route` to new connections, and its toxics to live ones as well. `replaced` is for the new generation.
+    pub fn replace(&self, route: Route, replaced: Latch) {
         let mut generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
         let toxics = generation.toxics.replaced_by(&route.toxics, self.started.elapsed());
         let next = Generation { number: generation.number + 1, route: Arc::new(route), toxics, replaced };
         let old = std::mem::replace(&mut *generation, Arc::new(next));
         drop(generation);
         old.replaced.trigger();
-        Ok(())
     }
 
     /// Converts `at` to the route's clock.

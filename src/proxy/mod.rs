@@ -20,8 +20,8 @@ mod state;
 mod status;
 mod supervisor;
 
-pub use counters::{Bytes, Totals};
+pub use counters::{Activity, Bytes, Totals};
 pub use histogram::Histogram;
 pub use state::Phase;
 pub use status::{ConnectionStatus, Health, RouteStatus};
-pub use supervisor::{AppliedChange, ApplyError, Supervisor};
+pub use supervisor::{AppliedChange, ApplyError, OldConnections, Supervisor};

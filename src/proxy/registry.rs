@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::counters::Totals;
+use super::counters::{Activity, Closed, RouteCounters, Totals};
 use super::live_route::LiveRoute;
 use super::state::ConnectionState;
-use super::status::{ConnectionStatus, RouteStatus};
-use crate::event::CloseReason;
+use super::status::{ConnectionStatus, OpenConnection, RouteStatus};
+use crate::event::{CloseReason, Subject};
 use crate::value::{Direction, RouteName};
 
 /// Every connection that was accepted and is not closed yet.
@@ -63,10 +63,11 @@ impl Registry {
         }
     }
 
-    /// Ends one connection. Returns false if there is none with that id.
-    pub fn abort(&self, id: u64, why: CloseReason) -> bool {
-        let state = self.entries().connections.get(&id).cloned();
-        state.map(|state| state.abort(why)).is_some()
+    /// Ends one connection and returns it, if there is one with that id.
+    pub fn abort(&self, id: u64, why: CloseReason) -> Option<Subject> {
+        let state = self.entries().connections.get(&id).cloned()?;
+        state.abort(why);
+        Some(state.subject.clone())
     }
 
     /// Ends all connections of a route. Returns their number.
@@ -98,21 +99,52 @@ impl Registry {
         connections
     }
 
-    /// The state of each route. A connection that ends meanwhile is counted once, because both counts change under one
-    /// lock.
+    /// The state of each route. The closed connections and the live ones are taken under one lock, so that each is counted
+    /// once; they are added up after that, because listeners wait for the lock.
     pub fn routes(&self, routes: &[Arc<LiveRoute>]) -> Vec<RouteStatus> {
-        let entries = self.entries();
-        let mut active: HashMap<RouteName, (usize, Totals)> = HashMap::new();
-        for state in entries.connections.values() {
-            let (count, totals) = active.entry(state.subject.route.name.clone()).or_default();
+        let (live, closed): (Vec<_>, Vec<_>) = {
+            let entries = self.entries();
+            (entries.connections.values().cloned().collect(), routes.iter().map(|it| it.counters().closed()).collect())
+        };
+        let mut active: HashMap<&RouteName, (usize, Totals)> = HashMap::new();
+        for state in &live {
+            let (count, totals) = active.entry(&state.subject.route.name).or_default();
             *count += 1;
             state.add_to(totals);
         }
-        let status = |route: &Arc<LiveRoute>| {
-            let (count, totals) = active.remove(&route.generation().route.name).unwrap_or_default();
-            route_status(route, count, totals)
+        let status = |(route, closed): (&Arc<LiveRoute>, Closed)| {
+            let (count, totals) = active.remove(route.name()).unwrap_or_default();
+            route_status(route, closed, count, totals)
         };
-        routes.iter().map(status).collect()
+        routes.iter().zip(closed).map(status).collect()
+    }
+
+    /// What all connections of these routes have done, taken and added up as in [`routes`](Self::routes).
+    pub fn activity(&self, counters: &[Arc<RouteCounters>]) -> Activity {
+        let mut activity = Activity::default();
+        let live: Vec<_> = {
+            let entries = self.entries();
+            for closed in counters {
+                closed.add_activity(&mut activity);
+            }
+            entries.connections.values().cloned().collect()
+        };
+        activity.open = live.len();
+        for state in live {
+            state.add_activity(&mut activity);
+        }
+        activity
+    }
+
+    /// The live connections that were accepted first, at most `count`.
+    pub fn oldest(&self, count: usize) -> Vec<OpenConnection> {
+        let entries = self.entries();
+        let mut ids: Vec<u64> = entries.connections.keys().copied().collect();
+        ids.sort_unstable();
+        let oldest = ids.iter().take(count).filter_map(|id| entries.connections.get(id));
+        oldest
+            .map(|state| OpenConnection { subject: state.subject.clone(), age: state.accepted_at.elapsed() })
+            .collect()
     }
 
     fn close(&self) -> Vec<Arc<ConnectionState>> {
@@ -138,9 +170,9 @@ fn connection_status(id: u64, state: &ConnectionState) -> ConnectionStatus {
     }
 }
 
-fn route_status(live: &LiveRoute, active: usize, live_totals: Totals) -> RouteStatus {
+fn route_status(live: &LiveRoute, closed: Closed, active: usize, live_totals: Totals) -> RouteStatus {
     let (counters, generation) = (live.counters(), live.generation());
-    let (mut totals, closed, durations) = counters.closed();
+    let Closed { mut totals, reasons, durations } = closed;
     totals.add(live_totals);
     RouteStatus {
         route: Arc::clone(&generation.route),
@@ -150,7 +182,7 @@ fn route_status(live: &LiveRoute, active: usize, live_totals: Totals) -> RouteSt
         dropped: counters.dropped(),
         failed_dials: counters.failed_dials(),
         totals,
-        closed,
+        closed: reasons,
         dials: counters.dials(),
         durations,
     }
@@ -165,12 +197,15 @@ impl Deref for Registration {
 }
 
 impl Drop for Registration {
+    /// Only what must happen at once is done under the lock, for which listeners wait.
     fn drop(&mut self) {
         let Self { id, state, registry } = self;
+        let (reason, lasted, mut totals) = (state.close_reason(), state.accepted_at.elapsed(), Totals::default());
+        state.add_to(&mut totals);
+        let is_cut = state.aborted() == Some(CloseReason::Cut);
         let mut entries = registry.entries();
         entries.connections.remove(id);
-        entries.cut += usize::from(state.aborted() == Some(CloseReason::Cut));
-        let lasted = state.accepted_at.elapsed();
-        state.route.counters().add_closed(state.close_reason(), lasted, |totals| state.add_to(totals));
+        entries.cut += usize::from(is_cut);
+        state.route.counters().add_closed(reason, lasted, totals);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use super::counters::{Bytes, Totals};
+use super::counters::{Activity, Bytes, Totals};
 use super::live_route::LiveRoute;
 use super::socket::acknowledgement::unacknowledged;
 use super::socket::reset::reset;
@@ -64,7 +64,7 @@ impl Progress {
 struct Sums {
     /// Shared with the chains.
     present: Vec<Arc<RunningSum>>,
-    /// Of toxics that no chain has any more, one for each name.
+    /// Of toxics that no chain has any more, one for each name and type.
     past: Vec<ToxicSummary>,
 }
 
@@ -243,11 +243,20 @@ impl ConnectionState {
         }
     }
 
+    /// The same, without what each toxic has done.
+    pub fn add_activity(&self, activity: &mut Activity) {
+        activity.bytes_up += self.up.sent.load(Ordering::Relaxed);
+        activity.bytes_down += self.down.sent.load(Ordering::Relaxed);
+        let sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        activity.faults += sums.past.iter().map(|past| past.times).sum::<u64>();
+        activity.faults += sums.present.iter().map(|sum| sum.times()).sum::<u64>();
+    }
+
     /// The names of the toxics that act on this connection now.
     pub fn acting_toxics(&self) -> Vec<ToxicName> {
         let sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
         let mut names: Vec<ToxicName> = Vec::new();
-        for sum in sums.present.iter().filter(|sum| Arc::strong_count(sum) > 1) {
+        for sum in sums.present.iter().filter(|sum| sum.is_in_chain()) {
             if !names.contains(&sum.toxic().name) {
                 names.push(sum.toxic().name.clone());
             }
@@ -269,11 +278,11 @@ impl ConnectionState {
 impl Sums {
     /// Toxics that come and go many times take no more memory for that.
     fn watch<'a>(&mut self, sums: impl Iterator<Item = &'a Arc<RunningSum>>) {
-        let (present, gone) = self.present.drain(..).partition(|sum| Arc::strong_count(sum) > 1);
+        let (present, gone) = self.present.drain(..).partition(|sum| sum.is_in_chain());
         self.present = present;
         let gone: Vec<Arc<RunningSum>> = gone;
         for summary in gone.iter().filter_map(|sum| sum.summary()) {
-            match self.past.iter_mut().find(|past| past.toxic.name == summary.toxic.name) {
+            match self.past.iter_mut().find(|past| past.is_of_same(&summary)) {
                 Some(past) => past.add(&summary),
                 None => self.past.push(summary),
             }

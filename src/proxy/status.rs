@@ -55,6 +55,15 @@ pub struct ConnectionStatus {
     pub toxics: Vec<ToxicName>,
 }
 
+/// A connection that a drain waits for.
+#[derive(Clone, Debug)]
+pub struct OpenConnection {
+    /// Its route, number and client.
+    pub subject: Subject,
+    /// The time since the accept.
+    pub age: Duration,
+}
+
 /// Whether connections are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {

@@ -12,13 +12,12 @@ mod pattern;
 mod resource;
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::http::{Limits, Server};
+use crate::http::{BindError, Limits, Response, Server};
 
 /// Generous, because a proxy that injects faults makes transfers slow.
 const LIMITS: Limits = Limits {
@@ -60,7 +59,7 @@ impl TestServer {
     /// # Errors
     /// The address is in use, does not belong to this machine, or is not permitted to this user.
     pub fn bind(addr: SocketAddr) -> Result<Self, BindError> {
-        Server::bind(addr).map(Self).map_err(|source| BindError { addr, source })
+        Server::bind(addr).map(Self).map_err(|source| bind_error(addr, source))
     }
 
     /// The bound address, with the actual port.
@@ -75,35 +74,18 @@ impl TestServer {
     /// No thread is available to accept connections.
     pub fn serve(self) -> Result<(), BindError> {
         let addr = self.local_addr();
-        self.0.serve(LIMITS, None, resource::respond).map_err(|source| BindError { addr, source })
+        self.0.serve(LIMITS, Response::text, resource::respond).map_err(|source| bind_error(addr, source))
     }
 }
 
-/// The reason why an address is not served.
-#[derive(Debug)]
-pub struct BindError {
-    /// The address that was to be served.
-    pub addr: SocketAddr,
-    /// The system's error.
-    pub source: io::Error,
-}
-
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hint = match self.source.kind() {
-            io::ErrorKind::AddrInUse => {
-                "stop what listens there, or leave --test-server out if it is the real upstream"
-            }
-            io::ErrorKind::AddrNotAvailable => "it is not this machine's: use one that is, such as 127.0.0.1",
-            io::ErrorKind::PermissionDenied => "use a port above 1023, or leave --test-server out",
-            _ => "leave --test-server out, or use another upstream address",
-        };
-        write!(f, "the test server can't serve {}: {}; {hint}", self.addr, self.source)
+fn bind_error(addr: SocketAddr, source: io::Error) -> BindError {
+    BindError {
+        server: "test server",
+        alternative: "leave --test-server out if the real upstream listens there",
+        addr,
+        source,
     }
 }
-
-// Without `source()`, because the text includes the cause, and a printed chain would repeat it.
-impl std::error::Error for BindError {}
 
 #[cfg(test)]
 mod tests {
@@ -120,14 +102,14 @@ mod tests {
         let first = any_port(1);
         let error = TestServer::bind(first.local_addr()).expect_err("it is taken").to_string();
         assert!(error.contains(&first.local_addr().to_string()), "{error}");
-        assert!(error.contains("stop what listens there"), "{error}");
+        assert!(error.contains("another process listens there"), "{error}");
     }
 
     #[test]
     fn reports_an_address_of_another_machine_with_a_hint() {
         // TEST-NET-1 belongs to no machine (RFC 5737).
         let error = start([SocketAddr::from(([192, 0, 2, 1], 80))]).expect_err("it is not ours").to_string();
-        assert!(error.contains("192.0.2.1:80") && error.contains("not this machine's"), "{error}");
+        assert!(error.contains("192.0.2.1:80") && error.contains("no such address"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ use crate::value::{CloseMode, Direction};
 
 /// The most bytes in one write. With this size the cost of the calls is small compared with that of copying.
 const WRITTEN_AT_ONCE: u64 = 256 * 1024;
+
+/// The most pieces in one write. sendmsg(2) fails with more than 1,024 (`UIO_MAXIOV` in `include/uapi/linux/uio.h`).
+const MAX_PIECES: usize = 512;
 
 /// The longest queue, as a duration, that still allows reading from the sender. It is long enough for a thread that
 /// wakes up late to find bytes in the queue, and short enough for the sender to be slowed down.
@@ -202,18 +206,21 @@ impl Chain {
         }
     }
 
-    /// The bytes to send now in one write.
+    /// The bytes to send now in one write. Spans that follow each other in the stream are one piece.
     #[must_use]
     pub fn output(&self) -> Vec<IoSlice<'_>> {
-        let (mut pieces, mut length) = (Vec::new(), 0);
+        let (mut ranges, mut length) = (Vec::<Range<u64>>::new(), 0);
         for span in &self.output {
-            pieces.extend(self.buffer.slices(&span.range).map(IoSlice::new));
+            match ranges.last_mut() {
+                Some(last) if last.end == span.range.start => last.end = span.range.end,
+                _ => ranges.push(span.range.clone()),
+            }
             length += span.length();
-            if span.edge == Edge::Cut || length >= WRITTEN_AT_ONCE {
+            if span.edge == Edge::Cut || length >= WRITTEN_AT_ONCE || ranges.len() == MAX_PIECES {
                 break;
             }
         }
-        pieces
+        ranges.iter().flat_map(|range| self.buffer.slices(range)).map(IoSlice::new).take(MAX_PIECES).collect()
     }
 
     /// Removes `bytes` bytes from the output after they were written.
@@ -337,4 +344,40 @@ impl Chain {
 /// When a queue that is empty at `until` is short enough to read again.
 fn resumes_after(until: Moment) -> Moment {
     if until == NEVER { NEVER } else { until.saturating_sub(QUEUE) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toxic::trial::{chain_of, ms, steady, stream};
+
+    /// Each byte has its own due time, and so its own span.
+    #[test]
+    fn spans_that_follow_each_other_are_one_piece() {
+        let mut chain = chain_of([steady(1)]);
+        stream(5000).iter().zip(0..).for_each(|(byte, at)| chain.push(ms(at), Boundary::None, &[*byte]));
+        chain.advance(ms(6000));
+        assert_eq!(chain.output.len(), 5000);
+        let pieces = chain.output();
+        assert_eq!((pieces.len(), &*pieces[0]), (1, stream(5000).as_slice()));
+    }
+
+    /// Discarded bytes leave gaps.
+    #[test]
+    fn a_write_has_no_more_pieces_than_the_system_takes() {
+        let mut chain = chain_of([steady(0)]);
+        chain.push(ms(0), Boundary::None, &stream(5000));
+        chain.advance(ms(0));
+        let whole = chain.output.pop_front().expect("all of it");
+        chain.output = (0..2500).map(|index| Span { range: index * 2..index * 2 + 1, ..whole.clone() }).collect();
+        let mut written = Vec::new();
+        while chain.has_output() {
+            let pieces = chain.output();
+            assert!((1..=MAX_PIECES).contains(&pieces.len()));
+            let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.to_vec()).collect();
+            chain.written(bytes.len());
+            written.extend(bytes);
+        }
+        assert_eq!(written, stream(5000).into_iter().step_by(2).collect::<Vec<u8>>());
+    }
 }

@@ -129,7 +129,8 @@ impl Link {
     /// version delays them to; otherwise they keep their time.
     pub(super) fn updated_to(mut self, updated: Self, now: Moment, buffer: &mut Buffer) -> Self {
         self.has_dropped |= self.has_gap();
-        let Self { toxic, stage, active, stats, .. } = updated;
+        let Self { toxic, stage, active, mut stats, .. } = updated;
+        stats.continue_from(&mut self.stats);
         (self.toxic, self.stage, self.active, self.stats) = (toxic, stage, active, stats);
         if self.toxic.toxic.effect.toxic_type().treatment == Treatment::Keeps {
             self.hold_anew(now, buffer);
@@ -146,6 +147,7 @@ impl Link {
         self.has_ended &= end.is_none();
         // A queue is served from now on: it was not empty in the time before.
         let queues = self.stage.as_ref().is_some_and(|stage| stage.pace().is_some());
+        self.stats.begin_again();
         for Held { mut span, arrived } in held {
             span.at = if queues { now } else { arrived };
             self.take(span, buffer);
@@ -153,6 +155,7 @@ impl Link {
         if let Some(end) = end {
             self.take_end(End { at: self.end_arrived, ..end });
         }
+        self.stats.end_again();
     }
 
     /// Removes the toxic. Its held spans are due at `now` at the latest. Later ones pass unchanged, but not before them.

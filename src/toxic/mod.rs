@@ -20,7 +20,8 @@
 //!    draws per offset, `limit_data.rs` ends a connection. Declare the strictest `Treatment` and `Basis` that hold: the
 //!    properties try a toxic only for what it declares. Its own tests are at the end of the file; `trial` sends streams
 //!    through chains.
-//! 2. Add `mod <type>;` below, and `<type>::<Struct>` to the list in `effect.rs`.
+//! 2. Add `mod <type>;` below, `<type>::<Struct>` to the list in `effect.rs`, and what `--explain` prints of it to
+//!    `explain/act.rs`.
 //! 3. Run `BLESS=1 cargo test --test config`. It writes the tables of the documentation and the expected messages that
 //!    list the types. It fails until there is an entry in `configs/valid/toxics.json`, an example in `configs/README.md`
 //!    and a test over real sockets in `tests/proxy/toxics`. Each failure names what to add.
@@ -37,6 +38,7 @@ mod behaviour;
 mod bucket;
 mod buffer;
 mod chain;
+mod change;
 mod corrupt;
 mod deadline;
 mod declaration;

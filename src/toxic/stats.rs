@@ -1,5 +1,6 @@
 //! What toxics have done: events for the log, and sums per connection. The text of a log line is `event`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,10 +75,19 @@ pub struct ToxicSummary {
 pub struct RunningSum {
     toxic: Arc<Toxic>,
     sum: Mutex<(u64, Option<Amount>)>,
+    /// Cleared when the toxic leaves the chain.
+    is_in_chain: AtomicBool,
 }
 
 impl ToxicSummary {
-    /// Adds what another toxic of that name has done.
+    /// Whether both are of toxics with the same name and type.
+    #[must_use]
+    pub fn is_of_same(&self, other: &Self) -> bool {
+        let key = |summary: &Self| (summary.toxic.name.clone(), summary.toxic.effect.as_str());
+        key(self) == key(other)
+    }
+
+    /// Adds what another toxic of that name and type has done.
     pub fn add(&mut self, other: &Self) {
         self.times += other.times;
         self.amount = self.amount.and(other.amount);
@@ -91,11 +101,23 @@ impl RunningSum {
         &self.toxic
     }
 
+    /// Whether the toxic still acts on the connection.
+    #[must_use]
+    pub fn is_in_chain(&self) -> bool {
+        self.is_in_chain.load(Ordering::Relaxed)
+    }
+
     /// The sums so far. `None` if the toxic has not acted.
     #[must_use]
     pub fn summary(&self) -> Option<ToxicSummary> {
         let (times, amount) = *self.lock();
         amount.map(|amount| ToxicSummary { toxic: Arc::clone(&self.toxic), times, amount })
+    }
+
+    /// The number of times that the toxic has acted.
+    #[must_use]
+    pub fn times(&self) -> u64 {
+        self.lock().0
     }
 
     fn lock(&self) -> MutexGuard<'_, (u64, Option<Amount>)> {
@@ -108,16 +130,46 @@ pub(super) struct ToxicStats {
     direction: Direction,
     recorded: Recorded,
     sum: Arc<RunningSum>,
+    /// The number of acts of earlier versions of the toxic, which have sums of their own.
+    before: u64,
+    counting: Counting,
     /// The segment that was counted last.
     counted: Option<u64>,
     pending_events: Vec<ToxicEvent>,
 }
 
+/// What is counted of an act.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counting {
+    /// It and its extent.
+    Acts,
+    /// Its extent: it is an earlier one that has changed.
+    Extents,
+}
+
 impl ToxicStats {
     /// Creates empty statistics.
     pub(super) fn of(toxic: Arc<Toxic>, direction: Direction, recorded: Recorded) -> Self {
-        let sum = Arc::new(RunningSum { toxic, sum: Mutex::default() });
-        Self { direction, recorded, sum, counted: None, pending_events: Vec::new() }
+        let sum = Arc::new(RunningSum { toxic, sum: Mutex::default(), is_in_chain: AtomicBool::new(true) });
+        let (counting, pending_events) = (Counting::Acts, Vec::new());
+        Self { direction, recorded, sum, before: 0, counting, counted: None, pending_events }
+    }
+
+    /// Numbers acts on from those of an earlier version of the toxic: a toxic that changes often must not flood the log.
+    pub(super) fn continue_from(&mut self, earlier: &mut Self) {
+        self.before = earlier.before + earlier.sum.lock().0;
+        self.counted = earlier.counted;
+        self.pending_events.append(&mut earlier.pending_events);
+    }
+
+    /// The acts from now on are those on held bytes, which were counted before.
+    pub(super) fn begin_again(&mut self) {
+        self.counting = Counting::Extents;
+    }
+
+    /// The acts from now on are new ones.
+    pub(super) fn end_again(&mut self) {
+        self.counting = Counting::Acts;
     }
 
     pub(super) fn sum(&self) -> &Arc<RunningSum> {
@@ -167,6 +219,10 @@ impl ToxicStats {
 
     /// Records an act.
     pub(super) fn record(&mut self, offset: u64, amount: Amount) {
+        if self.counting == Counting::Extents {
+            self.count(0, amount);
+            return;
+        }
         let times = self.count(1, amount);
         let is_repeat = !times.is_power_of_two();
         if !is_repeat || self.recorded == Recorded::Every {
@@ -184,7 +240,7 @@ impl ToxicStats {
     /// Records that the end of the stream is held, and returns `held_until`. If bytes before it are held, that is
     /// recorded already.
     pub(super) fn record_held_end(&mut self, end: End, held_until: Moment) -> Moment {
-        let has_acted = self.sum.lock().0 > 0;
+        let has_acted = self.before + self.sum.lock().0 > 0;
         if !has_acted && held_until > end.at {
             self.record(end.offset, Amount::Delay(until(held_until, end.at)));
         }
@@ -196,11 +252,17 @@ impl ToxicStats {
         let (times, total) = &mut *self.sum.lock();
         *total = Some(total.map_or(amount, |total| total.and(amount)));
         *times += more;
-        *times
+        self.before + *times
     }
 
     fn event(&self, offset: u64, amount: Amount, times: u64) -> ToxicEvent {
         let (toxic, direction) = (Arc::clone(&self.sum.toxic), self.direction);
         ToxicEvent { toxic, direction, offset, amount, times, is_repeat: false }
+    }
+}
+
+impl Drop for ToxicStats {
+    fn drop(&mut self) {
+        self.sum.is_in_chain.store(false, Ordering::Relaxed);
     }
 }

@@ -3,23 +3,27 @@
 //! modules that combine them.
 
 mod amount;
+mod host;
 mod key;
 mod name;
 mod number;
 mod scalar;
 mod selector;
 mod stream;
+mod time_span;
 mod variable;
 mod word;
 
 use std::fmt;
 
+pub use host::has_host_characters;
 pub use key::{Key, Presence};
 pub use name::{RouteName, ToxicName};
 pub use number::{Bytes, Micros, Millis, Port, Probability, Rate, Seed, Size, StreamLength, Timeout};
 pub use scalar::{Bounds, Kind, Scalar, Unit, Written};
 pub use selector::{Connections, Network, Selector, Window};
 pub use stream::{CloseMode, Direction, Stream};
+pub use time_span::TimeSpan;
 pub use variable::reject_variable;
 pub(crate) use word::{flag, text, words};
 

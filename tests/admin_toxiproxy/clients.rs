@@ -1,8 +1,9 @@
 //! Clients of Toxiproxy from the package registries, each driven by a script in `clients/`. A client that is not
-//! installed is skipped: `pip install toxiproxy-python future requests chaostoolkit-toxiproxy` and
-//! `npm install toxiproxy-node-client` install them, and the variables PYTHON and `NODE_PATH` say where they are.
+//! installed is skipped: `tests/install-clients` installs them, and the variables PYTHON and `NODE_PATH` say where they
+//! are.
 
 use std::env;
+use std::io::{Write, stderr};
 use std::process::Command;
 
 use crate::server::{Toxiproxy, UPSTREAM};
@@ -11,8 +12,9 @@ use crate::server::{Toxiproxy, UPSTREAM};
 fn drive(program: &str, evaluate: &str, import: &str, script: &str) {
     let is_installed = Command::new(program).args([evaluate, import]).output().is_ok_and(|it| it.status.success());
     if !is_installed {
-        println!("skipped: `{program} {evaluate} '{import}'` fails");
-        return;
+        // The test harness captures the print macros, and shows their output only for failed tests.
+        let line = format!("skipped: `{program} {evaluate} \"{import}\"` fails, see tests/install-clients\n");
+        return stderr().write_all(line.as_bytes()).unwrap();
     }
     let server = Toxiproxy::new();
     let script = format!("{}/tests/admin_toxiproxy/clients/{script}", env!("CARGO_MANIFEST_DIR"));

@@ -1,6 +1,6 @@
 //! Toxiproxy's API over HTTP: a table of requests and exact answers, and what they do to connections over real sockets.
 //! What toxics do to a stream is tested in `proxy`.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod answers;
 mod bodies;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use chaos_proxy::admin::Api;
+use chaos_proxy::admin::{Api, error_response};
 use chaos_proxy::config::Defaults;
 use chaos_proxy::http::{Limits, Server};
 use chaos_proxy::limits::Cap;
@@ -64,7 +64,7 @@ impl Toxiproxy {
         let server = Server::bind((ip, 0).into()).unwrap();
         let addr = server.local_addr();
         let api = Api::new(Arc::clone(&supervisor), defaults);
-        server.serve(LIMITS, None, move |request| api.respond(&request)).unwrap();
+        server.serve(LIMITS, error_response, move |request| api.respond(&request)).unwrap();
         Self { ip, addr, supervisor }
     }
 

@@ -74,6 +74,21 @@ fn what_toxiproxy_does_not_have_works_too() {
     assert_toxic(&server, body, "packet_loss_downstream", &content);
 }
 
+/// A required attribute has no default, even if the schema has an example for it.
+#[test]
+fn required_attributes_are_shown_with_any_value() {
+    let server = server();
+    for (kind, attribute) in [
+        ("bandwidth", r#""rate":128"#),
+        ("limit_time", r#""time":1000"#),
+        ("stall", r#""duration":1000"#),
+        ("packet_loss", r#""loss_rate":0.01"#),
+    ] {
+        let body = format!(r#"{{"type":"{kind}","attributes":{{{attribute}}}}}"#);
+        assert_toxic(&server, &body, &format!("{kind}_downstream"), &toxic(kind, attribute));
+    }
+}
+
 #[test]
 fn upstream_toxics_come_first_in_the_order_in_which_they_were_added() {
     let server = server();

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use chaos_proxy::admin::Access;
 use chaos_proxy::stop::Signal;
+use serde_json::Value;
 
 use crate::harness::refuses;
+use crate::http_client::Client;
 use crate::proxy::Proxy;
 use crate::server::{ask, serve, serve_with, text};
 
@@ -125,7 +127,7 @@ fn errors_have_a_reason_and_a_hint() {
                 "/v1/reload",
                 "",
                 409,
-                r#"{"error":"this run has no config file: start it with --config FILE, or PUT /v1/routes/NAME","status":409}"#,
+                r#"{"error":"this run has no config file that can be read again: start it with --config FILE, or PUT /v1/routes/NAME","status":409}"#,
             ),
             (
                 "GET",
@@ -251,11 +253,41 @@ fn head_is_answered_like_get_without_the_content() {
     assert_eq!((events.status, events.header("Content-Type")), (200, Some("application/x-ndjson")));
 }
 
+/// Toxiproxy's clients decode each error as JSON.
 #[test]
-fn a_request_without_the_token_is_denied_on_every_path() {
+fn a_request_that_is_no_valid_http_gets_an_error_in_json() {
+    let addr = serve(&Proxy::new());
+    let long = format!("GET /version HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(16 * 1024));
+    for (request, status) in [
+        ("GET /version HTTP/1.1\r\n\r\n", 400),
+        ("POST /populate HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n", 413),
+        (long.as_str(), 431),
+        ("POST /populate HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    ] {
+        let answer = Client::connect(addr).send(request).answer();
+        assert_eq!((answer.status, answer.header("Content-Type")), (status, Some("application/json")), "{request}");
+        let error: Value = serde_json::from_str(answer.text()).unwrap();
+        assert!(error["status"] == status && error["error"].is_string(), "{error}");
+    }
+}
+
+#[test]
+fn a_request_without_the_token_is_denied() {
     let access = Access { token: Some("s3cret".to_owned()), ..Access::default() };
     let addr = serve_with(&Proxy::new(), |api| api.with_access(access));
-    for path in ["/v1/routes", "/v1/health", "/metrics", "/"] {
-        assert_eq!(ask(addr, "GET", path, "").status, 401, "{path}");
+    for (method, path) in [("GET", "/v1/routes"), ("GET", "/metrics"), ("GET", "/"), ("PUT", "/v1/health")] {
+        assert_eq!(ask(addr, method, path, "").status, 401, "{method} {path}");
     }
+}
+
+/// Probes of Kubernetes have no token.
+#[test]
+fn the_health_needs_no_token() {
+    let access = Access { token: Some("s3cret".to_owned()), ..Access::default() };
+    let addr = serve_with(&Proxy::new(), |api| api.with_access(access));
+    for method in ["GET", "HEAD"] {
+        assert_eq!(ask(addr, method, "/v1/health", "").status, 200, "{method}");
+    }
+    let foreign = "GET /v1/health HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.com\r\n\r\n";
+    assert_eq!(Client::connect(addr).send(foreign).answer().status, 403);
 }

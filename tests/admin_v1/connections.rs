@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{AT_ONCE, End, OneRoute, PORT, Pair, is_silent, passes, read_exactly, read_to_end};
 use crate::proxy::{toxic, toxics};
-use crate::server::{ask, get, serve};
+use crate::server::{ask, get, serve, until};
 
 fn listed(addr: std::net::SocketAddr, target: &str) -> Vec<Value> {
     serde_json::from_str(&get(addr, target)).unwrap()
@@ -32,6 +32,8 @@ fn a_connection_is_listed_with_what_it_has_done() {
     let addr = serve(&run.proxy);
     let pair = run.pair();
     assert!(passes(&pair.client, &pair.server, b"request") && passes(&pair.server, &pair.client, b"answer!!"));
+    // A byte is counted after it is sent, so the reader can be first.
+    until(|| listed(addr, "/v1/connections")[0]["bytesDown"] == 8);
     let mut connections = listed(addr, "/v1/connections");
     let age = connections[0]["ageMs"].take();
     assert!(age.as_u64().unwrap() < u64::try_from(AT_ONCE.as_millis()).unwrap());

@@ -25,13 +25,45 @@ const PATHS: &[&str] = &[
     "/v1/health",
     "/v1/",
     "/metrics",
+    "/proxies",
+    "/proxies/",
+    "/proxies/a",
+    "/proxies/a/toxics",
+    "/proxies/a/toxics/",
+    "/populate",
+    "/reset",
+    "/version",
 ];
 
-/// Bodies that are almost a route.
+/// Bodies that are almost a route, a proxy or a toxic.
 fn body() -> impl Strategy<Value = Vec<u8>> {
-    let key = select(vec!["localPort", "upstream", "name", "bind", "toxics", "profile", "latencyMs", "enabled", "x"]);
-    let value =
-        select(vec!["8180", "-1", "\"a\"", "\"127.0.0.1:1\"", "null", "[{}]", "{\"a\":[]}", "1e400", "\"\\u0000\""]);
+    let key = select(vec![
+        "localPort",
+        "listen",
+        "upstream",
+        "name",
+        "bind",
+        "toxics",
+        "profile",
+        "latencyMs",
+        "enabled",
+        "type",
+        "attributes",
+        "x",
+    ]);
+    let value = select(vec![
+        "8180",
+        "-1",
+        "\"a\"",
+        "\"127.0.0.1:1\"",
+        "\"127.0.0.1:0\"",
+        "\"latency\"",
+        "null",
+        "[{}]",
+        "{\"a\":[]}",
+        "1e400",
+        "\"\\u0000\"",
+    ]);
     let entries = vec((key, value), 0..5).prop_map(|entries| {
         let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{key:?}: {value}")).collect();
         format!("{{{}}}", entries.join(", ")).into_bytes()

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chaos_proxy::config::Defaults;
+use chaos_proxy::plan::Plan;
 use chaos_proxy::reload::Reloader;
 
 use crate::harness::OneRoute;
@@ -31,7 +32,7 @@ impl Drop for File {
 fn serve(proxy: &Proxy) -> (File, SocketAddr) {
     let file = File(env::temp_dir().join(format!("chaos-proxy-{}.json", proxy.ip)));
     let defaults = Defaults { bind: proxy.ip.into(), ..Defaults::default() };
-    let reloader = Reloader::new(file.0.clone(), defaults, Arc::clone(&proxy.supervisor));
+    let reloader = Reloader::new(file.0.clone(), Plan::default(), defaults, Arc::clone(&proxy.supervisor));
     let addr = serve_with(proxy, |api| api.with_reloader(Arc::new(reloader)));
     (file, addr)
 }
@@ -60,16 +61,16 @@ fn a_reload_answers_with_its_changes() {
 fn a_file_with_problems_changes_nothing() {
     let run = OneRoute::new(&[]);
     let (file, addr) = serve(&run.proxy);
-    let before = run.proxy.supervisor.plan();
+    let before = run.proxy.supervisor.configured();
     file.write("[\n{\"localPort\": 0, \"upstream\": \"127.0.0.1:9090\"}]");
     let answer = ask(addr, "POST", "/v1/reload", "");
     let error = format!(
         "{{\"error\":\"{}: 1 problem\",\"status\":400,\"problems\":[{{\"line\":2,\"column\":15,\
-         \"what\":\"port 0 is out of range\",\"hint\":\"use 1 to 65535\"}}]}}\n",
+         \"what\":\"port 0 is out of range\",\"hint\":\"use 1 to 65535, or \\\"auto\\\" for a port that is free\"}}]}}\n",
         file.0.display()
     );
     assert_eq!((answer.status, answer.text()), (400, &*error));
-    assert_eq!(run.proxy.supervisor.plan(), before);
+    assert_eq!(run.proxy.supervisor.configured(), before);
     assert_eq!(results(addr), [r#"{result="success"} 0"#, r#"{result="failure"} 1"#]);
     assert!(get(addr, "/metrics").contains("\nchaos_proxy_last_reload_success_time_seconds 1"));
 }

@@ -68,7 +68,7 @@ pub fn next_event(client: &mut Client) -> String {
 pub fn until(condition: impl Fn() -> bool) {
     let due = Instant::now() + TIMEOUT;
     while !condition() {
-        assert!(Instant::now() < due, "it does not come about");
+        assert!(Instant::now() < due, "the condition did not hold in time");
         thread::yield_now();
     }
 }

@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 
 use chaos_proxy::plan::Profile;
-use chaos_proxy::plan::keys::{FILE, ROUTE};
+use chaos_proxy::plan::keys::{FILE, ROUTE, SCENARIO_OBJECT, STEP};
 use chaos_proxy::toxic::keys::{TOXIC, TYPE};
 use chaos_proxy::toxic::{TYPES, ToxicType};
 use chaos_proxy::value::{Bounds, Key, Kind, Presence, Scalar, Unit};
@@ -16,6 +16,8 @@ const REFERENCE: &str = "configs/README.md";
 fn tables_match_the_declarations() {
     assert_table(REFERENCE, "keys of a file", &["key", "meaning", "value", "default"], keys(FILE));
     assert_table(REFERENCE, "keys of a route", &["key", "meaning", "value", "default"], keys(ROUTE));
+    assert_table(REFERENCE, "keys of a scenario", &["key", "meaning", "value", "default"], keys(SCENARIO_OBJECT));
+    assert_table(REFERENCE, "keys of a step", &["key", "meaning", "value", "default"], keys(STEP));
     assert_table(REFERENCE, "keys of a toxic", &["key", "meaning", "value", "default"], keys(TOXIC));
     let types = TYPES.iter().map(|kind| vec![code(kind.name), kind.about().to_owned()]).collect();
     assert_table(REFERENCE, "types of toxics", &["type", "what it does"], types);
@@ -31,7 +33,7 @@ fn tables_match_the_declarations() {
 #[test]
 fn every_text_of_the_log_is_documented() {
     let reference = fs::read_to_string(REFERENCE).unwrap();
-    let source = ["close_reason.rs", "command.rs", "mod.rs"]
+    let source = ["close_reason.rs", "command.rs", "scenario.rs", "mod.rs"]
         .map(|file| fs::read_to_string(format!("src/event/{file}")).unwrap());
     let source = source.concat();
     let lines = &source[source.find("impl CloseReason").unwrap()..source.find("/// `corrupt_downstream=").unwrap()];

@@ -26,6 +26,10 @@ const ONLY_CHECKED: &[&str] = &[
     "name_of_a_port.json",
     "own_upstream.json",
     "port_of_the_admin_server.json",
+    "scenario_order.json",
+    "scenario_ports.json",
+    "scenario_ramps.json",
+    "scenario_repeat.json",
     "toxic_of_a_profile.json",
     "upstream_bad_port.json",
     "upstream_ipv6_without_brackets.json",
@@ -106,7 +110,9 @@ impl Schema<'_> {
                 known.into_iter().all(|(schema, value)| self.matches(schema, value))
             }),
             "additionalProperties" => {
-                value.as_object().is_none_or(|map| map.keys().all(|key| words["properties"].get(key).is_some()))
+                let known = |key| words.get("properties").is_some_and(|properties| properties.get(key).is_some());
+                let is_allowed = |value| argument.is_object() && self.matches(argument, value);
+                value.as_object().is_none_or(|map| map.iter().all(|(key, value)| known(key) || is_allowed(value)))
             }
             other => panic!("the checker does not know `{other}`"),
         }

@@ -8,7 +8,7 @@ use super::{greet, serve};
 
 /// The answer to a request with these header lines.
 fn answer(access: Access, lines: &str) -> Answer {
-    let (addr, _stop) = serve(move |request| match access.check(&request) {
+    let addr = serve(move |request| match access.check(&request) {
         Ok(()) => greet(request),
         Err(denied) => Response::from(denied),
     });

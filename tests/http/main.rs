@@ -17,7 +17,6 @@ use std::thread;
 use std::time::Duration;
 
 use chaos_proxy::http::{HeaderValue, Limits, Request, Response, Server, Status};
-use chaos_proxy::stop::Latch;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use http_client::{Client, HANGS};
 
@@ -35,19 +34,16 @@ const LIMITS: Limits = Limits {
     linger: HANGS,
 };
 
-/// A server on a free port that stops with the latch.
-fn serve(handler: impl Fn(Request) -> Response + Send + Sync + 'static) -> (SocketAddr, Arc<Latch>) {
+/// A server on a free port.
+fn serve(handler: impl Fn(Request) -> Response + Send + Sync + 'static) -> SocketAddr {
     serve_with(LIMITS, handler)
 }
 
-fn serve_with(
-    limits: Limits,
-    handler: impl Fn(Request) -> Response + Send + Sync + 'static,
-) -> (SocketAddr, Arc<Latch>) {
+fn serve_with(limits: Limits, handler: impl Fn(Request) -> Response + Send + Sync + 'static) -> SocketAddr {
     let server = Server::bind("127.0.2.8:0".parse().unwrap()).unwrap();
-    let (addr, stop) = (server.local_addr(), Arc::new(Latch::new().unwrap()));
-    server.serve(limits, Some(Arc::clone(&stop)), handler).unwrap();
-    (addr, stop)
+    let addr = server.local_addr();
+    server.serve(limits, Response::text, handler).unwrap();
+    addr
 }
 
 fn greet(_: Request) -> Response {
@@ -70,7 +66,7 @@ fn gated() -> (impl Fn(Request) -> Response + Send + Sync, Receiver<()>, Sender<
 
 #[test]
 fn a_handler_gets_the_whole_request() {
-    let (addr, _stop) = serve(|request| {
+    let addr = serve(|request| {
         let Request { method, target, headers, body, client, .. } = &request;
         let origin = headers.get("ORIGIN").map(HeaderValue::as_bytes).map(String::from_utf8_lossy);
         let reset = target.parameter("reset");
@@ -85,7 +81,7 @@ fn a_handler_gets_the_whole_request() {
 
 #[test]
 fn head_is_answered_as_get_unless_the_handler_refuses_it() {
-    let (addr, _stop) = serve(|request| match request.target.path().as_slice() {
+    let addr = serve(|request| match request.target.path().as_slice() {
         ["get-only"] if request.method != "GET" => Response::empty(Status::MethodNotAllowed),
         _ => greet(request),
     });
@@ -98,7 +94,7 @@ fn head_is_answered_as_get_unless_the_handler_refuses_it() {
 
 #[test]
 fn an_answer_without_content_keeps_the_connection() {
-    let (addr, _stop) = serve(|request| match request.method.as_str() {
+    let addr = serve(|request| match request.method.as_str() {
         "DELETE" => Response::empty(Status::NoContent),
         _ => greet(request),
     });
@@ -110,7 +106,7 @@ fn an_answer_without_content_keeps_the_connection() {
 
 #[test]
 fn a_new_client_replaces_the_one_that_was_idle_longest() {
-    let (addr, _stop) = serve(greet);
+    let addr = serve(greet);
     // They are accepted in this order.
     let [mut first, mut second] = [Client::connect(addr), Client::connect(addr)];
     assert_eq!(Client::connect(addr).send(GET).answer().status, 200);
@@ -120,7 +116,7 @@ fn a_new_client_replaces_the_one_that_was_idle_longest() {
 
 #[test]
 fn clients_that_never_finish_a_request_keep_no_other_out() {
-    let (addr, _stop) = serve(greet);
+    let addr = serve(greet);
     let mut slow = [Client::connect(addr), Client::connect(addr)];
     for client in &mut slow {
         let expects = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
@@ -141,7 +137,7 @@ fn try_get(addr: SocketAddr) -> io::Result<String> {
 fn every_request_that_is_handled_is_answered_while_clients_replace_each_other() {
     let handled = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&handled);
-    let (addr, _stop) = serve(move |request| {
+    let addr = serve(move |request| {
         counter.fetch_add(1, Ordering::SeqCst);
         greet(request)
     });
@@ -153,7 +149,7 @@ fn every_request_that_is_handled_is_answered_while_clients_replace_each_other() 
 #[test]
 fn more_clients_than_connections_are_answered_in_turn_if_they_are_quick() {
     let limits = Limits { replaceable_after: HANGS, ..LIMITS };
-    let (addr, _stop) = serve_with(limits, greet);
+    let addr = serve_with(limits, greet);
     assert_eq!(answers_to_8_clients(addr), 8 * 200);
 }
 
@@ -169,7 +165,7 @@ fn answers_to_8_clients(addr: SocketAddr) -> usize {
 #[test]
 fn a_client_waits_while_all_others_are_being_answered() {
     let (handler, begun, permit) = gated();
-    let (addr, _stop) = serve(handler);
+    let addr = serve(handler);
     let mut busy: Vec<Client> = (0..2).map(|_| Client::connect(addr)).collect();
     for client in &mut busy {
         client.send(GET);
@@ -182,23 +178,4 @@ fn a_client_waits_while_all_others_are_being_answered() {
     begun.recv_timeout(HANGS).expect("the one that was answered makes room");
     (0..2).for_each(|_| permit.send(()).unwrap());
     assert_eq!(waiting.answer().status, 200);
-}
-
-#[test]
-fn a_stop_closes_the_port_and_idle_connections_and_lets_answers_finish() {
-    let (handler, begun, permit) = gated();
-    let (addr, stop) = serve(handler);
-    let (mut busy, mut idle) = (Client::connect(addr), Client::connect(addr));
-    permit.send(()).unwrap();
-    idle.send(GET).answer();
-    busy.send(GET);
-    (0..2).for_each(|_| begun.recv_timeout(HANGS).unwrap());
-    stop.trigger();
-    idle.assert_end();
-    permit.send(()).unwrap();
-    assert_eq!(busy.answer().status, 200);
-    busy.assert_end();
-    while let Ok(stream) = TcpStream::connect(addr) {
-        drop(stream);
-    }
 }

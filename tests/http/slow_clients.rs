@@ -23,7 +23,7 @@ const MANY: Limits = Limits {
 
 #[test]
 fn idle_connections_keep_no_other_out() {
-    let (addr, _stop) = serve_with(MANY, greet);
+    let addr = serve_with(MANY, greet);
     let mut idle: Vec<Client> = (0..64).map(|_| Client::connect(addr)).collect();
     // All are accepted, in this order.
     assert_eq!(idle[63].send(GET).answer().status, 200);
@@ -34,7 +34,7 @@ fn idle_connections_keep_no_other_out() {
 
 #[test]
 fn a_fast_client_is_served_beside_slow_ones() {
-    let (addr, _stop) = serve_with(MANY, greet);
+    let addr = serve_with(MANY, greet);
     let finished = AtomicBool::new(false);
     thread::scope(|scope| {
         let slow: Vec<_> = (0..40).map(|_| scope.spawn(|| trickle(addr, &finished))).collect();
@@ -72,7 +72,7 @@ fn trickle(addr: SocketAddr, finished: &AtomicBool) -> String {
 #[test]
 fn clients_that_read_slowly_keep_no_other_out() {
     let limits = Limits { stall: Duration::from_millis(500), ..LIMITS };
-    let (addr, _stop) = serve_with(limits, |request| match request.target.path().as_slice() {
+    let addr = serve_with(limits, |request| match request.target.path().as_slice() {
         ["large"] => Response::new(Status::Ok, "a/b", vec![0; 64 << 20]),
         _ => greet(request),
     });
@@ -104,7 +104,7 @@ fn sip(mut client: Client, finished: &AtomicBool) {
 #[test]
 fn a_client_that_leaves_before_its_answer_keeps_no_other_out() {
     let (handler, begun, permit) = gated();
-    let (addr, _stop) = serve(handler);
+    let addr = serve(handler);
     for _ in 0..LIMITS.connections.get() {
         Client::connect(addr).send(GET);
         begun.recv_timeout(HANGS).unwrap();
@@ -115,7 +115,7 @@ fn a_client_that_leaves_before_its_answer_keeps_no_other_out() {
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
-    let (addr, _stop) = serve(|request| Response::text(Status::Ok, request.target.path()[0]));
+    let addr = serve(|request| Response::text(Status::Ok, request.target.path()[0]));
     let requests = (0..100).map(|number| format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n"));
     let mut client = Client::connect(addr);
     client.send(requests.collect::<Vec<_>>().concat());
@@ -136,7 +136,7 @@ enum Departure {
 fn any_bytes_get_an_answer_or_a_closed_connection() {
     let soon = Duration::from_millis(50);
     let limits = Limits { first_request: soon, next_request: soon, head: soon, stall: soon, linger: soon, ..MANY };
-    let (addr, _stop) = serve_with(limits, |request| {
+    let addr = serve_with(limits, |request| {
         let status = if request.method == "HEAD" { Status::MethodNotAllowed } else { Status::Ok };
         Response::new(status, "a/b", request.body)
     });

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::thread;
 use std::time::Instant;
 
-use chaos_proxy::event::CloseReason;
+use chaos_proxy::event::{CloseReason, Origin};
 use chaos_proxy::proxy::{ConnectionStatus, RouteStatus};
 use chaos_proxy::value::CloseMode;
 
@@ -58,11 +58,12 @@ fn disabling_a_route_ends_its_connections_whatever_they_wait_for() {
     let run = OneRoute::new(&[]);
     let stuck = stuck(&run);
     let began = Instant::now();
-    run.proxy.apply(&[run.proxy.route("r", PORT, r#""enabled": false"#)]);
+    let changes = run.proxy.try_apply(&[run.proxy.route("r", PORT, r#""enabled": false"#)]).unwrap();
+    assert_eq!(changes[0].connections, stuck.len());
     assert!(began.elapsed() < AT_ONCE && refuses(&run.proxy, PORT));
     until(|| connections(&run).is_empty());
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
-    assert_eq!(only_route(&run).closed[&CloseReason::RouteDisabled], stuck.len() as u64);
+    assert_eq!(only_route(&run).closed[&CloseReason::RouteClosed], stuck.len() as u64);
     run.set(&[]);
     assert!(run.pair().forwards());
 }
@@ -74,15 +75,15 @@ fn a_connection_is_closed_or_reset_by_its_id() {
         let (ended, other) = (run.pair(), run.pair());
         assert!(ended.forwards() && other.forwards());
         let id = connections(&run)[0].id;
-        assert!(run.proxy.supervisor.end_connection(id, mode));
+        assert!(run.proxy.supervisor.end_connection(Origin::SigHup, id, mode));
         for side in [&ended.client, &ended.server] {
             assert_eq!(matches!(read_to_end(side), End::Reset), reset);
         }
         until(|| connections(&run).len() == 1);
-        assert!(!run.proxy.supervisor.end_connection(id, mode));
+        assert!(!run.proxy.supervisor.end_connection(Origin::SigHup, id, mode));
         assert!(other.forwards());
         let route = connections(&run)[0].subject.route.name.clone();
-        assert_eq!(run.proxy.supervisor.end_connections(&route, mode), 1);
+        assert_eq!(run.proxy.supervisor.end_connections(Origin::SigHup, &route, mode), 1);
         until(|| connections(&run).is_empty());
     }
 }
@@ -93,7 +94,7 @@ fn a_connection_that_is_closed_gets_all_that_was_sent_to_it() {
     let pair = run.pair();
     (&pair.server).write_all(&vec![7; 100_000]).unwrap();
     until(|| connections(&run)[0].bytes_down == 100_000);
-    assert!(run.proxy.supervisor.end_connection(connections(&run)[0].id, CloseMode::Close));
+    assert!(run.proxy.supervisor.end_connection(Origin::SigHup, connections(&run)[0].id, CloseMode::Close));
     assert_eq!(read_to_end(&pair.client), End::Fin(vec![7; 100_000]));
 }
 
@@ -105,7 +106,7 @@ fn a_connection_that_waits_for_its_upstream_or_its_latency_is_ended_too() {
         run.proxy.apply(&[run.proxy.route("r", PORT, keys)]);
         let client = connect(&run.proxy, PORT);
         until(|| connections(&run).first().is_some_and(|connection| connection.phase.as_str() == state));
-        assert!(run.proxy.supervisor.end_connection(connections(&run)[0].id, CloseMode::Close));
+        assert!(run.proxy.supervisor.end_connection(Origin::SigHup, connections(&run)[0].id, CloseMode::Close));
         assert_eq!(read_to_end(&client), End::Fin(Vec::new()), "{state}");
         until(|| connections(&run).is_empty());
     }
@@ -160,4 +161,38 @@ fn counts_drops_and_failed_dials() {
     let client = connect(&run.proxy, PORT);
     drop(accept(&run.upstream));
     drop(client);
+}
+
+/// The connections that it has left follow its new toxics, although the listener that accepted them is gone.
+#[test]
+fn a_route_that_is_added_again_has_the_connections_that_it_has_left() {
+    let run = OneRoute::new(&[]);
+    let pair = run.pair();
+    assert!(pair.forwards());
+    run.proxy.apply(&[run.proxy.route("other", PORT + 1, "")]);
+    assert!(pair.forwards() && refuses(&run.proxy, PORT));
+    run.set(&[toxic("limit_data", "upstream", r#""bytes": 3"#)]);
+    until(|| connections(&run)[0].toxics.len() == 1);
+    (&pair.client).write_all(b"abcd").unwrap();
+    assert_eq!(read_to_end(&pair.server), End::Fin(b"abc".to_vec()));
+}
+
+/// A toxic of another type under the same name is another toxic.
+#[test]
+fn acts_are_counted_by_the_name_and_the_type_of_a_toxic() {
+    let named = |kind: &str, attributes: &str| {
+        format!(r#"{{"type": "{kind}", "name": "t", "stream": "upstream", "attributes": {{{attributes}}}}}"#)
+    };
+    let run = OneRoute::new(&[named("latency", r#""latency": 1"#)]);
+    let pair = run.pair();
+    assert!(pair.forwards());
+    run.set(&[named("slicer", r#""average_size": 3"#)]);
+    assert!(pair.forwards());
+    run.set(&[]);
+    assert!(pair.forwards());
+    let types = || only_route(&run).totals.faults.keys().map(|(_, kind)| *kind).collect::<Vec<_>>();
+    assert_eq!(types(), ["latency", "slicer"]);
+    drop(pair);
+    until(|| only_route(&run).active == 0);
+    assert_eq!(types(), ["latency", "slicer"]);
 }

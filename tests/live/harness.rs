@@ -132,6 +132,11 @@ pub fn closes(stream: &TcpStream) -> bool {
     has_events(stream, PollFlags::empty(), TIMEOUT)
 }
 
+/// Whether a stream is not reset for a while.
+pub fn stays_open(stream: &TcpStream) -> bool {
+    !has_events(stream, PollFlags::empty(), SILENCE)
+}
+
 /// Sends `bytes` until no more are taken for a while; returns the number of those taken.
 pub fn fill(mut stream: &TcpStream, bytes: &[u8]) -> usize {
     stream.set_nonblocking(true).unwrap();

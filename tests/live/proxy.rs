@@ -19,7 +19,7 @@ pub const UPSTREAM: u16 = 9090;
 const SEED: u64 = 7;
 
 /// Above the number of connections of any test.
-const CAP: Cap = Cap {
+pub const CAP: Cap = Cap {
     connections: NonZeroUsize::new(1000).unwrap(),
     limited_by: "the tests",
     overflow: NonZeroUsize::new(100).unwrap(),
@@ -27,6 +27,11 @@ const CAP: Cap = Cap {
 
 /// What toxics may hold: little enough that a test can use it up.
 const BUFFERS: NonZeroUsize = NonZeroUsize::new(16 << 20).unwrap();
+
+/// The descriptors of the idle pipes that the proxy keeps for bulk streams (`MAX_IDLE` in `proxy::forward::pipe_pool`), two
+/// for each.
+#[allow(dead_code, reason = "only tests that count descriptors need it")]
+pub const IDLE_PIPE_DESCRIPTORS: usize = 2 * 16;
 
 /// Its routes come and go through [`Proxy::apply`].
 pub struct Proxy {
@@ -37,8 +42,12 @@ pub struct Proxy {
 
 impl Proxy {
     pub fn new() -> Self {
+        Self::with(CAP)
+    }
+
+    pub fn with(cap: Cap) -> Self {
         let stop = Arc::new(Stop::new().unwrap());
-        let supervisor = Arc::new(Supervisor::new(CAP, BUFFERS, SEED, Arc::clone(&stop)));
+        let supervisor = Arc::new(Supervisor::new(cap, BUFFERS, SEED, Arc::clone(&stop)));
         Self { ip: unique_ip(), supervisor, stop }
     }
 
@@ -60,7 +69,7 @@ impl Proxy {
     pub fn try_apply(&self, routes: &[String]) -> Result<Vec<AppliedChange>, ApplyError> {
         let text = format!("[{}]", routes.join(", "));
         let plan = parse("plan", &text, Syntax::Json, Defaults { bind: self.ip.into(), ..Defaults::default() });
-        self.supervisor.apply(&plan.unwrap_or_else(|report| panic!("{report}")).value, Origin::Reload)
+        self.supervisor.apply(&plan.unwrap_or_else(|report| panic!("{report}")).value, Origin::SigHup)
     }
 
     /// Returns the number of connections that were cut.

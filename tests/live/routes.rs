@@ -2,15 +2,19 @@
 
 use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
 use std::thread;
 
+use chaos_proxy::event::Origin;
+use chaos_proxy::limits::Cap;
+use chaos_proxy::plan::Plan;
 use chaos_proxy::proxy::{AppliedChange, ApplyError};
 
 use crate::harness::{
     End, OneRoute, PORT, Pair, accept, at_once, connect, is_silent, pair, read_exactly, read_to_end, refuses,
     serve_echo, upstream,
 };
-use crate::proxy::{Proxy, UPSTREAM, toxic, toxics};
+use crate::proxy::{CAP, Proxy, UPSTREAM, toxic, toxics};
 
 const OTHER_PORT: u16 = 8181;
 const OTHER_UPSTREAM: u16 = 9091;
@@ -234,4 +238,14 @@ fn no_connection_meets_a_half_made_route() {
         (&client).write_all(b"x").unwrap();
         assert_eq!(round % 3 == 0, is_silent(&server));
     }
+}
+
+/// With one permit for both routes, the first would take it, and wait for the second in vain.
+#[test]
+fn routes_that_feed_each_other_do_not_share_permits_after_a_start_without_routes() {
+    let proxy = Proxy::with(Cap { connections: NonZeroUsize::MIN, ..CAP });
+    let upstream = upstream(&proxy, UPSTREAM);
+    proxy.supervisor.apply(&Plan::default(), Origin::Start).unwrap();
+    proxy.apply(&[proxy.route_to(OTHER_PORT, "first", PORT, ""), proxy.route("second", OTHER_PORT, "")]);
+    assert!(pair(&proxy, PORT, &upstream).forwards());
 }

@@ -8,7 +8,7 @@ use std::thread;
 use crate::backlog::{connect_small, fill_with_small_messages, receives_nothing_more, shrink};
 use crate::harness::{
     End, HOUR, MUCH, OneRoute, PORT, Pair, accept, at_once, fill, is_silent, passes, pattern, read_exactly,
-    read_to_end, reset, with_timeouts,
+    read_to_end, reset, stays_open, with_timeouts,
 };
 use crate::proxy::toxic;
 
@@ -223,4 +223,38 @@ fn endless_changes_stop_no_stream() {
         }
         assert!(messages.join().unwrap());
     });
+}
+
+/// A client that has closed has sent a request all the same.
+#[test]
+fn held_bytes_of_a_client_that_has_left_are_delivered_when_their_toxic_is_removed() {
+    for holding in [toxic("stall", "upstream", ""), toxic("bandwidth", "upstream", r#""rate": 0"#)] {
+        let run = OneRoute::new(&[holding]);
+        let Pair { client, server } = run.pair();
+        (&client).write_all(b"request").unwrap();
+        drop(client);
+        assert!(is_silent(&server));
+        run.set(&[]);
+        assert_eq!(read_to_end(&server), End::Fin(b"request".to_vec()));
+    }
+}
+
+/// The client has closed its sending direction, and the server both: only the client's reading is left.
+#[test]
+fn a_client_that_still_reads_is_not_reset_while_its_request_is_held() {
+    let run = OneRoute::new(&[toxic("stall", "upstream", "")]);
+    let Pair { client, server } = run.pair();
+    (&client).write_all(b"request").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let answer = pattern(MUCH / 8);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            (&server).write_all(&answer).unwrap();
+            server.shutdown(Shutdown::Write).unwrap();
+        });
+        assert!(read_exactly(&client, 1000) == answer[..1000] && stays_open(&client));
+        assert!(read_to_end(&client) == End::Fin(answer[1000..].to_vec()));
+    });
+    run.set(&[]);
+    assert_eq!(read_to_end(&server), End::Fin(b"request".to_vec()));
 }

@@ -4,10 +4,12 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Proxy, Setup, echoes, forwarding_pair, one_route, serve_echo};
+use crate::harness::{Proxy, Setup, echoes, forwarding_pair, one_route, serve_echo, with_timeouts};
 
 /// The config file of a proxy, as the harness names it.
 fn file(proxy: &Proxy) -> PathBuf {
@@ -21,7 +23,7 @@ fn routes(proxy: &Proxy, keys: &str) -> String {
 
 /// The answer to a request of a client that knows HTTP/1.0 only.
 fn ask(addr: SocketAddr, method: &str, path: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(addr).unwrap();
+    let mut stream = with_timeouts(TcpStream::connect(addr).unwrap());
     let length = body.len();
     write!(stream, "{method} {path} HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
     let mut answer = String::new();
@@ -37,8 +39,8 @@ fn a_hang_up_reloads_the_file_and_keeps_connections() {
     let (client, server) = forwarding_pair(&proxy, &upstream);
     fs::write(file(&proxy), routes(&proxy, r#""latencyMs": 1"#)).unwrap();
     proxy.signal(Signal::SIGHUP);
-    proxy.logged(&["msg=\"route changed\" route=8180 change=\"latencyMs 0 -> 1\" by=reload connections=1"]);
-    proxy.logged(&["msg=\"config reloaded\" by=reload changes=1"]);
+    proxy.logged(&["msg=\"route changed\" route=8180 change=\"latencyMs 0 -> 1\" by=sighup connections=1"]);
+    proxy.logged(&["msg=\"config reloaded\" by=sighup changes=1"]);
     drop(server);
     drop(client);
     assert_eq!(proxy.stop(), 0);
@@ -53,8 +55,20 @@ fn a_file_with_problems_changes_nothing() {
     proxy.signal(Signal::SIGHUP);
     let place = format!("at={}:1:", file(&proxy).display());
     proxy.logged(&["level=error msg=\"config problem\"", &place, "problem=\"unknown key `latency`\"", "latencyMs"]);
-    proxy.logged(&["level=error msg=\"config not reloaded\" by=reload", "1 problem"]);
+    proxy.logged(&["level=error msg=\"config not reloaded\" by=sighup", "1 problem"]);
     assert!(echoes(&proxy.connect(), b"still here"));
+    assert_eq!(proxy.stop(), 0);
+}
+
+#[test]
+fn a_key_that_needs_a_restart_is_a_warning() {
+    let mut proxy = one_route("").start();
+    let text = |keys: &str| format!(r#"{{{keys}, "routes": {}}}"#, routes(&proxy, r#""latencyMs": 0"#));
+    fs::write(file(&proxy), text(r#""seed": 1, "admin": "127.0.0.1:8474""#)).unwrap();
+    proxy.signal(Signal::SIGHUP);
+    let warning = "level=warn msg=\"no effect until the next start\"";
+    proxy.logged(&[warning, "change=\"admin none -> 127.0.0.1:8474\""]);
+    proxy.logged(&[warning, "change=\"seed none -> 1\""]);
     assert_eq!(proxy.stop(), 0);
 }
 
@@ -64,7 +78,7 @@ fn a_watched_file_is_reloaded_when_it_is_replaced() {
     let new = file(&proxy).with_extension("new");
     fs::write(&new, routes(&proxy, r#""enabled": false"#)).unwrap();
     fs::rename(&new, file(&proxy)).unwrap();
-    proxy.logged(&["msg=\"config reloaded\" by=reload changes=1"]);
+    proxy.logged(&["msg=\"config reloaded\" by=watch changes=1"]);
     assert!(TcpStream::connect(proxy.addr(8180)).is_err());
     assert_eq!(proxy.stop(), 0);
 }
@@ -109,6 +123,52 @@ fn the_health_says_that_a_drain_has_begun() {
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("{\"status\":\"draining\"}\n"), "{answer}");
     drop(pair);
     assert_eq!(proxy.wait(), 0);
+}
+
+/// Opening a pipe blocks until something writes to it.
+#[test]
+fn a_config_from_a_pipe_is_not_reloaded() {
+    let setup = Setup::new();
+    let (ip, addr) = (setup.ip(), SocketAddr::from((setup.ip(), 8474)));
+    let pipe = Pipe::new(&format!("{ip}.pipe"));
+    let text = format!(r#"[{{"localPort": 8180, "bind": "{ip}", "upstream": "{ip}:9090"}}]"#);
+    let writer = thread::spawn({
+        let path = pipe.0.clone();
+        move || fs::write(path, text).unwrap()
+    });
+    let mut proxy = setup.args(["--config", pipe.0.to_str().unwrap(), "--admin", &addr.to_string()]).start();
+    writer.join().unwrap();
+    let answer = ask(addr, "POST", "/v1/reload", "");
+    assert!(answer.starts_with("HTTP/1.1 409 Conflict\r\n"), "{answer}");
+    assert_eq!(proxy.stop(), 0);
+}
+
+#[test]
+fn a_pipe_is_not_watched() {
+    let setup = Setup::new();
+    let pipe = Pipe::new(&format!("{}.watched", setup.ip()));
+    let mut proxy = setup.args(["--watch", pipe.0.to_str().unwrap()]).launch();
+    assert_eq!(proxy.wait(), 2);
+    proxy.logged(&["--watch needs a regular file", "is a pipe or a device"]);
+}
+
+/// A named pipe that is removed at the end.
+struct Pipe(PathBuf);
+
+impl Pipe {
+    fn new(name: &str) -> Self {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        // A run that was killed may have left one.
+        let _ = fs::remove_file(&path);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        Self(path)
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).unwrap();
+    }
 }
 
 #[test]

@@ -161,10 +161,30 @@ fn logs_the_number_of_live_connections() {
     let mut client = proxy.connect();
     let server = accept(&upstream);
     proxy.signal(Signal::SIGTERM);
-    proxy.logged(&["still draining", "left=1"]);
+    proxy.logged(&["still draining", "left=1", "hint=\"a second Ctrl-C (SIGINT) or SIGTERM cuts them\""]);
+    let from = client.local_addr().unwrap();
+    proxy.logged(&["msg=\"still open\" route=8180 conn=1", &format!("client={from}"), "age_us="]);
+    assert_eq!(proxy.lines(&["more="]).len(), 0);
     drop(server);
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
     drop(client);
+    assert_eq!(proxy.wait(), 0);
+}
+
+#[test]
+fn lists_the_connections_that_are_open_for_the_longest_time() {
+    let setup = one_route("").args(["--log-format", "json"]);
+    let upstream = setup.upstream();
+    let mut proxy = setup.start();
+    let pairs: Vec<_> = (0..42).map(|_| forwarding_pair(&proxy, &upstream)).collect();
+    proxy.signal(Signal::SIGTERM);
+    proxy.logged(&[r#""msg":"still open","more":37"#]);
+    let listed = proxy.lines(&[r#""msg":"still open","route":"8180""#]);
+    assert_eq!(listed.len(), 5);
+    for (line, number) in listed.iter().zip(1..) {
+        assert!(line.contains(&format!(r#""conn":{number},"#)), "{line}");
+    }
+    drop(pairs);
     assert_eq!(proxy.wait(), 0);
 }
 

@@ -3,7 +3,7 @@
 //! a slow peer, or a stopped process.
 
 use std::fmt::Display;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, PipeReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
@@ -45,6 +45,8 @@ pub fn unique_ip() -> Ipv4Addr {
 pub struct Setup {
     ip: Ipv4Addr,
     routes: Vec<String>,
+    /// Further keys of the config file.
+    keys: Vec<String>,
     args: Vec<String>,
     env: Vec<(String, String)>,
     launcher: Vec<String>,
@@ -57,7 +59,14 @@ pub fn one_route(keys: &str) -> Setup {
 
 impl Setup {
     pub fn new() -> Self {
-        Self { ip: unique_ip(), routes: Vec::new(), args: Vec::new(), env: Vec::new(), launcher: Vec::new() }
+        Self {
+            ip: unique_ip(),
+            routes: Vec::new(),
+            keys: Vec::new(),
+            args: Vec::new(),
+            env: Vec::new(),
+            launcher: Vec::new(),
+        }
     }
 
     pub fn ip(&self) -> Ipv4Addr {
@@ -75,6 +84,12 @@ impl Setup {
     /// Adds a route as JSON.
     pub fn raw_route(mut self, route: &str) -> Self {
         self.routes.push(route.to_owned());
+        self
+    }
+
+    /// Adds a key of the file, with its value, as JSON.
+    pub fn file_key(mut self, key: &str) -> Self {
+        self.keys.push(key.to_owned());
         self
     }
 
@@ -97,13 +112,31 @@ impl Setup {
         self.spawn_with_stdout(Stdio::piped())
     }
 
+    /// Starts the proxy in a session of its own, with a terminal as its stdin, stdout and stderr.
+    pub fn start_on_terminal(mut self, terminal: &File) -> Child {
+        self.launcher = ["setsid", "--ctty"].map(str::to_owned).to_vec();
+        let stdio = || Stdio::from(terminal.try_clone().unwrap());
+        self.command().stdin(stdio()).stdout(stdio()).stderr(stdio()).spawn().unwrap()
+    }
+
+    /// The command line, for a shell.
+    pub fn command_line(&self) -> String {
+        let command = self.command();
+        let words = [command.get_program()].into_iter().chain(command.get_args());
+        words.map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+    }
+
     fn spawn_with_stdout(&self, stdout: Stdio) -> Child {
+        self.command().stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn command(&self) -> Command {
         let argv = self.launcher.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_chaos-proxy")]);
         let argv: Vec<&str> = argv.collect();
         let mut command = Command::new(argv[0]);
         command.args(&argv[1..]).args(self.config_args()).args(&self.args);
         command.env_remove("RUST_LOG").envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap()
+        command
     }
 
     /// Without routes there is no config file: the test passes the route as flags.
@@ -112,7 +145,12 @@ impl Setup {
             return Vec::new();
         }
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.json", self.ip));
-        fs::write(&path, format!("[{}]", self.routes.join(",\n"))).unwrap();
+        let routes = format!("[{}]", self.routes.join(",\n"));
+        let text = match &self.keys[..] {
+            [] => routes,
+            keys => format!("{{\"routes\": {routes},\n{}}}", keys.join(",\n")),
+        };
+        fs::write(&path, text).unwrap();
         vec!["--config".to_owned(), path.display().to_string()]
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use nix::sys::signal::Signal;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
@@ -93,6 +93,19 @@ fn pauses_without_descriptors_and_recovers() {
         assert!(echoes(&proxy.connect(), b"recovered"));
     }
     assert_eq!(proxy.lines(&["accepting is paused"]).len(), 1);
+}
+
+/// 64 clients, and 32 routes with five descriptors each. A connection takes two.
+#[test]
+fn an_admin_server_takes_descriptors_for_its_clients_and_for_new_routes() {
+    let cap = |args: &[String]| {
+        let proxy = one_route("").args(args).start_with_descriptors(900);
+        let line = proxy.logged(&["msg=starting"]);
+        let cap = line.split(' ').find_map(|field| field.strip_prefix("max_connections=")).unwrap();
+        cap.parse::<usize>().unwrap()
+    };
+    let admin = ["--admin".to_owned(), SocketAddr::from((Setup::new().ip(), 8474)).to_string()];
+    assert_eq!(2 * (cap(&[]) - cap(&admin)), 64 + 32 * 5);
 }
 
 /// A drain accepts all connections in the backlog, and here there are fewer descriptors than connections.

@@ -71,12 +71,12 @@ fn the_environment_has_the_seed_and_the_addresses_of_routes() {
 #[test]
 fn the_command_controls_the_proxy_through_ctl() {
     let own = env!("CARGO_BIN_EXE_chaos-proxy");
-    let script = format!("{own} ctl routes && {own} ctl disable auto && ! {own} ctl --token wrong health");
+    let script = format!("{own} ctl routes && {own} ctl disable auto && ! {own} ctl --token wrong routes");
     // The port of this server can't be chosen, so another proxy may have it at the same time.
     let admin = format!("127.0.{}.{}:8474", std::process::id() / 250 % 250, std::process::id() % 250 + 1);
     let output = wrapping_script(&["-q", "--admin", &admin, "--admin-token", "t"], &script).output().unwrap();
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
-    assert!(text(&output.stdout).starts_with("auto\t") && text(&output.stdout).ends_with("disabled auto\n"));
+    assert!(text(&output.stdout).starts_with("auto\t") && text(&output.stdout).ends_with("\ndisabled auto\n"));
 }
 
 #[test]

@@ -13,7 +13,8 @@ fn in_terminal(level: &str, command: &str) -> Option<Running> {
     }
     let own = env!("CARGO_BIN_EXE_chaos-proxy");
     // Without the exec, the shell in between would be interrupted too, and its exit code would replace the other one.
-    let line = format!("exec {own} --log {level} --listen auto --upstream 127.0.0.1:1 -- {command}");
+    let line =
+        format!("exec {own} --log-format logfmt --log {level} --listen auto --upstream 127.0.0.1:1 -- {command}");
     let mut script = Command::new("script");
     script.args(["-qec", &line, "/dev/null"]).env("PS1", "").env("SHELL", "/bin/sh").env("TERM", "dumb");
     script.stdout(Stdio::piped());

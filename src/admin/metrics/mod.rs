@@ -1,5 +1,5 @@
 //! `GET /metrics`: counters for Prometheus, read from the live routes with each request. Beside this program's own
-//! metrics there are the two of Toxiproxy, by their names.
+//! metrics there are Toxiproxy's two, under their names.
 
 mod exposition;
 
@@ -42,7 +42,7 @@ fn describe_process(api: &Api, text: &mut Exposition) {
     text.family(Kind::Gauge, "chaos_proxy_start_time_seconds", "When the run has started.").sample(&[], started);
     let buffered = api.supervisor.held_bytes();
     text.family(Kind::Gauge, "chaos_proxy_held_bytes", "The bytes that toxics hold.").sample(&[], buffered);
-    let help = "The log lines that stderr's reader was too slow for.";
+    let help = "Log lines dropped because stderr was not read fast enough.";
     text.family(Kind::Counter, "chaos_proxy_log_lines_lost_total", help).sample(&[], logging::lost_lines());
 }
 
@@ -103,8 +103,8 @@ fn measure_durations(routes: &[RouteStatus], text: &mut Exposition) {
             family.histogram(&[("route", name(status))], histogram(status));
         }
     };
-    measure("chaos_proxy_dial_duration_seconds", "How long the successful dials took.", |it| &it.dials);
-    measure("chaos_proxy_connection_duration_seconds", "How long the closed connections lasted.", |it| &it.durations);
+    measure("chaos_proxy_dial_duration_seconds", "The durations of successful dials.", |it| &it.dials);
+    measure("chaos_proxy_connection_duration_seconds", "The durations of closed connections.", |it| &it.durations);
 }
 
 fn directions(status: &RouteStatus) -> [(Direction, Bytes); 2] {
@@ -153,6 +153,6 @@ fn imitate_toxiproxy(routes: &[RouteStatus], text: &mut Exposition) {
             }
         }
     };
-    count("toxiproxy_proxy_received_bytes_total", "As Toxiproxy names the bytes received.", |bytes| bytes.received);
-    count("toxiproxy_proxy_sent_bytes_total", "As Toxiproxy names the bytes sent.", |bytes| bytes.sent);
+    count("toxiproxy_proxy_received_bytes_total", "Bytes received, under Toxiproxy's name.", |bytes| bytes.received);
+    count("toxiproxy_proxy_sent_bytes_total", "Bytes sent, under Toxiproxy's name.", |bytes| bytes.sent);
 }

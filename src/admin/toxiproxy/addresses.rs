@@ -1,8 +1,6 @@
 //! The addresses of a proxy as Toxiproxy's clients write them.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::LazyLock;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::failure::Failure;
 use crate::config::{HostNames, Lookup, Resolved, parse_upstream};
@@ -74,9 +72,8 @@ fn parts(text: &str) -> Result<(&str, &str), Rejected> {
 fn listen_ip(host: &str) -> Result<IpAddr, Rejected> {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     match host {
-        "" => Ok(*EVERY_ADDRESS),
-        _ if host.eq_ignore_ascii_case("localhost") => Ok(Ipv4Addr::LOCALHOST.into()),
-        _ => host.parse().map(|bind: Bind| if bind.ip().is_unspecified() { *EVERY_ADDRESS } else { bind.ip() }),
+        "" => Ok(EVERY_ADDRESS),
+        _ => Bind::of_host(host).map(|bind| if bind.ip().is_unspecified() { EVERY_ADDRESS } else { bind.ip() }),
     }
 }
 
@@ -92,15 +89,8 @@ fn listen_port(port: &str) -> Result<Option<Port>, Rejected> {
     }
 }
 
-/// The address of a listener on all addresses, IPv4 and IPv6, as in Go. On a machine without IPv6, or with
-/// net.ipv6.bindv6only (ipv6(7)), that of all IPv4 addresses.
-static EVERY_ADDRESS: LazyLock<IpAddr> = LazyLock::new(|| {
-    let accepts_ipv4 = || -> io::Result<TcpStream> {
-        let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0))?;
-        TcpStream::connect((Ipv4Addr::LOCALHOST, listener.local_addr()?.port()))
-    };
-    if accepts_ipv4().is_ok() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }
-});
+/// The address of a listener on all addresses, IPv4 and IPv6, as in Go.
+const EVERY_ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// Parses the address of an upstream: `IP:PORT`, or `localhost:PORT` or `:PORT` for this machine, as in Go, or an allowed
 /// host name, which is looked up now.
@@ -117,11 +107,13 @@ pub fn upstream(text: &str, host_names: HostNames) -> Result<Upstream, Failure> 
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
     fn reads_the_forms_of_listen() {
-        let every = *EVERY_ADDRESS;
+        let every = EVERY_ADDRESS;
         let [one, six]: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         for (text, ip, port) in [
             ("127.0.0.1:3310", one, 3310),

@@ -9,7 +9,7 @@ use crate::http::{Response, Status};
 use crate::plan::{Route, RouteState};
 use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE};
 use crate::toxic::{Effect, Toxic};
-use crate::value::{Direction, Key, Scalar, Written};
+use crate::value::{Direction, Key, Presence, Scalar, Written};
 
 /// A response with JSON.
 pub fn answer(status: Status, content: &impl Serialize) -> Result<Response, Failure> {
@@ -71,13 +71,17 @@ impl Serialize for Attributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(effect) = self;
         let toxic_type = effect.toxic_type();
-        let is_expected =
-            |key: &Key, value: &Scalar| is_toxiproxys(toxic_type, key) || key.value().as_ref() != Some(value);
+        let is_printed = |key: &Key, value: &Scalar| is_toxiproxys(toxic_type, key) || !is_default(key, value);
         let printed = toxic_type.attributes.iter().zip(effect.attributes());
-        let printed = printed.filter(|(key, (_, value))| is_expected(key, value));
+        let printed = printed.filter(|(key, (_, value))| is_printed(key, value));
         let printed: Vec<_> = printed.map(|(_, attribute)| attribute).collect();
         serializer.collect_map(printed.iter().map(|(name, value)| (name, Number(value))))
     }
+}
+
+/// A key that is required has no default: its value for examples is not one.
+fn is_default(key: &Key, value: &Scalar) -> bool {
+    matches!(key.presence, Presence::Optional(default) if default() == *value)
 }
 
 /// A value, of which a whole number is printed without a fraction, as in Go.

@@ -1,4 +1,4 @@
-//! Reads bodies as Toxiproxy does: the first JSON value counts, keys have no case, and `null` is as good as absent.
+//! Reads bodies as Toxiproxy does: the first JSON value counts, keys have no case, and `null` counts as absent.
 
 use serde_json::{Deserializer, Map, Value};
 

@@ -5,7 +5,7 @@
 //! - `listen` and `upstream` are answered as IP addresses, and `stream` in lower case.
 //! - `listen` of a disabled proxy has its port at once, even if the request left it to the system.
 //! - Two proxies can't listen on the same port of different addresses, because each route has a port of its own.
-//! - A connection that has lost bytes to a `timeout` closes when the toxicity of that becomes 0, too.
+//! - A connection that has lost bytes to a `timeout` also closes when the toxicity of that toxic becomes 0.
 //! - `toxics` in a request that creates proxies is not ignored.
 //! - A browser's User-Agent alone is no reason to refuse a request; the access check decides.
 //!

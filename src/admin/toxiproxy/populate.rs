@@ -65,20 +65,20 @@ fn numbered<T, U, C: FromIterator<U>>(
 fn place(routes: &Routes<'_>, draft: &ProxyDraft) -> Result<Route, Failure> {
     let name = draft.name.as_str();
     match routes.find(name) {
-        None => draft.listen.open(|bind, port| routes.add(draft.route(bind, port))),
+        None => match draft.listen.open(|bind, port| routes.add(draft.route(bind, port))) {
+            // Another request has created it in the meantime.
+            Err(Failure::ProxyExists) => place(routes, draft),
+            placed => placed,
+        },
         Some(present) if draft.is_at(&present) && draft.toxics.is_empty() => Ok(present),
-        Some(present) if draft.is_at(&present) => set(routes, &Route { toxics: draft.toxics.clone(), ..present }),
+        Some(present) if draft.is_at(&present) => routes.change(name, |route| {
+            route.toxics.clone_from(&draft.toxics);
+            Ok(())
+        }),
+        // The old one's connections end, and it is disabled if the new one can't listen.
         Some(_) => {
-            // The old one's connections end, and it stays disabled if the new one can't listen.
-            routes.set_state(name, RouteState::Disabled)?;
-            draft.listen.open(|bind, port| set(routes, &draft.route(bind, port)))
+            let placed = routes.replace_at(name, &draft.listen, |_, bind, port| draft.route(bind, port));
+            placed.inspect_err(|_| drop(routes.replace(name, |old| Route { state: RouteState::Disabled, ..old })))
         }
     }
-}
-
-fn set(routes: &Routes<'_>, wanted: &Route) -> Result<Route, Failure> {
-    routes.change(wanted.name.as_str(), |route| {
-        *route = wanted.clone();
-        Ok(())
-    })
 }

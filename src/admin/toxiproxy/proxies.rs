@@ -1,6 +1,7 @@
 //! Proxies: listed, created, changed and removed, one at a time, and the reset of all.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::addresses::{Listen, upstream};
 use super::answer::{Proxy, answer};
@@ -10,7 +11,8 @@ use super::proxy_draft::{LISTEN, ProxyDraft, state};
 use super::routes::Routes;
 use crate::http::{Response, Status};
 use crate::plan::keys::UPSTREAM;
-use crate::plan::{PortChoice, Route, RouteState, Upstream};
+use crate::plan::{PortChoice, Route, RouteState};
+use crate::value::Port;
 
 /// An object of proxies by name, in the order of their names.
 pub fn list(routes: &Routes<'_>) -> Result<Response, Failure> {
@@ -37,37 +39,31 @@ pub fn update(routes: &Routes<'_>, name: &str, body: &[u8]) -> Result<Response, 
     let listen = fields.text(LISTEN)?.map_or(Ok(Listen::of(&present)), Listen::parse)?;
     let upstream =
         fields.text(UPSTREAM.name)?.map_or(Ok(present.upstream), |text| upstream(text, routes.host_names()))?;
-    let state = state(&fields)?.unwrap_or(present.state);
+    let state = state(&fields)?;
+    let with_state = |route: Route| Route { state: state.unwrap_or(route.state), ..route };
+    let moved =
+        |route: Route, bind, port| with_state(Route { bind, port, port_choice: PortChoice::Given, upstream, ..route });
     let route = if listen.is_of(&present) && upstream == present.upstream {
-        routes.set_state(name, state)?
+        routes.replace(name, with_state)?
     } else {
-        move_to(routes, name, listen, upstream, state)?
+        routes.replace_at(name, &listen, moved).inspect_err(|failure| disable(routes, name, failure, moved))?
     };
     answer(Status::Ok, &Proxy(&route))
 }
 
-/// The route is disabled first, which ends its connections. If it can't be enabled again, it stays so, with the new
-/// addresses.
-fn move_to(
-    routes: &Routes<'_>,
-    name: &str,
-    listen: Listen,
-    upstream: Upstream,
-    state: RouteState,
-) -> Result<Route, Failure> {
-    listen.open(|bind, port| {
-        routes.change(name, |route| {
-            let port_choice = PortChoice::Given;
-            *route = Route { bind, port, port_choice, upstream, state: RouteState::Disabled, ..route.clone() };
-            Ok(())
-        })?;
-        routes.set_state(name, state)
-    })
+/// A route that can't listen on its new address is disabled, with that address.
+fn disable(routes: &Routes<'_>, name: &str, failure: &Failure, moved: impl Fn(Route, IpAddr, Port) -> Route) {
+    if let Failure::Bind(addr, _) = failure
+        && let Ok(port) = Port::try_from(i128::from(addr.port()))
+    {
+        let disabled = |route| Route { state: RouteState::Disabled, ..moved(route, addr.ip(), port) };
+        // The client is informed of the first failure.
+        drop(routes.replace(name, disabled));
+    }
 }
 
 /// Ends all connections too.
 pub fn delete(routes: &Routes<'_>, name: &str) -> Result<Response, Failure> {
-    routes.set_state(name, RouteState::Disabled)?;
     routes.remove(name)?;
     Ok(Response::empty(Status::NoContent))
 }

@@ -26,7 +26,7 @@ pub struct ProxyDraft {
 }
 
 impl ProxyDraft {
-    /// Checks that the required fields are there. Of a list, all are checked for that first.
+    /// Checks that the required fields are there. In a list, all proxies are checked for that first.
     pub fn require(fields: &Fields) -> Result<(), Failure> {
         for key in [NAME, UPSTREAM] {
             if fields.text(key.name)?.is_none_or(str::is_empty) {

@@ -1,12 +1,15 @@
 //! The live routes as this API reads and changes them: one at a time, by name.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use super::addresses::Listen;
 use super::failure::Failure;
 use crate::admin::Api;
 use crate::config::HostNames;
 use crate::event::Origin;
 use crate::plan::{Route, RouteState};
+use crate::proxy::OldConnections;
+use crate::value::Port;
 
 /// The live routes, for one request.
 pub struct Routes<'a> {
@@ -26,7 +29,7 @@ impl<'a> Routes<'a> {
 
     /// All routes, in the order in which they were added.
     pub fn all(&self) -> Vec<Route> {
-        self.api.supervisor.plan()
+        self.api.supervisor.configured()
     }
 
     pub fn find(&self, name: &str) -> Option<Route> {
@@ -61,25 +64,36 @@ impl<'a> Routes<'a> {
         changed.ok_or(Failure::ProxyNotFound)
     }
 
-    /// Closes or opens the port of a route. Closing it ends all its connections.
-    pub fn set_state(&self, name: &str, state: RouteState) -> Result<Route, Failure> {
+    /// Replaces a route by one that listens on `listen`.
+    pub fn replace_at(
+        &self,
+        name: &str,
+        listen: &Listen,
+        replacement: impl Fn(Route, IpAddr, Port) -> Route,
+    ) -> Result<Route, Failure> {
+        listen.open(|bind, port| self.replace(name, |route| replacement(route, bind, port)))
+    }
+
+    pub fn replace(&self, name: &str, replacement: impl FnOnce(Route) -> Route) -> Result<Route, Failure> {
         self.change(name, |route| {
-            route.state = state;
+            *route = replacement(route.clone());
             Ok(())
         })
     }
 
-    /// Removes a route, which does not end its connections.
+    /// Removes a route, and ends its connections.
     pub fn remove(&self, name: &str) -> Result<(), Failure> {
         self.edit(|routes| {
-            routes.retain(|route| route.name.as_str() != name);
+            let index = routes.iter().position(|route| route.name.as_str() == name).ok_or(Failure::ProxyNotFound)?;
+            routes.remove(index);
             Ok(())
         })
     }
 
+    /// As in Toxiproxy, a route that moves ends its connections.
     fn edit(&self, edit: impl FnOnce(&mut Vec<Route>) -> Result<(), Failure>) -> Result<(), Failure> {
-        let changes = self.api.supervisor.edit(self.origin, |mut routes| edit(&mut routes).map(|()| routes));
-        changes.map(drop)
+        let edited = |mut routes| edit(&mut routes).map(|()| routes);
+        self.api.supervisor.edit(self.origin, OldConnections::End, edited).map(drop)
     }
 }
 

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::body::Fields;
 use super::failure::Failure;
-use crate::config::{Syntax, parse_toxic};
-use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE};
+use crate::config::{CHANGEABLE_KEYS, Syntax, parse_toxic};
+use crate::toxic::keys::{ATTRIBUTES, NAME, STREAM, TYPE};
 use crate::toxic::{TYPES, Toxic, ToxicType};
 use crate::value::{Key, Kind, Presence, Stream};
 
@@ -20,9 +20,6 @@ const TOXIPROXY: &[(&str, &[&str])] = &[
     ("limit_data", &["bytes"]),
     ("reset_peer", &["timeout"]),
 ];
-
-/// The keys that an update can set, apart from the attributes.
-const UPDATABLE: [Key; 5] = [TOXICITY, CONNECTIONS, CLIENTS, AFTER, FOR];
 
 /// Whether Toxiproxy has this attribute too.
 pub fn is_toxiproxys(toxic_type: &ToxicType, attribute: &Key) -> bool {
@@ -80,7 +77,7 @@ fn is_zero_if_absent(toxic_type: &ToxicType, attribute: &Key) -> bool {
 
 /// Sets what the fields have. Unknown ones are ignored, as in Toxiproxy.
 fn apply(fields: &Fields, toxic_type: &ToxicType, config: &mut Map<String, Value>) -> Result<(), Failure> {
-    for key in UPDATABLE {
+    for key in CHANGEABLE_KEYS {
         if let Some(value) = fields.get(key.name) {
             config.insert(key.name.to_owned(), value.clone());
         }

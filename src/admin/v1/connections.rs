@@ -3,6 +3,7 @@
 use super::Answer;
 use crate::admin::Api;
 use crate::admin::answer::{Failure, Json, json};
+use crate::event::Origin;
 use crate::http::{Request, Response, Status};
 use crate::proxy::ConnectionStatus;
 use crate::value::{CloseMode, RouteName};
@@ -33,7 +34,7 @@ fn object(connection: ConnectionStatus) -> Json {
 pub(super) fn end(api: &Api, request: &Request, id: &str) -> Answer {
     let mode = close_mode(request)?;
     let number: u64 = id.parse().map_err(|_| not_a_number(id))?;
-    if api.supervisor.end_connection(number, mode) {
+    if api.supervisor.end_connection(Origin::Api(request.client), number, mode) {
         Ok(Response::empty(Status::NoContent))
     } else {
         Err(Failure::not_found(format!("no live connection has the id {number}: GET /v1/connections lists them")))
@@ -44,14 +45,14 @@ fn not_a_number(id: &str) -> Failure {
     Failure::bad(format!("`{id}` is not the id of a connection: use a number that GET /v1/connections lists"))
 }
 
-/// Also ends what a removed route has left.
+/// Also ends the remaining connections of a removed route.
 pub(super) fn end_all(api: &Api, request: &Request) -> Answer {
     let mode = close_mode(request)?;
     let name = request.target.parameter("route").ok_or_else(|| {
         Failure::bad("the route is missing: use DELETE /v1/connections?route=NAME, or /v1/connections/ID for one")
     })?;
     let route: RouteName = name.parse()?;
-    let closed = api.supervisor.end_connections(&route, mode);
+    let closed = api.supervisor.end_connections(Origin::Api(request.client), &route, mode);
     if closed == 0 {
         super::routes::find(api, name)?;
     }

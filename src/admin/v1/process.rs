@@ -11,7 +11,7 @@ use crate::reload::ReloadError;
 
 /// A config file that starts the present routes and this server, with the same seed.
 pub(super) fn config(api: &Api) -> Answer {
-    let plan = Plan::new(Some(api.supervisor.seed()), api.supervisor.plan());
+    let plan = Plan::new(Some(api.supervisor.seed()), api.supervisor.configured());
     let plan = plan.map_err(|_| Failure::new(Status::InternalServerError, "the live routes conflict"))?;
     Ok(json(Status::Ok, &plan.with_admin(api.address)))
 }
@@ -32,7 +32,7 @@ pub(super) fn reload(api: &Api, request: &Request) -> Answer {
     let reloader = api.reloader.as_ref().ok_or_else(|| {
         Failure::new(
             Status::Conflict,
-            "this run has no config file: start it with --config FILE, or PUT /v1/routes/NAME",
+            "this run has no config file that can be read again: start it with --config FILE, or PUT /v1/routes/NAME",
         )
     })?;
     let changes = reloader.reload(Origin::Api(request.client))?;

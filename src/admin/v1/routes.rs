@@ -7,7 +7,7 @@ use crate::config::{Lookup, Resolved, Syntax, parse_named_route};
 use crate::event::Origin;
 use crate::http::{Request, Response, Status};
 use crate::plan::{Route, RouteState};
-use crate::proxy::RouteStatus;
+use crate::proxy::{OldConnections, RouteStatus};
 
 pub(super) fn list(api: &Api) -> Response {
     json(Status::Ok, &Json::list(api.supervisor.routes().iter().map(object)))
@@ -36,7 +36,7 @@ pub(super) fn show(api: &Api, name: &str) -> Answer {
 
 /// The route of that name.
 pub(super) fn find(api: &Api, name: &str) -> Result<Route, Failure> {
-    let found = api.supervisor.plan().into_iter().find(|route| route.name.as_str() == name);
+    let found = api.supervisor.configured().into_iter().find(|route| route.name.as_str() == name);
     found.ok_or_else(|| unknown(name))
 }
 
@@ -48,7 +48,7 @@ fn unknown(name: &str) -> Failure {
 pub(super) fn put(api: &Api, request: &Request, name: &str) -> Answer {
     let route = read(api, request, name)?;
     let mut status = Status::Ok;
-    api.supervisor.edit(Origin::Api(request.client), |mut routes| {
+    api.supervisor.edit(Origin::Api(request.client), OldConnections::Continue, |mut routes| {
         if let Some(present) = routes.iter_mut().find(|present| present.name == route.name) {
             *present = route.clone();
         } else {
@@ -70,7 +70,7 @@ fn read(api: &Api, request: &Request, name: &str) -> Result<Route, Failure> {
 
 /// Live connections of the route continue.
 pub(super) fn remove(api: &Api, request: &Request, name: &str) -> Answer {
-    api.supervisor.edit(Origin::Api(request.client), |mut routes| {
+    api.supervisor.edit(Origin::Api(request.client), OldConnections::Continue, |mut routes| {
         let index = routes.iter().position(|route| route.name.as_str() == name).ok_or_else(|| unknown(name))?;
         routes.remove(index);
         Ok::<_, Failure>(routes)

@@ -5,40 +5,44 @@ use super::listen::has_listen;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::keys::{ADMIN, LISTEN, LOCAL_PORT, ROUTES};
-use crate::plan::{Conflict, Plan, Route, RouteKey};
+use crate::plan::{Conflict, Plan, Route, RouteKey, overlap};
 use crate::value::RouteName;
 
 impl Check<'_> {
     /// Reports conflicts among routes; their indices are those of `nodes` and `keys`.
     pub(super) fn conflicts(&mut self, conflicts: Vec<Conflict>, nodes: &[Node], keys: &[RouteKey]) {
-        let routes = Routes { nodes, keys };
+        let routes = WrittenRoutes { nodes, keys };
         self.problems.extend(conflicts.into_iter().filter_map(|conflict| routes.problem(conflict)));
     }
 
-    /// Reports routes on the port of the admin server.
+    /// Reports routes that listen on the address of the admin server. On another address of this machine they may have
+    /// the same port: a request can add such a route, and the config of the run must start the same.
     pub(super) fn admin_conflicts(&mut self, root: &Node, plan: &Plan) {
         let (Some(addr), Some(admin), Some(list)) = (plan.admin(), root.get(ADMIN.name), root.get(ROUTES.name)) else {
             return;
         };
         let Value::List(nodes) = &list.value else { return };
         let keys: Vec<RouteKey> = plan.routes().iter().map(Route::key).collect();
-        let routes = Routes { nodes, keys: &keys };
-        let on_port = (0..keys.len()).filter(|&route| keys[route].port.is_some_and(|port| port.get() == addr.port()));
+        let routes = WrittenRoutes { nodes, keys: &keys };
+        let is_taken = |key: &RouteKey| {
+            let same_port = key.port.is_some_and(|port| port.get() == addr.port());
+            same_port && key.bind.is_some_and(|bind| overlap(bind, addr.ip()))
+        };
         let problem = |route| {
             let what = format!("port {} is that of the admin server", addr.port());
             let problem = Problem::at(routes.port(route), what, "give each of them a port of its own");
             problem.also(admin.place.used, "used here")
         };
-        self.problems.extend(on_port.map(problem));
+        self.problems.extend((0..keys.len()).filter(|&route| is_taken(&keys[route])).map(problem));
     }
 }
 
-struct Routes<'r> {
+struct WrittenRoutes<'r> {
     nodes: &'r [Node],
     keys: &'r [RouteKey],
 }
 
-impl Routes<'_> {
+impl WrittenRoutes<'_> {
     fn problem(&self, conflict: Conflict) -> Option<Problem> {
         match conflict {
             Conflict::SamePort { first, second } => Some(self.same_port(first, second)),

@@ -138,6 +138,15 @@ impl<'c, 't> Keys<'c, 't> {
         self.check
     }
 
+    /// The value of a key that changes an existing value, `present`. A default plays no part.
+    pub(super) fn read_over<T: Written>(&mut self, key: &'static Key, present: Option<T>) -> Option<T> {
+        if self.left.contains_key(key.name) {
+            return self.read(key);
+        }
+        self.known.push(key.name);
+        present
+    }
+
     /// Takes the entries of these keys out, unread, in the order in which they are declared.
     pub(super) fn take(&mut self, keys: &[Key]) -> Vec<&'t (Node, Node)> {
         keys.iter().filter_map(|key| self.left.remove(key.name)).collect()

@@ -1,22 +1,25 @@
 //! Binds the tree to a plan, or reports every problem in one pass: an invalid value hides no other.
 //!
 //! A key of a route is a line of `Check::route`, and is declared in `plan::keys`. The keys of toxics are read in `toxics`,
-//! their attributes in `attributes`. `keys` reads a map, `values` one value; `conflicts` reports conflicts of routes.
+//! their attributes in `attributes`, the steps of a scenario in `scenario` and `settings`. `keys` reads a map, `values` one value; `conflicts` reports conflicts of routes.
 
 mod attributes;
 mod conflicts;
 mod keys;
 mod listen;
+mod rehearsal;
+mod scenario;
+mod settings;
 mod synonyms;
 mod toxics;
 mod toxiproxy;
 mod values;
 
 use crate::plan::keys::{
-    ADMIN, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SEED, TOXICS,
-    UPSTREAM,
+    ADMIN, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES, SCENARIO, SEED,
+    TOXICS, UPSTREAM,
 };
-use crate::plan::{Conflict, Plan, PortChoice, Route, RouteKey, RouteState};
+use crate::plan::{Conflict, Plan, PortChoice, Route, RouteKey, RouteState, Scenario};
 use crate::toxic::Toxic;
 use crate::value::{RouteName, Seed};
 
@@ -119,11 +122,17 @@ impl<'t> Check<'t> {
         let seed = keys.read::<Seed>(&SEED);
         let admin = keys.read(&ADMIN);
         let list = keys.read_with(&ROUTES, |_, node| Some(node), None);
+        let scenario = keys.read_with(&SCENARIO, |_, node| Some(Some(node)), Some(None)).flatten();
         keys.finish();
         let empty_list = root.get(ADMIN.name).map_or(self.defaults.empty_list, |_| EmptyList::Allowed);
-        let plan = self.routes(list?, seed.map(Seed::get), empty_list)?.with_admin(admin);
+        let plan = list.and_then(|list| self.routes(list, seed.map(Seed::get), empty_list));
+        let scenario = match scenario {
+            Some(node) => self.scenario(node, plan.as_ref().map(Plan::routes)),
+            None => Some(Scenario::default()),
+        };
+        let plan = plan?.with_admin(admin);
         self.admin_conflicts(root, &plan);
-        Some(plan)
+        Some(plan.with_scenario(scenario?))
     }
 
     fn routes(&mut self, list: &'t Node, seed: Option<u64>, empty_list: EmptyList) -> Option<Plan> {

@@ -22,6 +22,10 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("delay", &["latency", "timeout", "delayms"]),
     ("rate", &["bandwidth", "speed", "limit", "probability"]),
     ("loss_rate", &["loss", "rate", "probability"]),
+    ("at", &["time", "when", "after", "start"]),
+    ("ramp", &["over", "duration", "for"]),
+    ("cut", &["kill", "close", "reset"]),
+    ("repeat", &["every", "loop", "period"]),
     ("bytes", &["limit", "size", "length"]),
     ("average_size", &["size", "averagesize"]),
 ];
@@ -36,15 +40,19 @@ pub(super) fn synonym(name: &str, known: &[&'static str]) -> Option<&'static str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::keys::{ROUTE, TOXIPROXY_ROUTE};
+    use crate::plan::keys::{ROUTE, SCENARIO_OBJECT, STEP, TOXIPROXY_ROUTE};
     use crate::toxic::TYPES;
     use crate::toxic::keys::TOXIC;
 
     #[test]
     fn every_synonym_leads_to_a_declared_key() {
         let attributes = TYPES.iter().flat_map(|it| it.attributes);
-        let declared: Vec<&str> =
-            ROUTE.iter().chain(TOXIPROXY_ROUTE).chain(TOXIC).chain(attributes).map(|key| key.name).collect();
+        let declared: Vec<&str> = [ROUTE, TOXIPROXY_ROUTE, TOXIC, SCENARIO_OBJECT, STEP]
+            .concat()
+            .iter()
+            .chain(attributes)
+            .map(|key| key.name)
+            .collect();
         for (key, _) in SYNONYMS {
             assert!(declared.contains(key), "{key}");
         }

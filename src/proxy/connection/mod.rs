@@ -61,6 +61,10 @@ impl Connection {
     fn serve(self) {
         let state = self.state();
         emit(&Event::Opened(&state.subject));
+        if state.aborted().is_some() {
+            // It was ended while it waited for a permit.
+            return report(state);
+        }
         let route = &state.subject.route;
         let draw = state.route.dice().drop_draw(state.subject.number, route.drop_rate);
         emit(&Event::DropDrawn(&state.subject, draw));
@@ -79,14 +83,17 @@ impl Connection {
         state.route.counters().count_drop();
         emit(&Event::Injected(&state.subject, Fault::Drop(mode)));
         match mode {
-            DropMode::Close => state.close_client(),
+            DropMode::Close => {
+                state.begin_close(CloseReason::Dropped);
+                state.close_client();
+            }
             DropMode::Reset => state.abort(CloseReason::Dropped),
             DropMode::Hang => {
                 state.enter(Phase::Held);
                 state.drain_until_gone();
+                state.begin_close(CloseReason::Dropped);
             }
         }
-        state.begin_close(CloseReason::Dropped);
     }
 
     fn dial(&self, route: &Route) -> Option<TcpStream> {
@@ -141,6 +148,7 @@ impl Serving {
         log_draws(state);
         let upstream = state.connect(upstream);
         if state.accepted_at.elapsed() < latency.duration() {
+            state.route.counters().count_delay();
             emit(&Event::Injected(&state.subject, Fault::Latency(latency)));
             state.enter(Phase::Delayed);
         }
@@ -165,7 +173,7 @@ impl Serving {
         match state.wait_latency() {
             Ok(()) => {
                 state.begin_forwarding();
-                Forwarding::new(state, &self.upstream, &self.connection.accepted.shared.budget, direction).run();
+                Forwarding::new(state, &self.upstream, &self.connection.accepted.shared, direction).run();
             }
             Err(why) => state.abort(why),
         }

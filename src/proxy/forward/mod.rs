@@ -2,11 +2,13 @@
 //! else on the toxic path. It can switch between the two at any byte. An end travels on: a FIN is forwarded as a FIN
 //! while the other direction continues, and a reset ends both sides with a reset.
 
+mod hold_limit;
 mod pipe_pool;
 mod plain_path;
 mod side;
 mod silence;
 mod toxic_path;
+mod unread;
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
@@ -18,9 +20,9 @@ use rustix::event::{PollFd, PollFlags};
 use self::plain_path::PlainPath;
 use self::side::{Side, source_and_sink};
 use self::toxic_path::{ToxicPath, other_carried};
-use super::budget::Budget;
 use super::client::LINGER;
 use super::live_route::Generation;
+use super::shared::Shared;
 use super::socket::acknowledgement::{await_acknowledgement, unacknowledged};
 use super::socket::discard::discard;
 use super::socket::wait::{Woken, wait, wait_for};
@@ -56,7 +58,7 @@ pub struct Forwarding<'a> {
     direction: Direction,
     source: Side<'a>,
     sink: Side<'a>,
-    budget: &'a Budget,
+    shared: &'a Shared,
     target: Target,
     generation: Arc<Generation>,
     /// Absent on the plain path.
@@ -66,14 +68,14 @@ pub struct Forwarding<'a> {
 }
 
 impl<'a> Forwarding<'a> {
-    pub fn new(state: &'a ConnectionState, upstream: &'a TcpStream, budget: &'a Budget, direction: Direction) -> Self {
+    pub fn new(state: &'a ConnectionState, upstream: &'a TcpStream, shared: &'a Shared, direction: Direction) -> Self {
         let (source, sink) = source_and_sink(state, upstream, direction);
         let (target, generation) = (state.target(), state.route.generation());
         let chain = generation.toxics.chain(&target, direction, 0);
         if let Some(chain) = &chain {
             state.watch(chain.sums());
         }
-        Self { state, direction, source, sink, budget, target, generation, chain, other_carried: 0 }
+        Self { state, direction, source, sink, shared, target, generation, chain, other_carried: 0 }
     }
 
     /// Copies until the stream ends. Returns only when this direction has no more work, even for the other one.
@@ -103,7 +105,8 @@ impl<'a> Forwarding<'a> {
         match &mut self.chain {
             None => PlainPath { source, sink, progress: state.progress(direction), change }.run(),
             Some(chain) => {
-                let path = ToxicPath { state, direction, source, sink, budget: self.budget, change };
+                let Shared { budget, stop, .. } = self.shared;
+                let path = ToxicPath { state, direction, source, sink, budget, draining: stop.draining(), change };
                 path.run(chain, &mut self.other_carried)
             }
         }

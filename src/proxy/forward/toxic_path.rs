@@ -1,7 +1,5 @@
-//! The toxic path: reads bytes, pushes them into the chain, and writes those that are due. What a toxic does is
-//! `toxic`.
-//!
-//! One thread does all of this with poll(2) and non-blocking calls: a delay needs no thread of its own.
+//! The toxic path: reads bytes, pushes them into the chain, and writes those that are due. One thread does all of this with
+//! poll(2) and non-blocking calls: a delay needs no thread of its own. What a toxic does is `toxic`.
 
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
@@ -10,15 +8,17 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
-use rustix::io::{Errno, ioctl_fionread};
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
 use super::CopyOutcome;
+use super::hold_limit::HoldLimit;
 use super::side::Side;
 use super::silence::Silence;
+use super::unread::Unread;
 use crate::event::{CloseReason, Event, Fault, emit};
 use crate::proxy::budget::{Budget, Charge};
-use crate::proxy::socket::acknowledgement::{ProgressTimeout, await_acknowledgement};
+use crate::proxy::socket::acknowledgement::{ProgressTimeout, await_acknowledgement, unacknowledged};
 use crate::proxy::socket::liveness::LivenessProbe;
 use crate::proxy::socket::wait::{Woken, wait_for};
 use crate::proxy::state::ConnectionState;
@@ -37,6 +37,8 @@ pub struct ToxicPath<'a> {
     pub source: Side<'a>,
     pub sink: Side<'a>,
     pub budget: &'a Budget,
+    /// Triggered when the toxics can't change any more.
+    pub draining: &'a Latch,
     /// Triggered when the toxics change.
     pub change: &'a Latch,
 }
@@ -49,6 +51,7 @@ struct PathState<'a> {
     probe: LivenessProbe,
     /// The client has left, and what it has sent is still on its way to the upstream.
     has_client_left: bool,
+    hold_limit: HoldLimit,
     sink_is_full: bool,
     /// Set while the sink is full and the source was reset.
     progress_timeout: Option<ProgressTimeout>,
@@ -57,13 +60,6 @@ struct PathState<'a> {
     /// The number of bytes that the other direction had received at this direction's last read.
     other_carried: &'a mut u64,
     unread: Unread,
-}
-
-/// Bytes that were in the source's receive queue when it was last checked, and are still unread.
-#[derive(Clone, Copy, Debug, Default)]
-struct Unread {
-    bytes: usize,
-    since: Moment,
 }
 
 /// What a poll of the source may still report, apart from unread bytes.
@@ -76,6 +72,12 @@ enum SourceState {
     HungUp,
     /// It was reset. It has no more events to report either.
     Reset,
+}
+
+impl SourceState {
+    fn after(end: EndKind) -> Self {
+        if end == EndKind::Reset { Self::Reset } else { Self::Ended }
+    }
 }
 
 /// Whether the source may have bytes or an end to read.
@@ -91,17 +93,14 @@ impl ToxicPath<'_> {
     #[inline(never)]
     pub fn run(&self, chain: &mut Chain, other_carried: &mut u64) -> CopyOutcome {
         scheduling::set(Policy::Normal);
-        let source = match chain.source_end() {
-            None => SourceState::Open,
-            Some(EndKind::Fin | EndKind::Toxic(_)) => SourceState::Ended,
-            Some(EndKind::Reset) => SourceState::Reset,
-        };
+        let source = chain.source_end().map_or(SourceState::Open, SourceState::after);
         let mut state = PathState {
             path: self,
             chain,
             charge: self.budget.charge(),
             probe: LivenessProbe::begin(),
             has_client_left: false,
+            hold_limit: HoldLimit::default(),
             sink_is_full: false,
             progress_timeout: None,
             source,
@@ -231,14 +230,13 @@ impl PathState<'_> {
 
     fn probe_client(&mut self, now: Moment, sink: PollFlags, source: PollFlags) -> Result<(), CopyOutcome> {
         if !self.depends_on_client(now) {
+            self.hold_limit.reset();
             return Ok(());
         }
-        if self.path.client_is_source() && self.source == SourceState::HungUp {
-            // Both FINs were exchanged: the state of the client's socket can no longer be looked up.
-            return Err(CopyOutcome::Abandoned(CloseReason::ClientLeft));
+        if self.path.client_is_source() {
+            return if self.probe.is_due(source) { self.give_up_held_bytes() } else { Ok(()) };
         }
-        let revents = if self.path.client_is_source() { source } else { sink };
-        if self.probe.is_due(revents)
+        if self.probe.is_due(sink)
             && let Err(why) = self.path.state.check_presence()
         {
             if self.can_abandon() {
@@ -252,11 +250,29 @@ impl PathState<'_> {
         Ok(())
     }
 
+    fn give_up_held_bytes(&mut self) -> Result<(), CopyOutcome> {
+        if !self.has_sender_left() {
+            self.hold_limit.reset();
+        } else if self.hold_limit.has_expired(self.path.draining) {
+            return Err(CopyOutcome::Abandoned(CloseReason::HeldTooLong));
+        }
+        Ok(())
+    }
+
+    /// Whether the client is gone. After both FINs the state of its socket can no longer be looked up, but it may still
+    /// read what it has not acknowledged.
+    fn has_sender_left(&self) -> bool {
+        match self.source {
+            SourceState::HungUp => unacknowledged(self.path.source.stream) == 0,
+            _ => self.path.state.check_presence().is_err(),
+        }
+    }
+
     /// Whether the connection can be aborted without discarding bytes that the other direction still holds for the
     /// upstream.
     fn can_abandon(&self) -> bool {
         let is_finished = || self.path.state.progress(Direction::Upstream).finished.load(Ordering::SeqCst);
-        self.path.client_is_source() || self.source == SourceState::Reset || is_finished()
+        self.source == SourceState::Reset || is_finished()
     }
 
     fn read(&mut self) -> Result<(), CopyOutcome> {
@@ -275,7 +291,8 @@ impl PathState<'_> {
             Ok((_, 0)) if self.path.source.eof_is_reset() => self.end(EndKind::Reset),
             Ok((_, 0)) => self.end(EndKind::Fin),
             Ok(((bytes, _), read)) => {
-                let (arrived, boundary) = (self.arrival(read, most), self.boundary());
+                let (now, source) = (|| self.path.now(), self.path.source.stream);
+                let (arrived, boundary) = (self.unread.arrival(read, most, source, now), self.boundary());
                 self.path.state.progress(self.path.direction).received.fetch_add(read as u64, Ordering::Relaxed);
                 if has_changed {
                     return Err(CopyOutcome::Changed(boundary, bytes.to_vec()));
@@ -293,11 +310,9 @@ impl PathState<'_> {
     fn end(&mut self, kind: EndKind) {
         let boundary = self.boundary();
         self.chain.push_end(self.path.now(), boundary, kind);
-        self.source = match kind {
-            EndKind::Reset => SourceState::Reset,
-            EndKind::Fin | EndKind::Toxic(_) if self.source == SourceState::Open => SourceState::Ended,
-            EndKind::Fin | EndKind::Toxic(_) => self.source,
-        };
+        if kind == EndKind::Reset || self.source == SourceState::Open {
+            self.source = SourceState::after(kind);
+        }
     }
 
     /// Returns the boundary between the bytes just read and those before them.
@@ -307,20 +322,6 @@ impl PathState<'_> {
             return Boundary::Turn;
         }
         if self.silence == Silence::Pause { Boundary::Pause } else { Boundary::None }
-    }
-
-    /// Returns the arrival time of the bytes just read: now, or the time of the last check if they were in the receive
-    /// queue by then. So a paced stream keeps its rate even if this thread wakes up late.
-    fn arrival(&mut self, read: usize, most: usize) -> Moment {
-        let now = self.path.now();
-        if let Some(left) = self.unread.bytes.checked_sub(read) {
-            self.unread.bytes = left;
-            return self.unread.since;
-        }
-        let left = if read == most { ioctl_fionread(self.path.source.stream).unwrap_or(0) } else { 0 };
-        // Not `now`, which is earlier: bytes that arrived in between must not be sent too early.
-        self.unread = Unread { bytes: usize::try_from(left).unwrap_or(usize::MAX), since: self.path.now() };
-        now
     }
 
     /// Whether to read from the source now.
@@ -380,7 +381,7 @@ pub fn end_by_deadline(state: &ConnectionState, chain: &mut Chain) -> Option<Clo
 }
 
 fn emit_events(state: &ConnectionState, chain: &mut Chain) {
-    chain.events().for_each(|event| emit(&Event::Injected(&state.subject, Fault::Toxic(&event))));
+    chain.events().for_each(|act| emit(&Event::Injected(&state.subject, Fault::Toxic(&act))));
 }
 
 /// The number of bytes that the other direction has received.

@@ -5,16 +5,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
-use super::routes::{Routes, RunningListener, close};
-use super::{ApplyError, lock};
+use super::routes::{CLOSE_TIMEOUT, Routes, RunningListener};
+use super::{ApplyError, OldConnections, lock};
 use crate::event::{CloseReason, Event, emit};
 use crate::limits::Cap;
 use crate::plan::{Change, Plan, Route, RouteState};
 use crate::proxy::admission::ConnectionLimit;
-use crate::proxy::listener::Listener;
+use crate::proxy::listener::{BacklogEnd, Listener};
 use crate::proxy::live_route::LiveRoute;
 use crate::proxy::shared::Shared;
+use crate::stop::Latch;
 use crate::threads;
 use crate::value::RouteName;
 
@@ -22,6 +24,7 @@ use crate::value::RouteName;
 pub struct Transition<'a> {
     pub plan: &'a Plan,
     pub changes: &'a [Change],
+    pub old_connections: OldConnections,
     pub routes: &'a Mutex<Routes>,
     pub limits: &'a [Arc<ConnectionLimit>],
     pub shared: &'a Arc<Shared>,
@@ -34,32 +37,68 @@ struct Opening {
     live: Arc<LiveRoute>,
 }
 
-/// The name of a route that loses its listener, and the listener's address.
-type Closing = (RouteName, SocketAddr);
+/// A route that loses its listener.
+struct Closing {
+    name: RouteName,
+    /// The listener's address.
+    port: SocketAddr,
+    backlog: BacklogEnd,
+}
+
+/// A route that has lost its listener, and gets it back if the change fails.
+struct Closed {
+    name: RouteName,
+    connection_limit: Arc<ConnectionLimit>,
+}
+
+/// A live route, what it changes to, and the latch of the generation that begins then.
+type Replacement = (Arc<LiveRoute>, Route, Latch);
 
 impl Transition<'_> {
     /// Binds all new ports before any connection is accepted, and before anything else changes. A port that another route
     /// gives up is bound after that route has stopped.
     pub fn run(&self) -> Result<(), ApplyError> {
-        let (replacements, closing) = {
-            let routes = self.routes();
-            (routes.replacements(self.changes), routes.closing(self.changes))
-        };
+        let changed = self.routes().changed(self.changes);
         let (added, openings) = self.new_routes().map_err(ApplyError::Starved)?;
-        let must_wait = |opening: &Opening| closing.iter().any(|(_, port)| opening.overlaps(*port));
+        let closing = self.closing();
+        let must_wait = |opening: &Opening| closing.iter().any(|it| opening.overlaps(it.port));
         let (taking_over, free): (Vec<Opening>, Vec<Opening>) = openings.into_iter().partition(must_wait);
-        let is_needed = |(_, port): &Closing| taking_over.iter().any(|opening| opening.overlaps(*port));
-        let (closing_first, closing): (Vec<Closing>, Vec<Closing>) = closing.iter().cloned().partition(is_needed);
+        let is_needed = |it: &Closing| taking_over.iter().any(|opening| opening.overlaps(it.port));
+        let (closing_first, closing): (Vec<Closing>, Vec<Closing>) = closing.into_iter().partition(is_needed);
 
         let mut bound = self.bind(&free)?;
-        self.close(&closing_first);
-        bound.extend(self.bind(&taking_over).inspect_err(|_| self.disable(&closing_first))?);
-        // All ports are bound. From now on only a lack of threads or descriptors can fail the change.
-        replacements.into_iter().try_for_each(|(live, route)| live.replace(route)).map_err(ApplyError::Starved)?;
-        self.close(&closing);
-        self.end_removed_and_disabled();
-        self.add(added);
-        bound.into_iter().try_for_each(|listener| self.listen(listener)).map_err(ApplyError::Starved)
+        let mut closed = self.close(&closing_first);
+        let taken_over = self.bind(&taking_over);
+        let prepared = taken_over.and_then(|taken_over| {
+            bound.extend(taken_over);
+            // Before the replacements, which need descriptors.
+            closed.extend(self.close(&closing));
+            replacements(changed).map_err(ApplyError::Starved)
+        });
+        match prepared {
+            Ok(replacements) => {
+                for (live, route, replaced) in replacements {
+                    live.replace(route, replaced);
+                }
+                self.end_connections();
+                self.add_and_remove(added);
+                self.listen_all(bound).map_err(ApplyError::Starved)
+            }
+            Err(error) => {
+                drop(bound);
+                self.reopen(&closed);
+                Err(error)
+            }
+        }
+    }
+
+    fn closing(&self) -> Vec<Closing> {
+        let closing = self.changes.iter().filter_map(|change| {
+            let (name, port) = self.routes().closing(change)?;
+            let backlog = if self.ends_connections(change) { BacklogEnd::Reset } else { BacklogEnd::Served };
+            Some(Closing { name, port, backlog })
+        });
+        closing.collect()
     }
 
     /// The routes that are added, and all that need a new listener.
@@ -93,54 +132,98 @@ impl Transition<'_> {
     }
 
     /// Closes ports. Live connections continue.
-    fn close(&self, closing: &[Closing]) {
-        let names: Vec<RouteName> = closing.iter().map(|(name, _)| name.clone()).collect();
-        let listeners = self.routes().take_listeners(&names);
-        close(listeners);
+    fn close(&self, closing: &[Closing]) -> Vec<Closed> {
+        let mut stopped = Vec::new();
+        for Closing { name, backlog, .. } in closing {
+            let listener = self.routes().take_listener(name);
+            stopped.extend(listener.map(|listener| (name.clone(), listener.stop(*backlog))));
+        }
+        let due = Instant::now() + CLOSE_TIMEOUT;
+        let closed = stopped.into_iter().map(|(name, listener)| {
+            listener.await_closed(due);
+            Closed { name, connection_limit: listener.connection_limit }
+        });
+        closed.collect()
     }
 
-    /// Records that these routes have lost their listeners to a change that failed.
-    fn disable(&self, stopped: &[Closing]) {
-        for live in self.routes().live() {
-            if stopped.iter().any(|(name, _)| live.name() == name) {
-                let route = Route { state: RouteState::Disabled, ..Route::clone(&live.generation().route) };
-                // Without descriptors the route keeps its state, and is enabled by the next change of its address.
-                let _ = live.replace(route);
+    /// Opens the ports again that were closed for a change that failed.
+    fn reopen(&self, closed: &[Closed]) {
+        let live = self.routes().live();
+        for live in live {
+            let Some(closed) = closed.iter().find(|closed| closed.name == *live.name()) else { continue };
+            let route = Arc::clone(&live.generation().route);
+            let bound = Listener::bind(route.listen(), Arc::clone(&live), Arc::clone(&closed.connection_limit));
+            if let Err(error) = bound.and_then(|listener| self.listen(listener)) {
+                emit(&Event::BindFailed(&route, &error));
+                disable(&live);
             }
         }
     }
 
-    /// A disabled route behaves like a service that is down, so its connections end. Those of a removed one continue.
-    fn end_removed_and_disabled(&self) {
-        for change in self.changes {
-            match change {
-                Change::Remove(name) => self.routes().remove(name),
-                Change::Restart(route) if route.state == RouteState::Disabled => {
-                    self.shared.registry.abort_all(&route.name, CloseReason::RouteDisabled);
-                }
-                Change::Restart(_) | Change::Add(_) | Change::Adjust(_) => {}
-            }
+    /// A disabled route behaves like a service that is down, so its connections end in any case.
+    fn ends_connections(&self, change: &Change) -> bool {
+        match change {
+            Change::Restart(route) if route.state == RouteState::Disabled => true,
+            Change::Restart(_) | Change::Remove(_) => self.old_connections == OldConnections::End,
+            Change::Add(_) | Change::Adjust(_) => false,
         }
     }
 
-    fn add(&self, added: Vec<Arc<LiveRoute>>) {
+    fn end_connections(&self) {
+        for change in self.changes.iter().filter(|change| self.ends_connections(change)) {
+            self.shared.registry.abort_all(change.route_name(), CloseReason::RouteClosed);
+        }
+    }
+
+    fn add_and_remove(&self, added: Vec<Arc<LiveRoute>>) {
         let mut routes = self.routes();
+        for change in self.changes {
+            if let Change::Remove(name) = change {
+                routes.remove(name);
+            }
+        }
         routes.add(added);
         routes.sort_as(self.plan.routes());
     }
 
+    /// Without a thread for its listener, a route is disabled.
+    fn listen_all(&self, bound: Vec<Listener>) -> io::Result<()> {
+        let mut result = Ok(());
+        for listener in bound {
+            let live = Arc::clone(listener.live());
+            if let Err(error) = self.listen(listener) {
+                disable(&live);
+                result = Err(error);
+            }
+        }
+        result
+    }
+
     fn listen(&self, listener: Listener) -> io::Result<()> {
         let (open, closed) = crossbeam_channel::bounded(0);
-        let (name, stop) = (listener.live().name().clone(), Arc::clone(listener.stop()));
-        emit(&Event::Listening(&listener.route()));
-        let shared = Arc::clone(self.shared);
+        let (route, shared) = (listener.route(), Arc::clone(self.shared));
+        let running = RunningListener::new(&listener, closed);
         threads::spawn("listener", move || listener.run(&shared, open))?;
-        self.routes().set_listener(&name, RunningListener { stop, closed });
+        emit(&Event::Listening(&route));
+        self.routes().set_listener(&route.name, running);
         Ok(())
     }
 
     fn routes(&self) -> MutexGuard<'_, Routes> {
         lock(self.routes)
+    }
+}
+
+/// All or none: a change is not made in part for lack of descriptors.
+fn replacements(changed: Vec<(Arc<LiveRoute>, Route)>) -> io::Result<Vec<Replacement>> {
+    changed.into_iter().map(|(live, route)| Ok((live, route, Latch::new()?))).collect()
+}
+
+fn disable(live: &Arc<LiveRoute>) {
+    let route = Route { state: RouteState::Disabled, ..Route::clone(&live.generation().route) };
+    // Without descriptors the route keeps its state, and is enabled by the next change of its address.
+    if let Ok(replaced) = Latch::new() {
+        live.replace(route, replaced);
     }
 }
 

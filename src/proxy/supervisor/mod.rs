@@ -10,25 +10,30 @@ use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, after, never, select, tick};
 
 use self::change::{Transition, limits};
-use self::routes::{Routes, close};
+use self::routes::{CLOSE_TIMEOUT, Routes};
 use super::admission::ConnectionLimit;
 use super::budget::Budget;
+use super::counters::Activity;
+use super::listener::BacklogEnd;
 use super::registry::Registry;
 use super::shared::Shared;
-use super::status::{ConnectionStatus, Health, RouteStatus};
+use super::status::{ConnectionStatus, Health, OpenConnection, RouteStatus};
 use crate::event::{CloseReason, Event, Origin, emit};
 use crate::limits::Cap;
-use crate::plan::{Change, Plan, Route, diff, keep_auto_ports, route_differences};
+use crate::plan::{Change, Plan, Route, describe, diff, keep_auto_ports};
 use crate::stop::Stop;
 use crate::value::{CloseMode, RouteName};
 
 /// The interval between log lines about the connections that a drain waits for.
 const REMINDER_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The number of connections that are listed then: those that have been open for the longest time.
+const LISTED_CONNECTIONS: usize = 5;
 
 /// How long cut connections may take to log their end. They need microseconds; the limit keeps an overloaded machine
 /// from delaying the exit.
@@ -44,7 +49,7 @@ pub struct Supervisor {
     budget: Arc<Budget>,
     /// What listeners need. Absent once the drain has begun, so that none is opened any more.
     shared: Mutex<Option<Arc<Shared>>>,
-    /// The limits of the first plan. Locked during a change, so that changes are made one after the other.
+    /// The limits of the first plan with routes. Locked during a change, so that changes are made one after the other.
     limits: Mutex<Vec<Arc<ConnectionLimit>>>,
     /// Never locked during I/O or a wait.
     routes: Mutex<Routes>,
@@ -63,13 +68,22 @@ pub struct AppliedChange {
     pub connections: usize,
 }
 
+/// What becomes of the connections of a route that is removed or gets another listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldConnections {
+    /// They run to their end.
+    Continue,
+    /// They end at once.
+    End,
+}
+
 /// Why a change could not be made.
 #[derive(Debug)]
 pub enum ApplyError {
     /// The routes conflict with each other, in this way. Nothing has changed.
     Conflict(String),
-    /// These routes could not bind their ports. Nothing else has changed, except that a route has stopped, and is
-    /// disabled now, if its port was to be taken over by another one.
+    /// These routes could not bind their ports. Nothing has changed. If a port that was to be taken over can't be bound
+    /// again by the route that had it, that is logged, and the route is disabled.
     Bind(Vec<(Route, io::Error)>),
     /// No thread for a listener, or no descriptor for a change, was available. Other changes of the plan may be live.
     Starved(io::Error),
@@ -103,7 +117,7 @@ impl Supervisor {
     /// # Errors
     /// All ports that could not be bound, a lack of threads or descriptors, or a drain.
     pub fn apply(&self, plan: &Plan, origin: Origin) -> Result<Vec<AppliedChange>, ApplyError> {
-        self.edit(origin, |_| Ok(plan.routes().to_vec()))
+        self.edit(origin, OldConnections::Continue, |_| Ok(plan.routes().to_vec()))
     }
 
     /// The same for the routes that `edit` makes of the present ones.
@@ -113,39 +127,48 @@ impl Supervisor {
     pub fn edit<E: From<ApplyError>>(
         &self,
         origin: Origin,
+        old_connections: OldConnections,
         edit: impl FnOnce(Vec<Route>) -> Result<Vec<Route>, E>,
     ) -> Result<Vec<AppliedChange>, E> {
         let mut limits = lock(&self.limits);
         let present = lock(&self.routes).plan();
         let wanted = keep_auto_ports(edit(present.clone())?, &present);
-        let changes = auto_ports::retry(wanted, |wanted| self.change_to(wanted, &mut limits))?;
-        let applied: Vec<_> = changes.iter().map(|change| self.applied(change, &present)).collect();
+        let applied = auto_ports::retry(wanted, |wanted| self.change_to(wanted, old_connections, &mut limits))?;
         for change in &applied {
             report(origin, change);
         }
         Ok(applied)
     }
 
-    fn change_to(&self, wanted: Vec<Route>, limits: &mut Vec<Arc<ConnectionLimit>>) -> Result<Vec<Change>, ApplyError> {
+    fn change_to(
+        &self,
+        wanted: Vec<Route>,
+        old_connections: OldConnections,
+        limits: &mut Vec<Arc<ConnectionLimit>>,
+    ) -> Result<Vec<AppliedChange>, ApplyError> {
         let present = lock(&self.routes).plan();
         let plan = plan(wanted)?;
         let changes = diff(&present, plan.routes());
-        self.change(&plan, &changes, limits)?;
-        Ok(changes)
+        // Counted before the change, which may end them.
+        let applied = changes.iter().map(|change| self.applied(change, &present)).collect();
+        self.change(&plan, &changes, old_connections, limits)?;
+        Ok(applied)
     }
 
     fn change(
         &self,
         plan: &Plan,
         changes: &[Change],
+        old_connections: OldConnections,
         present: &mut Vec<Arc<ConnectionLimit>>,
     ) -> Result<(), ApplyError> {
         let shared = lock(&self.shared).clone().ok_or(ApplyError::Draining)?;
-        if present.is_empty() {
+        // A run with an admin server can begin without routes, which have no stages yet.
+        if present.is_empty() && !plan.routes().is_empty() {
             *present = limits(plan, &self.cap);
         }
         let (routes, seed) = (&self.routes, self.seed);
-        Transition { plan, changes, routes, limits: present, shared: &shared, seed }.run()
+        Transition { plan, changes, old_connections, routes, limits: present, shared: &shared, seed }.run()
     }
 
     fn applied(&self, change: &Change, before: &[Route]) -> AppliedChange {
@@ -165,7 +188,7 @@ impl Supervisor {
 
     /// The routes as configured, in the order of the plan.
     #[must_use]
-    pub fn plan(&self) -> Vec<Route> {
+    pub fn configured(&self) -> Vec<Route> {
         lock(&self.routes).plan()
     }
 
@@ -182,6 +205,13 @@ impl Supervisor {
         self.registry.connections()
     }
 
+    /// What all connections together have done so far.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        let counters = lock(&self.routes).counters();
+        self.registry.activity(&counters)
+    }
+
     /// Whether connections are accepted.
     #[must_use]
     pub fn health(&self) -> Health {
@@ -195,13 +225,17 @@ impl Supervisor {
     }
 
     /// Ends one connection. Returns false if there is none with that id.
-    pub fn end_connection(&self, id: u64, mode: CloseMode) -> bool {
-        self.registry.abort(id, kill_reason(mode))
+    pub fn end_connection(&self, origin: Origin, id: u64, mode: CloseMode) -> bool {
+        let Some(subject) = self.registry.abort(id, kill_reason(mode)) else { return false };
+        emit(&Event::ConnectionsEnded { origin, route: &subject.route.name, mode, number: 1 });
+        true
     }
 
     /// Ends all connections of a route. Returns their number.
-    pub fn end_connections(&self, route: &RouteName, mode: CloseMode) -> usize {
-        self.registry.abort_all(route, kill_reason(mode))
+    pub fn end_connections(&self, origin: Origin, route: &RouteName, mode: CloseMode) -> usize {
+        let number = self.registry.abort_all(route, kill_reason(mode));
+        emit(&Event::ConnectionsEnded { origin, route, mode, number });
+        number
     }
 
     /// Stops all listeners and waits until the last connection has ended, or until `timeout` passes or a cut is
@@ -216,7 +250,7 @@ impl Supervisor {
                 recv(self.gone) -> _ => return self.registry.cut_count(),
                 recv(deadline) -> _ => break,
                 recv(self.stop.cut().channel()) -> _ => break,
-                recv(reminder) -> _ => emit(&Event::StillDraining(self.registry.len())),
+                recv(reminder) -> _ => self.report_open(),
             }
         }
         // The latch comes first: a connection that is admitted before its listener sees the latch is registered in time
@@ -228,13 +262,26 @@ impl Supervisor {
         self.registry.cut_count()
     }
 
+    fn report_open(&self) {
+        let (left, oldest) = (self.registry.len(), self.registry.oldest(LISTED_CONNECTIONS));
+        emit(&Event::StillDraining(left));
+        for OpenConnection { subject, age } in &oldest {
+            emit(&Event::StillOpen(subject, *age));
+        }
+        emit(&Event::MoreOpen(left.saturating_sub(oldest.len())));
+    }
+
     /// Listeners and connections hold the remaining references to `Shared`, so `gone` disconnects when the last of them
     /// ends.
     fn close_all(&self) {
         let _no_change = lock(&self.limits);
         drop(lock(&self.shared).take());
         let listeners = lock(&self.routes).take_all_listeners();
-        close(listeners);
+        let stopped: Vec<_> = listeners.into_iter().map(|listener| listener.stop(BacklogEnd::Served)).collect();
+        let due = Instant::now() + CLOSE_TIMEOUT;
+        for listener in &stopped {
+            listener.await_closed(due);
+        }
     }
 }
 
@@ -247,7 +294,10 @@ impl fmt::Display for ApplyError {
                     failed.iter().map(|(route, error)| format!("{}: {error}", route.listen())).collect();
                 write!(f, "can't listen on {}", texts.join(", "))
             }
-            Self::Starved(error) => write!(f, "no threads or descriptors are left: {error}"),
+            Self::Starved(error) => write!(
+                f,
+                "no threads or descriptors are left: {error}; raise `ulimit -n`, `ulimit -u` or the cgroup's pids.max"
+            ),
             Self::Draining => write!(f, "chaos-proxy is stopping, and routes can't change any more"),
         }
     }
@@ -269,19 +319,6 @@ fn report(origin: Origin, applied: &AppliedChange) {
     if origin != Origin::Start {
         let AppliedChange { route, change, connections } = applied;
         emit(&Event::RouteChanged { origin, route, change, connections: *connections });
-    }
-}
-
-/// Describes a change of the routes that were `before`.
-fn describe(change: &Change, before: &[Route]) -> String {
-    match change {
-        Change::Add(route) => format!("added, {} -> {}", route.listen(), route.upstream),
-        Change::Remove(_) => "removed".to_owned(),
-        Change::Adjust(route) | Change::Restart(route) => {
-            let old = before.iter().filter(|old| old.name == route.name);
-            let differences = old.flat_map(|old| route_differences(old, route));
-            differences.map(|difference| difference.to_string()).collect::<Vec<_>>().join("; ")
-        }
     }
 }
 

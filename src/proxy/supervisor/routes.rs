@@ -4,27 +4,35 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
 use crate::plan::{Change, Route};
+use crate::proxy::admission::ConnectionLimit;
 use crate::proxy::counters::RouteCounters;
+use crate::proxy::listener::{BacklogEnd, Listener, ListenerStop};
 use crate::proxy::live_route::LiveRoute;
-use crate::stop::Latch;
 use crate::value::RouteName;
 
 /// How long listeners have to empty their backlogs and close their ports.
-const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
+pub const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The live routes, in the order of the plan.
 #[derive(Debug, Default)]
 pub struct Routes {
     live: Vec<Handle>,
-    /// Counters of all routes, including removed ones: a route that is added again continues its counts, so that the same
-    /// seed gives the same draws.
-    counters: HashMap<RouteName, Arc<RouteCounters>>,
+    /// All routes so far, including removed ones.
+    known: HashMap<RouteName, Known>,
+}
+
+/// What is kept of a route after its removal. A route that is added again continues its counts, so that the same seed gives
+/// the same draws, and has the connections that its predecessor has left.
+#[derive(Debug, Default)]
+struct Known {
+    counters: Arc<RouteCounters>,
+    route: Weak<LiveRoute>,
 }
 
 /// A live route.
@@ -38,9 +46,10 @@ struct Handle {
 /// A listener that runs on its own thread.
 #[derive(Debug)]
 pub struct RunningListener {
-    pub stop: Arc<Latch>,
+    stop: Arc<ListenerStop>,
+    pub connection_limit: Arc<ConnectionLimit>,
     /// Disconnects when the port is closed.
-    pub closed: Receiver<Infallible>,
+    closed: Receiver<Infallible>,
 }
 
 impl Routes {
@@ -53,40 +62,43 @@ impl Routes {
         self.live.iter().map(|handle| Arc::clone(&handle.route)).collect()
     }
 
+    /// Those of removed routes too.
+    pub fn counters(&self) -> Vec<Arc<RouteCounters>> {
+        self.known.values().map(|known| Arc::clone(&known.counters)).collect()
+    }
+
     /// Returns the live route of that name, or a new one. Reusing it keeps its toxics shared by all connections,
     /// whichever listener accepted them.
     pub fn live_route(&mut self, route: &Route, seed: u64) -> io::Result<Arc<LiveRoute>> {
-        if let Some(handle) = self.live.iter().find(|handle| handle.has_name(&route.name)) {
-            return Ok(Arc::clone(&handle.route));
+        let known = self.known.entry(route.name.clone()).or_default();
+        if let Some(live) = known.route.upgrade() {
+            return Ok(live);
         }
-        let counters = self.counters.entry(route.name.clone()).or_default();
-        LiveRoute::new(route.clone(), seed, Arc::clone(counters)).map(Arc::new)
+        let live = Arc::new(LiveRoute::new(route.clone(), seed, Arc::clone(&known.counters))?);
+        known.route = Arc::downgrade(&live);
+        Ok(live)
     }
 
-    /// The live routes that change, and what they change to.
-    pub fn replacements(&self, changes: &[Change]) -> Vec<(Arc<LiveRoute>, Route)> {
+    /// The routes that have connections or listeners and change, and what they change to.
+    pub fn changed(&self, changes: &[Change]) -> Vec<(Arc<LiveRoute>, Route)> {
         let replaced = |change: &Change| match change {
-            Change::Adjust(route) | Change::Restart(route) => {
-                let handle = self.live.iter().find(|handle| handle.has_name(&route.name))?;
-                Some((Arc::clone(&handle.route), route.clone()))
+            Change::Adjust(route) | Change::Restart(route) | Change::Add(route) => {
+                Some((self.known.get(&route.name)?.route.upgrade()?, route.clone()))
             }
-            Change::Add(_) | Change::Remove(_) => None,
+            Change::Remove(_) => None,
         };
         changes.iter().filter_map(replaced).collect()
     }
 
-    /// The routes whose listener must close, with its address.
-    pub fn closing(&self, changes: &[Change]) -> Vec<(RouteName, SocketAddr)> {
-        let closed = |change: &Change| {
-            let name = match change {
-                Change::Remove(name) => name,
-                Change::Restart(route) => &route.name,
-                Change::Add(_) | Change::Adjust(_) => return None,
-            };
-            let handle = self.live.iter().find(|handle| handle.has_name(name) && handle.listener.is_some())?;
-            Some((name.clone(), handle.route.generation().route.listen()))
+    /// The route whose listener must close for a change, and the listener's address.
+    pub fn closing(&self, change: &Change) -> Option<(RouteName, SocketAddr)> {
+        let name = match change {
+            Change::Remove(name) => name,
+            Change::Restart(route) => &route.name,
+            Change::Add(_) | Change::Adjust(_) => return None,
         };
-        changes.iter().filter_map(closed).collect()
+        let handle = self.live.iter().find(|handle| handle.has_name(name) && handle.listener.is_some())?;
+        Some((name.clone(), handle.route.generation().route.listen()))
     }
 
     /// Adds routes without listeners.
@@ -100,8 +112,8 @@ impl Routes {
 
     /// Sorts the routes in the order of `plan`.
     pub fn sort_as(&mut self, plan: &[Route]) {
-        let place = |handle: &Handle| plan.iter().position(|route| handle.has_name(&route.name));
-        self.live.sort_by_cached_key(place);
+        let places: HashMap<&RouteName, usize> = plan.iter().map(|route| &route.name).zip(0..).collect();
+        self.live.sort_by_cached_key(|handle| places.get(handle.route.name()).copied());
     }
 
     pub fn set_listener(&mut self, name: &RouteName, listener: RunningListener) {
@@ -110,10 +122,9 @@ impl Routes {
         }
     }
 
-    /// Takes the listener of each of these routes, if it has one.
-    pub fn take_listeners(&mut self, names: &[RouteName]) -> Vec<RunningListener> {
-        let handles = self.live.iter_mut().filter(|handle| names.iter().any(|name| handle.has_name(name)));
-        handles.filter_map(|handle| handle.listener.take()).collect()
+    /// Takes the listener of a route, if it has one.
+    pub fn take_listener(&mut self, name: &RouteName) -> Option<RunningListener> {
+        self.live.iter_mut().find(|handle| handle.has_name(name))?.listener.take()
     }
 
     pub fn take_all_listeners(&mut self) -> Vec<RunningListener> {
@@ -127,15 +138,22 @@ impl Handle {
     }
 }
 
-/// Stops listeners and waits until their ports are closed. Without the wait, a port to bind again could still be in use,
-/// and a count of connections could miss some.
-pub fn close(listeners: Vec<RunningListener>) {
-    for listener in &listeners {
-        listener.stop.trigger();
+impl RunningListener {
+    pub fn new(listener: &Listener, closed: Receiver<Infallible>) -> Self {
+        let (stop, connection_limit) = (Arc::clone(listener.stop()), Arc::clone(listener.connection_limit()));
+        Self { stop, connection_limit, closed }
     }
-    let due = Instant::now() + CLOSE_TIMEOUT;
-    for listener in listeners {
+
+    /// Begins to close the port.
+    pub fn stop(self, backlog: BacklogEnd) -> Self {
+        self.stop.request(backlog);
+        self
+    }
+
+    /// Waits until the port is closed. Without the wait, a port to bind again could still be in use, and a count of
+    /// connections could miss some.
+    pub fn await_closed(&self, due: Instant) {
         // The channel never carries a message: it disconnects.
-        let _ = listener.closed.recv_deadline(due);
+        let _ = self.closed.recv_deadline(due);
     }
 }

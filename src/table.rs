@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use crate::columns::{padded, printable, width};
+
 /// How a table is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
+pub enum Layout {
     /// A header, and columns as wide as their longest value; numbers to the right.
     Aligned,
     /// Only the values, one row on each line.
@@ -12,13 +14,14 @@ pub(super) enum Layout {
 }
 
 /// The columns of a table: keys of its objects, and their headers too.
-pub(super) type Columns = &'static [&'static str];
+pub type Columns = &'static [&'static str];
 
-/// What a missing or empty value is printed as, so that every row has the same number of words.
+/// Printed for a missing or empty value, so that every row has the same number of words.
 const NONE: &str = "-";
 
 /// Prints objects as the rows of a table.
-pub(super) fn rendered(columns: Columns, objects: &[Value], layout: Layout) -> String {
+#[must_use]
+pub fn rendered(columns: Columns, objects: &[Value], layout: Layout) -> String {
     let rows: Vec<Vec<Cell>> =
         objects.iter().map(|object| columns.iter().map(|key| Cell::of(&object[*key])).collect()).collect();
     match layout {
@@ -45,10 +48,10 @@ impl Cell {
         Self { text: Some(text(value)).filter(|text| !text.is_empty()).unwrap_or_else(|| NONE.to_owned()), alignment }
     }
 
-    fn padded(&self, width: usize) -> String {
+    fn padded(&self, columns: usize) -> String {
         match self.alignment {
-            Alignment::Left => format!("{:<width$}", self.text),
-            Alignment::Right => format!("{:>width$}", self.text),
+            Alignment::Left => padded(&self.text, columns),
+            Alignment::Right => " ".repeat(columns.saturating_sub(width(&self.text))) + &self.text,
         }
     }
 }
@@ -62,13 +65,6 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// The text without control characters: a tab would split a cell, and an escape sequence could change the terminal.
-pub(super) fn printable(text: &str) -> String {
-    let shown =
-        |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
-    text.chars().map(shown).collect()
-}
-
 fn aligned(columns: Columns, rows: &[Vec<Cell>]) -> String {
     let cell_of_header = |(at, header): (usize, &&str)| Cell {
         text: (*header).to_owned(),
@@ -76,8 +72,8 @@ fn aligned(columns: Columns, rows: &[Vec<Cell>]) -> String {
     };
     let header: Vec<Cell> = columns.iter().enumerate().map(cell_of_header).collect();
     let lines = || std::iter::once(&header).chain(rows);
-    let width = |at: usize| lines().map(|row| row[at].text.chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let widest = |at: usize| lines().map(|row| width(&row[at].text)).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns.len()).map(widest).collect();
     lines().map(|row| joined(row.iter().zip(&widths).map(|(cell, width)| cell.padded(*width)), "  ")).collect()
 }
 

@@ -1,6 +1,5 @@
-//! `configs/openapi.json` as a document: it parses, its references resolve, it describes each parameter and error, and its
+//! The file as a document: it parses, its references resolve, it describes each parameter and error, and its
 //! schemas of routes and toxics are those of config files. `BLESS=1 cargo test --test openapi` rewrites these schemas.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::HashSet;
 use std::{env, fs};
@@ -13,6 +12,10 @@ const FILE: &str = "configs/openapi.json";
 
 /// What the names of schemas begin with that are those of config files.
 const PREFIX: &str = "config.";
+
+/// The name is that of the examples of paths.
+const ROUTE_EXAMPLES: &[(&str, &str)] = &[("bind", "127.0.0.1"), ("name", "db")];
+const TOXIC_EXAMPLES: &[(&str, &str)] = &[("clients", "127.0.0.0/8"), ("connections", "1-2,5,10-")];
 
 /// Responses that every operation can have, since they are decided before the path is looked at, or after all.
 const COMMON: &[&str] = &["400", "401", "403", "405", "408", "413", "431", "500", "503"];
@@ -64,7 +67,8 @@ fn every_operation_has_a_name_and_the_errors_that_all_have() {
         assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{name}: another one has this operationId");
         let responses = operation["responses"].as_object().unwrap();
         assert!(responses.keys().any(|status| status.starts_with('2')), "{name}: no success");
-        for status in COMMON {
+        let needs_token = operation["security"] != json!([{}]);
+        for status in COMMON.iter().filter(|status| needs_token || **status != "401") {
             assert!(responses.contains_key(*status), "{name}: {status} is missing");
         }
         for parameter in name.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()) {
@@ -108,7 +112,11 @@ fn schemas_of_config_files() -> Map<String, Value> {
     let mut schema: Value = serde_json::from_str(&renamed).unwrap();
     let file = json!({ "anyOf": schema["anyOf"].take() });
     let definitions = schema["$defs"].as_object_mut().unwrap();
-    let toxic = definitions.remove("toxic").unwrap();
+    for route in definitions["route"]["anyOf"].as_array_mut().unwrap() {
+        add_examples(&mut route["properties"], ROUTE_EXAMPLES);
+    }
+    let mut toxic = definitions.remove("toxic").unwrap();
+    add_examples(&mut toxic["properties"], TOXIC_EXAMPLES);
     for toxic_type in TYPES {
         let attributes = &definitions[&format!("{}_attributes", toxic_type.name)];
         let schema = toxic_of(toxic_type.name, attributes, &toxic);
@@ -116,6 +124,15 @@ fn schemas_of_config_files() -> Map<String, Value> {
     }
     definitions.extend([("toxic".to_owned(), any_toxic()), ("file".to_owned(), file)]);
     std::mem::take(definitions).into_iter().map(|(name, value)| (format!("{PREFIX}{name}"), value)).collect()
+}
+
+/// Adds examples of texts whose form a schema does not know, for generators of requests.
+fn add_examples(properties: &mut Value, examples: &[(&str, &str)]) {
+    for (key, example) in examples {
+        if let Some(property) = properties.get_mut(key) {
+            property["examples"] = json!([example]);
+        }
+    }
 }
 
 /// A toxic of one type. `--schema` has one for all types, with conditions, of which generators of requests make nothing.

@@ -1,0 +1,232 @@
+//! The text of an explanation for a person, in lines of at most 100 columns.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::act::{Act, Flip, Loss};
+use super::rehearsal::{ACTS, STREAM};
+use super::{ConnectionOutcome, Explanation, Fate, RouteOutcome, ToxicOutcome};
+use crate::plan::DropMode;
+use crate::toxic::{Moment, NEVER};
+use crate::value::{Direction, Scalar};
+
+const COLUMNS: usize = 100;
+
+/// The most columns for the name of a toxic or a route.
+const NAME: usize = 32;
+
+/// The columns in front of the name of a toxic: the number of the connection and the direction.
+const BEFORE_NAME: usize = "12345  down  ".len();
+
+impl Display for Explanation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}", self.seed)?;
+        self.routes.iter().try_for_each(|route| write!(f, "\n{route}"))?;
+        let notes: Vec<String> = self.notes().collect();
+        if notes.is_empty() { Ok(()) } else { write!(f, "\n{}", notes.concat()) }
+    }
+}
+
+impl Explanation {
+    /// What the lines above depend on.
+    fn notes(&self) -> impl Iterator<Item = String> {
+        let depends = self.routes.iter().any(|route| route.depends_on_client);
+        let client = self.client;
+        let of_client = depends.then(|| format!("Clients connect from {client}; --client IP explains another one.\n"));
+        let of_segments = self.acts().any(Act::is_by_segment).then(|| {
+            "Segments have 1448 bytes, counted from 0. An answer of the other side begins a new one.\n".to_owned()
+        });
+        of_client.into_iter().chain(of_segments)
+    }
+
+    fn acts(&self) -> impl Iterator<Item = &Act> {
+        self.routes.iter().flat_map(RouteOutcome::toxics).map(|toxic| &toxic.act)
+    }
+}
+
+impl RouteOutcome {
+    fn toxics(&self) -> impl Iterator<Item = &ToxicOutcome> {
+        self.connections.iter().flat_map(|connection| match &connection.fate {
+            Fate::Forwarded { toxics, .. } => &toxics[..],
+            Fate::Dropped { .. } => &[],
+        })
+    }
+
+    fn summary(&self) -> String {
+        let is_dropped = |it: &&ConnectionOutcome| matches!(it.fate, Fate::Dropped { .. });
+        match (self.connections.len(), self.connections.iter().filter(is_dropped).count()) {
+            (0, _) => "disabled, refuses connections".to_owned(),
+            (_, 0) => "none dropped".to_owned(),
+            (all, dropped) => format!("{dropped} of {all} dropped"),
+        }
+    }
+
+    /// The number of columns for the names of toxics.
+    fn name_width(&self) -> usize {
+        self.toxics().map(|toxic| toxic.name.as_str().chars().count()).max().unwrap_or_default().min(NAME)
+    }
+}
+
+impl Display for RouteOutcome {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { listen, upstream, .. } = self;
+        let name = shortened(self.name.as_str(), NAME);
+        writeln!(f, "{name}: {listen} -> {upstream}, {}", self.summary())?;
+        let width = self.name_width();
+        let mut lines = self.connections.iter().flat_map(|connection| connection.lines(width));
+        lines.try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+impl ConnectionOutcome {
+    /// A line, or one for each toxic.
+    fn lines(&self, name_width: usize) -> Vec<String> {
+        let number = self.number.to_string();
+        match &self.fate {
+            Fate::Dropped { mode } => vec![format!("{number:>5}  dropped, {}", drop_text(*mode))],
+            Fate::Forwarded { latency_ms, toxics } => {
+                let start = (*latency_ms > 0 || toxics.is_empty()).then(|| start_text(*latency_ms));
+                let acts = toxics.iter().map(|toxic| toxic.text(name_width));
+                let numbers = std::iter::once(&*number).chain(std::iter::repeat(""));
+                numbers
+                    .zip(start.into_iter().chain(acts))
+                    .map(|(number, text)| format!("{number:>5}  {text}"))
+                    .collect()
+            }
+        }
+    }
+}
+
+fn drop_text(mode: DropMode) -> &'static str {
+    match mode {
+        DropMode::Close => "FIN",
+        DropMode::Reset => "RST",
+        DropMode::Hang => "hangs",
+    }
+}
+
+fn start_text(latency_ms: u32) -> String {
+    if latency_ms == 0 { "forwarded".to_owned() } else { format!("forwarded after {latency_ms} ms") }
+}
+
+impl ToxicOutcome {
+    fn text(&self, name_width: usize) -> String {
+        let direction = match self.stream {
+            Direction::Upstream => "up",
+            Direction::Downstream => "down",
+        };
+        let (name, window) = (shortened(self.name.as_str(), name_width), self.window());
+        let left = COLUMNS.saturating_sub(BEFORE_NAME + name_width + 2 + window.chars().count());
+        format!("{direction:<4}  {name:<name_width$}  {window}{}", self.act.text(left))
+    }
+
+    fn window(&self) -> String {
+        match (self.from, self.until) {
+            _ if self.always_acts() => String::new(),
+            (from, NEVER) => format!("from {}: ", millis(from)),
+            (Moment::ZERO, until) => format!("until {}: ", millis(until)),
+            (from, until) => format!("{} to {}: ", number(from), millis(until)),
+        }
+    }
+}
+
+impl Act {
+    /// Whether segments differ in what it does to them.
+    fn is_by_segment(&self) -> bool {
+        match self {
+            Self::Delay { segments } => segments.windows(2).any(|pair| pair[0] != pair[1]),
+            Self::Lose { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The text with at most `width` columns.
+    fn text(&self, width: usize) -> String {
+        match self {
+            Self::Delay { segments } => delay_text(segments, width),
+            Self::Lose { segments } => {
+                let loss = |Loss { segment, delay }: &Loss| format!("{segment} (+{})", millis(*delay));
+                list("loses segment ", segments.iter().map(loss), "", width)
+            }
+            Self::Flip { bytes } => {
+                let flip = |Flip { offset, mask }: &Flip| format!("{offset} ^ {mask:#04x}");
+                list("flips byte ", bytes.iter().map(flip), "", width)
+            }
+            Self::Cut { sizes } => list("writes of ", sizes.iter().map(u64::to_string), " bytes", width),
+            Self::Pace { limit } => pace_text(limit),
+            Self::EndAfter { bytes: 0, reset } => format!("ends at the first byte, {}", end_text(*reset)),
+            Self::EndAfter { bytes, reset } => format!("ends after {bytes} bytes, {}", end_text(*reset)),
+            Self::EndAt { at, reset } => format!("ends at {}, {}", millis(*at), end_text(*reset)),
+            Self::Discard { ends: NEVER } => "discards everything".to_owned(),
+            Self::Discard { ends } => format!("discards everything, ends at {}, FIN", millis(*ends)),
+            Self::Hold { until: NEVER } => "holds everything forever".to_owned(),
+            Self::Hold { until } => format!("holds everything until {}", millis(*until)),
+            Self::DelayEnd { by } => format!("delays the end by {}", millis(*by)),
+        }
+    }
+}
+
+fn end_text(reset: bool) -> &'static str {
+    if reset { "RST" } else { "FIN" }
+}
+
+/// Equal delays are one.
+fn delay_text(segments: &[Moment], width: usize) -> String {
+    match segments {
+        [first, rest @ ..] if rest.iter().all(|delay| delay == first) => {
+            format!("delays everything by {}", millis(*first))
+        }
+        _ => list("delays segments by ", segments.iter().map(|delay| number(*delay)), " ms", width),
+    }
+}
+
+/// `128 KB/s`, and the other attributes that are given.
+fn pace_text(limit: &[(&'static str, Scalar)]) -> String {
+    let text = |(name, value): &(&'static str, Scalar)| match (*name, value) {
+        ("rate", rate) => Some(format!("{rate} KB/s")),
+        (_, Scalar::Whole(0) | Scalar::Flag(false)) => None,
+        (name, Scalar::Flag(true)) => Some(name.to_owned()),
+        (name, value) => Some(format!("{name} {value}")),
+    };
+    limit.iter().filter_map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// As many of the items as fit, and whether there are more.
+fn list(begin: &str, items: impl Iterator<Item = String>, unit: &str, width: usize) -> String {
+    let items: Vec<String> = items.collect();
+    if items.is_empty() {
+        return format!("{begin}none of the first {} KiB", STREAM / 1024);
+    }
+    let mut text = begin.to_owned();
+    for (index, item) in items.iter().enumerate() {
+        let (comma, may_follow) = (if index == 0 { "" } else { ", " }, index + 1 < items.len() || items.len() == ACTS);
+        let rest = if may_follow { ", …" } else { "" };
+        if index > 0 && [&*text, comma, item, rest, unit].concat().chars().count() > width {
+            return text + ", …" + unit;
+        }
+        text = text + comma + item;
+    }
+    text + if items.len() == ACTS { ", …" } else { "" } + unit
+}
+
+fn millis(moment: Moment) -> String {
+    if moment == NEVER { "forever".to_owned() } else { format!("{} ms", number(moment)) }
+}
+
+/// In milliseconds, to a tenth.
+fn number(moment: Moment) -> String {
+    if moment == NEVER {
+        return "forever".to_owned();
+    }
+    let tenths = (moment.as_micros() + 50) / 100;
+    match tenths % 10 {
+        0 => format!("{}", tenths / 10),
+        tenth => format!("{}.{tenth}", tenths / 10),
+    }
+}
+
+fn shortened(name: &str, width: usize) -> String {
+    if name.chars().count() <= width {
+        return name.to_owned();
+    }
+    name.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
