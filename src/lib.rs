@@ -30,7 +30,7 @@
 //! | [`cli`] | the command line: flags, help text, usage errors |
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
-//! | [`harness`] | what a test needs around the proxy: changes over time, the report of a run, and the judgement on it |
+//! | [`harness`] | what makes a run useful to tests: a wrapped command, repeated runs, changes over time, the report and the judgement |
 //! | [`reload`] | loads the config file again and makes it live |
 //! | [`status_line`] | the line at the bottom of a terminal: what it says and when it changes |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
@@ -40,6 +40,7 @@
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
 //! | [`proxy`] | the only module that touches the sockets of clients and upstreams |
 //! | [`event`] | what happened, and the log line for it |
+//! | [`free_port`] | ports that nothing listens on |
 //! | [`plan`] | routes and their conflicts, profiles, and the differences between two plans |
 //! | [`toxic`] | each toxic: its declaration, and what it does to a stream, as arithmetic |
 //! | [`dice`] | every random decision, a function of the seed and of what it is for |
@@ -182,6 +183,7 @@ pub mod ctl;
 pub mod dice;
 pub mod event;
 pub mod explain;
+pub mod free_port;
 pub mod harness;
 pub mod http;
 pub mod limits;

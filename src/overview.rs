@@ -46,7 +46,7 @@ fn line(key: &str, value: Option<impl Display>) -> String {
 fn row(route: &Route) -> Value {
     json!({
         "name": cut(route.name.as_str(), NAME_COLUMNS),
-        "listen": route.listen().to_string(),
+        "listen": route.written_listen(),
         "upstream": route.upstream.to_string(),
         "state": match route.state {
             RouteState::Enabled => "enabled",

@@ -1,33 +1,48 @@
-//! Turns SIGINT and SIGTERM into stop requests to [`Stop`], and SIGHUP and SIGTSTP into calls of a function. Without a
-//! [`HangUp`], SIGHUP keeps its default action, which ends the process with its terminal.
+//! Turns SIGINT, SIGTERM, SIGHUP and SIGTSTP into calls of functions. Without a [`HangUp`], SIGHUP keeps its default action,
+//! which ends the process with its terminal.
 
 use std::io;
-use std::sync::Arc;
 
 use nix::sys::signal::{SigSet, Signal as Unix, raise};
 
-use crate::stop::{Signal, Stop};
+use crate::stop::Signal;
 use crate::threads;
 
-/// Installs the handlers of both signals. Call it before any other thread starts: threads inherit the signal mask, and
-/// SIGTERM would end the process if one thread had it unblocked (signal(7)).
+/// Calls `received` after each SIGINT and SIGTERM, until the process ends. Call it before any other thread starts: threads
+/// inherit the signal mask, and SIGTERM would end the process if one thread had it unblocked (signal(7)).
 ///
 /// # Errors
 /// A handler can't be set, or a thread can't be spawned.
-pub fn install(stop: &Arc<Stop>) -> io::Result<()> {
+pub fn install(received: impl Fn(Signal) + Clone + Send + 'static) -> io::Result<()> {
     let terminate = SigSet::from(Unix::SIGTERM);
     terminate.thread_block()?;
-    let stop_by_term = Arc::clone(stop);
+    let terminated = received.clone();
     threads::spawn("sigterm", move || {
         // sigwait(3) fails for an invalid set only, and this one is fixed.
         while terminate.wait().is_ok() {
-            stop_by_term.request(Signal::Terminate);
+            terminated(Signal::Terminate);
         }
     })?;
     // ctrlc handles SIGTERM too with its `termination` feature, but does not report which signal arrived, and the exit
     // code depends on it.
-    let stop_by_int = Arc::clone(stop);
-    ctrlc::set_handler(move || stop_by_int.request(Signal::Interrupt)).map_err(io::Error::other)
+    ctrlc::set_handler(move || received(Signal::Interrupt)).map_err(io::Error::other)
+}
+
+/// Leaves SIGQUIT to a command that runs in the same terminal, as system(3) does: it may print its state at Ctrl-\ and go
+/// on. Call it before any other thread starts, as [`install`].
+///
+/// # Errors
+/// The signal mask can't be changed.
+pub fn block_quit() -> io::Result<()> {
+    Ok(SigSet::from(Unix::SIGQUIT).thread_block()?)
+}
+
+/// Unblocks the signals that this module blocks, in a process that has inherited its signal mask.
+///
+/// # Errors
+/// The signal mask can't be changed.
+pub fn unblock() -> io::Result<()> {
+    Ok(SigSet::from_iter([Unix::SIGTERM, Unix::SIGQUIT, Unix::SIGHUP, Unix::SIGTSTP]).thread_unblock()?)
 }
 
 /// SIGHUP, kept from ending the process. It waits until it is handled.

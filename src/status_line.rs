@@ -38,8 +38,7 @@ impl StatusLine {
     ///
     /// # Errors
     /// The signal mask can't be changed.
-    pub fn new(level: Option<LogLevel>, format: LogFormat) -> io::Result<Self> {
-        let terminal = Terminal::of_stderr();
+    pub fn new(level: Option<LogLevel>, format: LogFormat, terminal: Terminal) -> io::Result<Self> {
         let is_for_people = format.on(terminal) == LogFormat::Text && level != Some(LogLevel::Error);
         if is_for_people && terminal.can_erase() { Suspension::block().map(Self::On) } else { Ok(Self::Off) }
     }

@@ -18,6 +18,26 @@ pub enum Signal {
     Terminate,
 }
 
+impl Signal {
+    /// Its number, the same on every system (signal(7)).
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Interrupt => 2,
+            Self::Terminate => 15,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+        }
+    }
+}
+
 /// The stop state of a run: one latch for the drain and one for the cut.
 #[derive(Debug)]
 pub struct Stop {

@@ -247,7 +247,7 @@ fn json_leaf() -> impl Strategy<Value = String> {
         1 => select(vec!["null", "true", "false", "1e3", "1e999", "99999999999999999999", "-0.0"]).prop_map(str::to_owned),
         3 => select(vec!["127.0.0.1:9090", "[::1]:8180", "localhost:80", "close", "127.0.0.1", "8180", ""]).prop_map(quoted),
         1 => "[a-z\u{e4}\u{1F600}:/ ]{0,8}".prop_map(|text| quoted(&text)),
-        3 => select(vec!["3g", "*/3", "1-2,5", "10.0.0.0/8", "normal", "upstream", "both", "limit_data"]).prop_map(quoted),
+        3 => select(vec!["auto", "3g", "*/3", "1-2,5", "10.0.0.0/8", "normal", "upstream", "both", "limit_data"]).prop_map(quoted),
     ]
 }
 
@@ -315,7 +315,7 @@ fn written(kind: Kind) -> BoxedStrategy<String> {
         Kind::Share => (0.0..=1.0_f64).prop_map(|share| format!("{share:?}")).boxed(),
         Kind::Word(words) => select(words).prop_map(quoted).boxed(),
         Kind::Flag => any::<bool>().prop_map(|flag| flag.to_string()).boxed(),
-        Kind::Text | Kind::Texts | Kind::Nested(_) => unreachable!("it has a form of its own"),
+        Kind::WholeOr(..) | Kind::Text | Kind::Texts | Kind::Nested(_) => unreachable!("it has a form of its own"),
     }
 }
 

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chaos_proxy::http::{Limits, Piece, Response, Server, Status, Stream};
-use chaos_proxy::logging::{self, FAULTS, Follower, LogFormat, LogLevel};
+use chaos_proxy::logging::{self, FAULTS, Follower, LogFormat, LogLevel, LogOutput};
 use log::{Level, LevelFilter, debug, error, info, log_enabled};
 
 /// Longer than any line takes.
@@ -47,7 +47,7 @@ fn lines_until(follower: &Follower, last: &str) -> Vec<String> {
 #[test]
 fn stderr_logs_the_same_with_a_reader() {
     let test = || {
-        let _log = logging::start(Some(LogLevel::Faults), LogFormat::Logfmt).unwrap();
+        let _log = logging::start(Some(LogLevel::Faults), LogFormat::Logfmt, LogOutput::Stderr).unwrap();
         info!("before");
         assert!(!log_enabled!(Level::Info));
         let first = logging::follow();
@@ -81,7 +81,7 @@ fn stderr_logs_the_same_with_a_reader() {
 #[test]
 fn the_maximum_level_is_raised_for_readers_only() {
     let test = || {
-        let _log = logging::start(Some(LogLevel::Error), LogFormat::Json).unwrap();
+        let _log = logging::start(Some(LogLevel::Error), LogFormat::Json, LogOutput::Stderr).unwrap();
         assert_eq!(log::max_level(), LevelFilter::Error);
         let followers = [logging::follow(), logging::follow()];
         for follower in followers {
@@ -97,7 +97,7 @@ fn the_maximum_level_is_raised_for_readers_only() {
 #[test]
 fn a_reader_accounts_for_the_lines_of_all_threads() {
     let test = || {
-        let _log = logging::start(Some(LogLevel::Error), LogFormat::Logfmt).unwrap();
+        let _log = logging::start(Some(LogLevel::Error), LogFormat::Logfmt, LogOutput::Stderr).unwrap();
         let follower = logging::follow();
         let writers: Vec<_> = (0..4).map(|thread| thread::spawn(move || log_often(thread))).collect();
         let reader = thread::spawn(move || account(&follower));
@@ -171,7 +171,7 @@ const LIMITS: Limits = Limits {
 #[test]
 fn an_http_client_follows_until_it_leaves() {
     let test = || {
-        let _log = logging::start(Some(LogLevel::Error), LogFormat::Logfmt).unwrap();
+        let _log = logging::start(Some(LogLevel::Error), LogFormat::Logfmt, LogOutput::Stderr).unwrap();
         let server = Server::bind("127.0.2.9:0".parse().unwrap()).unwrap();
         let addr = server.local_addr();
         let follow = |_| Response::stream(Status::Ok, "application/jsonl", Events(logging::follow()));

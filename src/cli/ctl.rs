@@ -100,7 +100,7 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command>
         return Ok(Command::CtlHelp);
     }
     let flags = Flags::take_from(&mut args)?;
-    let operands = [reject_flags(args.finish(), FLAGS, &[])?, rest].concat();
+    let operands = [reject_flags(args.finish(), FLAGS, &[])?, rest.unwrap_or_default()].concat();
     let words: Vec<&str> = operands.iter().map(|word| word.to_str()).collect::<Option<_>>().ok_or_else(not_utf8)?;
     if words == ["help"] {
         return Ok(Command::CtlHelp);

@@ -48,7 +48,11 @@ pub(super) const RUN: Table = Table(&[
         flags: &[
             flag("--config", Value::Required("FILE"), CONFIG).or("-c"),
             flag("--bind", Value::Required("IP"), "listen address of routes that set none [127.0.0.1]"),
-            flag("--listen", Value::Required("[IP:]PORT"), "without a file: local port of the only route"),
+            flag(
+                "--listen",
+                Value::Required("[IP:]PORT"),
+                "without a file: local port of the only route; auto is a free one",
+            ),
             flag("--upstream", Value::Required("IP:PORT"), "without a file: forward its connections here"),
             flag("--drop-rate", Value::Required("P"), "without a file: share to drop, 0.0 to 1.0 [0.0]"),
             flag("--latency-ms", Value::Required("N"), "without a file: delay before forwarding, in ms [0]"),
@@ -79,7 +83,19 @@ pub(super) const RUN: Table = Table(&[
             flag("--seed", Value::Required("N"), "repeat the faults of an earlier run [random]"),
             flag("--max-connections", Value::Required("N"), "serve at most N at once, others wait [system limits]"),
             flag("--max-buffered", Value::Required("MIB"), "memory for data that toxics hold [1/4 of the free]"),
-            flag("--drain-timeout", Value::Required("SECONDS"), "time after SIGINT/SIGTERM to cut connections [never]"),
+            flag(
+                "--drain-timeout",
+                Value::Required("SECONDS"),
+                "time to cut connections, after SIGINT/SIGTERM [never] or after COMMAND [10]",
+            ),
+        ],
+    },
+    Group {
+        title: "With a COMMAND, which sees CHAOS_PROXY_NAME_PORT, CHAOS_PROXY_SEED, ...",
+        flags: &[
+            flag("--repeat", Value::Required("N"), "run it N times, with consecutive seeds"),
+            flag("--seeds", Value::Required("LIST"), "run it once for each seed, such as 1-100 or 1,5,9-12"),
+            flag("--keep-going", Value::None, "after a run that has failed, go on with the next"),
         ],
     },
     Group {
@@ -110,6 +126,7 @@ pub(super) const RUN: Table = Table(&[
     Group {
         title: "Log, on stderr",
         flags: &[
+            flag("--log-file", Value::Required("FILE"), "append the log to FILE instead"),
             flag("--log", Value::Required("LEVEL"), "error, faults, warn, info or debug [info]").one_of(LEVELS),
             flag("--verbose", Value::None, "log debug lines too, as --log debug").or("-v"),
             flag("--quiet", Value::None, "log errors only, as --log error").or("-q"),

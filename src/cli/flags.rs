@@ -22,10 +22,10 @@ pub(super) const TOXIPROXY: [&str; 2] = ["--host", "--port"];
 pub(super) const WITHOUT_EFFECT: [&str; 2] = ["--proxy-metrics", "--runtime-metrics"];
 
 /// Splits at `--`, which pico-args does not support. Arguments after it are never flags.
-pub(super) fn split_at_double_dash(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
+pub(super) fn split_at_double_dash(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Option<Vec<OsString>>) {
     let mut flags: Vec<OsString> = args.into_iter().collect();
-    let operands = flags.iter().position(|arg| arg == "--").map(|at| flags.split_off(at).split_off(1));
-    (flags, operands.unwrap_or_default())
+    let others = flags.iter().position(|arg| arg == "--").map(|at| flags.split_off(at).split_off(1));
+    (flags, others)
 }
 
 /// Rewrites `--admin` without a value as `--admin=8474`, and one with a value as `--admin=VALUE`.

@@ -16,7 +16,8 @@ const INDENT: usize = 27;
 pub(super) const EXIT_CODES: &str = "\
 RUST_LOG sets the log level unless a flag does. Exit codes: 0 success; 1 could
 not run, or connections were cut; 2 usage or config error; 4 an expectation of
-the config failed; 130 or 143 cut short by a second signal.
+the config failed; 130 or 143 cut short by a second signal; with a COMMAND its
+own, 126 or 127 if it can't be started.
 ";
 
 /// What `--help` prints.
@@ -32,6 +33,7 @@ Usage:
   chaos-proxy [--config] FILE [options]
   chaos-proxy --listen PORT --upstream IP:PORT [options]
   chaos-proxy --admin [IP:PORT] [options]
+  chaos-proxy ... -- COMMAND ARGUMENTS  proxy for COMMAND, exit with its status
   chaos-proxy ctl COMMAND  control a proxy with --admin, see ctl --help
 
 Examples, then connect to port 8180 instead of 5432:

@@ -7,9 +7,9 @@ use pico_args::Arguments;
 use super::flags::{value, values};
 use super::values::{Listen, listen, millis, probability};
 use super::{Parsed, UsageError, usage_error};
-use crate::config::{Defaults, HostNames, Resolved, parse_arguments, parse_upstream};
-use crate::plan::{Bind, DropMode, Plan, Route, RouteState, Upstream};
-use crate::value::{Millis, Probability, RouteName, Timeout};
+use crate::config::{Defaults, HostNames, Resolved, auto_port, parse_arguments, parse_upstream};
+use crate::plan::{Bind, DropMode, LocalPort, Plan, PortChoice, Route, RouteState, Upstream};
+use crate::value::{Millis, Port, Probability, Rejected, RouteName, Timeout};
 
 /// The flags as given: each is valid on its own, except for the upstream, which may have to be looked up,
 /// and the toxics, which are parsed together.
@@ -63,10 +63,13 @@ impl LoneRoute {
     }
 
     fn route(&self, listen: Listen, upstream: Upstream, bind: Option<Bind>) -> Parsed<Plan> {
+        let bind = address(listen, bind)?;
+        let (port, port_choice) = port(listen, bind, upstream)?;
         let route = Route {
-            name: RouteName::from(listen.port),
-            bind: address(listen, bind)?,
-            port: listen.port,
+            name: name(listen.port)?,
+            bind,
+            port,
+            port_choice,
             upstream,
             drop_rate: self.drop_rate.unwrap_or_default(),
             drop_mode: DropMode::default(),
@@ -84,6 +87,24 @@ impl LoneRoute {
 
 fn upstream(text: &str, host_names: HostNames) -> Parsed<Resolved<Upstream>> {
     parse_upstream(text, host_names).map_err(|rejected| UsageError::Flag(format!("--upstream {text}: {rejected}")))
+}
+
+/// The name must not be that of a port that differs from run to run, because faults are drawn for it.
+fn name(port: LocalPort) -> Parsed<RouteName> {
+    match port {
+        LocalPort::Number(port) => Ok(RouteName::from(port)),
+        LocalPort::Auto => LocalPort::AUTO.parse().map_err(|rejected: Rejected| UsageError::Flag(rejected.to_string())),
+    }
+}
+
+fn port(listen: Listen, bind: IpAddr, upstream: Upstream) -> Parsed<(Port, PortChoice)> {
+    match listen.port {
+        LocalPort::Number(port) => Ok((port, PortChoice::Given)),
+        LocalPort::Auto => match auto_port(bind, &upstream.to_string()) {
+            Ok(port) => Ok((port, PortChoice::Auto)),
+            Err(rejected) => usage_error(format!("--listen auto: {rejected}")),
+        },
+    }
 }
 
 /// The address to listen on: that of `--listen`, of `--bind`, or the default.

@@ -10,7 +10,9 @@ mod flags;
 mod help;
 mod lone_route;
 mod man;
+mod options;
 mod values;
+mod wrap;
 
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
@@ -21,7 +23,9 @@ use std::time::Duration;
 use pico_args::Arguments;
 
 use crate::config::{Defaults, EmptyList, HostNames, Report, Resolved};
-use crate::ctl::{Invocation, TOKEN_VARIABLE};
+use crate::ctl::TOKEN_VARIABLE;
+use crate::harness::argv::Argv;
+use crate::harness::exec::{self, Exec};
 use crate::harness::report::{Format, Output};
 use crate::logging::{LogFormat, LogLevel};
 use crate::plan::{Bind, Plan};
@@ -35,111 +39,10 @@ use flags::{TOXIPROXY, has_effect, normalized, raw_value, reject_flags, split_at
 pub use help::{VERSION, build_details, help};
 use lone_route::LoneRoute;
 pub use man::man;
+pub use options::{Command, Options, Routes, Settings, Upstreams, Watch};
 use values::{connections, mebibytes, seconds, seed};
-
-/// What the command line requests.
-#[derive(Debug)]
-pub enum Command {
-    /// Print the [`help`].
-    Help,
-    /// Print the [`VERSION`].
-    Version,
-    /// Print the [`build_details`].
-    BuildDetails,
-    /// Print the JSON Schema of config files.
-    Schema,
-    /// Print the [`completions`] for a shell.
-    Completions(Shell),
-    /// Print the [`man`] page.
-    Man,
-    /// Validate the routes and exit.
-    Check(Routes),
-    /// Print what changes from one config to another, and exit.
-    Compare {
-        /// The old routes.
-        old: Routes,
-        /// The new routes.
-        new: Routes,
-    },
-    /// Print what a run will do to each connection, and exit.
-    Explain(Explain),
-    /// Run the proxy.
-    Run(Box<Options>),
-    /// Control a running proxy.
-    Ctl(Box<Invocation>),
-    /// Print the [`ctl_help`].
-    CtlHelp,
-}
-
-/// The source of the routes.
-#[derive(Clone, Debug)]
-pub enum Routes {
-    /// A config file.
-    File {
-        /// Its path, or `-` for stdin.
-        path: PathBuf,
-        /// Values for keys that the file leaves out.
-        defaults: Defaults,
-    },
-    /// The flags `--listen`, `--upstream` and so on, which define one route, or `--admin` alone, which needs none.
-    Flags(Resolved<Plan>),
-}
-
-/// The options of a run.
-#[derive(Debug)]
-pub struct Options {
-    /// The routes to open.
-    pub routes: Routes,
-    /// Whether changes of the config file are applied.
-    pub watch: Watch,
-    /// Everything else.
-    pub settings: Settings,
-    /// Problems of the command line that do not prevent the run.
-    pub warnings: Vec<&'static str>,
-}
-
-/// Settings of a run that do not depend on its routes.
-#[derive(Debug)]
-pub struct Settings {
-    /// Overrides the seed in the config file.
-    pub seed: Option<u64>,
-    /// What listens on the upstream addresses.
-    pub upstreams: Upstreams,
-    /// Lowers the connection cap derived from the system's limits.
-    pub max_connections: Option<NonZeroUsize>,
-    /// The most bytes that toxics hold in all connections together. `None` derives it from the free memory.
-    pub max_buffered: Option<NonZeroUsize>,
-    /// The time from the first signal until live connections are cut. `None` waits until they end.
-    pub drain_timeout: Option<Duration>,
-    /// `None` leaves the level to `RUST_LOG`.
-    pub log_level: Option<LogLevel>,
-    /// The format of log lines.
-    pub log_format: LogFormat,
-    /// The flags about the admin server.
-    pub admin: AdminFlags,
-    /// Where the report of the run goes, if there shall be one.
-    pub report: Option<Output>,
-    /// What the command line decides for routes that come later, by a reload or through the admin server.
-    pub defaults: Defaults,
-}
-
-/// Whether changes of the config file are applied. SIGHUP reads it again in either case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watch {
-    /// Not until SIGHUP.
-    Off,
-    /// At once.
-    File,
-}
-
-/// What listens on the upstream addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Upstreams {
-    /// Servers outside this process.
-    External,
-    /// The test server in this process.
-    TestServer,
-}
+use wrap::WrapFlags;
+pub use wrap::{Repeat, Runs};
 
 /// An invalid command line: what is wrong, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,7 +66,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
     if args.next_if(|first| first == "ctl").is_some() {
         return ctl::parse(args);
     }
-    let (flags, rest) = split_at_double_dash(args);
+    if args.next_if(|first| first == exec::MODE).is_some() {
+        let exec = Exec::of(args).map(|exec| Command::Exec(Box::new(exec)));
+        return exec.ok_or_else(|| UsageError::Flag(format!("{} is for chaos-proxy itself", exec::MODE)));
+    }
+    let (flags, command) = split_at_double_dash(args);
     let flags = with_admin_port(flags).filter(has_effect).flat_map(|arg| normalized(arg, RUN));
     let mut args = Arguments::from_vec(flags.collect());
     if args.contains(["-h", "--help"]) {
@@ -182,16 +89,16 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
         return Ok(Command::Completions(shell));
     }
     let flags = ParsedFlags::take_from(&mut args, variable(TOKEN_VARIABLE))?;
-    let operands = [reject_flags(args.finish(), RUN, &TOXIPROXY)?, rest].concat();
-    match &operands[..] {
+    match &reject_flags(args.finish(), RUN, &TOXIPROXY)?[..] {
         [word] if word == "help" => Ok(Command::Help),
-        operands => flags.with_operands(operands)?.into_command(),
+        operands => flags.with_operands(operands)?.into_command(wrap::command(command)?),
     }
 }
 
 /// The flags as given: each is valid on its own, their combination is not checked yet.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that was given or not")]
 struct ParsedFlags {
+    wrap: WrapFlags,
     config: Option<PathBuf>,
     bind: Option<Bind>,
     lone_route: LoneRoute,
@@ -204,6 +111,7 @@ struct ParsedFlags {
     drain_timeout: Option<Duration>,
     log: Option<LogLevel>,
     log_format: Option<LogFormat>,
+    log_file: Option<PathBuf>,
     verbose: bool,
     quiet: bool,
     report: Option<PathBuf>,
@@ -217,6 +125,8 @@ struct ParsedFlags {
 impl ParsedFlags {
     fn take_from(args: &mut Arguments, admin_token: Option<OsString>) -> Parsed<Self> {
         Ok(Self {
+            // First, because it takes a copy of all other flags.
+            wrap: WrapFlags::take_from(args)?,
             config: raw_value(args, "--config")?.map(PathBuf::from),
             bind: value(args, "--bind", Bind::from_str)?,
             lone_route: LoneRoute::take_from(args)?,
@@ -229,6 +139,7 @@ impl ParsedFlags {
             drain_timeout: value(args, "--drain-timeout", seconds)?,
             log: value(args, "--log", LogLevel::from_str)?,
             log_format: value(args, "--log-format", LogFormat::from_str)?,
+            log_file: raw_value(args, "--log-file")?.map(PathBuf::from),
             report: raw_value(args, "--report")?.map(PathBuf::from),
             report_format: value(args, "--report-format", Format::from_str)?,
             // Switches come last, so that `--config --verbose` is reported as a missing value.
@@ -254,24 +165,35 @@ impl ParsedFlags {
         Ok(self)
     }
 
-    fn into_command(self) -> Parsed<Command> {
+    fn into_command(self, command: Option<Argv>) -> Parsed<Command> {
         let (defaults, log_level) = (self.defaults(), self.log_level()?);
         let (watch, old, routes) = (self.watch()?, self.old(defaults)?, self.routes(defaults)?);
         let (report, warnings, is_explained) = (self.report()?, self.warnings(), self.explain.is_given()?);
         match old {
+            _ if self.check && command.is_some() => usage_error("--check runs no command: leave out what follows --"),
+            _ if is_explained && command.is_some() => {
+                usage_error("--explain runs no command: leave out what follows --")
+            }
             _ if self.check && is_explained => usage_error("--check and --explain exclude each other"),
             _ if is_explained => Ok(Command::Explain(self.explain.into_explain(routes, self.seed))),
             Some(old) => Ok(Command::Compare { old, new: routes }),
             None if self.check => Ok(Command::Check(routes)),
             None => {
-                let settings = self.into_settings(log_level, report, defaults);
-                Ok(Command::Run(Box::new(Options { routes, watch, settings, warnings })))
+                let (wrap, settings) = self.into_settings(log_level, report, defaults);
+                let options = Options { routes, watch, command, settings, warnings };
+                let repeat = wrap.into_repeat(options)?;
+                Ok(repeat.map_or_else(|options| Command::Run(Box::new(options)), Command::Repeat))
             }
         }
     }
 
-    fn into_settings(self, log_level: Option<LogLevel>, report: Option<Output>, defaults: Defaults) -> Settings {
-        Settings {
+    fn into_settings(
+        self,
+        log_level: Option<LogLevel>,
+        report: Option<Output>,
+        defaults: Defaults,
+    ) -> (WrapFlags, Settings) {
+        let settings = Settings {
             seed: self.seed,
             upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::External },
             max_connections: self.max_connections,
@@ -279,10 +201,12 @@ impl ParsedFlags {
             drain_timeout: self.drain_timeout,
             log_level,
             log_format: self.log_format.unwrap_or_default(),
+            log_file: self.log_file,
             admin: self.admin,
             report,
             defaults,
-        }
+        };
+        (self.wrap, settings)
     }
 
     /// A file may open the admin server too.

@@ -2,15 +2,19 @@
 //! is in `value` and `plan`, and which flags there are in `cli`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::plan::{Bind, ListenAddress};
+use crate::plan::{Bind, ListenAddress, LocalPort};
 use crate::value::{Kind, Millis, Port, Probability, Rejected, Scalar, Size, Written, has_host_characters};
 
 pub(super) fn seed(text: &str) -> Result<u64, &'static str> {
     number(text, "use a whole number, 0 to 18446744073709551615")
+}
+
+pub(super) fn runs(text: &str) -> Result<NonZeroU64, &'static str> {
+    number(text, "use a whole number, 1 or more")
 }
 
 pub(super) fn connections(text: &str) -> Result<NonZeroUsize, &'static str> {
@@ -21,19 +25,33 @@ pub(super) fn connections(text: &str) -> Result<NonZeroUsize, &'static str> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Listen {
     pub bind: Option<Bind>,
-    pub port: Port,
+    pub port: LocalPort,
 }
 
 pub(super) fn listen(text: &str) -> Result<Listen, String> {
     let (bind, port) = match (text.parse::<SocketAddr>(), text.rsplit_once(':')) {
         (Ok(address), _) => (Some(address.ip().to_string()), address.port().to_string()),
+        (Err(_), Some((ip, LocalPort::AUTO))) if !ip.is_empty() => {
+            (Some(without_brackets(ip)), LocalPort::AUTO.to_owned())
+        }
         (Err(_), Some(("", port))) => return Err(format!("write {port}, or 0.0.0.0:{port} for every address")),
         (Err(_), Some(("localhost", port))) => return Err(format!("write 127.0.0.1:{port}")),
         (Err(_), _) => (None, text.to_owned()),
     };
-    let number: i128 = number(&port, "use a port number, 1 to 65535, or IP:PORT")?;
     let bind = bind.map(|ip| ip.parse::<Bind>()).transpose().map_err(|rejected| rejected.to_string())?;
-    Ok(Listen { bind, port: Port::try_from(number).map_err(|rejected| rejected.to_string())? })
+    Ok(Listen { bind, port: local_port(&port)? })
+}
+
+fn local_port(text: &str) -> Result<LocalPort, String> {
+    if text == LocalPort::AUTO {
+        return Ok(LocalPort::Auto);
+    }
+    let number: i128 = number(text, "use a port number, 1 to 65535, or IP:PORT; auto for a port that is free")?;
+    Port::try_from(number).map(LocalPort::Number).map_err(|rejected| rejected.to_string())
+}
+
+fn without_brackets(ip: &str) -> String {
+    ip.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')).unwrap_or(ip).to_owned()
 }
 
 /// The address of the admin server; a port alone is one of this machine.

@@ -5,9 +5,11 @@
 //!                                                         └──► Report of Problems
 //! ```
 //!
-//! This module only reads files and stdin. It opens no sockets, unless host names may be resolved (`lookup`).
+//! This module only reads files and stdin. It opens no sockets, unless host names may be resolved (`lookup`) or
+//! a port is to be chosen (`auto_port`).
 
 mod arguments;
+mod auto_port;
 mod check;
 mod document;
 mod invisible;
@@ -22,6 +24,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 pub use arguments::{parse_arguments, parse_toxic_argument, parse_toxic_changes};
+pub use auto_port::auto_port;
 pub use document::Syntax;
 pub use lookup::{HostNames, Lookup, Resolved, parse_upstream};
 pub use problem::{Problem, SourceSpan};

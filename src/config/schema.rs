@@ -142,6 +142,7 @@ fn scalar(kind: Kind) -> Value {
     let text = json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_TEXT });
     match kind {
         Kind::Whole(Bounds { least, most, .. }) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Kind::WholeOr(bounds, word) => json!({ "anyOf": [scalar(Kind::Whole(bounds)), { "const": word }] }),
         Kind::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Kind::Word(words) => json!({ "enum": words }),
         Kind::Flag => json!({ "type": "boolean" }),

@@ -2,10 +2,11 @@
 //! fields are decided here. The format of a line is `logging`.
 
 mod close_reason;
+mod command;
 mod outcome;
 mod scenario;
+mod toxic_sums;
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -16,13 +17,15 @@ use std::time::Duration;
 use log::{Level, error, info, log_enabled, warn};
 
 pub use close_reason::CloseReason;
+pub use command::{CommandEvent, Sender};
 pub use outcome::{Outcome, RouteTotals};
 pub use scenario::ScenarioEvent;
 
+use self::toxic_sums::toxic_sums;
 use crate::dice::Draw;
 use crate::limits::Cap;
 use crate::listen;
-use crate::logging::{FAULTS, LogfmtValue};
+use crate::logging::FAULTS;
 use crate::plan::{DropMode, KeyDifference, Plan, Route};
 use crate::toxic::{Amount, NEVER, Recorded, Toxic, ToxicEvent, ToxicSummary};
 use crate::value::{CloseMode, Direction, Millis, Probability, RouteName};
@@ -147,6 +150,8 @@ pub enum Event<'a> {
     Full(&'a Route, usize),
     /// The budget for held bytes is used up. Senders have to wait.
     BuffersFull(usize),
+    /// The wrapped command has begun, ended, or received a signal.
+    Command(CommandEvent<'a>),
     /// The drain begins with this number of connections in flight.
     Draining(usize),
     /// The drain still waits for this number of connections.
@@ -321,6 +326,7 @@ pub fn emit(event: &Event<'_>) {
         Event::BuffersFull(limit) => {
             warn!(max_buffered = limit; "buffer limit reached, senders wait");
         }
+        Event::Command(event) => event.log(),
         Event::Draining(0) => info!(left = 0; "draining, no new connections"),
         Event::Draining(left) => info!(left, hint = CUT_HINT; "draining, no new connections"),
         Event::StillDraining(left) => info!(left, hint = CUT_HINT; "still draining"),
@@ -371,25 +377,6 @@ fn log_closed(subject: &Subject, report: &Report) {
         };
     }
     if toxics.is_empty() { closed!() } else { closed!(toxics = toxic_sums(toxics).as_str()) }
-}
-
-/// `corrupt_downstream=3,3B latency_both=12,200000us`: the number of acts of each toxic, and their total extent. Both
-/// directions of a toxic are added up. Names are quoted as values of logfmt are.
-fn toxic_sums(summaries: &[ToxicSummary]) -> String {
-    let mut sums: BTreeMap<(&str, &str), (u64, Amount)> = BTreeMap::new();
-    for ToxicSummary { toxic, times, amount } in summaries {
-        let sum = |(count, total): &mut (u64, Amount)| (*count, *total) = (*count + times, total.and(*amount));
-        sums.entry((toxic.name.as_str(), toxic.effect.as_str())).and_modify(sum).or_insert((*times, *amount));
-    }
-    let text = |((name, _), (times, amount)): (&(&str, &str), &(u64, Amount))| {
-        let name = LogfmtValue(name);
-        match *amount {
-            Amount::Delay(NEVER) => format!("{name}={times},forever"),
-            Amount::Delay(delay) => format!("{name}={times},{}us", micros(delay)),
-            Amount::Bytes(bytes) => format!("{name}={times},{bytes}B"),
-        }
-    };
-    sums.iter().map(text).collect::<Vec<_>>().join(" ")
 }
 
 /// Whole microseconds. Formatting a fraction takes 2 KiB of stack, which stays resident in the thread.

@@ -38,7 +38,7 @@ pub struct RouteOutcome {
     /// Which route.
     pub name: RouteName,
     /// Where it listens.
-    pub listen: SocketAddr,
+    pub listen: String,
     /// Where its connections go.
     pub upstream: SocketAddr,
     /// Whether a toxic selects connections by their client.
@@ -105,7 +105,7 @@ fn explain_route(route: &Route, dice: &Dice, connections: u64, client: IpAddr) -
     let outcome = |number| ConnectionOutcome { number, fate: fate(route, dice, number, client) };
     RouteOutcome {
         name: route.name.clone(),
-        listen: route.listen(),
+        listen: route.written_listen(),
         upstream: route.upstream.addr(),
         depends_on_client: route.toxics.iter().any(|toxic| !toxic.selector.clients.is_empty()),
         connections: (1..=count).map(outcome).collect(),

@@ -1,20 +1,28 @@
-//! What makes a run one step of a test: changes over time, its report, and the judgement on it.
+//! What makes a run useful to tests.
 //!
-//! - `scenario`: plays the changes over time
-//! - `figures`: what the routes have done, as the numbers that the report has and that expectations are about
-//! - `recorder`: what a run remembers from its start to its report
-//! - `report`: the report, in its formats
-//! - `sampler`: the figures over time, for the plots
-//! - `summary`: the table at the end of the run
-//! - `shell`: arguments as a shell reads them
+//! - `wrapped`: a run that lasts as long as a command. `argv` is that command, `environment` the variables that it gets.
+//! - `command`: a process that is started, receives signals, and ends. `exec` is how it begins.
+//! - `repeat`: runs one after another, each with its own seed.
+//! - `scenario`: plays the changes over time.
+//! - `figures`: what the routes have done, as the numbers that the report has and that expectations are about.
+//! - `recorder`: what a run remembers from its start to its report.
+//! - `report`: the report, in its formats. `sampler` has the figures over time, for its plots.
+//! - `summary`: the table at the end of the run. `shell` writes arguments as a shell reads them.
 
+pub mod argv;
+pub mod command;
+pub mod environment;
+pub mod exec;
 mod figures;
+pub mod lifetime;
 mod recorder;
+pub mod repeat;
 pub mod report;
 mod sampler;
 pub mod scenario;
 mod shell;
 mod summary;
+pub mod wrapped;
 
 pub use figures::Figures;
 pub use recorder::{Conclusion, Recorder, RunFacts};

@@ -1,6 +1,6 @@
 //! The log: which records become lines, and where the lines go. Logging never blocks. The texts live in `event`.
 //!
-//! `format` writes a record as logfmt or as JSON. `stderr` queues lines for a thread that writes them to stderr, and
+//! `format` writes a record as logfmt or as JSON. `stderr` queues lines for a thread that writes them to an `output`, and
 //! `follow` queues them for readers of the events. If a reader is too slow, its lines are dropped and counted.
 //!
 //! For a terminal, the thread that writes to stderr gets a `message` in place of a line. It folds repeats (`fold`), writes
@@ -10,6 +10,7 @@ mod fold;
 mod follow;
 mod format;
 mod message;
+mod output;
 mod phrases;
 mod screen;
 mod stderr;
@@ -24,6 +25,7 @@ use log::{LevelFilter, Metadata, Record};
 
 pub use follow::{Follower, follow};
 pub use format::LogfmtValue;
+pub use output::LogOutput;
 pub use stderr::{Log, StatusWriter, lost_lines};
 
 use crate::terminal::Terminal;
@@ -122,9 +124,9 @@ impl FromStr for LogLevel {
 ///
 /// # Errors
 /// The writer thread can't be spawned, or a logger is already installed.
-pub fn start(level: Option<LogLevel>, format: LogFormat) -> io::Result<Log> {
-    let terminal = Terminal::of_stderr();
-    let log = Log::start(terminal)?;
+pub fn start(level: Option<LogLevel>, format: LogFormat, output: LogOutput) -> io::Result<Log> {
+    let terminal = output.terminal();
+    let log = Log::start(output)?;
     let mut builder = Builder::new();
     level.unwrap_or(LogLevel::Info).apply(&mut builder);
     // An empty RUST_LOG, or one that names modules of other programs only, keeps the default level.

@@ -1,5 +1,5 @@
-//! Writes log lines to stderr from a thread of its own. If the reader of stderr stops, lines are dropped and counted. On
-//! a terminal, the same thread keeps the status line below them.
+//! Writes log lines from a thread of its own. If the reader of stderr stops, lines are dropped and counted. On a terminal,
+//! the same thread keeps the status line below them.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use log::error;
-use rustix::event::{PollFd, PollFlags, poll};
 
+use super::LogOutput;
 use super::fold::{Fold, Folded};
 use super::message::Message;
 use super::screen::Screen;
 use super::text::TextFormat;
-use crate::terminal::{self, Terminal};
+use crate::terminal;
 use crate::threads;
 
 /// The number of lines queued for a slow reader: about 1 MiB.
@@ -43,10 +43,10 @@ pub struct Log {
 }
 
 impl Log {
-    /// Starts the thread that writes to stderr.
-    pub(super) fn start(terminal: Terminal) -> io::Result<Self> {
+    /// Starts the thread that writes.
+    pub(super) fn start(output: LogOutput) -> io::Result<Self> {
         let (queue, entries) = crossbeam_channel::bounded(QUEUE_LINES);
-        let writer = StderrWriter::new(terminal);
+        let writer = OutputWriter::new(output);
         threads::spawn("log", move || writer.run(&entries))?;
         Ok(Self { queue })
     }
@@ -133,8 +133,9 @@ impl Write for QueueWriter {
     }
 }
 
-/// The writer thread, the only one that blocks on stderr.
-struct StderrWriter {
+/// The writer thread, the only one that blocks on the output.
+struct OutputWriter {
+    output: LogOutput,
     reported: u64,
     format: TextFormat,
     fold: Fold,
@@ -148,10 +149,11 @@ struct Requests {
     flushed: Option<Sender<()>>,
 }
 
-impl StderrWriter {
-    fn new(terminal: Terminal) -> Self {
-        let format = TextFormat::new(terminal.colors());
-        Self { reported: 0, format, fold: Fold::default(), screen: Screen::new(terminal.colors()) }
+impl OutputWriter {
+    fn new(output: LogOutput) -> Self {
+        let colors = output.terminal().colors();
+        let (format, screen) = (TextFormat::new(colors), Screen::new(colors));
+        Self { output, reported: 0, format, fold: Fold::default(), screen }
     }
 
     fn run(mut self, entries: &Receiver<Entry>) {
@@ -189,7 +191,7 @@ impl StderrWriter {
         for entry in entries.take(QUEUE_LINES) {
             self.take(entry, &mut lines, &mut requests);
         }
-        write_to_stderr(&self.screen.around(&lines));
+        self.output.write_all(&self.screen.around(&lines));
         for done in requests.erased {
             let _ = done.try_send(());
         }
@@ -225,7 +227,7 @@ impl StderrWriter {
         self.write_batch(entries.try_iter());
         let (mut lines, rest) = (Vec::new(), self.fold.rest());
         self.add(&mut lines, &rest);
-        write_to_stderr(&lines);
+        self.output.write_all(&lines);
     }
 
     /// Logs the total of the run, so that a lost report is made up for by the next one. The level is error, so that
@@ -235,22 +237,6 @@ impl StderrWriter {
         if lost != self.reported {
             self.reported = lost;
             error!(lost; "log lines lost, the reader of stderr is too slow");
-        }
-    }
-}
-
-/// Blocks until all bytes are written, even if another process has made the pipe non-blocking.
-fn write_to_stderr(mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        match io::stderr().write(bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // If poll(2) fails, the next write reports the error.
-                let _ = poll(&mut [PollFd::new(&io::stderr(), PollFlags::OUT)], None);
-            }
-            // stderr is closed, so there is nowhere to report the error.
-            Err(_) => return,
         }
     }
 }

@@ -53,7 +53,7 @@ fn has_same_listener(one: &Route, other: &Route) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{DropMode, RouteState};
+    use crate::plan::{DropMode, PortChoice, RouteState};
     use crate::value::{Millis, Port, Probability, Timeout};
 
     fn route(name: &str, port: u16, upstream: &str) -> Route {
@@ -61,6 +61,7 @@ mod tests {
             name: name.parse().expect(name),
             bind: [127, 0, 0, 1].into(),
             port: Port::try_from(i128::from(port)).expect("a port"),
+            port_choice: PortChoice::Given,
             upstream: upstream.parse().expect(upstream),
             drop_rate: Probability::default(),
             drop_mode: DropMode::default(),

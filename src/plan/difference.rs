@@ -202,7 +202,7 @@ impl fmt::Display for KeyDifference {
 mod tests {
     use super::*;
     use crate::plan::scenario::{Action, Selection, Step};
-    use crate::plan::{DropMode, ListenAddress, RouteState, Scenario};
+    use crate::plan::{DropMode, ListenAddress, PortChoice, RouteState, Scenario};
     use crate::toxic::{Effect, Latency};
     use crate::value::{Connections, Millis, Port, Probability, Selector, Stream, Timeout, ToxicName};
 
@@ -211,6 +211,7 @@ mod tests {
             name: name.parse().expect(name),
             bind: [127, 0, 0, 1].into(),
             port: Port::try_from(8180).expect("a port"),
+            port_choice: PortChoice::Given,
             upstream: upstream.parse().expect(upstream),
             drop_rate: Probability::default(),
             drop_mode: DropMode::default(),

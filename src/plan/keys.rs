@@ -1,8 +1,8 @@
 //! The config keys of a file, of its routes and of its scenario. Those of a toxic are declared in `toxic`.
 
-use super::{Bind, CutMode, DropMode, ListenAddress, METRICS, Profile, RouteState, Scope, Upstream};
+use super::{Bind, CutMode, DropMode, ListenAddress, LocalPort, METRICS, Profile, RouteState, Scope, Upstream};
 use crate::value::Presence::{Optional, Otherwise, Required};
-use crate::value::{Key, Kind, Millis, Port, Probability, RouteName, Scalar, Seed, TimeSpan, Timeout, Written};
+use crate::value::{Key, Kind, Millis, Probability, RouteName, Scalar, Seed, TimeSpan, Timeout, Written};
 
 /// The keys of a file that is an object.
 pub const FILE: &[Key] = &[SEED, ADMIN, ROUTES, SCENARIO, EXPECT];
@@ -69,8 +69,8 @@ pub fn expectation() -> Vec<Key> {
 /// The port that a route listens on.
 pub const LOCAL_PORT: Key = Key::new(
     "localPort",
-    "The port to listen on; each route has its own.",
-    Port::KIND,
+    "The port to listen on; each route has its own. `\"auto\"` is a port that is free, and needs a `name`.",
+    LocalPort::KIND,
     Required(Some(|| Scalar::Whole(8180))),
 );
 

@@ -10,12 +10,13 @@ mod difference;
 mod expect;
 pub mod keys;
 mod listen_address;
+mod local_port;
 mod profile;
 pub mod scenario;
 mod serial;
 mod upstream;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey, overlap};
@@ -23,6 +24,7 @@ pub use diff::{Change, diff};
 pub use difference::{Difference, KeyDifference, PlanDifference, describe, plan_differences, route_differences};
 pub use expect::{Comparison, Condition, Count, Expectation, Judgement, METRICS, Metric, Missing, Rank, Scope, Timing};
 pub use listen_address::ListenAddress;
+pub use local_port::{LocalPort, PortChoice, keep_auto_ports};
 pub use profile::Profile;
 pub use scenario::{CutMode, Scenario};
 pub use upstream::Upstream;
@@ -130,6 +132,8 @@ pub struct Route {
     pub bind: IpAddr,
     /// The port to listen on.
     pub port: Port,
+    /// How it came to this port.
+    pub port_choice: PortChoice,
     /// The address that connections go to.
     pub upstream: Upstream,
     /// The share of connections that never reach the upstream.
@@ -153,6 +157,12 @@ impl Route {
         SocketAddr::new(self.bind, self.port.get())
     }
 
+    /// The address at which a client on this machine reaches the route.
+    #[must_use]
+    pub fn reachable_at(&self) -> SocketAddr {
+        reachable(self.listen())
+    }
+
     /// The parts of the route that can conflict with another route. A disabled route occupies no port.
     #[must_use]
     pub fn key(&self) -> RouteKey {
@@ -164,6 +174,24 @@ impl Route {
             upstream: Some(self.upstream),
         }
     }
+}
+
+/// The address at which a client on this machine reaches a listener: the loopback if it listens on every address.
+#[must_use]
+pub fn reachable(listener: SocketAddr) -> SocketAddr {
+    let ip = match listener.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listener.port())
+}
+
+/// The ports of the routes that accept connections: `8180,8181`.
+#[must_use]
+pub fn open_ports(routes: &[Route]) -> String {
+    let enabled = routes.iter().filter(|route| route.state == RouteState::Enabled);
+    enabled.map(|route| route.port.to_string()).collect::<Vec<_>>().join(",")
 }
 
 /// Whether a route accepts connections.

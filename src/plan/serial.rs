@@ -7,7 +7,7 @@ use super::keys::{
     ADMIN, BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, EXPECT, EXPECTED_ROUTE, LATENCY, LOCAL_PORT, NAME,
     ROUTES, SCENARIO, SEED, TOXICS, UPSTREAM,
 };
-use super::{Condition, Expectation, Plan, Route};
+use super::{Condition, Expectation, LocalPort, Plan, Route};
 use crate::value::Written;
 
 impl Serialize for Plan {
@@ -41,11 +41,11 @@ impl Serialize for Expectation {
     }
 }
 
-/// A profile is written as its toxics.
+/// A profile is written as its toxics, and a port that the system has chosen as the word that asks for one.
 impl Serialize for Route {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(LOCAL_PORT.name, &self.port.write())?;
+        map.serialize_entry(LOCAL_PORT.name, &LocalPort::of(self).write())?;
         map.serialize_entry(UPSTREAM.name, &self.upstream.write())?;
         map.serialize_entry(NAME.name, &self.name.write())?;
         map.serialize_entry(BIND.name, &self.bind)?;

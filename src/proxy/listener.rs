@@ -268,7 +268,7 @@ mod tests {
     use rustix::net::sockopt::{socket_keepalive, socket_oobinline};
 
     use super::*;
-    use crate::plan::{DropMode, RouteState};
+    use crate::plan::{DropMode, PortChoice, RouteState};
     use crate::value::{Millis, Port, Probability, RouteName, Timeout};
 
     fn listener() -> Listener {
@@ -279,6 +279,7 @@ mod tests {
             name: RouteName::from(port),
             bind: Ipv4Addr::new(127, high, low, 250).into(),
             port,
+            port_choice: PortChoice::Given,
             upstream: "127.0.0.1:1".parse().unwrap(),
             drop_rate: Probability::default(),
             drop_mode: DropMode::default(),

@@ -13,7 +13,7 @@ impl Kind {
         let (number, unit) = text.split_at(text.find(|c| !is_number(c)).unwrap_or(text.len()));
         let number: f64 = number.replace(',', ".").parse().ok()?;
         match (self, unit.trim().to_ascii_lowercase().as_str()) {
-            (Self::Whole(bounds), unit) => whole(number * bounds.unit.times(unit)?),
+            (Self::Whole(bounds) | Self::WholeOr(bounds, _), unit) => whole(number * bounds.unit.times(unit)?),
             (Self::Share, "") => Some(Scalar::Real(number)),
             // Rounded, because 1.1 / 100.0 prints as 0.011000000000000001.
             (Self::Share, "%") => Some(Scalar::Real((number * 1e6).round() / 1e8)),

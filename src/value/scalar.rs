@@ -40,6 +40,8 @@ pub enum Scalar {
 pub enum Kind {
     /// A whole number.
     Whole(Bounds),
+    /// A whole number or this word.
+    WholeOr(Bounds, &'static str),
     /// A number from 0.0 to 1.0.
     Share,
     /// One of these words.
@@ -86,6 +88,7 @@ impl Kind {
     pub fn matches(self, scalar: &Scalar) -> bool {
         match self {
             Self::Whole(_) => matches!(scalar, Scalar::Whole(_)),
+            Self::WholeOr(..) => matches!(scalar, Scalar::Whole(_) | Scalar::Text(_)),
             Self::Share => matches!(scalar, Scalar::Whole(_) | Scalar::Real(_)),
             Self::Word(_) | Self::Text => matches!(scalar, Scalar::Text(_)),
             Self::Flag => matches!(scalar, Scalar::Flag(_)),
@@ -97,7 +100,7 @@ impl Kind {
     #[must_use]
     pub fn noun(self) -> &'static str {
         match self {
-            Self::Whole(_) => "a whole number",
+            Self::Whole(_) | Self::WholeOr(..) => "a whole number",
             Self::Share => "a number",
             Self::Word(_) | Self::Text => "text",
             Self::Flag => "true or false",

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use chaos_proxy::logging::{self, LogFormat, LogLevel};
+use chaos_proxy::logging::{self, LogFormat, LogLevel, LogOutput};
 use log::info;
 
 use crate::http_client::Client;
@@ -98,7 +98,7 @@ fn two_hundred_stuck_connections_delay_no_call_of_toxiproxys_api() {
 
 #[test]
 fn readers_of_the_events_that_do_not_read_harm_no_other() {
-    let _log = logging::start(Some(LogLevel::Error), LogFormat::Logfmt).unwrap();
+    let _log = logging::start(Some(LogLevel::Error), LogFormat::Logfmt, LogOutput::Stderr).unwrap();
     let proxy = Proxy::new();
     let addr = serve(&proxy);
     let [_stuck, mut reader] = [(); 2].map(|()| {

@@ -67,7 +67,7 @@ fn a_file_with_problems_changes_nothing() {
     let answer = ask(addr, "POST", "/v1/reload", "");
     let error = format!(
         "{{\"error\":\"{}: 1 problem\",\"status\":400,\"problems\":[{{\"line\":2,\"column\":15,\
-         \"what\":\"port 0 is out of range\",\"hint\":\"use 1 to 65535\"}}]}}\n",
+         \"what\":\"port 0 is out of range\",\"hint\":\"use 1 to 65535, or \\\"auto\\\" for a port that is free\"}}]}}\n",
         file.0.display()
     );
     assert_eq!((answer.status, answer.text()), (400, &*error));

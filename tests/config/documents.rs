@@ -34,7 +34,7 @@ fn tables_match_the_declarations() {
 #[test]
 fn every_text_of_the_log_is_documented() {
     let reference = fs::read_to_string(REFERENCE).unwrap();
-    let source = ["close_reason.rs", "outcome.rs", "scenario.rs", "mod.rs"]
+    let source = ["close_reason.rs", "command.rs", "outcome.rs", "scenario.rs", "mod.rs"]
         .map(|file| fs::read_to_string(format!("src/event/{file}")).unwrap());
     let source = source.concat();
     let lines = &source[source.find("impl CloseReason").unwrap()..source.find("/// `corrupt_downstream=").unwrap()];
@@ -114,6 +114,7 @@ fn range(key: &Key) -> String {
     match key.kind {
         _ if key.name == TYPE.name => "a type".to_owned(),
         Kind::Whole(Bounds { least, most, unit: Unit::None }) => format!("{least} to {most}"),
+        Kind::WholeOr(bounds, word) => format!("{} to {}, or `\"{word}\"`", bounds.least, bounds.most),
         Kind::Whole(Bounds { least, most, unit }) => format!("{least} to {most} {}", unit.symbol()),
         Kind::Share => "0.0 to 1.0".to_owned(),
         Kind::Word(words) => one_of(words),

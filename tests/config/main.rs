@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use chaos_proxy::config::{self, Defaults, EmptyList, HostNames, Lookup, Report, Syntax, parse_route, parse_toxic};
 use chaos_proxy::plan::keys::{FILE, ROUTE, SCENARIO_OBJECT, SETTABLE, STEP, TOXIPROXY_ROUTE, expectation};
-use chaos_proxy::plan::{DropMode, Plan, RouteState};
+use chaos_proxy::plan::{DropMode, Plan, PortChoice, RouteState, keep_auto_ports, plan_differences};
 use chaos_proxy::toxic::keys::TOXIC;
 
 #[test]
@@ -102,8 +102,27 @@ fn every_valid_config_is_written_as_it_is_read() {
     for path in files("configs/valid") {
         let plan = load(&path, Defaults::default()).unwrap();
         let written = serde_json::to_string(&plan).unwrap();
-        assert_eq!(json(&written, Defaults::default()).unwrap(), plan, "{path:?}");
+        let again = json(&written, Defaults::default()).unwrap();
+        // Ports that the system chooses differ each time.
+        let routes = keep_auto_ports(again.routes().to_vec(), plan.routes());
+        assert_eq!(routes, plan.routes(), "{path:?}");
+        let others = |plan: &Plan| (plan.seed(), plan.admin(), plan.scenario().clone());
+        assert_eq!(others(&again), others(&plan), "{path:?}");
     }
+}
+
+/// They can't be known before, and differ from those of the upstreams.
+#[test]
+fn ports_are_chosen_for_routes_that_leave_them_to_the_system() {
+    let text = r#"[{ "name": "a", "localPort": "auto", "upstream": "127.0.0.1:9090" },
+                   { "name": "b", "localPort": "auto", "upstream": "127.0.0.1:9090", "bind": "127.0.0.2" }]"#;
+    let plan = json(text, Defaults::default()).unwrap();
+    let [one, other] = plan.routes() else { panic!("two routes") };
+    assert!(one.port != other.port && one.port_choice == PortChoice::Auto);
+    assert_eq!(serde_json::to_value(one).unwrap()["localPort"], "auto");
+    assert_eq!(plan_differences(&plan, &json(text, Defaults::default()).unwrap()), []);
+    let elsewhere = json(&text.replace("127.0.0.2", "192.0.2.1"), Defaults::default()).unwrap_err().to_string();
+    assert!(elsewhere.contains("error: no port of 192.0.2.1 can be chosen: "), "{elsewhere}");
 }
 
 #[test]

@@ -4,12 +4,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::failure::Failure;
 use crate::config::{HostNames, Lookup, Resolved, parse_upstream};
-use crate::listen;
+use crate::free_port::{ATTEMPTS, free_port};
 use crate::plan::{Bind, Route, Upstream};
 use crate::value::{Port, Rejected};
-
-/// How often another free port is tried when the one that was found is taken in the meantime.
-const ATTEMPTS: usize = 16;
 
 /// An address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +56,7 @@ impl Listen {
     /// A port that nothing listens on.
     fn free_port(self) -> Result<Port, Failure> {
         let any = SocketAddr::new(self.ip, 0);
-        let bound = listen::bind(any).and_then(|listener| listener.local_addr());
-        let addr = bound.map_err(|error| Failure::Bind(any, error))?;
-        Port::try_from(i128::from(addr.port())).map_err(|rejected| Failure::of_field("listen", &rejected))
+        free_port(self.ip).map_err(|error| Failure::Bind(any, error))
     }
 }
 

@@ -11,7 +11,7 @@ use super::proxy_draft::{LISTEN, ProxyDraft, state};
 use super::routes::Routes;
 use crate::http::{Response, Status};
 use crate::plan::keys::UPSTREAM;
-use crate::plan::{Route, RouteState};
+use crate::plan::{PortChoice, Route, RouteState};
 use crate::value::Port;
 
 /// An object of proxies by name, in the order of their names.
@@ -41,7 +41,8 @@ pub fn update(routes: &Routes<'_>, name: &str, body: &[u8]) -> Result<Response, 
         fields.text(UPSTREAM.name)?.map_or(Ok(present.upstream), |text| upstream(text, routes.host_names()))?;
     let state = state(&fields)?;
     let with_state = |route: Route| Route { state: state.unwrap_or(route.state), ..route };
-    let moved = |route: Route, bind, port| with_state(Route { bind, port, upstream, ..route });
+    let moved =
+        |route: Route, bind, port| with_state(Route { bind, port, port_choice: PortChoice::Given, upstream, ..route });
     let route = if listen.is_of(&present) && upstream == present.upstream {
         routes.replace(name, with_state)?
     } else {

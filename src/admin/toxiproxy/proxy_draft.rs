@@ -9,7 +9,7 @@ use super::toxic_draft::ToxicDraft;
 use super::toxics;
 use crate::config::HostNames;
 use crate::plan::keys::{ENABLED, NAME, TOXICS, UPSTREAM};
-use crate::plan::{DropMode, Route, RouteState, Upstream};
+use crate::plan::{DropMode, PortChoice, Route, RouteState, Upstream};
 use crate::toxic::Toxic;
 use crate::value::{Millis, Port, Probability, RouteName, Timeout};
 
@@ -60,6 +60,7 @@ impl ProxyDraft {
             name: self.name.clone(),
             bind,
             port,
+            port_choice: PortChoice::Given,
             upstream: self.upstream,
             drop_rate: Probability::NEVER,
             drop_mode: DropMode::default(),

@@ -1,7 +1,7 @@
 //! Reports conflicts of routes: which route has to change, and which one it conflicts with.
 
 use super::Check;
-use super::toxiproxy::has_listen;
+use super::listen::has_listen;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::keys::{ADMIN, LISTEN, LOCAL_PORT, ROUTES};

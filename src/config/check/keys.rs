@@ -121,6 +121,24 @@ impl<'c, 't> Keys<'c, 't> {
         read(self.check, value)
     }
 
+    /// The value of a key as `read` parses it. If the map doesn't have the key, reports `missing` at the map.
+    pub(super) fn read_or_report<T>(
+        &mut self,
+        key: &'static Key,
+        read: impl FnOnce(&mut Check<'t>, &'t Node) -> Option<T>,
+        missing: impl FnOnce(SourceSpan) -> Problem,
+    ) -> Option<T> {
+        if !self.left.contains_key(key.name) {
+            self.report(missing(self.whole));
+        }
+        self.read_with(key, read, None)
+    }
+
+    /// The check that these keys belong to.
+    pub(super) fn check(&mut self) -> &mut Check<'t> {
+        self.check
+    }
+
     /// The value of a key that changes an existing value, `present`. A default plays no part.
     pub(super) fn read_over<T: Written>(&mut self, key: &'static Key, present: Option<T>) -> Option<T> {
         if self.left.contains_key(key.name) {

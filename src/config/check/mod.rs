@@ -7,6 +7,7 @@ mod attributes;
 mod conflicts;
 mod expect;
 mod keys;
+mod listen;
 mod rehearsal;
 mod scenario;
 mod settings;
@@ -19,16 +20,18 @@ use crate::plan::keys::{
     ADMIN, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, EXPECT, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES,
     SCENARIO, SEED, TOXICS, UPSTREAM,
 };
-use crate::plan::{Conflict, Plan, Route, RouteKey, RouteState, Scenario};
+use crate::plan::{Conflict, Plan, PortChoice, Route, RouteKey, RouteState, Scenario};
 use crate::toxic::Toxic;
 use crate::value::{RouteName, Seed};
 
+use super::auto_port::AutoPorts;
 use super::document::{Node, Value};
 use super::lookup::{Resolved, Resolver};
-use super::problem::Problem;
+use super::problem::{Problem, SourceSpan};
 use super::{Defaults, EmptyList};
 use keys::{Keys, MapKind};
-use toxiproxy::{has_listen, has_routes_by_name};
+use listen::{Listen, has_listen};
+use toxiproxy::has_routes_by_name;
 
 /// Binds the tree that was read from `text`, a file.
 pub(super) fn plan(text: &str, root: &Node, defaults: Defaults) -> Result<Resolved<Plan>, Vec<Problem>> {
@@ -77,7 +80,8 @@ fn check<'t, T>(
     bind: impl FnOnce(&mut Check<'t>) -> Option<T>,
 ) -> Result<Resolved<T>, Vec<Problem>> {
     let resolver = Resolver::new(defaults.host_names);
-    let mut check = Check { text, defaults, name: None, resolver, problems: Vec::new() };
+    let auto_ports = AutoPorts::default();
+    let mut check = Check { text, defaults, name: None, resolver, auto_ports, problems: Vec::new() };
     let value = bind(&mut check).filter(|_| check.problems.is_empty()).ok_or(check.problems)?;
     Ok(Resolved { value, lookups: check.resolver.lookups })
 }
@@ -95,6 +99,7 @@ struct Check<'t> {
     /// The name of the only route, if it is known already.
     name: Option<RouteName>,
     resolver: Resolver,
+    auto_ports: AutoPorts,
     problems: Vec<Problem>,
 }
 
@@ -171,9 +176,14 @@ impl<'t> Check<'t> {
     fn route(&mut self, node: &'t Node) -> Draft {
         let (defaults, known_name) = (self.defaults, self.name.clone());
         let Some(mut keys) = Keys::of(self, node, MapKind::A("route")) else { return Err(RouteKey::default()) };
-        let (port, bind) = if has_listen(node) { keys.listen() } else { keys.port_and_bind(defaults.bind) };
+        let Listen { port, port_choice, bind } =
+            if has_listen(node) { keys.listen() } else { keys.port_and_bind(defaults.bind) };
         let upstream = keys.read_with(&UPSTREAM, Check::upstream, None);
-        let name = keys.read_with(&NAME, Check::route_name, known_name.or(port.map(RouteName::from)));
+        let name = match (known_name, port_choice) {
+            (None, PortChoice::Auto) => keys.read_or_report(&NAME, Check::route_name, no_name),
+            (None, PortChoice::Given) => keys.read_with(&NAME, Check::route_name, port.map(RouteName::from)),
+            (known, _) => keys.read_with(&NAME, Check::route_name, known),
+        };
         let state = keys.read(&ENABLED);
         let drop_rate = keys.read(&DROP_RATE);
         let drop_mode = keys.read(&DROP_MODE);
@@ -192,6 +202,7 @@ impl<'t> Check<'t> {
                 name: name?,
                 bind: bind?,
                 port: port?,
+                port_choice,
                 upstream: upstream?,
                 drop_rate: drop_rate?,
                 drop_mode: drop_mode?,
@@ -219,6 +230,12 @@ impl<'t> Check<'t> {
             _ => Some(name),
         }
     }
+}
+
+/// What is wrong with a route without a name whose port is that of the system.
+fn no_name(route: SourceSpan) -> Problem {
+    let hint = "add `name`: its faults are drawn for it, and clients find the port by it";
+    Problem::at(route, "a route with the port \"auto\" has no `name`", hint)
 }
 
 /// Whether a map at the top is a route that lacks its list.

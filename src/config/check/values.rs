@@ -16,7 +16,8 @@ impl<'t> Check<'t> {
             return self.accept(node, Err(rejected));
         }
         match (T::KIND, &scalar) {
-            (Kind::Whole(_), Scalar::Real(number)) => self.not_whole::<T>(node, *number),
+            (Kind::Whole(_) | Kind::WholeOr(..), Scalar::Real(number)) => self.not_whole::<T>(node, *number),
+            (Kind::WholeOr(_, word), Scalar::Text(text)) if text != word => self.mismatch::<T>(node),
             (kind, _) if !kind.matches(&scalar) => self.mismatch::<T>(node),
             (_, Scalar::Text(text)) if text.chars().nth(LONGEST_WORD).is_some() => self.too_long(node, text),
             _ => self.accept(node, T::read(scalar)),
@@ -140,7 +141,7 @@ fn variable_instead_of<T: Written>(scalar: &Scalar) -> Option<Rejected> {
 /// The hint for a quoted value that `T` accepts without quotes.
 fn unquoted<T: Written>(text: &str) -> Option<String> {
     let scalar = match T::KIND {
-        Kind::Whole(_) => Scalar::Whole(text.parse().ok()?),
+        Kind::Whole(_) | Kind::WholeOr(..) => Scalar::Whole(text.parse().ok()?),
         Kind::Share => Scalar::Real(text.parse().ok()?),
         Kind::Flag => Scalar::Flag(text.parse().ok()?),
         Kind::Word(_) | Kind::Text | Kind::Texts | Kind::Nested(_) => return None,
@@ -157,7 +158,7 @@ fn without_unit<T: Written>(text: &str) -> Option<String> {
 /// The hint of a type for a value of another kind.
 fn hint_of<T: Written>() -> String {
     let rejected = match T::KIND {
-        Kind::Whole(_) => T::read(Scalar::Whole(i128::MIN)),
+        Kind::Whole(_) | Kind::WholeOr(..) => T::read(Scalar::Whole(i128::MIN)),
         Kind::Share => T::read(Scalar::Real(f64::NAN)),
         Kind::Word(_) | Kind::Text => T::read(Scalar::Text(String::new())),
         Kind::Flag | Kind::Texts | Kind::Nested(_) => return format!("write {}", T::KIND.noun()),

@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{Action, CutMode, Due, Part, Playback, Scenario, Selection, Settings, Step, ToxicSettings};
-use crate::plan::{DropMode, Route, RouteState};
+use crate::plan::{DropMode, PortChoice, Route, RouteState};
 use crate::toxic::{Effect, Latency, Toxic};
 use crate::value::{Millis, Port, Probability, Scalar, Selector, Stream, TimeSpan, Timeout};
 
@@ -23,6 +23,7 @@ fn route(name: &str) -> Route {
         name: name.parse().expect(name),
         bind: [127, 0, 0, 1].into(),
         port: Port::try_from(8180).expect("a port"),
+        port_choice: PortChoice::Given,
         upstream: "127.0.0.1:1".parse().expect("an address"),
         drop_rate: Probability::default(),
         drop_mode: DropMode::default(),

@@ -1,6 +1,7 @@
 //! Owns the live routes. [`Supervisor::apply`] and [`Supervisor::edit`] are the only ways to change them, and
 //! [`Supervisor::drain`] ends them.
 
+mod auto_ports;
 mod change;
 mod routes;
 
@@ -24,7 +25,7 @@ use super::shared::Shared;
 use super::status::{ConnectionStatus, Health, OpenConnection, RouteStatus};
 use crate::event::{CloseReason, Event, Origin, emit};
 use crate::limits::Cap;
-use crate::plan::{Change, Plan, Route, describe, diff};
+use crate::plan::{Change, Plan, Route, describe, diff, keep_auto_ports};
 use crate::stop::Stop;
 use crate::value::{CloseMode, RouteName};
 
@@ -131,14 +132,26 @@ impl Supervisor {
     ) -> Result<Vec<AppliedChange>, E> {
         let mut limits = lock(&self.limits);
         let present = lock(&self.routes).plan();
-        let plan = plan(edit(present.clone())?)?;
-        let changes = diff(&present, plan.routes());
-        // Counted before the change, which may end them.
-        let applied: Vec<_> = changes.iter().map(|change| self.applied(change, &present)).collect();
-        self.change(&plan, &changes, old_connections, &mut limits)?;
+        let wanted = keep_auto_ports(edit(present.clone())?, &present);
+        let applied = auto_ports::retry(wanted, |wanted| self.change_to(wanted, old_connections, &mut limits))?;
         for change in &applied {
             report(origin, change);
         }
+        Ok(applied)
+    }
+
+    fn change_to(
+        &self,
+        wanted: Vec<Route>,
+        old_connections: OldConnections,
+        limits: &mut Vec<Arc<ConnectionLimit>>,
+    ) -> Result<Vec<AppliedChange>, ApplyError> {
+        let present = lock(&self.routes).plan();
+        let plan = plan(wanted)?;
+        let changes = diff(&present, plan.routes());
+        // Counted before the change, which may end them.
+        let applied = changes.iter().map(|change| self.applied(change, &present)).collect();
+        self.change(&plan, &changes, old_connections, limits)?;
         Ok(applied)
     }
 

@@ -42,7 +42,7 @@ fn attributes(kind: &'static ToxicType) -> impl Strategy<Value = (&'static str, 
 
 fn value(kind: Kind) -> BoxedStrategy<String> {
     match kind {
-        Kind::Whole(Bounds { least, unit, .. }) => {
+        Kind::Whole(Bounds { least, unit, .. }) | Kind::WholeOr(Bounds { least, unit, .. }, _) => {
             let range = match unit {
                 Unit::Millis | Unit::None => least..=60,
                 Unit::Micros => least..=20,

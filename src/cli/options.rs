@@ -1,0 +1,126 @@
+//! What the command line parses into: a command, and the options of a run.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{AdminFlags, Explain, Repeat, Shell};
+use crate::config::{Defaults, Resolved};
+use crate::ctl::Invocation;
+use crate::harness::argv::Argv;
+use crate::harness::exec::Exec;
+use crate::harness::report::Output;
+use crate::logging::{LogFormat, LogLevel};
+use crate::plan::Plan;
+
+/// What the command line requests.
+#[derive(Debug)]
+pub enum Command {
+    /// Print the [`help`](super::help).
+    Help,
+    /// Print the [`VERSION`](super::VERSION).
+    Version,
+    /// Print the [`build_details`](super::build_details).
+    BuildDetails,
+    /// Print the JSON Schema of config files.
+    Schema,
+    /// Print the [`completions`](super::completions) for a shell.
+    Completions(Shell),
+    /// Print the [`man`](super::man()) page.
+    Man,
+    /// Validate the routes and exit.
+    Check(Routes),
+    /// Print what changes from one config to another, and exit.
+    Compare {
+        /// The old routes.
+        old: Routes,
+        /// The new routes.
+        new: Routes,
+    },
+    /// Print what a run will do to each connection, and exit.
+    Explain(Explain),
+    /// Run the proxy.
+    Run(Box<Options>),
+    /// Run the proxy several times, each time with another seed.
+    Repeat(Box<Repeat>),
+    /// Become a wrapped command.
+    Exec(Box<Exec>),
+    /// Control a running proxy.
+    Ctl(Box<Invocation>),
+    /// Print the [`ctl_help`](super::ctl_help).
+    CtlHelp,
+}
+
+/// The source of the routes.
+#[derive(Clone, Debug)]
+pub enum Routes {
+    /// A config file.
+    File {
+        /// Its path, or `-` for stdin.
+        path: PathBuf,
+        /// Values for keys that the file leaves out.
+        defaults: Defaults,
+    },
+    /// The flags `--listen`, `--upstream` and so on, which define one route, or `--admin` alone, which needs none.
+    Flags(Resolved<Plan>),
+}
+
+/// The options of a run.
+#[derive(Debug)]
+pub struct Options {
+    /// The routes to open.
+    pub routes: Routes,
+    /// Whether changes of the config file are applied.
+    pub watch: Watch,
+    /// The command that the run lasts as long as.
+    pub command: Option<Argv>,
+    /// Everything else.
+    pub settings: Settings,
+    /// Problems of the command line that do not prevent the run.
+    pub warnings: Vec<&'static str>,
+}
+
+/// Settings of a run that do not depend on its routes.
+#[derive(Debug)]
+pub struct Settings {
+    /// Overrides the seed in the config file.
+    pub seed: Option<u64>,
+    /// What listens on the upstream addresses.
+    pub upstreams: Upstreams,
+    /// Lowers the connection cap derived from the system's limits.
+    pub max_connections: Option<NonZeroUsize>,
+    /// The most bytes that toxics hold in all connections together. `None` derives it from the free memory.
+    pub max_buffered: Option<NonZeroUsize>,
+    /// The time from the first signal, or the end of the wrapped command, until live connections are cut.
+    pub drain_timeout: Option<Duration>,
+    /// `None` leaves the level to `RUST_LOG`.
+    pub log_level: Option<LogLevel>,
+    /// The format of log lines.
+    pub log_format: LogFormat,
+    /// The file that the log goes to instead of stderr.
+    pub log_file: Option<PathBuf>,
+    /// The flags about the admin server.
+    pub admin: AdminFlags,
+    /// Where the report of the run goes, if there shall be one.
+    pub report: Option<Output>,
+    /// What the command line decides for routes that come later, by a reload or through the admin server.
+    pub defaults: Defaults,
+}
+
+/// Whether changes of the config file are applied. SIGHUP reads it again in either case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Not until SIGHUP.
+    Off,
+    /// At once.
+    File,
+}
+
+/// What listens on the upstream addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upstreams {
+    /// Servers outside this process.
+    External,
+    /// The test server in this process.
+    TestServer,
+}

@@ -1,0 +1,19 @@
+//! Finds ports that nothing listens on.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::listen;
+use crate::value::Port;
+
+/// How often another port is tried if the one that was found is taken in the meantime.
+pub const ATTEMPTS: usize = 16;
+
+/// A port of this address that nothing listens on at the moment.
+///
+/// # Errors
+/// This machine does not have the address, or no port is left.
+pub fn free_port(ip: IpAddr) -> io::Result<Port> {
+    let port = listen::bind(SocketAddr::new(ip, 0))?.local_addr()?.port();
+    Port::try_from(i128::from(port)).map_err(io::Error::other)
+}

@@ -1,0 +1,148 @@
+//! A process that chaos-proxy starts, forwards signals to, and waits for.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::Command;
+
+use crossbeam_channel::{Receiver, select};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal as Unix, WaitOptions, WaitStatus, getpgid, getpgrp, pidfd_open, pidfd_send_signal, wait,
+};
+use rustix::termios::tcgetpgrp;
+
+use crate::event::Sender;
+use crate::stop::Signal;
+use crate::threads;
+
+/// How a process has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It has exited with this code.
+    Exited(u8),
+    /// A signal of this number has ended it.
+    Killed(u8),
+    /// The kernel has not kept its status, because whatever started chaos-proxy ignores SIGCHLD.
+    Unknown,
+}
+
+impl Ended {
+    /// The exit code with which a shell reports it.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Exited(code) => code,
+            Self::Killed(signal) => 128_u8.saturating_add(signal),
+            Self::Unknown => 1,
+        }
+    }
+}
+
+impl From<WaitStatus> for Ended {
+    fn from(status: WaitStatus) -> Self {
+        let number = |number: Option<i32>| number.and_then(|number| u8::try_from(number).ok());
+        match (number(status.exit_status()), number(status.terminating_signal())) {
+            (Some(code), _) => Self::Exited(code),
+            (None, Some(signal)) => Self::Killed(signal),
+            (None, None) => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exit code {code}"),
+            Self::Killed(signal) => write!(f, "signal {signal}"),
+            Self::Unknown => f.write_str("unknown, SIGCHLD is ignored"),
+        }
+    }
+}
+
+/// A running process.
+#[derive(Debug)]
+pub struct Running {
+    pid: Pid,
+    /// Signals are sent through this descriptor: the number of a process that has ended may be another one's.
+    pidfd: OwnedFd,
+    ended: Receiver<Ended>,
+}
+
+impl Running {
+    /// Starts a process. Call it from the main thread: the process gets SIGTERM when the thread that started it ends.
+    ///
+    /// # Errors
+    /// It can't be started, or no thread or descriptor is available.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
+        let child = command.spawn()?;
+        let pid = Pid::from_child(&child);
+        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+        let (sender, ended) = crossbeam_channel::bounded(1);
+        threads::spawn("command", move || reap(pid, &sender))?;
+        Ok(Self { pid, pidfd, ended })
+    }
+
+    /// The number of the process.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    /// Waits until the process ends. Calls `received` with each signal that arrives before that.
+    pub fn wait(&self, signals: &Receiver<Signal>, mut received: impl FnMut(Signal)) -> Ended {
+        loop {
+            select! {
+                recv(self.ended) -> ended => return ended.unwrap_or(Ended::Unknown),
+                // The handlers of signals keep their sender until the process ends.
+                recv(signals) -> signal => signal.into_iter().for_each(&mut received),
+            }
+        }
+    }
+
+    /// Forwards a signal, unless the terminal has sent it to this process as well. Returns what has sent it.
+    #[must_use]
+    pub fn forward(&self, signal: Signal) -> Sender {
+        match signal {
+            Signal::Interrupt if self.is_interrupted_by_terminal() => return Sender::Terminal,
+            Signal::Interrupt => self.send(Unix::INT),
+            Signal::Terminate => self.send(Unix::TERM),
+        }
+        Sender::Proxy
+    }
+
+    /// Kills the process.
+    pub fn kill(&self) {
+        self.send(Unix::KILL);
+    }
+
+    fn send(&self, signal: Unix) {
+        // It fails only if the process has ended.
+        let _ = pidfd_send_signal(&self.pidfd, signal);
+    }
+
+    /// Whether Ctrl-C reaches this process and the other one: the terminal sends SIGINT to its foreground process group.
+    fn is_interrupted_by_terminal(&self) -> bool {
+        let own = getpgrp();
+        let foreground = File::open("/dev/tty").map(|terminal| tcgetpgrp(&terminal));
+        getpgid(Some(self.pid)) == Ok(own) && matches!(foreground, Ok(Ok(group)) if group == own)
+    }
+}
+
+/// Waits for all children until this one ends. As PID 1 of a container, this process is the parent of orphans too, and
+/// nothing else would remove them from the process table.
+fn reap(pid: Pid, ended: &crossbeam_channel::Sender<Ended>) {
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((child, status))) if child == pid => {
+                // Nothing waits for it if the start has failed.
+                let _ = ended.send(status.into());
+                return;
+            }
+            Ok(_) | Err(Errno::INTR) => {}
+            // There is no child any more.
+            Err(_) => return,
+        }
+    }
+}
