@@ -37,7 +37,7 @@ fn every_text_of_the_log_is_documented() {
     let source = ["close_reason.rs", "command.rs", "outcome.rs", "scenario.rs", "mod.rs"]
         .map(|file| fs::read_to_string(format!("src/event/{file}")).unwrap());
     let source = source.concat();
-    let lines = &source[source.find("impl CloseReason").unwrap()..source.find("/// `corrupt_downstream=").unwrap()];
+    let lines = &source[source.find("impl CloseReason").unwrap()..source.find("/// Whole microseconds.").unwrap()];
     let texts: Vec<&str> = lines.split('"').skip(1).step_by(2).filter(|text| *text != "CARGO_PKG_VERSION").collect();
     assert!(texts.contains(&"drained") && texts.contains(&"cut"), "{texts:?}");
     let missing: Vec<&&str> = texts.iter().filter(|text| !reference.contains(**text)).collect();

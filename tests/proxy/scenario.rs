@@ -223,7 +223,7 @@ fn a_reload_with_the_same_scenario_keeps_what_it_has_set() {
     let mut proxy = with_steps("", &steps).start();
     proxy.logged(&["scenario step", "what=\"set latencyMs 5\""]);
     rewrite(&proxy, r#", "dropRate": 0.5"#, &format!(", {}", scenario(&steps)));
-    proxy.logged(&["route changed", "change=\"dropRate 0.0 -> 0.5\" by=reload"]);
+    proxy.logged(&["route changed", "change=\"dropRate 0.0 -> 0.5\" by=sighup"]);
     proxy.logged(&["config reloaded", "changes=1"]);
     assert!(proxy.lines(&["scenario begins"]).is_empty());
     assert_eq!(proxy.lines(&["scenario step"]).len(), 1);
@@ -235,11 +235,11 @@ fn a_reload_with_another_scenario_begins_that_one() {
     let mut proxy = with_steps("", &[r#"{"at": "0s", "set": {"latencyMs": 5}}"#]).start();
     proxy.logged(&["scenario step", "what=\"set latencyMs 5\""]);
     rewrite(&proxy, "", &format!(", {}", scenario(&[r#"{"at": "0s", "set": {"latencyMs": 6}}"#])));
-    proxy.logged(&["route changed", "change=\"latencyMs 5 -> 0\" by=reload"]);
-    proxy.logged(&["msg=\"scenario begins\" by=reload steps=1"]);
+    proxy.logged(&["route changed", "change=\"latencyMs 5 -> 0\" by=sighup"]);
+    proxy.logged(&["msg=\"scenario begins\" by=sighup steps=1"]);
     proxy.logged(&["scenario step", "what=\"set latencyMs 6\" round=1"]);
     rewrite(&proxy, "", "");
-    proxy.logged(&["msg=\"scenario ended\" by=reload"]);
+    proxy.logged(&["msg=\"scenario ended\" by=sighup"]);
     assert_eq!(proxy.stop(), 0);
 }
 
