@@ -169,7 +169,7 @@ impl Player {
     /// Returns why it could not be made.
     fn make(&self, due: &Due) -> Vec<String> {
         if let Action::Cut(mode) = due.step.action {
-            for route in self.supervisor.configured().iter().filter(|route| due.step.routes.has(&route.name)) {
+            for route in self.supervisor.configured().iter().filter(|route| due.step.routes.contains(&route.name)) {
                 self.supervisor.end_connections(Origin::Scenario, &route.name, mode.close_mode());
             }
         }

@@ -201,8 +201,8 @@ impl fmt::Display for KeyDifference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::scenario::{Action, Selection, Step};
-    use crate::plan::{DropMode, ListenAddress, PortChoice, RouteState, Scenario};
+    use crate::plan::scenario::{Action, Step};
+    use crate::plan::{DropMode, ListenAddress, PortChoice, RouteState, Scenario, Scope};
     use crate::toxic::{Effect, Latency};
     use crate::value::{Connections, Millis, Port, Probability, Selector, Stream, Timeout, ToxicName};
 
@@ -299,7 +299,7 @@ mod tests {
         let slower = Route { latency: Millis::try_from(50).expect("milliseconds"), ..db(Vec::new()) };
         let admin: Option<ListenAddress> = "127.0.0.1:8474".parse().ok();
         let new = plan(None, vec![elsewhere("cache", 2), slower]).with_admin(admin);
-        let step = Step { at: "1s".parse().expect("a time"), routes: Selection::All, action: Action::Restore };
+        let step = Step { at: "1s".parse().expect("a time"), routes: Scope::All, action: Action::Restore };
         let new = new.with_scenario(Scenario::new(vec![step], None).expect("in order"));
         let lines: Vec<String> = plan_differences(&old, &new).iter().map(ToString::to_string).collect();
         let expected = [

@@ -4,25 +4,17 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Scope;
 use crate::value::Presence::Otherwise;
-use crate::value::{Key, Kind, Rejected, RouteName, Scalar};
+use crate::value::{Key, Kind, Rejected, Scalar};
 
 /// Conditions on the figures of one route, or on those of all routes together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {
-    /// Whose figures are meant.
+    /// The routes. The counts of all routes are added up, and their percentiles are those of all connections.
     pub scope: Scope,
     /// At least one; each metric is there once.
     pub conditions: Vec<Condition>,
-}
-
-/// Whose figures are meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Those of all routes together: counts are added up, and percentiles are those of all connections.
-    All,
-    /// Those of one route.
-    Route(RouteName),
 }
 
 /// A condition on one figure.
@@ -44,7 +36,7 @@ pub struct Comparison {
 /// A condition, and the figure that was measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
-    /// Whose figure it is.
+    /// The routes that the figure is of.
     pub scope: Scope,
     /// The condition.
     pub condition: Condition,
@@ -185,28 +177,6 @@ impl fmt::Display for Missing {
         })
     }
 }
-
-/// The word for all routes.
-pub const ALL_ROUTES: &str = "*";
-
-impl FromStr for Scope {
-    type Err = Rejected;
-
-    fn from_str(text: &str) -> Result<Self, Rejected> {
-        if text == ALL_ROUTES { Ok(Self::All) } else { text.parse().map(Self::Route) }
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All => f.write_str(ALL_ROUTES),
-            Self::Route(name) => name.fmt(f),
-        }
-    }
-}
-
-crate::value::text!(Scope);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operator {

@@ -52,10 +52,10 @@ pub const EXPECT: Key = Key::new(
     Otherwise("none"),
 );
 
-/// The route that is expected to do something.
+/// The route of an expectation.
 pub const EXPECTED_ROUTE: Key = Key::new(
     "route",
-    "The name of the route whose figures are meant; `*` for all routes together.",
+    "The name of the route, or `*` for all routes together.",
     Scope::KIND,
     Optional(|| Scope::All.write()),
 );
@@ -188,7 +188,7 @@ pub const AT: Key = Key::new(
 
 /// The route of a step.
 pub const STEP_ROUTE: Key =
-    Key::new("route", "The name of the route, or `*` for all of this file.", RouteName::KIND, Otherwise("`*`"));
+    Key::new("route", "The name of the route, or `*` for all of this file.", Scope::KIND, Optional(|| Scope::All.write()));
 
 /// The settings of a step.
 pub const SET: Key = Key::new(

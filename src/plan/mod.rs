@@ -13,6 +13,7 @@ mod listen_address;
 mod local_port;
 mod profile;
 pub mod scenario;
+mod scope;
 mod serial;
 mod upstream;
 
@@ -22,11 +23,12 @@ pub use bind::Bind;
 pub use conflict::{Conflict, RouteKey, overlap};
 pub use diff::{Change, diff};
 pub use difference::{Difference, KeyDifference, PlanDifference, describe, plan_differences, route_differences};
-pub use expect::{Comparison, Condition, Count, Expectation, Judgement, METRICS, Metric, Missing, Rank, Scope, Timing};
+pub use expect::{Comparison, Condition, Count, Expectation, Judgement, METRICS, Metric, Missing, Rank, Timing};
 pub use listen_address::ListenAddress;
 pub use local_port::{LocalPort, PortChoice, keep_auto_ports};
 pub use profile::Profile;
 pub use scenario::{CutMode, Scenario};
+pub use scope::Scope;
 pub use upstream::Upstream;
 
 use crate::toxic::Toxic;

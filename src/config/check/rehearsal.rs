@@ -3,8 +3,8 @@
 
 use super::Check;
 use crate::config::problem::{Problem, SourceSpan};
-use crate::plan::scenario::{Action, Selection, SettingName, Step, restored, written};
-use crate::plan::{Conflict, Route, RouteKey};
+use crate::plan::scenario::{Action, SettingName, Step, restored, written};
+use crate::plan::{Conflict, Route, RouteKey, Scope};
 
 /// The routes as the steps so far have left them.
 pub(super) struct Rehearsal {
@@ -42,8 +42,8 @@ impl Rehearsal {
     }
 
     /// The routes that a step changes, if they are known.
-    pub(super) fn selected(&self, selection: &Selection) -> Option<Vec<&Route>> {
-        Some(self.routes.as_ref()?.iter().filter(|route| selection.has(&route.name)).collect())
+    pub(super) fn selected(&self, scope: &Scope) -> Option<Vec<&Route>> {
+        Some(self.routes.as_ref()?.iter().filter(|route| scope.contains(&route.name)).collect())
     }
 
     pub(super) fn route_names(&self) -> Option<Vec<&str>> {
@@ -51,7 +51,7 @@ impl Rehearsal {
     }
 
     fn make(&mut self, step: &Step, place: SourceSpan) {
-        for route in self.routes.iter_mut().flatten().filter(|route| step.routes.has(&route.name)) {
+        for route in self.routes.iter_mut().flatten().filter(|route| step.routes.contains(&route.name)) {
             match &step.action {
                 Action::Set(settings) | Action::Ramp(_, settings) => drop(settings.apply_to(route)),
                 Action::Restore => restored(route, &self.original),

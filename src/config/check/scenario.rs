@@ -7,10 +7,10 @@ use super::values::short;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::keys::{AT, CUT, DOWN, RAMP, REPEAT, SET, STEP_ROUTE, STEPS, UP};
-use crate::plan::scenario::{ALL_ROUTES, Action, Misplaced, ORIGINAL, Selection, Step, written};
-use crate::plan::{CutMode, Route, RouteState, Scenario};
+use crate::plan::scenario::{Action, Misplaced, ORIGINAL, Step, written};
+use crate::plan::{CutMode, Route, RouteState, Scenario, Scope};
 use crate::spelling::nearest;
-use crate::value::{Key, RouteName, TimeSpan};
+use crate::value::{Key, TimeSpan};
 
 const EXAMPLE: &str = r#"write a list, such as [ { "at": "10s", "route": "db", "set": { "dropRate": 0.5 } } ]"#;
 
@@ -21,7 +21,7 @@ const ACTIONS: [&Key; 4] = [&SET, &DOWN, &UP, &CUT];
 pub(super) struct StepDraft<'t> {
     node: &'t Node,
     at: Option<TimeSpan>,
-    pub(super) routes: Option<Selection>,
+    pub(super) routes: Option<Scope>,
     ramp: Option<TimeSpan>,
 }
 
@@ -79,7 +79,7 @@ impl<'t> Check<'t> {
     fn step(&mut self, node: &'t Node, rehearsal: &mut Rehearsal) -> Option<Step> {
         let mut keys = Keys::of(self, node, MapKind::A("step"))?;
         let at = keys.read_with(&AT, Check::time, None);
-        let routes = keys.read_with(&STEP_ROUTE, |check, node| check.selection(node, rehearsal), Selection::All);
+        let routes = keys.read_with(&STEP_ROUTE, |check, node| check.scope(node, rehearsal), Scope::All);
         let ramp = keys.read_with(&RAMP, Check::time, None);
         let mut given = Vec::new();
         for key in ACTIONS {
@@ -172,17 +172,15 @@ impl<'t> Check<'t> {
         }
     }
 
-    fn selection(&mut self, node: &'t Node, rehearsal: &Rehearsal) -> Option<Selection> {
-        if matches!(&node.value, Value::Text(text) if text == ALL_ROUTES) {
-            return Some(Selection::All);
-        }
-        let name: RouteName = self.value(node)?;
+    fn scope(&mut self, node: &'t Node, rehearsal: &Rehearsal) -> Option<Scope> {
+        let scope: Scope = self.value(node)?;
+        let Scope::Route(name) = &scope else { return Some(scope) };
         let Some(known) = rehearsal.route_names().filter(|known| !known.contains(&name.as_str())) else {
-            return Some(Selection::One(name));
+            return Some(scope);
         };
         let hint = match nearest(name.as_str(), &known) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("use the `name` of a route, or \"{ALL_ROUTES}\" for all"),
+            None => format!("use the `name` of a route, or \"{}\" for all", Scope::ALL),
         };
         self.problems.push(Problem::at(node.place.written, format!("there is no route `{name}`"), hint));
         None

@@ -15,8 +15,8 @@ use std::time::Duration;
 pub use playback::{Due, Part, Playback};
 pub use settings::{Missing, SettingName, Settings, ToxicSettings};
 
-use super::{Route, RouteState};
-use crate::value::{CloseMode, RouteName, TimeSpan, words};
+use super::{Route, RouteState, Scope};
+use crate::value::{CloseMode, TimeSpan, words};
 
 /// The steps of a run, in the order of their times. The default has none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,18 +31,9 @@ pub struct Step {
     /// When it is made, counted from the start of the scenario.
     pub at: TimeSpan,
     /// The routes that it changes.
-    pub routes: Selection,
+    pub routes: Scope,
     /// What it does.
     pub action: Action,
-}
-
-/// The routes of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
-    /// Every route of the config.
-    All,
-    /// The route of that name.
-    One(RouteName),
 }
 
 /// What a step does.
@@ -124,26 +115,6 @@ impl Step {
     }
 }
 
-impl Selection {
-    /// Whether it has the route of that name.
-    #[must_use]
-    pub fn has(&self, route: &RouteName) -> bool {
-        match self {
-            Self::All => true,
-            Self::One(name) => name == route,
-        }
-    }
-
-    /// Whether both have a route in common.
-    #[must_use]
-    pub fn overlaps(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::All, _) | (_, Self::All) => true,
-            (Self::One(name), Self::One(other)) => name == other,
-        }
-    }
-}
-
 impl CutMode {
     /// How connections end.
     #[must_use]
@@ -181,20 +152,7 @@ impl Route {
     }
 }
 
-/// `db`, or `*` for all.
-impl fmt::Display for Selection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All => f.write_str(ALL_ROUTES),
-            Self::One(name) => name.fmt(f),
-        }
-    }
-}
-
-/// What a config has for all routes.
-pub const ALL_ROUTES: &str = "*";
-
-/// What a config has for the values of the config itself.
+/// The word for the values of the config itself.
 pub const ORIGINAL: &str = "original";
 
 impl fmt::Display for Action {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::ramp::{Fraction, Moves};
 use super::settings::{Missing, Settings};
-use super::{Action, Scenario, Selection, Step};
-use crate::plan::{Route, RouteState};
+use super::{Action, Scenario, Step};
+use crate::plan::{Route, RouteState, Scope};
 use crate::value::{RouteName, TimeSpan};
 
 /// A scenario at a point of time.
@@ -153,7 +153,7 @@ impl Playback {
             Action::Switch(state) => Some(Alteration::Switch(*state)),
             Action::Ramp(..) | Action::Cut(_) => None,
         };
-        let selected = self.original.iter().filter(|route| step.routes.has(&route.name));
+        let selected = self.original.iter().filter(|route| step.routes.contains(&route.name));
         selected.filter_map(|route| Some((route.name.clone(), alteration(route)?))).collect()
     }
 
@@ -170,8 +170,8 @@ impl Playback {
         Due { at, round, step, part: Part::End, alterations }
     }
 
-    fn selected(&self, selection: &Selection) -> Vec<Route> {
-        self.routes.iter().filter(|route| selection.has(&route.name)).cloned().collect()
+    fn selected(&self, scope: &Scope) -> Vec<Route> {
+        self.routes.iter().filter(|route| scope.contains(&route.name)).cloned().collect()
     }
 }
 

@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{Action, CutMode, Due, Part, Playback, Scenario, Selection, Settings, Step, ToxicSettings};
-use crate::plan::{DropMode, PortChoice, Route, RouteState};
+use super::{Action, CutMode, Due, Part, Playback, Scenario, Settings, Step, ToxicSettings};
+use crate::plan::{DropMode, PortChoice, Route, RouteState, Scope};
 use crate::toxic::{Effect, Latency, Toxic};
 use crate::value::{Millis, Port, Probability, Scalar, Selector, Stream, TimeSpan, Timeout};
 
@@ -56,7 +56,7 @@ fn slow(toxicity: f64, latency: i128) -> Settings {
 }
 
 fn step(at: u64, action: Action) -> Step {
-    Step { at: span(at), routes: Selection::All, action }
+    Step { at: span(at), routes: Scope::All, action }
 }
 
 fn playback(steps: Vec<Step>, repeat: Option<u64>) -> Playback {
@@ -77,7 +77,7 @@ fn action() -> impl Strategy<Value = Action> {
 
 /// Steps that begin some time after the one before has ended, and maybe a time after which they are repeated.
 fn scenario() -> impl Strategy<Value = Playback> {
-    let routes = prop_oneof![Just(Selection::All), Just(Selection::One("b".parse().expect("a name")))];
+    let routes = prop_oneof![Just(Scope::All), Just(Scope::Route("b".parse().expect("a name")))];
     (vec((0_u64..400, routes, action()), 1..8), option::of(1_u64..500)).prop_map(|(drafts, pause)| {
         let mut end = 0;
         let place = |(gap, routes, action)| {

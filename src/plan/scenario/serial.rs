@@ -3,8 +3,8 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Action, ORIGINAL, Scenario, Selection, Settings, Step, ToxicSettings};
-use crate::plan::RouteState;
+use super::{Action, ORIGINAL, Scenario, Settings, Step, ToxicSettings};
+use crate::plan::{RouteState, Scope};
 use crate::plan::keys::{AT, CUT, DOWN, RAMP, REPEAT, SET, STEP_ROUTE, STEPS, TOXICS, UP};
 use crate::value::Written;
 
@@ -23,7 +23,7 @@ impl Serialize for Step {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(AT.name, &self.at.write())?;
-        if let Selection::One(route) = &self.routes {
+        if let Scope::Route(route) = &self.routes {
             map.serialize_entry(STEP_ROUTE.name, &route.write())?;
         }
         match &self.action {
