@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::admin::{Access, Admin, Api};
-use crate::cli::{AdminOptions, Options, Routes, Watch};
+use crate::cli::{AdminOptions, Options, RouteSource, Watch};
 use crate::config::Defaults;
 use crate::event::{Event, Origin, emit};
 use crate::harness::scenario::Player;
@@ -34,12 +34,12 @@ impl ConfigFile {
     /// It is to be watched, and can't be read again.
     pub fn of(options: &Options) -> Result<Option<Self>, NotReloadable> {
         match &options.routes {
-            Routes::File { path, defaults } if is_reloadable(path) => {
+            RouteSource::File { path, defaults } if is_reloadable(path) => {
                 let watch = (options.watch == Watch::File).then(|| watch::Watch::new(path.clone()));
                 Ok(Some(Self { path: path.clone(), defaults: *defaults, watch }))
             }
-            Routes::File { path, .. } if options.watch == Watch::File => Err(NotReloadable(path.clone())),
-            Routes::File { .. } | Routes::Flags(_) => Ok(None),
+            RouteSource::File { path, .. } if options.watch == Watch::File => Err(NotReloadable(path.clone())),
+            RouteSource::File { .. } | RouteSource::Flags(_) => Ok(None),
         }
     }
 }

@@ -6,7 +6,7 @@ use pico_args::Arguments;
 
 use super::flags::value;
 use super::values::client;
-use super::{Parsed, Routes, usage_error};
+use super::{Parsed, RouteSource, usage_error};
 
 /// The number of connections that are explained by default.
 const CONNECTIONS: u32 = 20;
@@ -15,7 +15,7 @@ const CONNECTIONS: u32 = 20;
 #[derive(Debug)]
 pub struct Explain {
     /// The routes to explain.
-    pub routes: Routes,
+    pub routes: RouteSource,
     /// Overrides the seed in the config file.
     pub seed: Option<u64>,
     /// The number of connections of each route.
@@ -64,7 +64,7 @@ impl ExplainFlags {
         }
     }
 
-    pub(super) fn into_explain(self, routes: Routes, seed: Option<u64>) -> Explain {
+    pub(super) fn into_explain(self, routes: RouteSource, seed: Option<u64>) -> Explain {
         Explain {
             routes,
             seed,

@@ -39,7 +39,7 @@ use flags::{TOXIPROXY, has_effect, normalized, raw_value, reject_flags, split_at
 pub use help::{VERSION, build_details, help};
 use lone_route::LoneRoute;
 pub use man::man;
-pub use options::{Command, Options, Routes, Settings, Upstreams, Watch};
+pub use options::{Command, Options, RouteSource, Settings, Upstreams, Watch};
 use values::{connections, mebibytes, seconds, seed};
 use wrap::WrapFlags;
 pub use wrap::{Repeat, Runs};
@@ -210,15 +210,15 @@ impl ParsedFlags {
     }
 
     /// A file may open the admin server too.
-    fn routes(&self, defaults: Defaults) -> Parsed<Routes> {
+    fn routes(&self, defaults: Defaults) -> Parsed<RouteSource> {
         match (&self.config, self.lone_route.first_flag(), self.admin.needs_server()) {
-            (Some(path), None, _) => Ok(Routes::File { path: path.clone(), defaults }),
+            (Some(path), None, _) => Ok(RouteSource::File { path: path.clone(), defaults }),
             (Some(_), Some(flag), _) => {
                 usage_error(format!("--config and {flag} exclude each other: define every route in the file"))
             }
             (None, _, Some(flag)) if !self.admin.opens_server() => usage_error(format!("{flag} needs --admin")),
-            (None, None, _) if self.admin.opens_server() => Ok(Routes::none()),
-            (None, _, _) => Ok(Routes::Flags(self.lone_route.plan(self.bind, defaults.host_names)?)),
+            (None, None, _) if self.admin.opens_server() => Ok(RouteSource::none()),
+            (None, _, _) => Ok(RouteSource::Flags(self.lone_route.plan(self.bind, defaults.host_names)?)),
         }
     }
 
@@ -250,7 +250,7 @@ impl ParsedFlags {
     }
 
     /// The config to compare with.
-    fn old(&self, defaults: Defaults) -> Parsed<Option<Routes>> {
+    fn old(&self, defaults: Defaults) -> Parsed<Option<RouteSource>> {
         let stdin = Path::new(STDIN);
         match &self.against {
             None => Ok(None),
@@ -258,7 +258,7 @@ impl ParsedFlags {
             Some(old) if old == stdin && self.config.as_deref() == Some(stdin) => {
                 usage_error("--against and --config can't both read stdin")
             }
-            Some(old) => Ok(Some(Routes::File { path: old.clone(), defaults })),
+            Some(old) => Ok(Some(RouteSource::File { path: old.clone(), defaults })),
         }
     }
 
@@ -287,7 +287,7 @@ impl ParsedFlags {
 /// The path that stands for stdin.
 const STDIN: &str = "-";
 
-impl Routes {
+impl RouteSource {
     /// They come later, through the admin server.
     fn none() -> Self {
         Self::Flags(Resolved { value: Plan::default(), lookups: Vec::new() })

@@ -29,13 +29,13 @@ pub enum Command {
     /// Print the [`man`](super::man()) page.
     Man,
     /// Validate the routes and exit.
-    Check(Routes),
+    Check(RouteSource),
     /// Print what changes from one config to another, and exit.
     Compare {
         /// The old routes.
-        old: Routes,
+        old: RouteSource,
         /// The new routes.
-        new: Routes,
+        new: RouteSource,
     },
     /// Print what a run will do to each connection, and exit.
     Explain(Explain),
@@ -53,7 +53,7 @@ pub enum Command {
 
 /// The source of the routes.
 #[derive(Clone, Debug)]
-pub enum Routes {
+pub enum RouteSource {
     /// A config file.
     File {
         /// Its path, or `-` for stdin.
@@ -69,7 +69,7 @@ pub enum Routes {
 #[derive(Debug)]
 pub struct Options {
     /// The routes to open.
-    pub routes: Routes,
+    pub routes: RouteSource,
     /// Whether changes of the config file are applied.
     pub watch: Watch,
     /// The command that the run lasts as long as.

@@ -31,8 +31,8 @@ pub(super) fn error(line: &str) -> String {
 
 fn config_path(line: &str) -> PathBuf {
     match options(line).routes {
-        Routes::File { path, .. } => path,
-        Routes::Flags(resolved) => panic!("{line}: {resolved:?}"),
+        RouteSource::File { path, .. } => path,
+        RouteSource::Flags(resolved) => panic!("{line}: {resolved:?}"),
     }
 }
 
@@ -46,7 +46,7 @@ fn accepts_one_dash_two_dashes_and_equals() {
 #[test]
 fn flags_define_a_route() {
     let options = options("-listen 8180 --upstream 127.0.0.1:5432 --latency-ms 50 --drop-rate 0.1 --bind ::1");
-    let Routes::Flags(resolved) = options.routes else { panic!("a file") };
+    let RouteSource::Flags(resolved) = options.routes else { panic!("a file") };
     let route = &resolved.value.routes()[0];
     assert_eq!(route.listen().to_string(), "[::1]:8180");
     assert_eq!(route.upstream.to_string(), "127.0.0.1:5432");
@@ -68,7 +68,7 @@ fn the_address_to_listen_on_may_stand_before_the_port() {
         [("127.0.0.2:8180", "127.0.0.2:8180"), ("[::1]:8180 --bind ::1", "[::1]:8180"), ("8180", "127.0.0.1:8180")]
     {
         let options = options(&format!("--listen {listen} --upstream 127.0.0.1:1"));
-        let Routes::Flags(resolved) = options.routes else { panic!("a file") };
+        let RouteSource::Flags(resolved) = options.routes else { panic!("a file") };
         assert_eq!(resolved.value.routes()[0].listen().to_string(), address);
     }
 }
@@ -76,8 +76,8 @@ fn the_address_to_listen_on_may_stand_before_the_port() {
 fn toxics(flags: &str) -> Result<Plan, UsageError> {
     match parsed(&format!("--listen 1 --upstream 127.0.0.1:2 {flags}"))? {
         Command::Run(options) => match options.routes {
-            Routes::Flags(resolved) => Ok(resolved.value),
-            Routes::File { path, .. } => panic!("{path:?}"),
+            RouteSource::Flags(resolved) => Ok(resolved.value),
+            RouteSource::File { path, .. } => panic!("{path:?}"),
         },
         other => panic!("{other:?}"),
     }
@@ -167,10 +167,10 @@ fn the_address_of_the_admin_server_may_be_left_out() {
 #[test]
 fn an_admin_server_needs_no_routes() {
     let options = options("--admin");
-    let Routes::Flags(resolved) = options.routes else { panic!("a file") };
+    let RouteSource::Flags(resolved) = options.routes else { panic!("a file") };
     assert!(resolved.value.routes().is_empty());
     assert_eq!(options.settings.defaults.empty_list, EmptyList::Allowed);
-    assert!(matches!(parsed("--admin --check"), Ok(Command::Check(Routes::Flags(_)))));
+    assert!(matches!(parsed("--admin --check"), Ok(Command::Check(RouteSource::Flags(_)))));
 }
 
 /// As toxiproxy-server does.
@@ -181,7 +181,7 @@ fn files_may_name_localhost_beside_an_admin_server() {
         ("--admin a.json", HostNames::Localhost),
         ("--admin --resolve a.json", HostNames::Resolved),
     ] {
-        let Routes::File { defaults, .. } = options(line).routes else { panic!("no file") };
+        let RouteSource::File { defaults, .. } = options(line).routes else { panic!("no file") };
         assert_eq!(defaults.host_names, expected, "{line}");
     }
 }
@@ -226,7 +226,7 @@ fn resolve_and_watch_are_off_by_default() {
     assert_eq!((plain.watch, with.watch), (Watch::Off, Watch::File));
     assert_eq!(plain.settings.defaults.host_names, HostNames::Rejected);
     assert_eq!(with.settings.defaults.host_names, HostNames::Resolved);
-    let Routes::File { defaults, .. } = with.routes else { panic!("flags") };
+    let RouteSource::File { defaults, .. } = with.routes else { panic!("flags") };
     assert_eq!(defaults, with.settings.defaults);
 }
 
@@ -236,8 +236,8 @@ fn check_compares_with_an_older_config() {
         panic!("no comparison")
     };
     let path = |routes| match routes {
-        Routes::File { path, .. } => path,
-        Routes::Flags(resolved) => panic!("{resolved:?}"),
+        RouteSource::File { path, .. } => path,
+        RouteSource::Flags(resolved) => panic!("{resolved:?}"),
     };
     assert_eq!([old, new].map(path), ["old.json", "new.json"].map(PathBuf::from));
 }

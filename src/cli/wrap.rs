@@ -8,7 +8,7 @@ use pico_args::Arguments;
 
 use super::flags::value;
 use super::values::runs;
-use super::{Options, Parsed, Routes, STDIN, usage_error};
+use super::{Options, Parsed, RouteSource, STDIN, usage_error};
 use crate::harness::argv::Argv;
 use crate::harness::repeat::{AfterFailure, Seeds};
 
@@ -72,7 +72,7 @@ impl WrapFlags {
         match (runs, options.command.clone()) {
             (None, _) => Ok(Err(options)),
             (Some(_), None) => usage_error("--repeat and --seeds need a command: add -- COMMAND"),
-            (Some(_), _) if matches!(&options.routes, Routes::File { path, .. } if path == Path::new(STDIN)) => {
+            (Some(_), _) if matches!(&options.routes, RouteSource::File { path, .. } if path == Path::new(STDIN)) => {
                 usage_error("--repeat and --seeds need a config FILE: stdin can't be read again")
             }
             (Some(runs), Some(command)) => Ok(Ok(Box::new(Repeat { options, command, flags, runs, after_failure }))),

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use self::proxy::{proxy, seed};
-use crate::cli::{self, Command, Explain, ExplainFormat, Repeat, Routes, Runs, UsageError};
+use crate::cli::{self, Command, Explain, ExplainFormat, Repeat, RouteSource, Runs, UsageError};
 use crate::config::{self, Resolved};
 use crate::ctl;
 use crate::event::{Event, emit};
@@ -74,7 +74,7 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
     }
 }
 
-fn check(routes: Routes) -> Exit {
+fn check(routes: RouteSource) -> Exit {
     match load(routes) {
         Ok(Resolved { value: plan, lookups }) => print(&format!("{}{}", lines(&lookups), overview::of(&plan))),
         Err(exit) => exit,
@@ -99,7 +99,7 @@ fn explained(request: Explain) -> Exit {
 }
 
 /// Prints a line for each difference.
-fn compare(old: Routes, new: Routes) -> Exit {
+fn compare(old: RouteSource, new: RouteSource) -> Exit {
     match (load(old), load(new)) {
         (Ok(old), Ok(new)) => {
             let differences = plan_differences(&old.value, &new.value);
@@ -113,15 +113,15 @@ fn lines<T: Display>(values: &[T]) -> String {
     values.iter().flat_map(|value| [value.to_string(), "\n".to_owned()]).collect()
 }
 
-fn load(routes: Routes) -> Result<Resolved<Plan>, Exit> {
+fn load(routes: RouteSource) -> Result<Resolved<Plan>, Exit> {
     load_identified(routes).map(|(plan, _)| plan)
 }
 
 /// Also returns which file it was, unless the routes are flags.
-fn load_identified(routes: Routes) -> Result<(Resolved<Plan>, Option<ConfigDigest>), Exit> {
+fn load_identified(routes: RouteSource) -> Result<(Resolved<Plan>, Option<ConfigDigest>), Exit> {
     match routes {
-        Routes::Flags(resolved) => Ok((resolved, None)),
-        Routes::File { path, defaults } => {
+        RouteSource::Flags(resolved) => Ok((resolved, None)),
+        RouteSource::File { path, defaults } => {
             let source = config::Source::read(&path);
             let loaded =
                 source.and_then(|source| Ok((source.parse(defaults)?, ConfigDigest::of(&source.name, &source.text))));

@@ -9,7 +9,7 @@
 //! - `toxics` in a request that creates proxies is not ignored.
 //! - A browser's User-Agent alone is no reason to refuse a request; the access check decides.
 //!
-//! A proxy of this API is a route. Every change goes through [`Routes`](routes::Routes).
+//! A proxy of this API is a route. Every change goes through [`RouteEditor`](route_editor::RouteEditor).
 
 mod addresses;
 mod answer;
@@ -18,14 +18,14 @@ mod failure;
 mod populate;
 mod proxies;
 mod proxy_draft;
-mod routes;
+mod route_editor;
 mod toxic_draft;
 mod toxics;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::failure::Failure;
-use self::routes::Routes;
+use self::route_editor::RouteEditor;
 use super::Api;
 use crate::http::{HeaderValue, Request, Response, Status};
 
@@ -35,7 +35,7 @@ const VERSION: &str = "{\"version\": \"2.12.0\"}\n";
 /// Answers a request. `None` if the path is not one of this API.
 pub(super) fn respond(api: &Api, request: &Request) -> Option<Response> {
     let resource = Resource::of(&request.target.path())?;
-    let routes = Routes::new(api, request.client);
+    let routes = RouteEditor::new(api, request.client);
     let Some(answer) = resource.answer(&routes, request) else {
         return Some(Response::empty(Status::MethodNotAllowed).with_header("Allow", resource.methods()));
     };
@@ -89,7 +89,7 @@ impl<'a> Resource<'a> {
     }
 
     /// `None` if the resource has no such method. HEAD has none, as in Toxiproxy.
-    fn answer(self, routes: &Routes<'_>, request: &Request) -> Option<Result<Response, Failure>> {
+    fn answer(self, routes: &RouteEditor<'_>, request: &Request) -> Option<Result<Response, Failure>> {
         let body = request.body.as_slice();
         Some(match (self, request.method.as_str()) {
             (Self::Proxies, "GET") => proxies::list(routes),

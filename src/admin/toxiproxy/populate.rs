@@ -7,13 +7,13 @@ use super::answer::{Proxy, answer};
 use super::body::{Fields, list, parse};
 use super::failure::Failure;
 use super::proxy_draft::ProxyDraft;
-use super::routes::Routes;
+use super::route_editor::RouteEditor;
 use crate::config::HostNames;
 use crate::http::{Response, Status};
 use crate::plan::{Route, RouteState};
 
 /// Places one proxy after the other, up to the first that fails. Nothing is placed if one of them is invalid.
-pub fn populate(routes: &Routes<'_>, body: &[u8]) -> Result<Response, Failure> {
+pub fn populate(routes: &RouteEditor<'_>, body: &[u8]) -> Result<Response, Failure> {
     let mut placed = Vec::new();
     let result = drafts(body, routes.host_names()).and_then(|drafts| {
         for draft in &drafts {
@@ -62,7 +62,7 @@ fn numbered<T, U, C: FromIterator<U>>(
 
 /// Creates a proxy, or replaces one with other addresses. One with the same addresses keeps its state, and its toxics
 /// unless there are others.
-fn place(routes: &Routes<'_>, draft: &ProxyDraft) -> Result<Route, Failure> {
+fn place(routes: &RouteEditor<'_>, draft: &ProxyDraft) -> Result<Route, Failure> {
     let name = draft.name.as_str();
     match routes.find(name) {
         None => match draft.listen.open(|bind, port| routes.add(draft.route(bind, port))) {

@@ -3,29 +3,29 @@
 use super::answer::{PrintedToxic, answer, toxics};
 use super::body::Fields;
 use super::failure::Failure;
-use super::routes::Routes;
+use super::route_editor::RouteEditor;
 use super::toxic_draft::{ToxicDraft, updated};
 use crate::http::{Response, Status};
 use crate::plan::Route;
 use crate::toxic::Toxic;
 
-pub fn list(routes: &Routes<'_>, proxy: &str) -> Result<Response, Failure> {
+pub fn list(routes: &RouteEditor<'_>, proxy: &str) -> Result<Response, Failure> {
     answer(Status::Ok, &toxics(&routes.get(proxy)?))
 }
 
 /// The new toxic acts after those that the route has.
-pub fn create(routes: &Routes<'_>, proxy: &str, body: &[u8]) -> Result<Response, Failure> {
+pub fn create(routes: &RouteEditor<'_>, proxy: &str, body: &[u8]) -> Result<Response, Failure> {
     routes.get(proxy)?;
     let draft = ToxicDraft::read(Fields::of_body(body)?)?;
     let route = routes.change(proxy, |route| add(&mut route.toxics, &draft))?;
     show_of(&route, &draft.name)
 }
 
-pub fn show(routes: &Routes<'_>, proxy: &str, toxic: &str) -> Result<Response, Failure> {
+pub fn show(routes: &RouteEditor<'_>, proxy: &str, toxic: &str) -> Result<Response, Failure> {
     show_of(&routes.get(proxy)?, toxic)
 }
 
-pub fn update(routes: &Routes<'_>, proxy: &str, toxic: &str, body: &[u8]) -> Result<Response, Failure> {
+pub fn update(routes: &RouteEditor<'_>, proxy: &str, toxic: &str, body: &[u8]) -> Result<Response, Failure> {
     position(&routes.get(proxy)?, toxic)?;
     let changes = Fields::of_body(body)?;
     let route = routes.change(proxy, |route| {
@@ -36,7 +36,7 @@ pub fn update(routes: &Routes<'_>, proxy: &str, toxic: &str, body: &[u8]) -> Res
     show_of(&route, toxic)
 }
 
-pub fn delete(routes: &Routes<'_>, proxy: &str, toxic: &str) -> Result<Response, Failure> {
+pub fn delete(routes: &RouteEditor<'_>, proxy: &str, toxic: &str) -> Result<Response, Failure> {
     routes.change(proxy, |route| {
         route.toxics.remove(position(route, toxic)?);
         Ok(())

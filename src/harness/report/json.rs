@@ -24,7 +24,7 @@ impl Serialize for Report {
         map.serialize_entry("startedAt", &format!("{:.3}", self.started_at))?;
         map.serialize_entry("durationMs", &millis(self.duration))?;
         map.serialize_entry("command", &self.command)?;
-        map.serialize_entry("routes", &Routes(self))?;
+        map.serialize_entry("routes", &RoutesByName(self))?;
         map.serialize_entry("scenario", &self.scenario)?;
         map.serialize_entry("expect", &self.judgements.iter().map(Judged).collect::<Vec<_>>())?;
         map.serialize_entry("verdict", self.verdict().as_str())?;
@@ -58,9 +58,9 @@ impl Serialize for ScenarioStep {
 }
 
 /// The routes by name, in the order of the config.
-struct Routes<'r>(&'r Report);
+struct RoutesByName<'r>(&'r Report);
 
-impl Serialize for Routes<'_> {
+impl Serialize for RoutesByName<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.routes.iter().map(|(name, figures)| (name.as_str(), figures)))
     }

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use super::routes::{CLOSE_TIMEOUT, Routes, RunningListener};
+use super::route_table::{CLOSE_TIMEOUT, RouteTable, RunningListener};
 use super::{ApplyError, OldConnections, lock};
 use crate::event::{CloseReason, Event, emit};
 use crate::limits::Cap;
@@ -25,7 +25,7 @@ pub struct Transition<'a> {
     pub plan: &'a Plan,
     pub changes: &'a [Change],
     pub old_connections: OldConnections,
-    pub routes: &'a Mutex<Routes>,
+    pub routes: &'a Mutex<RouteTable>,
     pub limits: &'a [Arc<ConnectionLimit>],
     pub shared: &'a Arc<Shared>,
     pub seed: u64,
@@ -209,7 +209,7 @@ impl Transition<'_> {
         Ok(())
     }
 
-    fn routes(&self) -> MutexGuard<'_, Routes> {
+    fn routes(&self) -> MutexGuard<'_, RouteTable> {
         lock(self.routes)
     }
 }

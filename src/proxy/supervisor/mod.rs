@@ -3,7 +3,7 @@
 
 mod auto_ports;
 mod change;
-mod routes;
+mod route_table;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, after, never, select, tick};
 
 use self::change::{Transition, limits};
-use self::routes::{CLOSE_TIMEOUT, Routes};
+use self::route_table::{CLOSE_TIMEOUT, RouteTable};
 use super::admission::ConnectionLimit;
 use super::budget::Budget;
 use super::counters::Activity;
@@ -52,7 +52,7 @@ pub struct Supervisor {
     /// The limits of the first plan with routes. Locked during a change, so that changes are made one after the other.
     limits: Mutex<Vec<Arc<ConnectionLimit>>>,
     /// Never locked during I/O or a wait.
-    routes: Mutex<Routes>,
+    routes: Mutex<RouteTable>,
     /// Disconnects when the last connection has ended.
     gone: Receiver<Infallible>,
 }

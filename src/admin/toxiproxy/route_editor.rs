@@ -12,12 +12,12 @@ use crate::proxy::OldConnections;
 use crate::value::Port;
 
 /// The live routes, for one request.
-pub struct Routes<'a> {
+pub struct RouteEditor<'a> {
     api: &'a Api,
     origin: Origin,
 }
 
-impl<'a> Routes<'a> {
+impl<'a> RouteEditor<'a> {
     pub fn new(api: &'a Api, client: SocketAddr) -> Self {
         Self { api, origin: Origin::Api(client) }
     }

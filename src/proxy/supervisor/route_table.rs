@@ -21,7 +21,7 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The live routes, in the order of the plan.
 #[derive(Debug, Default)]
-pub struct Routes {
+pub struct RouteTable {
     live: Vec<Handle>,
     /// All routes so far, including removed ones.
     known: HashMap<RouteName, Known>,
@@ -52,7 +52,7 @@ pub struct RunningListener {
     closed: Receiver<Infallible>,
 }
 
-impl Routes {
+impl RouteTable {
     /// The routes as configured.
     pub fn plan(&self) -> Vec<Route> {
         self.live.iter().map(|handle| Route::clone(&handle.route.generation().route)).collect()
