@@ -56,13 +56,13 @@ impl Serialize for Json {
 
 /// A request that can't be granted: `{"error": …, "status": …}`, with a list of problems if its body has some.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct ApiError {
     status: Status,
     error: String,
     problems: Option<Json>,
 }
 
-impl Failure {
+impl ApiError {
     pub(super) fn new(status: Status, error: impl Into<String>) -> Self {
         Self { status, error: error.into(), problems: None }
     }
@@ -80,19 +80,19 @@ impl Failure {
 /// The answer to a method that a path does not have.
 pub(super) fn method_not_allowed(method: &str, allowed: &'static str) -> Response {
     let error = format!("this path has no {method}: use {allowed}");
-    Response::from(Failure::new(Status::MethodNotAllowed, error)).with_header("Allow", allowed)
+    Response::from(ApiError::new(Status::MethodNotAllowed, error)).with_header("Allow", allowed)
 }
 
-impl From<Failure> for Response {
-    fn from(failure: Failure) -> Self {
-        let Failure { status, error, problems } = failure;
+impl From<ApiError> for Response {
+    fn from(failure: ApiError) -> Self {
+        let ApiError { status, error, problems } = failure;
         let Some(problems) = problems else { return error_response(status, &error) };
         json(status, &Json::object([("error", error.into()), ("status", status.code().into()), ("problems", problems)]))
     }
 }
 
 /// A body, or the config file, has problems.
-impl From<&Report> for Failure {
+impl From<&Report> for ApiError {
     fn from(report: &Report) -> Self {
         let problems =
             report.problems().take(Report::MAX_LISTED).map(|(position, problem)| described(position, problem));
@@ -110,13 +110,13 @@ fn described(position: Option<Position>, problem: &Problem) -> Json {
     ])
 }
 
-impl From<Rejected> for Failure {
+impl From<Rejected> for ApiError {
     fn from(rejected: Rejected) -> Self {
         Self::bad(format!("{}; {}", rejected.what, rejected.hint))
     }
 }
 
-impl From<ApplyError> for Failure {
+impl From<ApplyError> for ApiError {
     fn from(error: ApplyError) -> Self {
         let status = match error {
             ApplyError::Conflict(_) => Status::Conflict,

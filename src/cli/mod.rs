@@ -39,7 +39,7 @@ use flags::{TOXIPROXY, has_effect, normalized, raw_value, reject_flags, split_at
 pub use help::{VERSION, build_details, help};
 use lone_route::LoneRoute;
 pub use man::man;
-pub use options::{Command, Options, RouteSource, Settings, Upstreams, Watch};
+pub use options::{Command, Options, RouteSource, RunSettings, Upstreams, Watch};
 use values::{connections, mebibytes, seconds, seed};
 use wrap::WrapFlags;
 pub use wrap::{Repeat, Runs};
@@ -192,8 +192,8 @@ impl ParsedFlags {
         log_level: Option<LogLevel>,
         report: Option<Output>,
         defaults: Defaults,
-    ) -> (WrapFlags, Settings) {
-        let settings = Settings {
+    ) -> (WrapFlags, RunSettings) {
+        let settings = RunSettings {
             seed: self.seed,
             upstreams: if self.test_server { Upstreams::TestServer } else { Upstreams::External },
             max_connections: self.max_connections,

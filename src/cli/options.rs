@@ -75,14 +75,14 @@ pub struct Options {
     /// The command that the run lasts as long as.
     pub command: Option<Argv>,
     /// Everything else.
-    pub settings: Settings,
+    pub settings: RunSettings,
     /// Problems of the command line that do not prevent the run.
     pub warnings: Vec<&'static str>,
 }
 
 /// Settings of a run that do not depend on its routes.
 #[derive(Debug)]
-pub struct Settings {
+pub struct RunSettings {
     /// Overrides the seed in the config file.
     pub seed: Option<u64>,
     /// What listens on the upstream addresses.

@@ -26,5 +26,5 @@ pub mod wrapped;
 
 pub use figures::Figures;
 pub use recorder::{Conclusion, Recorder, RunFacts};
-pub use sampler::{Sample, Series};
+pub use sampler::{Sample, TimeSeries};
 pub use summary::Summary;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::figures::{Figures, figure};
 use super::report::{CommandOutcome, ConfigDigest, Destination, Format, Output, Report, ScenarioStep};
-use super::sampler::{Sampler, Series};
+use super::sampler::{Sampler, TimeSeries};
 use super::summary::Summary;
 use crate::event::{Event, Outcome, emit};
 use crate::plan::{Expectation, Judgement};
@@ -72,7 +72,7 @@ impl Recorder {
         scenario: Vec<ScenarioStep>,
     ) -> (Conclusion, Summary) {
         let duration = self.started.elapsed();
-        let series = self.sampler.map_or_else(Series::default, Sampler::finish);
+        let series = self.sampler.map_or_else(TimeSeries::default, Sampler::finish);
         let RunFacts { seed, arguments, config, expectations, output } = self.facts;
         let statuses = supervisor.routes();
         let routes: Vec<_> = statuses.iter().map(|it| (it.route.name.clone(), Figures::from(it))).collect();

@@ -33,7 +33,7 @@ pub struct Sample {
 
 /// Samples in the order of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Series {
+pub struct TimeSeries {
     interval: Duration,
     samples: Vec<Sample>,
 }
@@ -42,7 +42,7 @@ pub struct Series {
 #[derive(Debug)]
 pub struct Sampler {
     stop: Sender<()>,
-    series: Receiver<Series>,
+    series: Receiver<TimeSeries>,
 }
 
 impl Sampler {
@@ -60,15 +60,15 @@ impl Sampler {
     }
 
     /// Takes a last sample and returns all of them.
-    pub fn finish(self) -> Series {
+    pub fn finish(self) -> TimeSeries {
         // If the thread has ended, so has the channel, and there are no samples.
         let _ = self.stop.send(());
         self.series.recv().unwrap_or_default()
     }
 }
 
-fn take_samples(supervisor: &Supervisor, started: Instant, stopped: &Receiver<()>) -> Series {
-    let mut series = Series::default();
+fn take_samples(supervisor: &Supervisor, started: Instant, stopped: &Receiver<()>) -> TimeSeries {
+    let mut series = TimeSeries::default();
     loop {
         series.push(sample(&supervisor.routes(), started.elapsed()));
         if stopped.recv_timeout(series.interval) != Err(RecvTimeoutError::Timeout) {
@@ -89,13 +89,13 @@ fn sample(routes: &[RouteStatus], at: Duration) -> Sample {
     sample
 }
 
-impl Default for Series {
+impl Default for TimeSeries {
     fn default() -> Self {
         Self { interval: FIRST_INTERVAL, samples: Vec::new() }
     }
 }
 
-impl Series {
+impl TimeSeries {
     /// The samples.
     #[must_use]
     pub fn samples(&self) -> &[Sample] {
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_long_run_keeps_fewer_samples_of_all_of_its_time() {
-        let (mut series, mut at) = (Series::default(), Duration::ZERO);
+        let (mut series, mut at) = (TimeSeries::default(), Duration::ZERO);
         let day = Duration::from_secs(86_400);
         while at <= day {
             series.push(Sample { at, ..Sample::default() });

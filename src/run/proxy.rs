@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::{Exit, load_identified, print, print_error, report, report_event};
 use crate::admin::{self, Admin};
-use crate::cli::{AdminOptions, Options, Settings, Upstreams};
+use crate::cli::{AdminOptions, Options, RunSettings, Upstreams};
 use crate::config::{Lookup, Resolved};
 use crate::control::{ConfigFile, Control};
 use crate::dice;
@@ -35,7 +35,7 @@ use crate::{test_server, threads};
 /// left open.
 const DRAIN_TIMEOUT_OF_COMMANDS: Duration = Duration::from_secs(10);
 
-pub(super) fn seed(settings: &Settings, plan: &Plan) -> u64 {
+pub(super) fn seed(settings: &RunSettings, plan: &Plan) -> u64 {
     settings.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed)
 }
 
@@ -57,7 +57,7 @@ pub(super) fn proxy(options: Options) -> Exit {
 }
 
 /// What the run is, for its report.
-fn facts(plan: &Plan, config: Option<ConfigDigest>, settings: &Settings) -> RunFacts {
+fn facts(plan: &Plan, config: Option<ConfigDigest>, settings: &RunSettings) -> RunFacts {
     let (expectations, output) = (plan.expectations().to_vec(), settings.report.clone());
     RunFacts { seed: seed(settings, plan), arguments: env::args_os().collect(), config, expectations, output }
 }
@@ -67,7 +67,7 @@ fn prepare(
     resolved: &Resolved<Plan>,
     file: Option<ConfigFile>,
     command: Option<Argv>,
-    settings: &Settings,
+    settings: &RunSettings,
     facts: RunFacts,
 ) -> io::Result<Exit> {
     let output = LogOutput::of(settings.log_file.as_deref())?;
@@ -94,7 +94,7 @@ fn prepare(
     Ok(table.map_or(exit, |table| print_error(&table, exit)))
 }
 
-fn cap(plan: &Plan, settings: &Settings, admin: Option<&AdminOptions>) -> Cap {
+fn cap(plan: &Plan, settings: &RunSettings, admin: Option<&AdminOptions>) -> Cap {
     let (footprint, listeners) = needs(plan, settings.upstreams);
     let (added, admin_clients) = admin.map_or((0, 0), |_| (admin::ADDED_ROUTES, admin::CLIENTS.get()));
     let baseline = Baseline { listeners: listeners + added, admin_clients };
@@ -111,7 +111,7 @@ struct Controls {
 /// Returns the table about the run, if there is one.
 fn start(
     resolved: &Resolved<Plan>,
-    settings: &Settings,
+    settings: &RunSettings,
     facts: RunFacts,
     cap: Cap,
     stop: &Arc<Stop>,
@@ -188,7 +188,7 @@ fn summarise(summary: &Summary, format: LogFormat) -> Option<String> {
 }
 
 /// Waits for the first signal, and drains.
-fn serve(supervisor: &Supervisor, settings: &Settings, stop: &Stop) -> Exit {
+fn serve(supervisor: &Supervisor, settings: &RunSettings, stop: &Stop) -> Exit {
     // Nothing is ever sent. The channel disconnects at the first signal.
     let _ = stop.draining().channel().recv();
     let cut = supervisor.drain(settings.drain_timeout);

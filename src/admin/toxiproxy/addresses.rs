@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use super::failure::Failure;
+use super::error::ToxiproxyError;
 use crate::config::{HostNames, Lookup, Resolved, parse_upstream};
 use crate::free_port::{ATTEMPTS, free_port};
 use crate::plan::{Bind, Route, Upstream};
@@ -19,12 +19,12 @@ pub struct Listen {
 impl Listen {
     /// Parses `IP:PORT`, `localhost:PORT`, or `:PORT` for every address. Port 0, or no text, leaves the port to the
     /// system.
-    pub fn parse(text: &str) -> Result<Self, Failure> {
+    pub fn parse(text: &str) -> Result<Self, ToxiproxyError> {
         let listen = || {
             let (host, port) = if text.is_empty() { ("", "") } else { parts(text)? };
             Ok(Self { ip: listen_ip(host)?, port: listen_port(port)? })
         };
-        listen().map_err(|rejected| Failure::of_field("listen", &rejected))
+        listen().map_err(|rejected| ToxiproxyError::of_field("listen", &rejected))
     }
 
     /// The address of a route.
@@ -40,7 +40,7 @@ impl Listen {
     }
 
     /// Calls `open` with the address, or with free ports until one of them is still free when it is opened.
-    pub fn open<T>(self, mut open: impl FnMut(IpAddr, Port) -> Result<T, Failure>) -> Result<T, Failure> {
+    pub fn open<T>(self, mut open: impl FnMut(IpAddr, Port) -> Result<T, ToxiproxyError>) -> Result<T, ToxiproxyError> {
         if let Some(port) = self.port {
             return open(self.ip, port);
         }
@@ -54,9 +54,9 @@ impl Listen {
     }
 
     /// A port that nothing listens on.
-    fn free_port(self) -> Result<Port, Failure> {
+    fn free_port(self) -> Result<Port, ToxiproxyError> {
         let any = SocketAddr::new(self.ip, 0);
-        free_port(self.ip).map_err(|error| Failure::Bind(any, error))
+        free_port(self.ip).map_err(|error| ToxiproxyError::Bind(any, error))
     }
 }
 
@@ -94,13 +94,13 @@ const EVERY_ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// Parses the address of an upstream: `IP:PORT`, or `localhost:PORT` or `:PORT` for this machine, as in Go, or an allowed
 /// host name, which is looked up now.
-pub fn upstream(text: &str, host_names: HostNames) -> Result<Upstream, Failure> {
+pub fn upstream(text: &str, host_names: HostNames) -> Result<Upstream, ToxiproxyError> {
     let local = text.rsplit_once(':').filter(|(host, _)| host.is_empty() || host.eq_ignore_ascii_case("localhost"));
     let parsed = match local {
         Some((_, port)) => parse_upstream(&format!("127.0.0.1:{port}"), host_names),
         None => parse_upstream(text, host_names),
     };
-    let Resolved { value, lookups } = parsed.map_err(|rejected| Failure::of_field("upstream", &rejected))?;
+    let Resolved { value, lookups } = parsed.map_err(|rejected| ToxiproxyError::of_field("upstream", &rejected))?;
     lookups.iter().for_each(Lookup::log);
     Ok(value)
 }
@@ -152,13 +152,13 @@ mod tests {
         let mut tried = Vec::new();
         let opened = listen.open(|ip, port| {
             tried.push(port);
-            if tried.len() < 3 { Err(Failure::in_use(SocketAddr::new(ip, port.get()))) } else { Ok(port) }
+            if tried.len() < 3 { Err(ToxiproxyError::in_use(SocketAddr::new(ip, port.get()))) } else { Ok(port) }
         });
         assert_eq!(opened.ok(), tried.get(2).copied());
         let mut count = 0;
         let failed = listen.open::<()>(|ip, port| {
             count += 1;
-            Err(Failure::in_use(SocketAddr::new(ip, port.get())))
+            Err(ToxiproxyError::in_use(SocketAddr::new(ip, port.get())))
         });
         assert!(failed.is_err_and(|failure| failure.is_in_use()));
         assert_eq!(count, ATTEMPTS);

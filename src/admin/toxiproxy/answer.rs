@@ -3,7 +3,7 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::failure::Failure;
+use super::error::ToxiproxyError;
 use super::toxic_draft::is_toxiproxys;
 use crate::http::{Response, Status};
 use crate::plan::{Route, RouteState};
@@ -12,8 +12,8 @@ use crate::toxic::{Effect, Toxic};
 use crate::value::{Direction, Key, Presence, Scalar, Written};
 
 /// A response with JSON.
-pub fn answer(status: Status, content: &impl Serialize) -> Result<Response, Failure> {
-    let json = serde_json::to_vec(content).map_err(|error| Failure::Internal(error.to_string()))?;
+pub fn answer(status: Status, content: &impl Serialize) -> Result<Response, ToxiproxyError> {
+    let json = serde_json::to_vec(content).map_err(|error| ToxiproxyError::Internal(error.to_string()))?;
     Ok(Response::new(status, "application/json", json))
 }
 

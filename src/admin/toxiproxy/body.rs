@@ -2,18 +2,18 @@
 
 use serde_json::{Deserializer, Map, Value};
 
-use super::failure::Failure;
+use super::error::ToxiproxyError;
 
 /// The first JSON value of a body.
-pub fn parse(body: &[u8]) -> Result<Value, Failure> {
+pub fn parse(body: &[u8]) -> Result<Value, ToxiproxyError> {
     match Deserializer::from_slice(body).into_iter().next() {
-        Some(value) => value.map_err(|error| Failure::BadBody(format!("{error}; write JSON"))),
-        None => Err(Failure::BadBody("EOF".to_owned())),
+        Some(value) => value.map_err(|error| ToxiproxyError::BadBody(format!("{error}; write JSON"))),
+        None => Err(ToxiproxyError::BadBody("EOF".to_owned())),
     }
 }
 
 /// The elements of a list. `null` is an empty one.
-pub fn list(what: &str, value: Value) -> Result<Vec<Value>, Failure> {
+pub fn list(what: &str, value: Value) -> Result<Vec<Value>, ToxiproxyError> {
     match value {
         Value::Array(elements) => Ok(elements),
         Value::Null => Ok(Vec::new()),
@@ -27,12 +27,12 @@ pub struct Fields(Map<String, Value>);
 
 impl Fields {
     /// The fields of a body.
-    pub fn of_body(body: &[u8]) -> Result<Self, Failure> {
+    pub fn of_body(body: &[u8]) -> Result<Self, ToxiproxyError> {
         Self::of("the body", parse(body)?)
     }
 
     /// The fields of an object. `null` has none.
-    pub fn of(what: &str, value: Value) -> Result<Self, Failure> {
+    pub fn of(what: &str, value: Value) -> Result<Self, ToxiproxyError> {
         let entries = match value {
             Value::Object(entries) => entries,
             Value::Null => Map::new(),
@@ -46,16 +46,16 @@ impl Fields {
         self.0.get(name)
     }
 
-    pub fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
+    pub fn text(&self, name: &str) -> Result<Option<&str>, ToxiproxyError> {
         self.get(name).map(|value| value.as_str().ok_or_else(|| mismatch(name, value, "text"))).transpose()
     }
 
-    pub fn flag(&self, name: &str) -> Result<Option<bool>, Failure> {
+    pub fn flag(&self, name: &str) -> Result<Option<bool>, ToxiproxyError> {
         self.get(name).map(|value| value.as_bool().ok_or_else(|| mismatch(name, value, "true or false"))).transpose()
     }
 }
 
-fn mismatch(what: &str, found: &Value, wanted: &str) -> Failure {
+fn mismatch(what: &str, found: &Value, wanted: &str) -> ToxiproxyError {
     let found = match found {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
@@ -64,7 +64,7 @@ fn mismatch(what: &str, found: &Value, wanted: &str) -> Failure {
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     };
-    Failure::BadBody(format!("{what} is {found}; write {wanted}"))
+    ToxiproxyError::BadBody(format!("{what} is {found}; write {wanted}"))
 }
 
 #[cfg(test)]
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn error(result: Result<impl std::fmt::Debug, Failure>) -> String {
+    fn error(result: Result<impl std::fmt::Debug, ToxiproxyError>) -> String {
         result.expect_err("it is invalid").text()
     }
 

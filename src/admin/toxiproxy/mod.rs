@@ -14,7 +14,7 @@
 mod addresses;
 mod answer;
 mod body;
-mod failure;
+mod error;
 mod populate;
 mod proxies;
 mod proxy_draft;
@@ -24,7 +24,7 @@ mod toxics;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use self::failure::Failure;
+use self::error::ToxiproxyError;
 use self::route_editor::RouteEditor;
 use super::Api;
 use crate::http::{HeaderValue, Request, Response, Status};
@@ -89,7 +89,7 @@ impl<'a> Resource<'a> {
     }
 
     /// `None` if the resource has no such method. HEAD has none, as in Toxiproxy.
-    fn answer(self, routes: &RouteEditor<'_>, request: &Request) -> Option<Result<Response, Failure>> {
+    fn answer(self, routes: &RouteEditor<'_>, request: &Request) -> Option<Result<Response, ToxiproxyError>> {
         let body = request.body.as_slice();
         Some(match (self, request.method.as_str()) {
             (Self::Proxies, "GET") => proxies::list(routes),

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::answer::{Proxy, answer};
 use super::body::{Fields, list, parse};
-use super::failure::Failure;
+use super::error::ToxiproxyError;
 use super::proxy_draft::ProxyDraft;
 use super::route_editor::RouteEditor;
 use crate::config::HostNames;
@@ -13,7 +13,7 @@ use crate::http::{Response, Status};
 use crate::plan::{Route, RouteState};
 
 /// Places one proxy after the other, up to the first that fails. Nothing is placed if one of them is invalid.
-pub fn populate(routes: &RouteEditor<'_>, body: &[u8]) -> Result<Response, Failure> {
+pub fn populate(routes: &RouteEditor<'_>, body: &[u8]) -> Result<Response, ToxiproxyError> {
     let mut placed = Vec::new();
     let result = drafts(body, routes.host_names()).and_then(|drafts| {
         for draft in &drafts {
@@ -22,13 +22,13 @@ pub fn populate(routes: &RouteEditor<'_>, body: &[u8]) -> Result<Response, Failu
         Ok(())
     });
     let failure = result.err();
-    let status = failure.as_ref().map_or(Status::Created, Failure::status);
+    let status = failure.as_ref().map_or(Status::Created, ToxiproxyError::status);
     answer(status, &Populated { failure, routes: placed })
 }
 
 /// The proxies of the list up to the first that failed, and that failure.
 struct Populated {
-    failure: Option<Failure>,
+    failure: Option<ToxiproxyError>,
     routes: Vec<Route>,
 }
 
@@ -44,7 +44,7 @@ impl Serialize for Populated {
     }
 }
 
-fn drafts(body: &[u8], host_names: HostNames) -> Result<Vec<ProxyDraft>, Failure> {
+fn drafts(body: &[u8], host_names: HostNames) -> Result<Vec<ProxyDraft>, ToxiproxyError> {
     let entries = list("the body", parse(body)?)?;
     let entries: Vec<Fields> = numbered(entries, |entry| Fields::of("it", entry))?;
     numbered::<_, _, ()>(&entries, ProxyDraft::require)?;
@@ -54,20 +54,20 @@ fn drafts(body: &[u8], host_names: HostNames) -> Result<Vec<ProxyDraft>, Failure
 /// Converts each element. A failure has the number of its element.
 fn numbered<T, U, C: FromIterator<U>>(
     elements: impl IntoIterator<Item = T>,
-    convert: impl Fn(T) -> Result<U, Failure>,
-) -> Result<C, Failure> {
+    convert: impl Fn(T) -> Result<U, ToxiproxyError>,
+) -> Result<C, ToxiproxyError> {
     let elements = elements.into_iter().zip(1..);
     elements.map(|(element, number)| convert(element).map_err(|failure| failure.at_proxy(number))).collect()
 }
 
 /// Creates a proxy, or replaces one with other addresses. One with the same addresses keeps its state, and its toxics
 /// unless there are others.
-fn place(routes: &RouteEditor<'_>, draft: &ProxyDraft) -> Result<Route, Failure> {
+fn place(routes: &RouteEditor<'_>, draft: &ProxyDraft) -> Result<Route, ToxiproxyError> {
     let name = draft.name.as_str();
     match routes.find(name) {
         None => match draft.listen.open(|bind, port| routes.add(draft.route(bind, port))) {
             // Another request has created it in the meantime.
-            Err(Failure::ProxyExists) => place(routes, draft),
+            Err(ToxiproxyError::ProxyExists) => place(routes, draft),
             placed => placed,
         },
         Some(present) if draft.is_at(&present) && draft.toxics.is_empty() => Ok(present),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::addresses::{Listen, upstream};
 use super::body::{Fields, list};
-use super::failure::Failure;
+use super::error::ToxiproxyError;
 use super::toxic_draft::ToxicDraft;
 use super::toxics;
 use crate::config::HostNames;
@@ -27,21 +27,21 @@ pub struct ProxyDraft {
 
 impl ProxyDraft {
     /// Checks that the required fields are there. In a list, all proxies are checked for that first.
-    pub fn require(fields: &Fields) -> Result<(), Failure> {
+    pub fn require(fields: &Fields) -> Result<(), ToxiproxyError> {
         for key in [NAME, UPSTREAM] {
             if fields.text(key.name)?.is_none_or(str::is_empty) {
-                return Err(Failure::MissingField(key.name.to_owned()));
+                return Err(ToxiproxyError::MissingField(key.name.to_owned()));
             }
         }
         Ok(())
     }
 
     /// A host name of the upstream is looked up.
-    pub fn read(fields: &Fields, host_names: HostNames) -> Result<Self, Failure> {
+    pub fn read(fields: &Fields, host_names: HostNames) -> Result<Self, ToxiproxyError> {
         Self::require(fields)?;
         let name = fields.text(NAME.name)?.unwrap_or_default();
         Ok(Self {
-            name: name.parse().map_err(|rejected| Failure::of_field(NAME.name, &rejected))?,
+            name: name.parse().map_err(|rejected| ToxiproxyError::of_field(NAME.name, &rejected))?,
             listen: Listen::parse(fields.text(LISTEN)?.unwrap_or_default())?,
             upstream: upstream(fields.text(UPSTREAM.name)?.unwrap_or_default(), host_names)?,
             state: state(fields)?.unwrap_or_default(),
@@ -73,12 +73,12 @@ impl ProxyDraft {
 }
 
 /// The state that the field `enabled` asks for.
-pub fn state(fields: &Fields) -> Result<Option<RouteState>, Failure> {
+pub fn state(fields: &Fields) -> Result<Option<RouteState>, ToxiproxyError> {
     let state = |enabled| if enabled { RouteState::Enabled } else { RouteState::Disabled };
     fields.flag(ENABLED.name).map(|flag| flag.map(state))
 }
 
-fn toxics_of(fields: &Fields) -> Result<Vec<Toxic>, Failure> {
+fn toxics_of(fields: &Fields) -> Result<Vec<Toxic>, ToxiproxyError> {
     let mut added = Vec::new();
     for toxic in list(TOXICS.name, fields.get(TOXICS.name).cloned().unwrap_or_default())? {
         let draft = ToxicDraft::read(Fields::of("a toxic", toxic)?)?;

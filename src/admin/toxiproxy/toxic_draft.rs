@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::body::Fields;
-use super::failure::Failure;
+use super::error::ToxiproxyError;
 use crate::config::{CHANGEABLE_KEYS, Syntax, parse_toxic};
 use crate::toxic::keys::{ATTRIBUTES, NAME, STREAM, TYPE};
 use crate::toxic::{TYPES, Toxic, ToxicType};
@@ -37,18 +37,18 @@ pub struct ToxicDraft {
 
 impl ToxicDraft {
     /// Checks the stream first, then the type. The default name has the stream as it was sent.
-    pub fn read(fields: Fields) -> Result<Self, Failure> {
+    pub fn read(fields: Fields) -> Result<Self, ToxiproxyError> {
         let (name, toxic_type) = (fields.text(NAME.name)?, fields.text(TYPE.name)?.unwrap_or_default());
         let sent = fields.text(STREAM.name)?.unwrap_or_else(|| Stream::default().as_str());
-        let stream = sent.to_ascii_lowercase().parse().map_err(|_| Failure::InvalidStream)?;
+        let stream = sent.to_ascii_lowercase().parse().map_err(|_| ToxiproxyError::InvalidStream)?;
         let name = name.filter(|name| !name.is_empty());
         let name = name.map_or_else(|| format!("{toxic_type}_{sent}"), str::to_owned);
-        let toxic_type = TYPES.iter().find(|known| known.name == toxic_type).ok_or(Failure::InvalidType)?;
+        let toxic_type = TYPES.iter().find(|known| known.name == toxic_type).ok_or(ToxiproxyError::InvalidType)?;
         Ok(Self { name, stream, toxic_type, fields })
     }
 
     /// The toxic. An attribute of Toxiproxy that is missing is 0, as there, unless 0 is out of range.
-    pub fn toxic(&self) -> Result<Toxic, Failure> {
+    pub fn toxic(&self) -> Result<Toxic, ToxiproxyError> {
         let zeros = self.toxic_type.attributes.iter().filter(|attribute| is_zero_if_absent(self.toxic_type, attribute));
         let zeros: Map<String, Value> = zeros.map(|attribute| (attribute.name.to_owned(), 0.into())).collect();
         let mut config = Map::from_iter([
@@ -63,8 +63,8 @@ impl ToxicDraft {
 }
 
 /// The toxic with the changes of an update, which can't change its name, type and stream.
-pub fn updated(toxic: &Toxic, changes: &Fields) -> Result<Toxic, Failure> {
-    let config = serde_json::to_value(toxic).map_err(|error| Failure::Internal(error.to_string()))?;
+pub fn updated(toxic: &Toxic, changes: &Fields) -> Result<Toxic, ToxiproxyError> {
+    let config = serde_json::to_value(toxic).map_err(|error| ToxiproxyError::Internal(error.to_string()))?;
     let Value::Object(mut config) = config else { return Ok(toxic.clone()) };
     apply(changes, toxic.effect.toxic_type(), &mut config)?;
     check(config)
@@ -76,7 +76,7 @@ fn is_zero_if_absent(toxic_type: &ToxicType, attribute: &Key) -> bool {
 }
 
 /// Sets what the fields have. Unknown ones are ignored, as in Toxiproxy.
-fn apply(fields: &Fields, toxic_type: &ToxicType, config: &mut Map<String, Value>) -> Result<(), Failure> {
+fn apply(fields: &Fields, toxic_type: &ToxicType, config: &mut Map<String, Value>) -> Result<(), ToxiproxyError> {
     for key in CHANGEABLE_KEYS {
         if let Some(value) = fields.get(key.name) {
             config.insert(key.name.to_owned(), value.clone());
@@ -93,8 +93,8 @@ fn apply(fields: &Fields, toxic_type: &ToxicType, config: &mut Map<String, Value
     Ok(())
 }
 
-fn check(config: Map<String, Value>) -> Result<Toxic, Failure> {
-    parse_toxic("toxic", &Value::Object(config).to_string(), Syntax::Json).map_err(|report| Failure::of_toxic(&report))
+fn check(config: Map<String, Value>) -> Result<Toxic, ToxiproxyError> {
+    parse_toxic("toxic", &Value::Object(config).to_string(), Syntax::Json).map_err(|report| ToxiproxyError::of_toxic(&report))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::Answer;
 use crate::admin::Api;
-use crate::admin::answer::{Failure, Json, json};
+use crate::admin::answer::{ApiError, Json, json};
 use crate::event::Origin;
 use crate::http::{Request, Response, Status};
 use crate::proxy::ConnectionStatus;
@@ -37,19 +37,19 @@ pub(super) fn end(api: &Api, request: &Request, id: &str) -> Answer {
     if api.supervisor.end_connection(Origin::Api(request.client), number, mode) {
         Ok(Response::empty(Status::NoContent))
     } else {
-        Err(Failure::not_found(format!("no live connection has the id {number}: GET /v1/connections lists them")))
+        Err(ApiError::not_found(format!("no live connection has the id {number}: GET /v1/connections lists them")))
     }
 }
 
-fn not_a_number(id: &str) -> Failure {
-    Failure::bad(format!("`{id}` is not the id of a connection: use a number that GET /v1/connections lists"))
+fn not_a_number(id: &str) -> ApiError {
+    ApiError::bad(format!("`{id}` is not the id of a connection: use a number that GET /v1/connections lists"))
 }
 
 /// Also ends the remaining connections of a removed route.
 pub(super) fn end_all(api: &Api, request: &Request) -> Answer {
     let mode = close_mode(request)?;
     let name = request.target.parameter("route").ok_or_else(|| {
-        Failure::bad("the route is missing: use DELETE /v1/connections?route=NAME, or /v1/connections/ID for one")
+        ApiError::bad("the route is missing: use DELETE /v1/connections?route=NAME, or /v1/connections/ID for one")
     })?;
     let route: RouteName = name.parse()?;
     let closed = api.supervisor.end_connections(Origin::Api(request.client), &route, mode);
@@ -59,10 +59,10 @@ pub(super) fn end_all(api: &Api, request: &Request) -> Answer {
     Ok(json(Status::Ok, &Json::object([("closed", closed.into())])))
 }
 
-fn close_mode(request: &Request) -> Result<CloseMode, Failure> {
+fn close_mode(request: &Request) -> Result<CloseMode, ApiError> {
     match request.target.parameter("reset") {
         None | Some("false") => Ok(CloseMode::Close),
         Some("true") => Ok(CloseMode::Reset),
-        Some(other) => Err(Failure::bad(format!("`reset={other}` is not a choice: use reset=true or reset=false"))),
+        Some(other) => Err(ApiError::bad(format!("`reset={other}` is not a choice: use reset=true or reset=false"))),
     }
 }

@@ -18,10 +18,10 @@ mod process;
 mod routes;
 
 use super::Api;
-use super::answer::{Failure, method_not_allowed};
+use super::answer::{ApiError, method_not_allowed};
 use crate::http::{Request, Response};
 
-type Answer = Result<Response, Failure>;
+type Answer = Result<Response, ApiError>;
 
 /// Answers a request for a path below `/v1`.
 pub(super) fn respond(api: &Api, request: &Request) -> Option<Response> {
@@ -63,8 +63,8 @@ fn other_method(method: &str, path: &[&str]) -> Answer {
     Ok(method_not_allowed(method, allowed))
 }
 
-fn unknown(path: &[&str]) -> Failure {
+fn unknown(path: &[&str]) -> ApiError {
     let path = path.join("/");
     let known = "connections, routes, config, seed, events, reload and health";
-    Failure::not_found(format!("there is no `/v1/{path}`: /v1 has {known}"))
+    ApiError::not_found(format!("there is no `/v1/{path}`: /v1 has {known}"))
 }

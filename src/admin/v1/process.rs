@@ -2,7 +2,7 @@
 
 use super::Answer;
 use crate::admin::Api;
-use crate::admin::answer::{Failure, Json, json};
+use crate::admin::answer::{ApiError, Json, json};
 use crate::event::Origin;
 use crate::http::{Request, Response, Status};
 use crate::plan::Plan;
@@ -12,7 +12,7 @@ use crate::reload::ReloadError;
 /// A config file that starts the present routes and this server, with the same seed.
 pub(super) fn config(api: &Api) -> Answer {
     let plan = Plan::new(Some(api.supervisor.seed()), api.supervisor.configured());
-    let plan = plan.map_err(|_| Failure::new(Status::InternalServerError, "the live routes conflict"))?;
+    let plan = plan.map_err(|_| ApiError::new(Status::InternalServerError, "the live routes conflict"))?;
     Ok(json(Status::Ok, &plan.with_admin(api.address)))
 }
 
@@ -30,7 +30,7 @@ pub(super) fn health(api: &Api) -> Response {
 
 pub(super) fn reload(api: &Api, request: &Request) -> Answer {
     let reloader = api.reloader.as_ref().ok_or_else(|| {
-        Failure::new(
+        ApiError::new(
             Status::Conflict,
             "this run has no config file that can be read again: start it with --config FILE, or PUT /v1/routes/NAME",
         )
@@ -47,7 +47,7 @@ fn object(change: &AppliedChange) -> Json {
     ])
 }
 
-impl From<ReloadError> for Failure {
+impl From<ReloadError> for ApiError {
     fn from(error: ReloadError) -> Self {
         match error {
             ReloadError::Invalid(report) => Self::from(&report),

@@ -2,7 +2,7 @@
 
 use super::Answer;
 use crate::admin::Api;
-use crate::admin::answer::{Failure, Json, json};
+use crate::admin::answer::{ApiError, Json, json};
 use crate::config::{Lookup, Resolved, Syntax, parse_named_route};
 use crate::event::Origin;
 use crate::http::{Request, Response, Status};
@@ -35,13 +35,13 @@ pub(super) fn show(api: &Api, name: &str) -> Answer {
 }
 
 /// The route of that name.
-pub(super) fn find(api: &Api, name: &str) -> Result<Route, Failure> {
+pub(super) fn find(api: &Api, name: &str) -> Result<Route, ApiError> {
     let found = api.supervisor.configured().into_iter().find(|route| route.name.as_str() == name);
     found.ok_or_else(|| unknown(name))
 }
 
-fn unknown(name: &str) -> Failure {
-    Failure::not_found(format!("no route is called `{name}`: GET /v1/routes lists them"))
+fn unknown(name: &str) -> ApiError {
+    ApiError::not_found(format!("no route is called `{name}`: GET /v1/routes lists them"))
 }
 
 /// The whole route is replaced: what the body leaves out gets its default.
@@ -55,15 +55,15 @@ pub(super) fn put(api: &Api, request: &Request, name: &str) -> Answer {
             status = Status::Created;
             routes.push(route.clone());
         }
-        Ok::<_, Failure>(routes)
+        Ok::<_, ApiError>(routes)
     })?;
     Ok(json(status, &route))
 }
 
-fn read(api: &Api, request: &Request, name: &str) -> Result<Route, Failure> {
-    let text = str::from_utf8(&request.body).map_err(|_| Failure::bad("the body is not UTF-8: send JSON in UTF-8"))?;
+fn read(api: &Api, request: &Request, name: &str) -> Result<Route, ApiError> {
+    let text = str::from_utf8(&request.body).map_err(|_| ApiError::bad("the body is not UTF-8: send JSON in UTF-8"))?;
     let parsed = parse_named_route(&name.parse()?, "body", text, Syntax::Json, api.defaults.of_requests());
-    let Resolved { value: route, lookups } = parsed.map_err(|report| Failure::from(&report))?;
+    let Resolved { value: route, lookups } = parsed.map_err(|report| ApiError::from(&report))?;
     lookups.iter().for_each(Lookup::log);
     Ok(route)
 }
@@ -73,7 +73,7 @@ pub(super) fn remove(api: &Api, request: &Request, name: &str) -> Answer {
     api.supervisor.edit(Origin::Api(request.client), OldConnections::Continue, |mut routes| {
         let index = routes.iter().position(|route| route.name.as_str() == name).ok_or_else(|| unknown(name))?;
         routes.remove(index);
-        Ok::<_, Failure>(routes)
+        Ok::<_, ApiError>(routes)
     })?;
     Ok(Response::empty(Status::NoContent))
 }

@@ -8,7 +8,7 @@ mod conflicts;
 mod expect;
 mod keys;
 mod listen;
-mod rehearsal;
+mod dry_run;
 mod scenario;
 mod settings;
 mod synonyms;

@@ -1,8 +1,8 @@
-//! The steps of a scenario. What a step sets is read in `settings`; what it conflicts with is found in `rehearsal`.
+//! The steps of a scenario. What a step sets is read in `settings`; what it conflicts with is found in `dry_run`.
 
 use super::Check;
 use super::keys::{Keys, MapKind};
-use super::rehearsal::Rehearsal;
+use super::dry_run::DryRun;
 use super::values::short;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, SourceSpan};
@@ -36,7 +36,7 @@ impl<'t> Check<'t> {
     /// A list of steps, or an object with one, for these routes. `None` for routes that have problems.
     pub(super) fn scenario(&mut self, node: &'t Node, routes: Option<&[Route]>) -> Option<Scenario> {
         if !matches!(node.value, Value::Map(_)) {
-            let steps = self.steps(node, Rehearsal::new(routes))?;
+            let steps = self.steps(node, DryRun::new(routes))?;
             return self.in_order(node, node, steps, None);
         }
         let mut keys = Keys::of(self, node, MapKind::A("scenario"))?;
@@ -44,19 +44,19 @@ impl<'t> Check<'t> {
         let list = keys.read_with(&STEPS, |_, node| Some(node), None);
         keys.finish();
         let list = list?;
-        let steps = self.steps(list, Rehearsal::new(routes).of_rounds())?;
+        let steps = self.steps(list, DryRun::new(routes).repeated())?;
         self.in_order(node, list, steps, Some(repeat?))
     }
 
-    fn steps(&mut self, node: &'t Node, mut rehearsal: Rehearsal) -> Option<Vec<Step>> {
+    fn steps(&mut self, node: &'t Node, mut dry_run: DryRun) -> Option<Vec<Step>> {
         let Value::List(nodes) = &node.value else { return self.expected("a list of steps", node, EXAMPLE) };
         if nodes.is_empty() {
             self.problems.push(Problem::at(node.place.written, "there are no steps", EXAMPLE));
         }
         let mut steps = Vec::new();
-        for _ in 0..rehearsal.rounds() {
-            rehearsal.begin_round();
-            steps = nodes.iter().map(|node| self.step(node, &mut rehearsal)).collect();
+        for _ in 0..dry_run.rounds() {
+            dry_run.begin_round();
+            steps = nodes.iter().map(|node| self.step(node, &mut dry_run)).collect();
         }
         steps.into_iter().collect()
     }
@@ -76,10 +76,10 @@ impl<'t> Check<'t> {
         Scenario::new(steps, repeat).map_err(|misplaced| self.problems.push(problem(misplaced))).ok()
     }
 
-    fn step(&mut self, node: &'t Node, rehearsal: &mut Rehearsal) -> Option<Step> {
+    fn step(&mut self, node: &'t Node, dry_run: &mut DryRun) -> Option<Step> {
         let mut keys = Keys::of(self, node, MapKind::A("step"))?;
         let at = keys.read_with(&AT, Check::time, None);
-        let routes = keys.read_with(&STEP_ROUTE, |check, node| check.scope(node, rehearsal), Scope::All);
+        let routes = keys.read_with(&STEP_ROUTE, |check, node| check.scope(node, dry_run), Scope::All);
         let ramp = keys.read_with(&RAMP, Check::time, None);
         let mut given = Vec::new();
         for key in ACTIONS {
@@ -88,9 +88,9 @@ impl<'t> Check<'t> {
         keys.finish();
         let given = self.only_one(node, &given)?;
         let draft = StepDraft { node, at, routes, ramp };
-        let action = self.action(given, &draft, rehearsal)?;
+        let action = self.action(given, &draft, dry_run)?;
         let step = Step { at: draft.at?, routes: draft.routes?, action };
-        self.rehearse(&step, node.place.written, rehearsal);
+        self.try_step(&step, node.place.written, dry_run);
         Some(step)
     }
 
@@ -112,10 +112,10 @@ impl<'t> Check<'t> {
         None
     }
 
-    fn action(&mut self, given: Given<'t>, step: &StepDraft<'t>, rehearsal: &Rehearsal) -> Option<Action> {
+    fn action(&mut self, given: Given<'t>, step: &StepDraft<'t>, dry_run: &DryRun) -> Option<Action> {
         let Given { key, node } = given;
         if key == SET.name {
-            return self.set(node, step, rehearsal);
+            return self.set(node, step, dry_run);
         }
         if let Some(ramp) = step.node.get(RAMP.name) {
             let what = format!("`{key}` happens at once");
@@ -128,11 +128,11 @@ impl<'t> Check<'t> {
         }
     }
 
-    fn set(&mut self, node: &'t Node, step: &StepDraft<'t>, rehearsal: &Rehearsal) -> Option<Action> {
+    fn set(&mut self, node: &'t Node, step: &StepDraft<'t>, dry_run: &DryRun) -> Option<Action> {
         if let Value::Text(text) = &node.value {
             return self.original(node, text, step);
         }
-        let settings = self.settings(node, step, rehearsal);
+        let settings = self.settings(node, step, dry_run);
         if step.node.get(RAMP.name).is_none() {
             return settings.map(Action::Set);
         }
@@ -172,10 +172,10 @@ impl<'t> Check<'t> {
         }
     }
 
-    fn scope(&mut self, node: &'t Node, rehearsal: &Rehearsal) -> Option<Scope> {
+    fn scope(&mut self, node: &'t Node, dry_run: &DryRun) -> Option<Scope> {
         let scope: Scope = self.value(node)?;
         let Scope::Route(name) = &scope else { return Some(scope) };
-        let Some(known) = rehearsal.route_names().filter(|known| !known.contains(&name.as_str())) else {
+        let Some(known) = dry_run.route_names().filter(|known| !known.contains(&name.as_str())) else {
             return Some(scope);
         };
         let hint = match nearest(name.as_str(), &known) {

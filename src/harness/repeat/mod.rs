@@ -17,7 +17,7 @@ use super::exec::{DescriptorLimit, starter};
 use crate::signals;
 use crate::stop::Signal;
 pub use seeds::Seeds;
-use summary::{Failure, Progress, Summary};
+use summary::{FailedRun, Progress, Summary};
 
 /// Whether a series goes on after a run that has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Series {
         summary.done += 1;
         summary.lasted += lasted;
         if ended.exit_code() != 0 {
-            summary.failures.push(Failure { seed, ended, lasted });
+            summary.failures.push(FailedRun { seed, ended, lasted });
         }
         print(&Progress { summary, runs: self.seeds.len(), seed, ended, lasted }.to_string());
     }

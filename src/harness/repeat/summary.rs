@@ -16,14 +16,14 @@ pub(super) struct Summary {
     /// The time that these took together.
     pub lasted: Duration,
     /// Those that have failed.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FailedRun>,
     /// The signal that has ended the series.
     pub interrupted: Option<Signal>,
 }
 
 /// A run that has failed.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct FailedRun {
     pub seed: u64,
     pub ended: Ended,
     pub lasted: Duration,
@@ -46,7 +46,7 @@ impl Summary {
     }
 }
 
-impl Failure {
+impl FailedRun {
     fn row(&self, series: &Series) -> String {
         let (code, seconds) = (self.ended.exit_code().to_string(), seconds(self.lasted));
         row(&self.seed.to_string(), &code, &seconds, &series.shown_command(self.seed).to_string())
@@ -106,8 +106,8 @@ mod tests {
     use crate::harness::argv::Argv;
     use crate::harness::repeat::{AfterFailure, Seeds};
 
-    fn failure(seed: u64, code: u8) -> Failure {
-        Failure { seed, ended: Ended::Exited(code), lasted: Duration::from_millis(1250) }
+    fn failure(seed: u64, code: u8) -> FailedRun {
+        FailedRun { seed, ended: Ended::Exited(code), lasted: Duration::from_millis(1250) }
     }
 
     #[test]

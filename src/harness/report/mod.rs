@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::figures::Figures;
-use super::sampler::Series;
+use super::sampler::TimeSeries;
 use super::scenario::StepDone;
 use crate::plan::Judgement;
 use crate::value::{RouteName, words};
@@ -39,7 +39,7 @@ pub struct Report {
     /// The expectations, judged.
     pub judgements: Vec<Judgement>,
     /// The figures over time. Empty unless the format has plots.
-    pub series: Series,
+    pub series: TimeSeries,
 }
 
 /// A config file, identified.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::ramp::{Fraction, Moves};
-use super::settings::{Missing, Settings};
+use super::settings::{Unsettable, Settings};
 use super::{Action, Scenario, Step};
 use crate::plan::{Route, RouteState, Scope};
 use crate::value::{RouteName, TimeSpan};
@@ -217,7 +217,7 @@ impl Due {
 }
 
 impl Alteration {
-    fn apply_to(&self, route: &mut Route) -> Vec<Missing> {
+    fn apply_to(&self, route: &mut Route) -> Vec<Unsettable> {
         match self {
             Self::Set(settings) => return settings.apply_to(route),
             Self::Restore(original) => route.restore(original),

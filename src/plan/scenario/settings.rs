@@ -46,7 +46,7 @@ pub enum SettingName {
 
 /// Why a route can't have a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Missing {
+pub enum Unsettable {
     /// It has no toxic of that name.
     Toxic(ToxicName),
     /// The attributes are not those of the toxic of that name, or don't fit its others.
@@ -77,7 +77,7 @@ impl Settings {
     }
 
     /// Sets the values. Returns what the route can't have; it gets all others.
-    pub fn apply_to(&self, route: &mut Route) -> Vec<Missing> {
+    pub fn apply_to(&self, route: &mut Route) -> Vec<Unsettable> {
         route.drop_rate = self.drop_rate.unwrap_or(route.drop_rate);
         route.drop_mode = self.drop_mode.unwrap_or(route.drop_mode);
         route.latency = self.latency.unwrap_or(route.latency);
@@ -134,10 +134,10 @@ impl ToxicSettings {
         toxicity.into_iter().chain(self.attributes.iter().cloned()).collect()
     }
 
-    fn apply_to(&self, route: &mut Route) -> Result<(), Missing> {
+    fn apply_to(&self, route: &mut Route) -> Result<(), Unsettable> {
         let toxic = route.toxics.iter_mut().find(|toxic| toxic.name == self.toxic);
-        let toxic = toxic.ok_or_else(|| Missing::Toxic(self.toxic.clone()))?;
-        let effect = toxic.effect.with(&self.attributes).ok_or_else(|| Missing::Attributes(self.toxic.clone()))?;
+        let toxic = toxic.ok_or_else(|| Unsettable::Toxic(self.toxic.clone()))?;
+        let effect = toxic.effect.with(&self.attributes).ok_or_else(|| Unsettable::Attributes(self.toxic.clone()))?;
         toxic.effect = effect;
         toxic.toxicity = self.toxicity.unwrap_or(toxic.toxicity);
         Ok(())
@@ -177,7 +177,7 @@ impl fmt::Display for Settings {
     }
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for Unsettable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Toxic(name) => write!(f, "it has no toxic `{name}`"),

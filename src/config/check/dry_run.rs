@@ -1,4 +1,4 @@
-//! A rehearsal of a scenario on the routes of its file: each step finds what those before it have set, so that a step that
+//! A dry run of a scenario on the routes of its file: each step finds what those before it have set, so that a step that
 //! would fail in a run is reported.
 
 use super::Check;
@@ -7,7 +7,7 @@ use crate::plan::scenario::{Action, SettingName, Step, restored, written};
 use crate::plan::{Conflict, Route, RouteKey, Scope};
 
 /// The routes as the steps so far have left them.
-pub(super) struct Rehearsal {
+pub(super) struct DryRun {
     /// `None` if the routes have problems of their own. Then nothing is known about them.
     routes: Option<Vec<Route>>,
     original: Vec<Route>,
@@ -20,7 +20,7 @@ struct RunningRamp {
     place: SourceSpan,
 }
 
-impl Rehearsal {
+impl DryRun {
     pub(super) fn new(routes: Option<&[Route]>) -> Self {
         let original = routes.unwrap_or_default().to_vec();
         Self { routes: routes.map(<[Route]>::to_vec), original, ramps: Vec::new(), rounds: 1 }
@@ -28,7 +28,7 @@ impl Rehearsal {
 
     /// The same for a scenario that repeats. A round leaves the same behind whatever it began with, so the third would find
     /// what the second has found.
-    pub(super) fn of_rounds(self) -> Self {
+    pub(super) fn repeated(self) -> Self {
         Self { rounds: 2, ..self }
     }
 
@@ -98,17 +98,17 @@ fn touches(step: &Step, name: &SettingName) -> bool {
 
 impl Check<'_> {
     /// Makes the step, and reports what it conflicts with.
-    pub(super) fn rehearse(&mut self, step: &Step, place: SourceSpan, rehearsal: &mut Rehearsal) {
-        if let Some((ramp, setting)) = rehearsal.overlap(step) {
+    pub(super) fn try_step(&mut self, step: &Step, place: SourceSpan, dry_run: &mut DryRun) {
+        if let Some((ramp, setting)) = dry_run.overlap(step) {
             let end = written(ramp.step.end());
             let what = format!("a ramp of route `{}` moves `{setting}` until {end}", ramp.step.routes);
             let problem =
                 Problem::at(place, what, format!("make this step at \"{end}\" or later, or shorten the ramp"));
             self.problems.push(problem.also(ramp.place, "the ramp"));
         }
-        rehearsal.make(step, place);
+        dry_run.make(step, place);
         if let Action::Restore | Action::Switch(_) = step.action
-            && let Some(conflict) = rehearsal.conflict()
+            && let Some(conflict) = dry_run.conflict()
         {
             let what = "after this step, routes would conflict";
             self.problems.push(Problem::at(place, what, conflict));

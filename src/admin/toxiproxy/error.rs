@@ -15,7 +15,7 @@ const MAX_PROBLEMS: usize = 10;
 
 /// Why a request failed.
 #[derive(Debug)]
-pub enum Failure {
+pub enum ToxiproxyError {
     /// The body is not what it has to be. The text names the cause and a fix.
     BadBody(String),
     /// A required field is missing or empty. The text names it, and which proxy of a list lacks it.
@@ -42,7 +42,7 @@ pub enum Failure {
     Internal(String),
 }
 
-impl Failure {
+impl ToxiproxyError {
     /// For a field with an invalid text.
     pub fn of_field(field: &str, rejected: &Rejected) -> Self {
         Self::BadBody(format!("{field}: {rejected}"))
@@ -112,7 +112,7 @@ impl Failure {
     }
 }
 
-impl From<ApplyError> for Failure {
+impl From<ApplyError> for ToxiproxyError {
     fn from(error: ApplyError) -> Self {
         let text = error.to_string();
         match error {
@@ -147,9 +147,9 @@ mod tests {
             (rustix::io::Errno::ADDRNOTAVAIL, "cannot assign requested address"),
             (rustix::io::Errno::ACCESS, "permission denied"),
         ] {
-            let failure = Failure::Bind(listen, error.into());
+            let failure = ToxiproxyError::Bind(listen, error.into());
             assert_eq!(failure.text(), format!("listen tcp 127.0.0.1:3310: bind: {text}"));
         }
-        assert!(Failure::in_use(listen).is_in_use());
+        assert!(ToxiproxyError::in_use(listen).is_in_use());
     }
 }
