@@ -8,8 +8,8 @@ use super::flags::{value, values};
 use super::values::{Listen, listen, millis, probability};
 use super::{Parsed, UsageError, usage_error};
 use crate::config::{Defaults, HostNames, Resolved, auto_port, parse_arguments, parse_upstream};
-use crate::plan::{Bind, DropMode, LocalPort, Plan, PortChoice, Route, RouteState, Upstream};
-use crate::value::{Millis, Port, Probability, Rejected, RouteName, Timeout};
+use crate::plan::{Bind, LocalPort, Plan, PortChoice, Route, Upstream};
+use crate::value::{Millis, Port, Probability, Rejected, RouteName};
 
 /// The flags as given: each is valid on its own, except for the upstream, which may have to be looked up,
 /// and the toxics, which are parsed together.
@@ -66,17 +66,11 @@ impl LoneRoute {
         let bind = address(listen, bind)?;
         let (port, port_choice) = port(listen, bind, upstream)?;
         let route = Route {
-            name: name(listen.port)?,
-            bind,
-            port,
             port_choice,
-            upstream,
             drop_rate: self.drop_rate.unwrap_or_default(),
-            drop_mode: DropMode::default(),
             latency: self.latency.unwrap_or_default(),
-            connect_timeout: Timeout::CONNECT,
-            state: RouteState::Enabled,
             toxics: parse_arguments(self.profile.as_deref(), &self.toxics).map_err(UsageError::Toxics)?,
+            ..Route::without_faults(name(listen.port)?, bind, port, upstream)
         };
         // A single route can only conflict with itself, when its upstream is its own listener.
         let is_loop =

@@ -53,23 +53,13 @@ fn has_same_listener(one: &Route, other: &Route) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{DropMode, PortChoice, RouteState};
-    use crate::value::{Millis, Port, Probability, Timeout};
+    use crate::plan::RouteState;
+    use crate::value::{Millis, Port};
 
     fn route(name: &str, port: u16, upstream: &str) -> Route {
-        Route {
-            name: name.parse().expect(name),
-            bind: [127, 0, 0, 1].into(),
-            port: Port::try_from(i128::from(port)).expect("a port"),
-            port_choice: PortChoice::Given,
-            upstream: upstream.parse().expect(upstream),
-            drop_rate: Probability::default(),
-            drop_mode: DropMode::default(),
-            latency: Millis::default(),
-            connect_timeout: Timeout::CONNECT,
-            state: RouteState::Enabled,
-            toxics: Vec::new(),
-        }
+        let port = Port::try_from(i128::from(port)).expect("a port");
+        let (name, upstream) = (name.parse().expect(name), upstream.parse().expect(upstream));
+        Route::without_faults(name, [127, 0, 0, 1].into(), port, upstream)
     }
 
     fn db() -> Route {

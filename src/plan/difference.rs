@@ -202,24 +202,14 @@ impl fmt::Display for KeyDifference {
 mod tests {
     use super::*;
     use crate::plan::scenario::{Action, Step};
-    use crate::plan::{DropMode, ListenAddress, PortChoice, RouteState, Scenario, Scope};
+    use crate::plan::{DropMode, ListenAddress, RouteState, Scenario, Scope};
     use crate::toxic::{Effect, Latency};
-    use crate::value::{Connections, Millis, Port, Probability, Selector, Stream, Timeout, ToxicName};
+    use crate::value::{Connections, Millis, Port, Probability, Selector, Stream, ToxicName};
 
     fn route(name: &str, upstream: &str, toxics: Vec<Toxic>) -> Route {
-        Route {
-            name: name.parse().expect(name),
-            bind: [127, 0, 0, 1].into(),
-            port: Port::try_from(8180).expect("a port"),
-            port_choice: PortChoice::Given,
-            upstream: upstream.parse().expect(upstream),
-            drop_rate: Probability::default(),
-            drop_mode: DropMode::default(),
-            latency: Millis::default(),
-            connect_timeout: Timeout::CONNECT,
-            state: RouteState::Enabled,
-            toxics,
-        }
+        let port = Port::try_from(8180).expect("a port");
+        let (name, upstream) = (name.parse().expect(name), upstream.parse().expect(upstream));
+        Route { toxics, ..Route::without_faults(name, [127, 0, 0, 1].into(), port, upstream) }
     }
 
     fn db(toxics: Vec<Toxic>) -> Route {

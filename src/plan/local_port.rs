@@ -96,23 +96,11 @@ pub fn keep_auto_ports(mut routes: Vec<Route>, live: &[Route]) -> Vec<Route> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{DropMode, RouteState};
-    use crate::value::{Millis, Probability, Timeout};
 
     fn route(name: &str, port: u16, port_choice: PortChoice) -> Route {
-        Route {
-            name: name.parse().expect(name),
-            bind: [127, 0, 0, 1].into(),
-            port: Port::try_from(i128::from(port)).expect("a port"),
-            port_choice,
-            upstream: "127.0.0.1:1".parse().expect("an address"),
-            drop_rate: Probability::default(),
-            drop_mode: DropMode::default(),
-            latency: Millis::default(),
-            connect_timeout: Timeout::CONNECT,
-            state: RouteState::Enabled,
-            toxics: Vec::new(),
-        }
+        let port = Port::try_from(i128::from(port)).expect("a port");
+        let (name, upstream) = (name.parse().expect(name), "127.0.0.1:1".parse().expect("an address"));
+        Route { port_choice, ..Route::without_faults(name, [127, 0, 0, 1].into(), port, upstream) }
     }
 
     #[test]

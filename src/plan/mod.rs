@@ -153,6 +153,24 @@ pub struct Route {
 }
 
 impl Route {
+    /// An enabled route that forwards bytes as they are. Each setting has the default of its key.
+    #[must_use]
+    pub fn without_faults(name: RouteName, bind: IpAddr, port: Port, upstream: Upstream) -> Self {
+        Self {
+            name,
+            bind,
+            port,
+            port_choice: PortChoice::Given,
+            upstream,
+            drop_rate: Probability::NEVER,
+            drop_mode: DropMode::default(),
+            latency: Millis::default(),
+            connect_timeout: Timeout::CONNECT,
+            state: RouteState::Enabled,
+            toxics: Vec::new(),
+        }
+    }
+
     /// The socket address to listen on.
     #[must_use]
     pub fn listen(&self) -> SocketAddr {

@@ -268,26 +268,14 @@ mod tests {
     use rustix::net::sockopt::{socket_keepalive, socket_oobinline};
 
     use super::*;
-    use crate::plan::{DropMode, PortChoice, RouteState};
-    use crate::value::{Millis, Port, Probability, RouteName, Timeout};
+    use crate::value::{Port, RouteName};
 
     fn listener() -> Listener {
         // A loopback address derived from the process id: no other process uses it, so every port is free.
         let [.., high, low] = std::process::id().to_be_bytes();
         let port = Port::try_from(8180).unwrap();
-        let route = Route {
-            name: RouteName::from(port),
-            bind: Ipv4Addr::new(127, high, low, 250).into(),
-            port,
-            port_choice: PortChoice::Given,
-            upstream: "127.0.0.1:1".parse().unwrap(),
-            drop_rate: Probability::default(),
-            drop_mode: DropMode::default(),
-            latency: Millis::default(),
-            connect_timeout: Timeout::CONNECT,
-            state: RouteState::Enabled,
-            toxics: Vec::new(),
-        };
+        let (bind, upstream) = (Ipv4Addr::new(127, high, low, 250).into(), "127.0.0.1:1".parse().unwrap());
+        let route = Route::without_faults(RouteName::from(port), bind, port, upstream);
         let listen = route.listen();
         let live = LiveRoute::new(route, 0, Arc::default()).unwrap();
         Listener::bind(listen, Arc::new(live), Arc::new(ConnectionLimit::new(NonZeroUsize::MIN))).unwrap()

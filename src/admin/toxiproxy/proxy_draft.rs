@@ -9,9 +9,9 @@ use super::toxic_draft::ToxicDraft;
 use super::toxics;
 use crate::config::HostNames;
 use crate::plan::keys::{ENABLED, NAME, TOXICS, UPSTREAM};
-use crate::plan::{DropMode, PortChoice, Route, RouteState, Upstream};
+use crate::plan::{Route, RouteState, Upstream};
 use crate::toxic::Toxic;
-use crate::value::{Millis, Port, Probability, RouteName, Timeout};
+use crate::value::{Port, RouteName};
 
 /// The address that a proxy listens on.
 pub const LISTEN: &str = "listen";
@@ -56,19 +56,8 @@ impl ProxyDraft {
 
     /// The route, which listens on this address.
     pub fn route(&self, bind: IpAddr, port: Port) -> Route {
-        Route {
-            name: self.name.clone(),
-            bind,
-            port,
-            port_choice: PortChoice::Given,
-            upstream: self.upstream,
-            drop_rate: Probability::NEVER,
-            drop_mode: DropMode::default(),
-            latency: Millis::default(),
-            connect_timeout: Timeout::CONNECT,
-            state: self.state,
-            toxics: self.toxics.clone(),
-        }
+        let route = Route::without_faults(self.name.clone(), bind, port, self.upstream);
+        Route { state: self.state, toxics: self.toxics.clone(), ..route }
     }
 }
 

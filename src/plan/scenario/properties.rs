@@ -7,9 +7,9 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{Action, CutMode, Due, Part, Playback, Scenario, Settings, Step, ToxicSettings};
-use crate::plan::{DropMode, PortChoice, Route, RouteState, Scope};
+use crate::plan::{DropMode, Route, RouteState, Scope};
 use crate::toxic::{Effect, Latency, Toxic};
-use crate::value::{Millis, Port, Probability, Scalar, Selector, Stream, TimeSpan, Timeout};
+use crate::value::{Millis, Port, Probability, Scalar, Selector, Stream, TimeSpan};
 
 fn route(name: &str) -> Route {
     let slow = Toxic {
@@ -19,19 +19,10 @@ fn route(name: &str) -> Route {
         selector: Selector::default(),
         effect: Effect::Latency(Latency::literal(5, 5)),
     };
-    Route {
-        name: name.parse().expect(name),
-        bind: [127, 0, 0, 1].into(),
-        port: Port::try_from(8180).expect("a port"),
-        port_choice: PortChoice::Given,
-        upstream: "127.0.0.1:1".parse().expect("an address"),
-        drop_rate: Probability::default(),
-        drop_mode: DropMode::default(),
-        latency: Millis::literal(7),
-        connect_timeout: Timeout::CONNECT,
-        state: RouteState::Enabled,
-        toxics: vec![slow],
-    }
+    let port = Port::try_from(8180).expect("a port");
+    let (name, upstream) = (name.parse().expect(name), "127.0.0.1:1".parse().expect("an address"));
+    let route = Route::without_faults(name, [127, 0, 0, 1].into(), port, upstream);
+    Route { latency: Millis::literal(7), toxics: vec![slow], ..route }
 }
 
 fn ms(millis: u64) -> Duration {
