@@ -2,8 +2,9 @@
 
 use super::{Report, Verdict};
 use crate::harness::figures::{Figures, ranked};
-use crate::harness::summary::{amount, bytes, duration};
 use crate::plan::{Count, Judgement, Rank, Timing};
+use crate::toxic::{Amount, NEVER};
+use crate::units::{bytes, duration};
 
 pub(super) fn text(report: &Report) -> String {
     let verdict = match report.verdict() {
@@ -111,6 +112,16 @@ pub(super) fn toxics(report: &Report) -> Vec<Row> {
         })
     });
     rows.collect()
+}
+
+/// The extent of what a toxic has done.
+fn amount(amount: Option<Amount>) -> String {
+    match amount {
+        Some(Amount::Bytes(count)) => bytes(count),
+        Some(Amount::Delay(NEVER)) => "held forever".to_owned(),
+        Some(Amount::Delay(delay)) => format!("up to {}", duration(delay)),
+        None => String::new(),
+    }
 }
 
 pub(super) fn steps(report: &Report) -> Vec<Row> {
