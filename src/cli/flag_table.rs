@@ -4,6 +4,7 @@
 use std::iter;
 
 use super::completions::Shell;
+use crate::columns::wrapped;
 use crate::plan::Profile;
 use crate::value::{Kind, Written};
 
@@ -195,19 +196,6 @@ impl Flag {
         let described = left.zip(wrapped(self.about, columns - indent));
         above.into_iter().chain(described.map(|(left, line)| format!("{left:<indent$}{line}"))).collect()
     }
-}
-
-/// Lines of at most `width` characters.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.len() + 1 + word.len() <= width => line.extend([" ", word]),
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 impl Table {

@@ -20,7 +20,7 @@ pub mod repeat;
 pub mod report;
 mod sampler;
 pub mod scenario;
-mod shell;
+pub mod shell;
 mod summary;
 pub mod wrapped;
 

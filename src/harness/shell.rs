@@ -2,9 +2,9 @@
 
 use std::ffi::OsStr;
 
-/// The command that these arguments are, for a shell.
-pub fn command_line<T: AsRef<OsStr>>(arguments: &[T]) -> String {
-    arguments.iter().map(|argument| quoted(argument.as_ref())).collect::<Vec<_>>().join(" ")
+/// A command line that a shell splits into these words. Bytes that are not UTF-8 are shown as U+FFFD.
+pub fn command_line<T: AsRef<OsStr>>(words: impl IntoIterator<Item = T>) -> String {
+    words.into_iter().map(|word| quoted(word.as_ref())).collect::<Vec<_>>().join(" ")
 }
 
 /// Quotes an argument, unless it means the same without quotes.
@@ -14,8 +14,13 @@ fn quoted(argument: &OsStr) -> String {
     if !text.is_empty() && text.chars().all(is_plain) {
         text.into_owned()
     } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
+        single_quoted(&text)
     }
+}
+
+/// A text in single quotes, within which only they are special.
+pub fn single_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -24,7 +29,7 @@ mod tests {
 
     #[test]
     fn quotes_what_a_shell_would_change() {
-        let line = command_line(&["a", "--b=1,2", "c d", "it's", "", "$x", "*"]);
+        let line = command_line(["a", "--b=1,2", "c d", "it's", "", "$x", "*"]);
         assert_eq!(line, r"a --b=1,2 'c d' 'it'\''s' '' '$x' '*'");
     }
 }

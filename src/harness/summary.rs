@@ -25,7 +25,7 @@ impl Summary {
     pub(super) fn new(seed: u64, arguments: Vec<OsString>, routes: &[(RouteName, Figures)]) -> Self {
         let has_connections = |(_, figures): &&(RouteName, Figures)| figures.count(Count::Connections) > 0;
         let routes = routes.iter().filter(has_connections).cloned().collect();
-        Self { seed, repeat: command_line(&with_seed(arguments, seed)), routes }
+        Self { seed, repeat: command_line(with_seed(arguments, seed)), routes }
     }
 
     /// Whether no connection was accepted: then there is nothing to say, and nothing to repeat.
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn repeated(arguments: &[&str]) -> String {
-        command_line(&with_seed(arguments.iter().map(OsString::from).collect(), 7))
+        command_line(with_seed(arguments.iter().map(OsString::from).collect(), 7))
     }
 
     #[test]

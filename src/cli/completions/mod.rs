@@ -88,11 +88,6 @@ fn type_names() -> Vec<&'static str> {
     TYPES.iter().map(|toxic_type| toxic_type.name).collect()
 }
 
-/// A text in single quotes, for a shell in which only they are special within them.
-fn single_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

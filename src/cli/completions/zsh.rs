@@ -1,8 +1,9 @@
 //! The completions for zsh.
 
-use super::{Candidates, single_quoted, toxic_words, type_names};
+use super::{Candidates, toxic_words, type_names};
 use crate::cli::ctl;
 use crate::cli::flag_table::{Flag, RUN, Table, Value};
+use crate::harness::shell::single_quoted;
 use crate::toxic::TYPES;
 
 pub(super) fn script() -> String {
