@@ -5,6 +5,8 @@ use std::iter;
 
 use super::completions::Shell;
 use crate::columns::wrapped;
+use crate::harness::report::Format;
+use crate::logging::{LogFormat, LogLevel};
 use crate::plan::Profile;
 use crate::value::{Kind, Written};
 
@@ -78,7 +80,7 @@ pub(super) const RUN: Table = Table(&[
             flag("--json", Value::None, "with --explain: print JSON"),
             flag("--schema", Value::None, "print a JSON Schema of config files, for editors"),
             flag("--completions", Value::Required("SHELL"), "print completions for bash, zsh or fish")
-                .one_of(Shell::WORDS),
+                .one_of(SHELLS),
             flag("--man", Value::None, "print the manual page; see `make install`"),
             flag("--test-server", Value::None, "serve HTTP on every upstream: /, /bytes/N, /echo"),
             flag("--seed", Value::Required("N"), "repeat the faults of an earlier run [random]"),
@@ -148,16 +150,27 @@ pub(super) const RUN: Table = Table(&[
     },
 ]);
 
-const PROFILES: &[&str] = match Profile::KIND {
-    Kind::Word(words) => words,
-    _ => &[],
-};
+const PROFILES: &[&str] = words(Profile::KIND);
+const REPORT_FORMATS: &[&str] = words(Format::KIND);
+const SHELLS: &[&str] = &names(&Shell::NAMED);
+const LEVELS: &[&str] = &names(&LogLevel::NAMED);
+const FORMATS: &[&str] = &names(&LogFormat::NAMED);
 
-const LEVELS: &[&str] = &["error", "faults", "warn", "info", "debug"];
+const fn words(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Word(words) => words,
+        _ => &[],
+    }
+}
 
-const REPORT_FORMATS: &[&str] = &["json", "junit", "markdown", "html"];
-
-const FORMATS: &[&str] = &["auto", "text", "logfmt", "json"];
+const fn names<T, const N: usize>(named: &[(&'static str, T); N]) -> [&'static str; N] {
+    let (mut names, mut at) = ([""; N], 0);
+    while at < N {
+        names[at] = named[at].0;
+        at += 1;
+    }
+    names
+}
 
 const CONFIG: &str = if cfg!(feature = "yaml") {
     "read routes from FILE (JSON, YAML), or from stdin: -"

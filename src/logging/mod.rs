@@ -47,6 +47,10 @@ pub enum LogFormat {
 }
 
 impl LogFormat {
+    /// The words of flags, and their formats.
+    pub const NAMED: [(&'static str, Self); 4] =
+        [("auto", Self::Auto), ("text", Self::Text), ("logfmt", Self::Logfmt), ("json", Self::Json)];
+
     /// Replaces `Auto` by the format that suits stderr.
     #[must_use]
     pub fn on(self, stderr: Terminal) -> Self {
@@ -62,13 +66,8 @@ impl FromStr for LogFormat {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "text" => Ok(Self::Text),
-            "logfmt" => Ok(Self::Logfmt),
-            "json" => Ok(Self::Json),
-            _ => Err("use auto, text, logfmt or json"),
-        }
+        let found = Self::NAMED.iter().find(|(name, _)| *name == text);
+        found.map(|(_, format)| *format).ok_or("use auto, text, logfmt or json")
     }
 }
 
@@ -92,7 +91,7 @@ pub enum LogLevel {
 
 impl LogLevel {
     /// The words of flags, and their levels.
-    const WORDS: [(&'static str, Self); 5] = [
+    pub const NAMED: [(&'static str, Self); 5] = [
         ("error", Self::Error),
         ("faults", Self::Faults),
         ("warn", Self::Warn),
@@ -115,7 +114,7 @@ impl FromStr for LogLevel {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::WORDS.iter().find(|(word, _)| *word == text);
+        let found = Self::NAMED.iter().find(|(name, _)| *name == text);
         found.map(|(_, level)| *level).ok_or("use error, faults, warn, info or debug")
     }
 }

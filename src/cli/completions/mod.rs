@@ -24,9 +24,8 @@ pub enum Shell {
 }
 
 impl Shell {
-    const NAMED: [(&'static str, Self); 3] = [("bash", Self::Bash), ("zsh", Self::Zsh), ("fish", Self::Fish)];
-
-    pub(super) const WORDS: &'static [&'static str] = &[Self::NAMED[0].0, Self::NAMED[1].0, Self::NAMED[2].0];
+    pub(super) const NAMED: [(&'static str, Self); 3] =
+        [("bash", Self::Bash), ("zsh", Self::Zsh), ("fish", Self::Fish)];
 }
 
 impl FromStr for Shell {
