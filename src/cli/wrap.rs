@@ -8,15 +8,17 @@ use pico_args::Arguments;
 
 use super::flags::value;
 use super::values::runs;
-use super::{Options, Parsed, RouteSource, STDIN, usage_error};
+use super::{Command, Options, Parsed, RouteSource, STDIN, usage_error};
 use crate::harness::argv::Argv;
 use crate::harness::repeat::{AfterFailure, Seeds};
 
 /// A command that is run several times, each time with another seed.
 #[derive(Debug)]
 pub struct Repeat {
-    /// The options of each run.
-    pub options: Options,
+    /// The routes of each run.
+    pub routes: RouteSource,
+    /// The first seed, which overrides that of the config.
+    pub seed: Option<u64>,
     /// The wrapped command.
     pub command: Argv,
     /// The flags of each run, without the seed.
@@ -66,17 +68,18 @@ impl WrapFlags {
         }
     }
 
-    /// The series that these flags ask for. Without them, the options of the only run.
-    pub(super) fn into_repeat(self, options: Options) -> Parsed<Result<Box<Repeat>, Options>> {
-        let Self { runs, after_failure, others: flags } = self;
-        match (runs, options.command.clone()) {
-            (None, _) => Ok(Err(options)),
-            (Some(_), None) => usage_error("--repeat and --seeds need a command: add -- COMMAND"),
-            (Some(_), _) if matches!(&options.routes, RouteSource::File { path, .. } if path == Path::new(STDIN)) => {
-                usage_error("--repeat and --seeds need a config FILE: stdin can't be read again")
-            }
-            (Some(runs), Some(command)) => Ok(Ok(Box::new(Repeat { options, command, flags, runs, after_failure }))),
+    /// The series that these flags ask for, or the only run.
+    pub(super) fn into_command(self, options: Options) -> Parsed<Command> {
+        let Some(runs) = self.runs else { return Ok(Command::Run(Box::new(options))) };
+        let Options { routes, command, settings, .. } = options;
+        let Some(command) = command else {
+            return usage_error("--repeat and --seeds need a command: add -- COMMAND");
+        };
+        if matches!(&routes, RouteSource::File { path, .. } if path == Path::new(STDIN)) {
+            return usage_error("--repeat and --seeds need a config FILE: stdin can't be read again");
         }
+        let (seed, flags, after_failure) = (settings.seed, self.others, self.after_failure);
+        Ok(Command::Repeat(Box::new(Repeat { routes, seed, command, flags, runs, after_failure })))
     }
 }
 
@@ -92,7 +95,6 @@ pub(super) fn command(words: Option<Vec<OsString>>) -> Parsed<Option<Argv>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Command;
     use crate::cli::tests::{error, options, parsed};
 
     #[test]
@@ -110,7 +112,7 @@ mod tests {
         };
         let series = repeat("-c=a.json --repeat 3 -admin -seed=5 --keep-going -q -- make test");
         assert_eq!(series.flags, ["--config", "a.json", "--admin", "8474", "--quiet"]);
-        assert_eq!((series.options.settings.seed, series.command.to_string()), (Some(5), "make test".to_owned()));
+        assert_eq!((series.seed, series.command.to_string()), (Some(5), "make test".to_owned()));
         assert_eq!(series.runs, Runs::Count(NonZeroU64::new(3).expect("not 0")));
         assert_eq!(series.after_failure, AfterFailure::GoOn);
         let series = repeat("a.json --seeds 1,3-4 -- make");

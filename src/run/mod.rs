@@ -145,13 +145,13 @@ fn become_command(exec: Exec) -> Exit {
 
 /// The config is loaded only to report its problems once, and to find its seed.
 fn repeat(repeat: Repeat) -> Exit {
-    let Repeat { options, command, flags, runs, after_failure } = repeat;
-    let plan = match load(options.routes) {
+    let Repeat { routes, seed: given, command, flags, runs, after_failure } = repeat;
+    let plan = match load(routes) {
         Ok(resolved) => resolved.value,
         Err(exit) => return exit,
     };
     let seeds = match runs {
-        Runs::Count(count) => Seeds::consecutive(seed(&options.settings, &plan), count.get()),
+        Runs::Count(count) => Seeds::consecutive(seed(given, &plan), count.get()),
         Runs::Seeds(seeds) => seeds,
     };
     let ended = Series { flags, command, seeds, after_failure }.execute();

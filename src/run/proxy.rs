@@ -35,8 +35,9 @@ use crate::{test_server, threads};
 /// left open.
 const DRAIN_TIMEOUT_OF_COMMANDS: Duration = Duration::from_secs(10);
 
-pub(super) fn seed(settings: &RunSettings, plan: &Plan) -> u64 {
-    settings.seed.or(plan.seed()).unwrap_or_else(dice::fresh_seed)
+/// The seed of a run: that of the command line, of the config, or a new one.
+pub(super) fn seed(given: Option<u64>, plan: &Plan) -> u64 {
+    given.or(plan.seed()).unwrap_or_else(dice::fresh_seed)
 }
 
 pub(super) fn proxy(options: Options) -> Exit {
@@ -59,7 +60,7 @@ pub(super) fn proxy(options: Options) -> Exit {
 /// What the run is, for its report.
 fn facts(plan: &Plan, config: Option<ConfigDigest>, settings: &RunSettings) -> RunFacts {
     let (expectations, output) = (plan.expectations().to_vec(), settings.report.clone());
-    RunFacts { seed: seed(settings, plan), arguments: env::args_os().collect(), config, expectations, output }
+    RunFacts { seed: seed(settings.seed, plan), arguments: env::args_os().collect(), config, expectations, output }
 }
 
 /// Sets up what every run needs before its first route.
