@@ -1,5 +1,6 @@
-//! Executes the parsed command line, to the exit code. Running the proxy is `proxy`.
+//! Executes the parsed command line, to the exit code. A run of the proxy begins in `proxy` and goes on in `live_run`.
 
+mod live_run;
 mod proxy;
 
 use std::fmt::Display;
@@ -10,7 +11,6 @@ use self::proxy::{proxy, seed};
 use crate::cli::{self, Command, Explain, ExplainFormat, Repeat, RouteSource, Runs, UsageError};
 use crate::config::{self, Resolved};
 use crate::ctl;
-use crate::event::{Event, emit};
 use crate::explain::explain;
 use crate::harness::exec::Exec;
 use crate::harness::repeat::{Seeds, Series};
@@ -156,11 +156,6 @@ fn repeat(repeat: Repeat) -> Exit {
     };
     let ended = Series { flags, command, seeds, after_failure }.execute();
     ended.map_or_else(|error| report(&format!("can't run: {error}"), Exit::Failed), Exit::Command)
-}
-
-fn report_event(event: &Event<'_>) -> Exit {
-    emit(event);
-    Exit::Failed
 }
 
 fn print(text: &str) -> Exit {

@@ -1,39 +1,31 @@
-//! One run of the proxy: the order in which things are opened and closed.
+//! A run of the proxy until its first route: loads the config, and sets up what comes before the first thread.
 
 use std::collections::HashSet;
 use std::env;
-use std::io::{self, IsTerminal};
+use std::fmt::Display;
+use std::io;
 use std::net::SocketAddr;
-use std::process;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use super::{Exit, load_identified, print, print_error, report, report_event};
-use crate::admin::{self, Admin};
+use super::live_run::{Controls, LiveRun};
+use super::{Exit, load_identified, print_error, report};
+use crate::admin;
 use crate::cli::{AdminOptions, Options, RunSettings, Upstreams};
 use crate::config::{Lookup, Resolved};
 use crate::control::{ConfigFile, Control};
 use crate::dice;
-use crate::event::{Event, Origin, emit, logs_info};
+use crate::event::{Event, emit};
+use crate::harness::RunFacts;
 use crate::harness::argv::Argv;
 use crate::harness::exec::DescriptorLimit;
 use crate::harness::lifetime::Lifetime;
-use crate::harness::report::{CommandOutcome, ConfigDigest, ScenarioStep};
-use crate::harness::scenario::Player;
-use crate::harness::wrapped::Wrapped;
-use crate::harness::{Conclusion, Recorder, RunFacts, Summary};
+use crate::harness::report::ConfigDigest;
 use crate::limits::{self, Baseline, Cap, Footprint};
-use crate::logging::{self, LogFormat, LogOutput};
-use crate::memory;
-use crate::plan::{Plan, open_ports};
-use crate::proxy::{ApplyError, Supervisor};
-use crate::status_line::{StatusDisplay, StatusLine};
+use crate::logging::{self, LogOutput};
+use crate::plan::Plan;
+use crate::status_line::StatusLine;
 use crate::stop::Stop;
-use crate::{test_server, threads};
-
-/// The time from the end of a wrapped command until live connections are cut. A test suite should not hang on what it has
-/// left open.
-const DRAIN_TIMEOUT_OF_COMMANDS: Duration = Duration::from_secs(10);
+use crate::threads;
 
 /// The seed of a run: that of the command line, of the config, or a new one.
 pub(super) fn seed(given: Option<u64>, plan: &Plan) -> u64 {
@@ -41,20 +33,25 @@ pub(super) fn seed(given: Option<u64>, plan: &Plan) -> u64 {
 }
 
 pub(super) fn proxy(options: Options) -> Exit {
-    for warning in &options.warnings {
-        report(&format!("warning: {warning}"), Exit::Done);
-    }
-    let file = ConfigFile::of(&options).map_err(|error| report(&error.to_string(), Exit::Usage));
-    let (file, (resolved, digest)) = match file.and_then(|file| Ok((file, load_identified(options.routes)?))) {
+    options.warnings.iter().for_each(warn);
+    // Looked at before the file is loaded, so that no change of it is missed.
+    let file = match ConfigFile::of(&options) {
+        Ok(file) => file,
+        Err(error) => return report(&error.to_string(), Exit::Usage),
+    };
+    let Options { routes, command, settings, .. } = options;
+    let (resolved, digest) = match load_identified(routes) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    if let Some(warning) = options.settings.admin.warning(&resolved.value) {
-        report(&format!("warning: {warning}"), Exit::Done);
-    }
-    let facts = facts(&resolved.value, digest, &options.settings);
-    let (command, settings) = (options.command, &options.settings);
-    prepare(&resolved, file, command, settings, facts).unwrap_or_else(|error| report(&error.to_string(), Exit::Failed))
+    settings.admin.warning(&resolved.value).iter().for_each(warn);
+    let facts = facts(&resolved.value, digest, &settings);
+    let prepared = prepare(&resolved, file, command, &settings, facts);
+    prepared.unwrap_or_else(|error| report(&error.to_string(), Exit::Failed))
+}
+
+fn warn(warning: impl Display) {
+    report(&format!("warning: {warning}"), Exit::Done);
 }
 
 /// What the run is, for its report.
@@ -63,7 +60,8 @@ fn facts(plan: &Plan, config: Option<ConfigDigest>, settings: &RunSettings) -> R
     RunFacts { seed: seed(settings.seed, plan), arguments: env::args_os().collect(), config, expectations, output }
 }
 
-/// Sets up what every run needs before its first route.
+/// Sets up what every run needs before its first route. Limits and signal masks come before the first thread, which would
+/// have the old ones.
 fn prepare(
     resolved: &Resolved<Plan>,
     file: Option<ConfigFile>,
@@ -75,7 +73,6 @@ fn prepare(
     threads::wake_on_time();
     let admin = settings.admin.options(&resolved.value);
     let limit = DescriptorLimit::current();
-    // These must run before the first thread is spawned.
     let cap = cap(&resolved.value, settings, admin.as_ref());
     let token = admin.as_ref().and_then(|admin| admin.token.clone());
     let control = Control::new(file, admin, settings.defaults)?;
@@ -88,8 +85,11 @@ fn prepare(
     let lifetime = Lifetime::new(command, limit, token, &stop)?;
     let log = logging::start(settings.log_level, settings.log_format, output)?;
     let display = status_line.below(&log);
-    let controls = Controls { control, lifetime, display };
-    let (exit, table) = start(resolved, settings, facts, cap, &stop, controls);
+    let Resolved { value: plan, lookups } = resolved;
+    emit(&Event::Starting(plan, facts.seed, &cap));
+    lookups.iter().for_each(Lookup::log);
+    let run = LiveRun::new(plan, settings, facts.seed, cap, &stop);
+    let (exit, table) = run.execute(facts, Controls { control, lifetime, display });
     // The table comes after the last line.
     drop(log);
     Ok(table.map_or(exit, |table| print_error(&table, exit)))
@@ -102,139 +102,6 @@ fn cap(plan: &Plan, settings: &RunSettings, admin: Option<&AdminOptions>) -> Cap
     limits::connection_cap(settings.max_connections, footprint, baseline)
 }
 
-/// What is set up before the first thread, and is used once the routes are open.
-struct Controls {
-    control: Control,
-    lifetime: Lifetime,
-    display: StatusDisplay,
-}
-
-/// Returns the table about the run, if there is one.
-fn start(
-    resolved: &Resolved<Plan>,
-    settings: &RunSettings,
-    facts: RunFacts,
-    cap: Cap,
-    stop: &Arc<Stop>,
-    Controls { control, lifetime, display }: Controls,
-) -> (Exit, Option<String>) {
-    let (Resolved { value: plan, lookups }, seed) = (resolved, facts.seed);
-    emit(&Event::Starting(plan, seed, &cap));
-    lookups.iter().for_each(Lookup::log);
-    let max_buffered = settings.max_buffered.unwrap_or_else(memory::default_buffers);
-    let supervisor = Arc::new(Supervisor::new(cap, max_buffered, seed, Arc::clone(stop)));
-    let scenario = Arc::new(Player::new(Arc::clone(&supervisor), Arc::clone(stop)));
-    let recorder = match Recorder::start(facts, &supervisor) {
-        Ok(recorder) => recorder,
-        Err(error) => return (report_event(&Event::StartFailed(&error)), None),
-    };
-    let begin_scenario = || scenario.start(plan, Instant::now());
-    let ended = open(&supervisor, control, plan, settings.upstreams, &scenario).and_then(|admin| match lifetime {
-        Lifetime::UntilSignal => {
-            let begun = begin_scenario().and_then(|()| announce(&supervisor, admin, display));
-            begun.map_err(|error| report_event(&Event::StartFailed(&error)))?;
-            Ok((serve(&supervisor, settings, stop), None))
-        }
-        Lifetime::OfCommand(command) => wrap(command, &supervisor, admin, settings.drain_timeout, begin_scenario),
-    });
-    match ended {
-        Ok((exit, command)) => {
-            let steps = scenario.progress().steps.iter().map(ScenarioStep::from).collect();
-            let (conclusion, summary) = recorder.conclude(&supervisor, command, steps);
-            (judged(exit, conclusion), summarise(&summary, settings.log_format))
-        }
-        Err(exit) => (exit, None),
-    }
-}
-
-/// Runs the command to its end, and drains. Connections that are cut then are not a failure of the command.
-fn wrap(
-    command: Wrapped,
-    supervisor: &Supervisor,
-    admin: Option<SocketAddr>,
-    drain_timeout: Option<Duration>,
-    begun: impl FnOnce() -> io::Result<()>,
-) -> Result<(Exit, Option<CommandOutcome>), Exit> {
-    let argv = command.words();
-    match command.run(supervisor, admin, begun) {
-        Ok(ended) => {
-            let timeout = drain_timeout.unwrap_or(DRAIN_TIMEOUT_OF_COMMANDS);
-            emit(&Event::Drained(supervisor.drain(Some(timeout))));
-            let code = ended.exit_code();
-            Ok((Exit::Command(code), Some(CommandOutcome { argv, exit_code: code.into() })))
-        }
-        Err(error) => {
-            emit(&Event::StartFailed(&*error));
-            Err(Exit::Usage)
-        }
-    }
-}
-
-/// The exit code of a run that has failed for another reason stays.
-fn judged(exit: Exit, conclusion: Conclusion) -> Exit {
-    match (exit, conclusion) {
-        (Exit::Done | Exit::Command(0), Conclusion::Unmet) => Exit::Unmet,
-        (Exit::Done | Exit::Command(0), Conclusion::ReportLost) => Exit::Failed,
-        (exit, _) => exit,
-    }
-}
-
-/// Returns the table for a terminal. Elsewhere the summary is logged, so that a reader of the log meets log lines only.
-fn summarise(summary: &Summary, format: LogFormat) -> Option<String> {
-    if io::stderr().is_terminal() && format != LogFormat::Json {
-        return (logs_info() && !summary.is_empty()).then(|| summary.table());
-    }
-    summary.log();
-    None
-}
-
-/// Waits for the first signal, and drains.
-fn serve(supervisor: &Supervisor, settings: &RunSettings, stop: &Stop) -> Exit {
-    // Nothing is ever sent. The channel disconnects at the first signal.
-    let _ = stop.draining().channel().recv();
-    let cut = supervisor.drain(settings.drain_timeout);
-    emit(&Event::Drained(cut));
-    match (stop.cut_by(), cut) {
-        (_, 0) => Exit::Done,
-        (Some(signal), _) => Exit::CutBy(signal),
-        (None, _) => Exit::Failed,
-    }
-}
-
-/// Opens everything before the ready line. An address of the admin server that is in use fails the start before any
-/// route listens.
-fn open(
-    supervisor: &Arc<Supervisor>,
-    control: Control,
-    plan: &Plan,
-    upstreams: Upstreams,
-    scenario: &Arc<Player>,
-) -> Result<Option<SocketAddr>, Exit> {
-    let admin = control.bind().map_err(|error| report_event(&Event::StartFailed(&error)))?;
-    let admin_addr = admin.as_ref().map(Admin::local_addr);
-    open_routes(supervisor, plan, upstreams)?;
-    let started = control.start(admin, plan, supervisor, scenario);
-    started.map_err(|error| report_event(&Event::StartFailed(&error)))?;
-    Ok(admin_addr)
-}
-
-/// Opens the test server before the listeners, so that the first connection finds its upstream.
-fn open_routes(supervisor: &Supervisor, plan: &Plan, upstreams: Upstreams) -> Result<(), Exit> {
-    if upstreams == Upstreams::TestServer {
-        let served = test_server::start(plan.outer_upstreams());
-        served.map_err(|error| report_event(&Event::StartFailed(&error)))?;
-    }
-    supervisor.apply(plan, Origin::Start).map(drop).map_err(|error| match error {
-        ApplyError::Bind(failed) => {
-            for (route, error) in &failed {
-                emit(&Event::BindFailed(route, error));
-            }
-            Exit::Failed
-        }
-        error => report_event(&Event::StartFailed(&error)),
-    })
-}
-
 /// The costs of a connection, and the number of listeners.
 fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, usize) {
     let routes = plan.routes().len();
@@ -245,17 +112,4 @@ fn needs(plan: &Plan, upstreams: Upstreams) -> (Footprint, usize) {
             (Footprint::PROXIED_AND_SERVED, routes + served.len())
         }
     }
-}
-
-/// Prints the ready line, the only line of stdout. A script that waits for it can connect to everything named in it. A
-/// separate thread prints it, because a write to a full pipe would block the thread that waits for signals. stdout may be
-/// the same terminal as stderr, so the status line comes after it.
-fn announce(supervisor: &Arc<Supervisor>, admin: Option<SocketAddr>, display: StatusDisplay) -> io::Result<()> {
-    let admin = admin.map(|addr| format!(" admin={addr}")).unwrap_or_default();
-    let line = format!("ready pid={} ports={}{admin}\n", process::id(), open_ports(&supervisor.configured()));
-    let routes = Arc::clone(supervisor);
-    threads::spawn("ready", move || {
-        print(&line);
-        display.start(routes);
-    })
 }
