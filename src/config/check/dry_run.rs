@@ -46,8 +46,8 @@ impl DryRun {
         Some(self.routes.as_ref()?.iter().filter(|route| scope.contains(&route.name)).collect())
     }
 
-    pub(super) fn route_names(&self) -> Option<Vec<&str>> {
-        Some(self.routes.as_ref()?.iter().map(|route| route.name.as_str()).collect())
+    pub(super) fn routes(&self) -> Option<&[Route]> {
+        self.routes.as_deref()
     }
 
     fn make(&mut self, step: &Step, place: SourceSpan) {

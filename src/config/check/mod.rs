@@ -1,7 +1,8 @@
 //! Binds the tree to a plan, or reports every problem in one pass: an invalid value hides no other.
 //!
 //! A key of a route is a line of `Check::route`, and is declared in `plan::keys`. The keys of toxics are read in `toxics`,
-//! their attributes in `attributes`, the steps of a scenario in `scenario` and `settings`. `keys` reads a map, `values` one value; `conflicts` reports conflicts of routes.
+//! their attributes in `attributes`, the steps of a scenario in `scenario` and `settings`, the expectations in `expect`.
+//! `keys` reads a map, `values` one value. `conflicts` reports conflicts of routes, `dry_run` those of steps.
 
 mod attributes;
 mod conflicts;
@@ -10,6 +11,7 @@ mod keys;
 mod listen;
 mod dry_run;
 mod scenario;
+mod scope;
 mod settings;
 mod synonyms;
 mod toxics;
@@ -123,22 +125,18 @@ impl<'t> Check<'t> {
         let seed = keys.read::<Seed>(&SEED);
         let admin = keys.read(&ADMIN);
         let list = keys.read_with(&ROUTES, |_, node| Some(node), None);
-        let scenario = keys.read_with(&SCENARIO, |_, node| Some(Some(node)), Some(None)).flatten();
-        let expectations = keys.read_with(&EXPECT, Check::expectations, Vec::new());
+        let scenario = keys.read_with(&SCENARIO, |_, node| Some(node), None);
+        let expect = keys.read_with(&EXPECT, |_, node| Some(node), None);
         keys.finish();
         let empty_list = root.get(ADMIN.name).map_or(self.defaults.empty_list, |_| EmptyList::Allowed);
         let plan = list.and_then(|list| self.routes(list, seed.map(Seed::get), empty_list));
-        let scenario = match scenario {
-            Some(node) => self.scenario(node, plan.as_ref().map(Plan::routes)),
-            None => Some(Scenario::default()),
-        };
+        let routes = plan.as_ref().map(Plan::routes);
+        let scenario = scenario.map_or(Some(Scenario::default()), |node| self.scenario(node, routes));
+        let all_routes = routes.filter(|_| empty_list == EmptyList::Rejected);
+        let expectations = expect.map_or(Some(Vec::new()), |node| self.expectations(node, all_routes));
         let plan = plan?.with_admin(admin);
         self.admin_conflicts(root, &plan);
-        let expectations = expectations?;
-        if empty_list == EmptyList::Rejected {
-            self.unknown_routes(root, &expectations, plan.routes());
-        }
-        Some(plan.with_scenario(scenario?).with_expectations(expectations))
+        Some(plan.with_scenario(scenario?).with_expectations(expectations?))
     }
 
     fn routes(&mut self, list: &'t Node, seed: Option<u64>, empty_list: EmptyList) -> Option<Plan> {

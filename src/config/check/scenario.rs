@@ -9,7 +9,6 @@ use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::keys::{AT, CUT, DOWN, RAMP, REPEAT, SET, STEP_ROUTE, STEPS, UP};
 use crate::plan::scenario::{Action, Misplaced, ORIGINAL, Step, written};
 use crate::plan::{CutMode, Route, RouteState, Scenario, Scope};
-use crate::spelling::nearest;
 use crate::value::{Key, TimeSpan};
 
 const EXAMPLE: &str = r#"write a list, such as [ { "at": "10s", "route": "db", "set": { "dropRate": 0.5 } } ]"#;
@@ -68,10 +67,10 @@ impl<'t> Check<'t> {
         let problem = |misplaced| match misplaced {
             Misplaced::OutOfOrder(place) => out_of_order(list, place, &times),
             Misplaced::RepeatedBefore(end) => {
-                let what = format!("the steps take {}, but would begin again before", written(end));
+                let what = format!("the scenario would begin again before its steps end at {}", written(end));
                 Problem::at(at, what, format!("use \"{}\" or more", written(end)))
             }
-            Misplaced::RepeatedAtOnce => Problem::at(at, "a round takes more than no time", "use \"1s\" or more"),
+            Misplaced::RepeatedAtOnce => Problem::at(at, "`repeat` must be more than 0", "use \"1s\" or more"),
         };
         Scenario::new(steps, repeat).map_err(|misplaced| self.problems.push(problem(misplaced))).ok()
     }
@@ -79,7 +78,7 @@ impl<'t> Check<'t> {
     fn step(&mut self, node: &'t Node, dry_run: &mut DryRun) -> Option<Step> {
         let mut keys = Keys::of(self, node, MapKind::A("step"))?;
         let at = keys.read_with(&AT, Check::time, None);
-        let routes = keys.read_with(&STEP_ROUTE, |check, node| check.scope(node, dry_run), Scope::All);
+        let routes = keys.read_with(&STEP_ROUTE, |check, node| check.scope(node, dry_run.routes()), Scope::All);
         let ramp = keys.read_with(&RAMP, Check::time, None);
         let mut given = Vec::new();
         for key in ACTIONS {
@@ -139,7 +138,7 @@ impl<'t> Check<'t> {
         self.only_numbers(node, settings.as_ref());
         let lasts = step.ramp?;
         if lasts.is_zero() {
-            let what = "a ramp takes more than no time";
+            let what = "`ramp` must be more than 0";
             let at = position(step.node, RAMP.name);
             self.problems.push(Problem::at(at, what, "leave `ramp` out, or use \"1s\" or more"));
         }
@@ -170,20 +169,6 @@ impl<'t> Check<'t> {
             }
             _ => self.expected("true", node, "write true"),
         }
-    }
-
-    fn scope(&mut self, node: &'t Node, dry_run: &DryRun) -> Option<Scope> {
-        let scope: Scope = self.value(node)?;
-        let Scope::Route(name) = &scope else { return Some(scope) };
-        let Some(known) = dry_run.route_names().filter(|known| !known.contains(&name.as_str())) else {
-            return Some(scope);
-        };
-        let hint = match nearest(name.as_str(), &known) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("use the `name` of a route, or \"{}\" for all", Scope::ALL),
-        };
-        self.problems.push(Problem::at(node.place.written, format!("there is no route `{name}`"), hint));
-        None
     }
 
     fn time(&mut self, node: &'t Node) -> Option<TimeSpan> {
