@@ -79,8 +79,7 @@ pub(super) const RUN: Table = Table(&[
             flag("--client", Value::Required("IP"), "with --explain: where clients connect from [127.0.0.1]"),
             flag("--json", Value::None, "with --explain: print JSON"),
             flag("--schema", Value::None, "print a JSON Schema of config files, for editors"),
-            flag("--completions", Value::Required("SHELL"), "print completions for bash, zsh or fish")
-                .one_of(SHELLS),
+            flag("--completions", Value::Required("SHELL"), "print completions for bash, zsh or fish").one_of(SHELLS),
             flag("--man", Value::None, "print the manual page; see `make install`"),
             flag("--test-server", Value::None, "serve HTTP on every upstream: /, /bytes/N, /echo"),
             flag("--seed", Value::Required("N"), "repeat the faults of an earlier run [random]"),

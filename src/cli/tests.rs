@@ -5,6 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::*;
+use crate::config::{EmptyList, HostNames};
+use crate::logging::LogLevel;
+use crate::plan::Plan;
 
 pub(super) fn parsed(line: &str) -> Parsed<Command> {
     with_token(line, "")

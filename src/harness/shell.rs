@@ -11,11 +11,7 @@ pub fn command_line<T: AsRef<OsStr>>(words: impl IntoIterator<Item = T>) -> Stri
 fn quoted(argument: &OsStr) -> String {
     let text = argument.to_string_lossy();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.into_owned()
-    } else {
-        single_quoted(&text)
-    }
+    if !text.is_empty() && text.chars().all(is_plain) { text.into_owned() } else { single_quoted(&text) }
 }
 
 /// A text in single quotes, within which only they are special.

@@ -187,8 +187,12 @@ pub const AT: Key = Key::new(
 );
 
 /// The route of a step.
-pub const STEP_ROUTE: Key =
-    Key::new("route", "The name of the route, or `*` for all of this file.", Scope::KIND, Optional(|| Scope::All.write()));
+pub const STEP_ROUTE: Key = Key::new(
+    "route",
+    "The name of the route, or `*` for all of this file.",
+    Scope::KIND,
+    Optional(|| Scope::All.write()),
+);
 
 /// The settings of a step.
 pub const SET: Key = Key::new(

@@ -52,7 +52,12 @@ pub fn update(routes: &RouteEditor<'_>, name: &str, body: &[u8]) -> Result<Respo
 }
 
 /// A route that can't listen on its new address is disabled, with that address.
-fn disable(routes: &RouteEditor<'_>, name: &str, failure: &ToxiproxyError, moved: impl Fn(Route, IpAddr, Port) -> Route) {
+fn disable(
+    routes: &RouteEditor<'_>,
+    name: &str,
+    failure: &ToxiproxyError,
+    moved: impl Fn(Route, IpAddr, Port) -> Route,
+) {
     if let ToxiproxyError::Bind(addr, _) = failure
         && let Ok(port) = Port::try_from(i128::from(addr.port()))
     {

@@ -53,10 +53,15 @@ impl<'a> RouteEditor<'a> {
     }
 
     /// Changes a route. Returns it as it is then.
-    pub fn change(&self, name: &str, change: impl FnOnce(&mut Route) -> Result<(), ToxiproxyError>) -> Result<Route, ToxiproxyError> {
+    pub fn change(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Route) -> Result<(), ToxiproxyError>,
+    ) -> Result<Route, ToxiproxyError> {
         let mut changed = None;
         self.edit(|routes| {
-            let route = routes.iter_mut().find(|route| route.name.as_str() == name).ok_or(ToxiproxyError::ProxyNotFound)?;
+            let route =
+                routes.iter_mut().find(|route| route.name.as_str() == name).ok_or(ToxiproxyError::ProxyNotFound)?;
             change(route)?;
             let route = changed.insert(route.clone());
             require_own_port(routes, route)
@@ -84,7 +89,8 @@ impl<'a> RouteEditor<'a> {
     /// Removes a route, and ends its connections.
     pub fn remove(&self, name: &str) -> Result<(), ToxiproxyError> {
         self.edit(|routes| {
-            let index = routes.iter().position(|route| route.name.as_str() == name).ok_or(ToxiproxyError::ProxyNotFound)?;
+            let index =
+                routes.iter().position(|route| route.name.as_str() == name).ok_or(ToxiproxyError::ProxyNotFound)?;
             routes.remove(index);
             Ok(())
         })

@@ -94,7 +94,8 @@ fn apply(fields: &Fields, toxic_type: &ToxicType, config: &mut Map<String, Value
 }
 
 fn check(config: Map<String, Value>) -> Result<Toxic, ToxiproxyError> {
-    parse_toxic("toxic", &Value::Object(config).to_string(), Syntax::Json).map_err(|report| ToxiproxyError::of_toxic(&report))
+    parse_toxic("toxic", &Value::Object(config).to_string(), Syntax::Json)
+        .map_err(|report| ToxiproxyError::of_toxic(&report))
 }
 
 #[cfg(test)]

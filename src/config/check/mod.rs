@@ -6,10 +6,10 @@
 
 mod attributes;
 mod conflicts;
+mod dry_run;
 mod expect;
 mod keys;
 mod listen;
-mod dry_run;
 mod scenario;
 mod scope;
 mod settings;

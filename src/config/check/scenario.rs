@@ -1,8 +1,8 @@
 //! The steps of a scenario. What a step sets is read in `settings`; what it conflicts with is found in `dry_run`.
 
 use super::Check;
-use super::keys::{Keys, MapKind};
 use super::dry_run::DryRun;
+use super::keys::{Keys, MapKind};
 use super::values::short;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, SourceSpan};

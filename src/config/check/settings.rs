@@ -1,8 +1,8 @@
 //! What a step of a scenario sets. Its values are read by the declarations of the keys and attributes that they change.
 
 use super::Check;
-use super::keys::{Keys, MapKind};
 use super::dry_run::DryRun;
+use super::keys::{Keys, MapKind};
 use super::scenario::StepDraft;
 use super::values::short;
 use crate::config::document::{Node, Value};

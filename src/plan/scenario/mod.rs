@@ -13,7 +13,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use playback::{Due, Part, Playback};
-pub use settings::{Unsettable, SettingName, Settings, ToxicSettings};
+pub use settings::{SettingName, Settings, ToxicSettings, Unsettable};
 
 use super::{Route, RouteState, Scope};
 use crate::value::{CloseMode, TimeSpan, words};

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::ramp::{Fraction, Moves};
-use super::settings::{Unsettable, Settings};
+use super::settings::{Settings, Unsettable};
 use super::{Action, Scenario, Step};
 use crate::plan::{Route, RouteState, Scope};
 use crate::value::{RouteName, TimeSpan};

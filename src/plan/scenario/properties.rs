@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{Action, CutMode, Due, Part, Playback, Scenario, Settings, Step, ToxicSettings};
-use crate::plan::{DropMode, Route, RouteState, Scope};
+use crate::plan::{Route, RouteState, Scope};
 use crate::toxic::{Effect, Latency, Toxic};
 use crate::value::{Millis, Port, Probability, Scalar, Selector, Stream, TimeSpan};
 

@@ -4,8 +4,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::{Action, ORIGINAL, Scenario, Settings, Step, ToxicSettings};
-use crate::plan::{RouteState, Scope};
 use crate::plan::keys::{AT, CUT, DOWN, RAMP, REPEAT, SET, STEP_ROUTE, STEPS, TOXICS, UP};
+use crate::plan::{RouteState, Scope};
 use crate::value::Written;
 
 /// A list of steps, or an object if it repeats.
