@@ -9,17 +9,19 @@
 //! ```text
 //! flags ────cli─────┐
 //! file ─────config──┼──► Plan ──► Supervisor ──► Listener ──► connection ──► Forwarding, one for each direction
-//! request ──admin───┘                │                                           │      │
-//!         (or every problem,         └── drain ◄── Stop ◄── signals          plain path, toxic path (Chain)
-//!          with position and hint)                                               │
+//! request ──admin───┘               ▲ │                                          │      │
+//!         (or every problem,        │ └── drain ◄── Stop ◄── signals         plain path, toxic path (Chain)
+//!          with position and hint)  │                                            │
+//! steps of a scenario ──harness─────┘                                            │
 //!                                                                                │
 //! log lines, event stream ◄── logging ◄── event::emit ◄── Event: returned values ◄
-//! metrics, lists ◄── admin ◄── Supervisor ◄── registry, counters
+//! metrics, lists ◄── admin ◄───┐
+//! report, verdict ◄── harness ◄┴── Supervisor ◄── registry, counters
 //! ```
 //!
-//! Data flows one way. Flags, files and requests are parsed once, into a [`plan::Plan`] that can't hold an invalid value.
-//! It goes live through [`proxy::Supervisor::apply`] or [`edit`](proxy::Supervisor::edit), which changes the present plan,
-//! and in no other way. What happens is described by an [`event::Event`], and [`event::emit`] logs it.
+//! Data flows one way. Flags, files and requests are parsed once, into a [`plan::Plan`] that can't hold an invalid
+//! value. It goes live through [`proxy::Supervisor::apply`] or [`edit`](proxy::Supervisor::edit), which changes the
+//! present plan, and in no other way. What happens is described by an [`event::Event`], and [`event::emit`] logs it.
 //!
 //! # Modules
 //!
@@ -30,7 +32,7 @@
 //! | [`cli`] | the command line: flags, help text, usage errors |
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
-//! | [`harness`] | what makes a run useful to tests: a wrapped command, repeated runs, changes over time, the report and the judgement |
+//! | [`harness`] | what a test needs: a wrapped command, repeated runs, changes over time, a report with a verdict |
 //! | [`reload`] | loads the config file again and makes it live |
 //! | [`status_line`] | the line at the bottom of a terminal: what it says and when it changes |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
@@ -60,16 +62,16 @@
 //!
 //! A module imports modules further down this table only, and the same holds inside [`proxy`]: `supervisor`,
 //! `listener`, `connection`, `forward`, `client`, `state`, `live_route`, `socket`. [`value`], [`dice`], [`toxic`],
-//! [`plan`] and [`explain`] are pure: they get time, random draws and bytes as arguments, so their tests need neither a socket nor a
-//! sleep. `tests/tidy.rs` checks both.
+//! [`plan`] and [`explain`] are pure: they get time, random draws and bytes as arguments, so their tests need neither a
+//! socket nor a sleep. `tests/tidy.rs` checks both.
 //!
 //! # The life of a connection
 //!
 //! A listener thread takes a permit, accepts, and registers a `ConnectionState`. This one value is shared by every
 //! thread that deals with the connection. It has both sockets, the phase (dialling, delayed, forwarding, half-closed,
 //! draining), the bytes received and sent in each direction, the sums of the toxics that acted, and a close reason that
-//! is set once. `abort` ends the connection from any thread with one call. The registry lists all states, for drain, lists
-//! and requests to end one. When a connection ends, what it has done is added to the counters of its route.
+//! is set once. `abort` ends the connection from any thread with one call. The registry lists all states, for drain,
+//! lists and requests to end one. When a connection ends, what it has done is added to the counters of its route.
 //!
 //! A pooled thread draws whether the connection is dropped, dials the upstream, and takes a second thread from the
 //! pool. From then on each thread forwards one direction. Each waits for the rest of `latencyMs` and runs a
@@ -109,33 +111,52 @@
 //! # Changes to live routes
 //!
 //! [`proxy::Supervisor::apply`] compares the live routes with the plan ([`plan::diff`], a pure function) and makes the
-//! smallest change. A route with a new upstream or listen address gets a new listener, and its connections continue. Those
-//! of a route that is disabled end, as those of a service that is down.
-//! New faults reach them as well: the `LiveRoute` replaces its `Generation`, an immutable value with the route and its
-//! toxics, and triggers the latch of the old one. The latch is part of every wait of the route's connections, in
-//! poll(2) beside the sockets, so each direction takes over the new toxics at the next byte. (A plain path with close
-//! messages waits in a blocking read instead, for at most 20 ms.) It costs one pipe for each generation and none for a
-//! connection. Toxics that stay keep their state. One whose attributes change keeps its bytes, which are due when its new
-//! attributes delay them to, and its times still count from when it was added. Bytes held by a removed one are released.
-//! Connection numbers go on, so that a seed keeps its meaning.
+//! smallest change. A route with a new upstream or listen address gets a new listener, and its connections continue.
+//! Those of a route that is disabled end, as those of a service that is down. New faults reach live connections too: the
+//! `LiveRoute` replaces its `Generation`, an immutable value with the route and its toxics, and triggers the latch of
+//! the old one. The latch is part of every wait of the route's connections, in poll(2) beside the sockets, so each
+//! direction takes over the new toxics at the next byte. (A plain path with close messages waits in a blocking read
+//! instead, for at most 20 ms.) It costs one pipe for each generation and none for a connection. Toxics that stay keep
+//! their state. One whose attributes change keeps its bytes, which are due when its new attributes delay them to, and
+//! its times still count from when it was added. Bytes held by a removed one are released. Connection numbers go on, so
+//! that a seed keeps its meaning.
 //!
 //! `apply` never waits for a connection. It waits for at most 100 ms until a listener has closed its port.
 //!
 //! # Changes over time
 //!
-//! Which change of a [scenario](plan::scenario) comes when is a function of the scenario, the routes of the file and the
-//! time. [`harness::scenario`] waits for each with a deadline, and makes it through the supervisor: a change sets only what
-//! its step names, so that other changes of the same route stay. A ramp begins at what the file and the steps before have set,
-//! not at what a request has: a run with the same file is the same run. After a reload with the same scenario the live
-//! routes are those of the new file with the settings of that time, in one change.
+//! Which change of a [scenario](plan::scenario) comes when is a function of the scenario, the routes of the file and
+//! the time. [`harness::scenario`] waits for each with a deadline, and makes it through the supervisor. A change sets
+//! only what its step names, so other changes of the same route stay. A ramp begins at what the file and earlier steps
+//! have set, not at what a request has: a run with the same file is the same run. After a reload with the same
+//! scenario, one change gives the live routes the faults of the new file and the settings that the scenario has at that
+//! time.
+//!
+//! # A wrapped command
+//!
+//! The command must get SIGTERM when the proxy dies, for whatever reason. Only a process itself can ask the kernel for
+//! that, and code between fork(2) and execve(2) would be unsafe. So the proxy starts its own program again, in a mode
+//! that asks for the signal, restores the signal mask and the limits that the proxy has changed, and becomes the
+//! command with execve(2): [`harness::exec`]. The command stays in the proxy's process group, so that job control and
+//! Ctrl-C work. The first signal is forwarded, unless the terminal has sent it to the command as well; the second one
+//! kills.
+//!
+//! Each run of `--repeat` and `--seeds` is a process of its own: no run can find what another one has left.
+//!
+//! # Report and verdict
+//!
+//! A connection that ends adds what it has done to the counters of its route, as for the metrics. At the end of the
+//! run, the harness reads these counters once, as [`harness::Figures`]. Expectations, the report in all formats and the
+//! summary are functions of them. Times are counted in histograms whose buckets are 1/32 wide, so that a percentile is
+//! exact to 1.6 % in constant memory. Only the plots need samples over time, and only their format takes any.
 //!
 //! # Control
 //!
-//! SIGHUP, a watched file and the admin server change routes from threads of their own, through the supervisor. A watched
-//! file is polled: notifications miss network file systems and links that are replaced. The file is read after
-//! two consecutive polls have found the same metadata, so a partly written file is not loaded. The metrics are read from the live routes
-//! with each request, and written by hand: `prometheus-client` would add almost nothing to the binary, but promtool rejects
-//! its counters, and it does not escape the names of routes.
+//! SIGHUP, a watched file and the admin server change routes from threads of their own, through the supervisor. A
+//! watched file is polled: notifications miss network file systems and links that are replaced. The file is read after
+//! two consecutive polls have found the same metadata, so a partly written file is not loaded. The metrics are read
+//! from the live routes with each request, and written by hand: `prometheus-client` would add almost nothing to the
+//! binary, but promtool rejects its counters, and it does not escape the names of routes.
 //!
 //! # Decisions and their price
 //!
@@ -147,6 +168,8 @@
 //!   name, except with `--resolve`: [`config`] then looks each name up once, before there is a connection.
 //! - **All or nothing at start.** Every port is bound before any connection is accepted. A test against half of the
 //!   routes misleads.
+//! - **A port `auto` is chosen when the config is parsed**, so a plan has the number of each port. If another process
+//!   takes the port before it is bound, the supervisor chooses again.
 //! - **A config is parsed, not validated.** JSON and YAML are read into one tree with positions and bound by hand,
 //!   because deserializers stop at their first error and lose positions. The price is code where a derive would do.
 //! - **Connections beyond the limit wait in the kernel's backlog**, where they cost nothing. The limit is computed at
@@ -160,14 +183,16 @@
 //! - **A reset is sent when it is decided**, not when the last thread drops the socket. On Linux, connect(2) to
 //!   `AF_UNSPEC` does this.
 //! - **The log never blocks.** Lines pass through a bounded queue to a thread of their own. If the reader of stderr
-//!   stalls, lines are lost and counted. On a terminal, this thread also folds repeated faults and keeps the status line
-//!   below the log: with one writer, the two can't mix. What the line says is sampled from the registry, so it costs a
-//!   connection nothing. A thread looks four times a second, or less often if that took more than a 200th of its time.
+//!   stalls, lines are lost and counted. On a terminal, this thread also folds repeated faults and keeps the status
+//!   line below the log: with one writer, the two can't mix. What the line says is sampled from the registry, so it
+//!   costs a connection nothing. A thread looks four times a second, or less often if that took more than a 200th of
+//!   its time.
 //!
 //! # Deliberately absent
 //!
 //! - An async runtime: each direction is a thread that blocks in read(2) or poll(2).
-//! - Name lookups for a connection, connection pools, retries: each would add behaviour that the network under test does not have.
+//! - Name lookups for a connection, connection pools, retries: each would add behaviour that the network under test
+//!   does not have.
 //! - Unsafe code, and panics on any input or lack of resources.
 //! - A random generator whose state threads share: a draw would depend on what was drawn before.
 //! - Faults per HTTP request, UDP.

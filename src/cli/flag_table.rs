@@ -163,12 +163,12 @@ const fn words(kind: Kind) -> &'static [&'static str] {
 }
 
 const fn names<T, const N: usize>(named: &[(&'static str, T); N]) -> [&'static str; N] {
-    let (mut names, mut at) = ([""; N], 0);
+    let (mut all, mut at) = ([""; N], 0);
     while at < N {
-        names[at] = named[at].0;
+        all[at] = named[at].0;
         at += 1;
     }
-    names
+    all
 }
 
 const CONFIG: &str = if cfg!(feature = "yaml") {

@@ -15,6 +15,7 @@ fn quoted(argument: &OsStr) -> String {
 }
 
 /// A text in single quotes, within which only they are special.
+#[must_use]
 pub fn single_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -158,7 +158,6 @@ impl<'a> LiveRun<'a> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn start_failed(error: impl Error) -> Exit {
     emit(&Event::StartFailed(&error));
     Exit::Failed
