@@ -112,9 +112,9 @@
 //!
 //! [`proxy::Supervisor::apply`] compares the live routes with the plan ([`plan::diff`], a pure function) and makes the
 //! smallest change. A route with a new upstream or listen address gets a new listener, and its connections continue.
-//! Those of a route that is disabled end, as those of a service that is down. New faults reach live connections too: the
-//! `LiveRoute` replaces its `Generation`, an immutable value with the route and its toxics, and triggers the latch of
-//! the old one. The latch is part of every wait of the route's connections, in poll(2) beside the sockets, so each
+//! Those of a route that is disabled end, as those of a service that is down. New faults reach live connections too:
+//! the `LiveRoute` replaces its `Generation`, an immutable value with the route and its toxics, and triggers the latch
+//! of the old one. The latch is part of every wait of the route's connections, in poll(2) beside the sockets, so each
 //! direction takes over the new toxics at the next byte. (A plain path with close messages waits in a blocking read
 //! instead, for at most 20 ms.) It costs one pipe for each generation and none for a connection. Toxics that stay keep
 //! their state. One whose attributes change keeps its bytes, which are due when its new attributes delay them to, and

@@ -120,8 +120,8 @@ impl Reloader {
     }
 }
 
-/// Whether a config can be read again. Reading a pipe or a device could take forever. A missing file and a directory count as
-/// well: loading them fails with a better reason.
+/// Whether a config can be read again. Reading a pipe or a device could take forever. A missing file and a directory
+/// count as well: loading them fails with a better reason.
 #[must_use]
 pub fn is_reloadable(path: &Path) -> bool {
     path != Path::new("-") && fs::metadata(path).map_or(true, |found| found.is_file() || found.is_dir())

@@ -1,7 +1,7 @@
 //! The known word that a misspelt one was probably meant to be. Which words are known is up to the caller.
 
-/// The word of `known` that `name` was probably meant to be: equal except for case, `_` and `-`, or at most a third of its
-/// letters wrong, or the only one that begins with `name` or that `name` begins with.
+/// The word of `known` that `name` was probably meant to be: equal except for case, `_` and `-`, or at most a third of
+/// its letters wrong, or the only one that begins with `name` or that `name` begins with.
 #[must_use]
 pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     // Only as many characters as a misspelt word may have: the distance takes time in proportion to both lengths.

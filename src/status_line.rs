@@ -16,8 +16,8 @@ use crate::{threads, units};
 /// The time between two looks at the connections.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// The longest share of the time that looking may take. With thousands of connections it takes milliseconds, and is done
-/// less often.
+/// The longest share of the time that looking may take. With thousands of connections it takes milliseconds, and is
+/// done less often.
 const LARGEST_SHARE: u32 = 200;
 
 /// The time over which rates are averaged.

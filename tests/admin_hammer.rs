@@ -1,5 +1,5 @@
-//! Eight threads change routes through the API while 100 connections echo checked data. Its own process, because it counts
-//! threads and descriptors.
+//! Eight threads change routes through the API while 100 connections echo checked data. Its own process, because it
+//! counts threads and descriptors.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[allow(dead_code, reason = "this test uses a part of it")]

@@ -1,5 +1,5 @@
-//! The files for containers: `configs/kubernetes` and `configs/docker`. They parse, their config passes `--check`, their
-//! flags exist, and the times of a drain fit each other.
+//! The files for containers: `configs/kubernetes` and `configs/docker`. They parse, their config passes `--check`,
+//! their flags exist, and the times of a drain fit each other.
 #![cfg(feature = "yaml")]
 #![allow(clippy::unwrap_used)]
 

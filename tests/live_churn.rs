@@ -1,4 +1,5 @@
-//! Toxics that come and go a thousand times under load. In a process of its own, as its threads and descriptors are counted.
+//! Toxics that come and go a thousand times under load. In a process of its own, as its threads and descriptors are
+//! counted.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[path = "live/proxy.rs"]

@@ -1,5 +1,5 @@
-//! How soon a new toxic reaches a thousand idle connections. In a process of its own, as it needs thousands of descriptors
-//! and threads.
+//! How soon a new toxic reaches a thousand idle connections. In a process of its own, as it needs thousands of
+//! descriptors and threads.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[allow(dead_code, reason = "other tests use the rest")]
@@ -22,8 +22,8 @@ const CONNECTIONS: usize = 1000;
 /// The bound on the time from the change to the last of the connections.
 const SOON: Duration = Duration::from_millis(50);
 
-/// A change wakes 2,000 threads, which need the processor. If the machine is busy with other work for a moment, they have to
-/// wait for it: the bound holds for the median of this many changes.
+/// A change wakes 2,000 threads, which need the processor. If the machine is busy with other work for a moment, they
+/// have to wait for it: the bound holds for the median of this many changes.
 const CHANGES: usize = 21;
 
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,8 +1,8 @@
 //! Runs the commands of README.md as printed, and checks the links between the documents and the length of README.md.
 //!
-//! A block of the language `console` has commands, each after `$ `, and their output. `chaos-proxy` runs in the background
-//! until the end of the section, unless it is `chaos-proxy ctl`; a block of the language `log` has lines of its log. Words that differ from run to run
-//! (times, process ids, ports of clients) may differ.
+//! A block of the language `console` has commands, each after `$ `, and their output. `chaos-proxy` runs in the
+//! background until the end of the section, unless it is `chaos-proxy ctl`; a block of the language `log` has lines of
+//! its log. Words that differ from run to run (times, process ids, ports of clients) may differ.
 #![cfg(all(target_os = "linux", feature = "yaml"))]
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -1,5 +1,5 @@
-//! The recipes for CI and docker-compose: `configs/ci` and `configs/docker/compose.yaml`. They parse, their flags exist, their
-//! config passes `--check`, and the targets for make do what they are for.
+//! The recipes for CI and docker-compose: `configs/ci` and `configs/docker/compose.yaml`. They parse, their flags
+//! exist, their config passes `--check`, and the targets for make do what they are for.
 #![cfg(feature = "yaml")]
 #![allow(clippy::unwrap_used)]
 
@@ -93,8 +93,8 @@ fn make_finds_the_seeds_that_fail() {
     assert!(!make(&["chaos", "SEED=3"]).status.success() && make(&["chaos"]).status.success());
 }
 
-/// Runs a target in an empty directory, with a stand-in for the proxy: it runs the command, which is `true`, and fails if
-/// the seed is 3 or 5.
+/// Runs a target in an empty directory, with a stand-in for the proxy: it runs the command, which is `true`, and fails
+/// if the seed is 3 or 5.
 fn make(args: &[&str]) -> Output {
     const PROXY: &str =
         "#!/bin/sh\ncase \"$*\" in *'--seed 3 '* | *'--seed 5 '*) exit 1 ;; *' -- true') ;; *) exit 2 ;; esac\n";

@@ -1,5 +1,5 @@
-//! What the binary prints for shells: completions, driven by a real bash and checked for syntax by zsh and fish, and the
-//! manual page, checked by groff.
+//! What the binary prints for shells: completions, driven by a real bash and checked for syntax by zsh and fish, and
+//! the manual page, checked by groff.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;

@@ -1,5 +1,5 @@
-//! The test server over real sockets, with bytes as they are and with curl where it is installed. How heads and bodies are
-//! parsed is tested in `http`.
+//! The test server over real sockets, with bytes as they are and with curl where it is installed. How heads and bodies
+//! are parsed is tested in `http`.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod http_client;
@@ -150,7 +150,8 @@ fn a_refusal_arrives_before_the_connection_closes() {
         (400, b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n"),
         (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     ];
-    // More than socket buffers hold (6 + 4 MiB by default, tcp_rmem and tcp_wmem): an immediate close resets the upload.
+    // More than socket buffers hold (6 + 4 MiB by default, tcp_rmem and tcp_wmem): an immediate close resets the
+    // upload.
     let more = vec![b'x'; 24 << 20];
     for (status, request) in refused {
         let mut client = Client::connect(addr);

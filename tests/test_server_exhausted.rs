@@ -15,8 +15,8 @@ fn serves_a_waiting_client_once_descriptors_are_free() {
     let mut client = TcpStream::connect(addr).unwrap();
     client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
 
-    // Open descriptors stay open, and those of stdin, stdout and stderr are all that the limit covers. It is not 0, since
-    // poll(2) takes no more entries than RLIMIT_NOFILE and would fail before accept(2) does.
+    // Open descriptors stay open, and those of stdin, stdout and stderr are all that the limit covers. It is not 0,
+    // since poll(2) takes no more entries than RLIMIT_NOFILE and would fail before accept(2) does.
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..limit }).unwrap();
     server.serve().unwrap();

@@ -16,7 +16,8 @@ use crate::http::{HeaderValue, Headers, Request, Response, Status};
 pub struct Access {
     /// Acceptable host names beside `localhost`, without ports, in any case.
     pub hosts: Vec<String>,
-    /// The secret that each request must have as its bearer token, except `GET /v1/health`. An empty one fits no request.
+    /// The secret that each request must have as its bearer token, except `GET /v1/health`. An empty one fits no
+    /// request.
     pub token: Option<String>,
 }
 

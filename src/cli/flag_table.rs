@@ -1,5 +1,5 @@
-//! The table of all flags: their names, values and descriptions. The help text, the suggestions for unknown flags, and which
-//! flags take no value are derived from it. What a flag means is `cli`.
+//! The table of all flags: their names, values and descriptions. The help text, the suggestions for unknown flags, and
+//! which flags take no value are derived from it. What a flag means is `cli`.
 
 use std::iter;
 

@@ -127,8 +127,8 @@ pub(super) fn raw_value(args: &mut Arguments, flag: &'static str) -> Parsed<Opti
     }
 }
 
-/// Splits what pico-args did not consume: reports a flag among it, and returns the operands. Beside the flags of `table`,
-/// those of `unlisted` are known.
+/// Splits what pico-args did not consume: reports a flag among it, and returns the operands. Beside the flags of
+/// `table`, those of `unlisted` are known.
 pub(super) fn reject_flags(left: Vec<OsString>, table: Table, unlisted: &[&str]) -> Parsed<Vec<OsString>> {
     let is_flag = |arg: &&OsString| arg.as_bytes().starts_with(b"-") && arg.len() > 1;
     let Some(first) = left.iter().find(is_flag).map(|arg| arg.to_string_lossy()) else { return Ok(left) };

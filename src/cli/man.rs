@@ -1,4 +1,5 @@
-//! The manual page, as roff (man(7)), written from the tables of flags and commands and from the declarations of toxics.
+//! The manual page, as roff (man(7)), written from the tables of flags and commands and from the declarations of
+//! toxics.
 
 use super::ctl;
 use super::flag_table::{Flag, Group, RUN, Table};

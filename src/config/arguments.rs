@@ -1,5 +1,5 @@
-//! Toxics of the command line. They are read as those of a file, by the same declarations and with the same problems, from
-//! a text that repeats the flags: one on each line.
+//! Toxics of the command line. They are read as those of a file, by the same declarations and with the same problems,
+//! from a text that repeats the flags: one on each line.
 
 use serde_json::{Map, Value};
 

@@ -13,8 +13,8 @@ pub(super) struct AutoPorts {
 }
 
 impl AutoPorts {
-    /// A free port of `ip` that no other route of `text` has. A route whose port is written there could begin to listen on
-    /// it, or lead to it, so a port with the same digits as any number in the text is not chosen.
+    /// A free port of `ip` that no other route of `text` has. A route whose port is written there could begin to listen
+    /// on it, or lead to it, so a port with the same digits as any number in the text is not chosen.
     pub(super) fn choose(&mut self, ip: IpAddr, text: &str) -> Result<Port, Rejected> {
         let mut port = free(ip)?;
         for _ in 1..ATTEMPTS {

@@ -1,5 +1,5 @@
-//! Characters of a config that can't be seen, such as a no-break space that came with a copy from a web page. Where one of
-//! them is the cause of a problem, it is reported by its code point and place instead.
+//! Characters of a config that can't be seen, such as a no-break space that came with a copy from a web page. Where one
+//! of them is the cause of a problem, it is reported by its code point and place instead.
 
 use super::problem::{Problem, SourceSpan};
 
@@ -19,8 +19,8 @@ pub(super) fn within(text: &str, span: SourceSpan) -> Option<Problem> {
     Some(Problem::at(at, what, hint))
 }
 
-/// Whether it shows as nothing or as a space: white space and control characters other than ASCII's, and characters that
-/// join, separate or direct text (general category Cf of Unicode).
+/// Whether it shows as nothing or as a space: white space and control characters other than ASCII's, and characters
+/// that join, separate or direct text (general category Cf of Unicode).
 fn is_invisible(c: char) -> bool {
     !c.is_ascii() && (c.is_whitespace() || c.is_control())
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')

@@ -1,5 +1,5 @@
-//! Host names of upstreams, which become addresses before the plan is made. This is the only module of `config` that asks
-//! the network, and it does so only if [`HostNames`] allows it.
+//! Host names of upstreams, which become addresses before the plan is made. This is the only module of `config` that
+//! asks the network, and it does so only if [`HostNames`] allows it.
 
 use std::fmt;
 use std::io;

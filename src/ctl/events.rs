@@ -26,7 +26,8 @@ pub(super) fn follow(client: &Client) -> Result<(), CtlError> {
     end.recv().unwrap_or(Ok(())).map_err(|error| lost(&error))
 }
 
-/// Reports when the reader of stdout is gone. `ctl events | head -1` ends then, not at the next event, as `tail -f` does.
+/// Reports when the reader of stdout is gone. `ctl events | head -1` ends then, not at the next event, as `tail -f`
+/// does.
 fn watch_stdout(ended: Sender<io::Result<()>>) -> io::Result<()> {
     threads::spawn("stdout", move || {
         let stdout = io::stdout();

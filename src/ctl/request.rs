@@ -79,7 +79,8 @@ fn toxic(route: &str, name: &str) -> String {
     format!("{}/toxics/{}", proxy(route), encoded(name))
 }
 
-/// A name as a part of a path or a query: percent-encoded, except for the characters that never need it (RFC 3986, 2.3).
+/// A name as a part of a path or a query: percent-encoded, except for the characters that never need it (RFC 3986,
+/// 2.3).
 fn encoded(name: &str) -> String {
     let encoded = name.bytes().map(|byte| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),

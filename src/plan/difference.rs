@@ -1,5 +1,5 @@
-//! Human-readable differences between two plans. Each is a line or a part of one. They are found in the serialised forms,
-//! so a new key needs no code here. The changes of live routes are in `diff`.
+//! Human-readable differences between two plans. Each is a line or a part of one. They are found in the serialised
+//! forms, so a new key needs no code here. The changes of live routes are in `diff`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -51,8 +51,8 @@ pub struct KeyDifference {
     new: Option<Value>,
 }
 
-/// Returns the differences from `old` to `new`: keys of the file, its scenario, then removed routes, then the others in the order of
-/// `new`.
+/// Returns the differences from `old` to `new`: keys of the file, its scenario, then removed routes, then the others in
+/// the order of `new`.
 #[must_use]
 pub fn plan_differences(old: &Plan, new: &Plan) -> Vec<PlanDifference> {
     let [old_keys, new_keys] = [old, new].map(|plan| keys(plan, &[ROUTES.name, SCENARIO.name]));

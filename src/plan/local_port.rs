@@ -70,8 +70,8 @@ pub enum PortChoice {
 }
 
 impl Route {
-    /// The address to listen on as it is written, `127.0.0.1:auto` if the system chooses the port: before the route opens,
-    /// the number says nothing.
+    /// The address to listen on as it is written, `127.0.0.1:auto` if the system chooses the port: before the route
+    /// opens, the number says nothing.
     #[must_use]
     pub fn written_listen(&self) -> String {
         let port = LocalPort::of(self);
@@ -82,8 +82,8 @@ impl Route {
     }
 }
 
-/// The same routes. A port that the system has chosen for a route is that of the live route of the same name, if this one's
-/// port was chosen too: clients have that port already.
+/// The same routes. A port that the system has chosen for a route is that of the live route of the same name, if this
+/// one's port was chosen too: clients have that port already.
 #[must_use]
 pub fn keep_auto_ports(mut routes: Vec<Route>, live: &[Route]) -> Vec<Route> {
     for route in routes.iter_mut().filter(|route| route.port_choice == PortChoice::Auto) {

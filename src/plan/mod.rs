@@ -34,8 +34,8 @@ pub use upstream::Upstream;
 use crate::toxic::Toxic;
 use crate::value::{Millis, Port, Probability, RouteName, Timeout, flag, words};
 
-/// All routes to open, what changes them over time, and what else the file has: the seed, the admin address, expectations.
-/// The default has no routes.
+/// All routes to open, what changes them over time, and what else the file has: the seed, the admin address,
+/// expectations. The default has no routes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     seed: Option<u64>,

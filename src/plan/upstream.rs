@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use crate::value::{Port, Rejected, reject_variable, text};
 
-/// An address to connect to: an IP address and a port that is not 0. Never a host name: a lookup for each connection would
-/// be a fault of its own, with its own cache and timeout.
+/// An address to connect to: an IP address and a port that is not 0. Never a host name: a lookup for each connection
+/// would be a fault of its own, with its own cache and timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Upstream(SocketAddr);
 
@@ -115,8 +115,8 @@ fn reject_parts(text: &str, host: &str, port: &str) -> Rejected {
     Rejected::new(format!("`{host}` is a host name"), host_hint(host, port))
 }
 
-/// What to write instead of an IPv6 address whose last group may be a port. `::1:9090` is a valid address too, but a last
-/// group of four digits or more was probably meant as a port; a shorter one could be either.
+/// What to write instead of an IPv6 address whose last group may be a port. `::1:9090` is a valid address too, but a
+/// last group of four digits or more was probably meant as a port; a shorter one could be either.
 fn unbracketed(text: &str) -> Option<String> {
     let (host, port) = text.rsplit_once(':')?;
     let (ip, port): (Ipv6Addr, Port) = (host.parse().ok()?, port.parse().ok()?);

@@ -1,8 +1,8 @@
 //! The only modules that use the sockets of clients and upstreams. Imports go down only: supervisor, listener,
 //! connection, forward, client, state, `live_route`, socket. Beside these layers, `admission` limits the number of
 //! connections, `budget` limits the memory for held bytes, `registry` lists the live connections, `counters` has what
-//! closed ones have done, `status` is what can be seen of all this from outside, and `shared` holds what all listeners of
-//! a run share.
+//! closed ones have done, `status` is what can be seen of all this from outside, and `shared` holds what all listeners
+//! of a run share.
 
 mod admission;
 mod budget;

@@ -100,8 +100,8 @@ impl Registry {
         connections
     }
 
-    /// The state of each route. The closed connections and the live ones are taken under one lock, so that each is counted
-    /// once; they are added up after that, because listeners wait for the lock.
+    /// The state of each route. The closed connections and the live ones are taken under one lock, so that each is
+    /// counted once; they are added up after that, because listeners wait for the lock.
     pub fn routes(&self, routes: &[Arc<LiveRoute>]) -> Vec<RouteStatus> {
         let (live, closed): (Vec<_>, Vec<_>) = {
             let entries = self.entries();

@@ -272,8 +272,8 @@ impl ConnectionState {
         Some(at.saturating_duration_since(self.accepted_at))
     }
 
-    /// Counts the delay of the bytes that were just written from the output of `chain`. One delay for each write is cheap,
-    /// and the first byte was due first.
+    /// Counts the delay of the bytes that were just written from the output of `chain`. One delay for each write is
+    /// cheap, and the first byte was due first.
     pub fn count_delay(&self, chain: &Chain) {
         if let Some(delay) = chain.delay(self.accepted_at.elapsed()) {
             self.route.counters().count_delay(delay);
@@ -332,8 +332,8 @@ impl Sums {
     }
 }
 
-/// Sends a FIN after what was sent, and wakes every thread that waits for `peer`. If `peer` sends more, the kernel answers
-/// with a RST, as for a process that has ended.
+/// Sends a FIN after what was sent, and wakes every thread that waits for `peer`. If `peer` sends more, the kernel
+/// answers with a RST, as for a process that has ended.
 fn shut_down(peer: &TcpStream, progress: &Progress) {
     // So that the end is not taken for a reset by the peer.
     progress.finished.store(true, Ordering::SeqCst);
@@ -341,8 +341,8 @@ fn shut_down(peer: &TcpStream, progress: &Progress) {
     let _ = peer.shutdown(Shutdown::Both);
 }
 
-/// Resets `peer` and counts the bytes that it has not acknowledged as lost, because a reset discards them. Two threads may
-/// do so at the same time: the first one counts.
+/// Resets `peer` and counts the bytes that it has not acknowledged as lost, because a reset discards them. Two threads
+/// may do so at the same time: the first one counts.
 fn reset_and_count_lost(peer: &TcpStream, progress: &Progress) {
     if progress.was_reset.swap(true, Ordering::SeqCst) {
         return;

@@ -26,8 +26,8 @@ use crate::status_line::StatusDisplay;
 use crate::stop::Stop;
 use crate::{test_server, threads};
 
-/// The time from the end of a wrapped command until live connections are cut. A test suite should not hang on what it has
-/// left open.
+/// The time from the end of a wrapped command until live connections are cut. A test suite should not hang on what it
+/// has left open.
 const DRAIN_TIMEOUT_OF_COMMANDS: Duration = Duration::from_secs(10);
 
 /// A run whose log has started.
@@ -118,9 +118,9 @@ impl<'a> LiveRun<'a> {
         self.player.start(self.plan, Instant::now())
     }
 
-    /// Prints the ready line, the only line of stdout. A script that waits for it can connect to everything named in it.
-    /// A separate thread prints it, because a write to a full pipe would block the thread that waits for signals. stdout
-    /// may be the same terminal as stderr, so the status line comes after it.
+    /// Prints the ready line, the only line of stdout. A script that waits for it can connect to everything named in
+    /// it. A separate thread prints it, because a write to a full pipe would block the thread that waits for signals.
+    /// stdout may be the same terminal as stderr, so the status line comes after it.
     fn announce(&self, admin: Option<SocketAddr>, display: StatusDisplay) -> io::Result<()> {
         let supervisor = Arc::clone(&self.supervisor);
         let admin = admin.map(|addr| format!(" admin={addr}")).unwrap_or_default();

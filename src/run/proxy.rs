@@ -60,8 +60,8 @@ fn facts(plan: &Plan, config: Option<ConfigDigest>, settings: &RunSettings) -> R
     RunFacts { seed: seed(settings.seed, plan), arguments: env::args_os().collect(), config, expectations, output }
 }
 
-/// Sets up what every run needs before its first route. Limits and signal masks come before the first thread, which would
-/// have the old ones.
+/// Sets up what every run needs before its first route. Limits and signal masks come before the first thread, which
+/// would have the old ones.
 fn prepare(
     resolved: &Resolved<Plan>,
     file: Option<ConfigFile>,

@@ -91,10 +91,10 @@ impl Chain {
         self.release();
     }
 
-    /// Replaces the toxics from `now` on. A toxic that stays keeps its state and its bytes, and one whose attributes change
-    /// keeps its bytes; one that moves before another that stays is replaced by a new one. The bytes of a removed toxic are
-    /// released. A new one acts on bytes that reach its place from now on; `stage` creates its stage for the stream from
-    /// the given offset.
+    /// Replaces the toxics from `now` on. A toxic that stays keeps its state and its bytes, and one whose attributes
+    /// change keeps its bytes; one that moves before another that stays is replaced by a new one. The bytes of a
+    /// removed toxic are released. A new one acts on bytes that reach its place from now on; `stage` creates its stage
+    /// for the stream from the given offset.
     pub(super) fn exchange(
         &mut self,
         toxics: Vec<Arc<RouteToxic>>,

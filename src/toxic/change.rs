@@ -12,8 +12,8 @@ struct Changed<'a> {
 }
 
 impl Effect {
-    /// The same effect with other values of these attributes. `None` if its type has no such attribute, or if the values
-    /// are out of range or don't fit each other.
+    /// The same effect with other values of these attributes. `None` if its type has no such attribute, or if the
+    /// values are out of range or don't fit each other.
     #[must_use]
     pub fn with(&self, changes: &[(&'static str, Scalar)]) -> Option<Self> {
         let has = |name: &str| self.attribute(name).is_some();

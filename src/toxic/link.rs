@@ -158,7 +158,8 @@ impl Link {
         self.stats.end_again();
     }
 
-    /// Removes the toxic. Its held spans are due at `now` at the latest. Later ones pass unchanged, but not before them.
+    /// Removes the toxic. Its held spans are due at `now` at the latest. Later ones pass unchanged, but not before
+    /// them.
     pub(super) fn remove_toxic(&mut self, now: Moment) {
         self.stage = None;
         self.last = self.last.min(now);

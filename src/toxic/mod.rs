@@ -23,8 +23,8 @@
 //! 2. Add `mod <type>;` below, `<type>::<Struct>` to the list in `effect.rs`, and what `--explain` prints of it to
 //!    `explain/act.rs`.
 //! 3. Run `BLESS=1 cargo test --test config`. It writes the tables of the documentation and the expected messages that
-//!    list the types. It fails until there is an entry in `configs/valid/toxics.json`, an example in `configs/README.md`
-//!    and a test over real sockets in `tests/proxy/toxics`. Each failure names what to add.
+//!    list the types. It fails until there is an entry in `configs/valid/toxics.json`, an example in
+//!    `configs/README.md` and a test over real sockets in `tests/proxy/toxics`. Each failure names what to add.
 //!
 //! Everything else is derived from the declaration: the config check with its hints, the serialised form, the schema,
 //! and the property tests, which combine the toxic with all others.

@@ -1,5 +1,5 @@
-//! `packet_loss`: the effect of lost segments on a TCP stream. A lost segment arrives with its retransmission, and later
-//! segments wait for it. No byte is lost.
+//! `packet_loss`: the effect of lost segments on a TCP stream. A lost segment arrives with its retransmission, and
+//! later segments wait for it. No byte is lost.
 
 use std::time::Duration;
 

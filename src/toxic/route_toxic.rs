@@ -74,7 +74,8 @@ impl RouteToxic {
     }
 }
 
-/// Whether one toxic is the other with other attributes: a toxic of another type would act in another way on what is held.
+/// Whether one toxic is the other with other attributes: a toxic of another type would act in another way on what is
+/// held.
 pub(super) fn is_version_of(one: &Toxic, other: &Toxic) -> bool {
     one.name == other.name && one.effect.as_str() == other.effect.as_str()
 }

@@ -29,8 +29,8 @@ pub struct ToxicEvent {
 /// Which acts of a toxic become events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Recorded {
-    /// Those that are no repeats: a fault that repeats must not flood the log, and the same ones are to be logged in every
-    /// run.
+    /// Those that are no repeats: a fault that repeats must not flood the log, and the same ones are to be logged in
+    /// every run.
     #[default]
     First,
     /// All of them.
@@ -164,7 +164,8 @@ impl ToxicStats {
         Self { direction, recorded, sum, before: 0, counting, counted: None, pending_events }
     }
 
-    /// Numbers acts on from those of an earlier version of the toxic: a toxic that changes often must not flood the log.
+    /// Numbers acts on from those of an earlier version of the toxic: a toxic that changes often must not flood the
+    /// log.
     pub(super) fn continue_from(&mut self, earlier: &mut Self) {
         self.before = earlier.before + earlier.sum.lock().0;
         self.counted = earlier.counted;

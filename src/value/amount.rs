@@ -1,11 +1,11 @@
-//! Numbers that are written with a unit, such as `1s` or `5%`, and the number that a config or a flag has for them. No value
-//! is read this way: hints quote the result.
+//! Numbers that are written with a unit, such as `1s` or `5%`, and the number that a config or a flag has for them. No
+//! value is read this way: hints quote the result.
 
 use super::{Kind, Scalar, Unit};
 
 impl Kind {
-    /// The number to write for `text`: 1000 for `1s` where milliseconds are counted, 0.05 for `5%`, 0.1 for `0,1`. `None`
-    /// if `text` is no such number, or no whole one where the kind takes only those.
+    /// The number to write for `text`: 1000 for `1s` where milliseconds are counted, 0.05 for `5%`, 0.1 for `0,1`.
+    /// `None` if `text` is no such number, or no whole one where the kind takes only those.
     #[must_use]
     pub fn amount(self, text: &str) -> Option<Scalar> {
         let text = text.trim().replace('_', "");

@@ -1,4 +1,5 @@
-//! Names of variables in texts where a value belongs. Nothing replaces them here; a shell or a template tool should have.
+//! Names of variables in texts where a value belongs. Nothing replaces them here; a shell or a template tool should
+//! have.
 
 use super::Rejected;
 

@@ -1,5 +1,5 @@
-//! Checks a value against a JSON Schema. Knows the few words that the schemas of this project are written in, and panics at
-//! any other.
+//! Checks a value against a JSON Schema. Knows the few words that the schemas of this project are written in, and
+//! panics at any other.
 
 use serde_json::{Map, Value};
 

@@ -125,8 +125,8 @@ fn level_is_set_by_flag_or_environment() {
     assert_eq!(log_of(&["--quiet", "--verbose"], None), "chaos-proxy: warning: --quiet wins over --verbose");
 }
 
-/// Draws with their values, the paths of both directions, and each act of a toxic: the 3rd one is logged with `--verbose`
-/// only.
+/// Draws with their values, the paths of both directions, and each act of a toxic: the 3rd one is logged with
+/// `--verbose` only.
 #[test]
 fn debug_lines_explain_a_connection() {
     let toxics = r#""dropRate": 1e-300, "toxics": [

@@ -1,5 +1,5 @@
-//! Scenarios of the real binary: what steps do to connections, when they are made, and what ends them. Which change comes
-//! when is tested in `plan::scenario`.
+//! Scenarios of the real binary: what steps do to connections, when they are made, and what ends them. Which change
+//! comes when is tested in `plan::scenario`.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -127,9 +127,9 @@ const RAMP: Duration = Duration::from_secs(5);
 const HIGHEST_MS: u64 = 500;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A byte that is held when the latency rises is due later: one that arrives `t` after the begin leaves after a delay `d` of
-/// the latency at `t + d`. Here `d = (t + d) / 10`, so the delay is `t / 9`, up to the highest. The medians of each second
-/// leave out single bytes that a busy machine has delayed.
+/// A byte that is held when the latency rises is due later: one that arrives `t` after the begin leaves after a delay
+/// `d` of the latency at `t + d`. Here `d = (t + d) / 10`, so the delay is `t / 9`, up to the highest. The medians of
+/// each second leave out single bytes that a busy machine has delayed.
 #[test]
 fn a_ramp_of_a_toxic_delays_a_steady_stream_ever_more() {
     let toxics = r#""toxics": [{"type": "latency", "attributes": {"latency": 0}}]"#;

@@ -43,8 +43,8 @@ fn counts_are_exact() {
     assert_eq!((&report["seed"], &report["verdict"], &report["command"]), (&json!(5), &json!("pass"), &Value::Null));
 }
 
-/// The delay asked for is the same for each write, so that every percentile is the middle of its bucket. What is measured
-/// is never less, and the first byte comes after it.
+/// The delay asked for is the same for each write, so that every percentile is the middle of its bucket. What is
+/// measured is never less, and the first byte comes after it.
 #[test]
 fn delays_are_reported_as_asked_and_as_measured() {
     let toxic = r#""toxics": [{"type": "latency", "name": "slow", "attributes": {"latency": 50}}]"#;

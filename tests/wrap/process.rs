@@ -1,5 +1,5 @@
-//! Starts the real binary around a command, and reads what the command prints. Waits are for conditions, and [`TIMEOUT`]
-//! turns a hang into a failure.
+//! Starts the real binary around a command, and reads what the command prints. Waits are for conditions, and
+//! [`TIMEOUT`] turns a hang into a failure.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -8,8 +8,8 @@ use crate::process::{Running, is_gone, wait_until, wrapping_script};
 
 /// Prints its number, then the name of each signal that arrives.
 ///
-/// A signal that arrives just before `read` blocks does not wake it, but `wait` has no such gap. What it waits for ends with
-/// the test's end of stdin.
+/// A signal that arrives just before `read` blocks does not wake it, but `wait` has no such gap. What it waits for ends
+/// with the test's end of stdin.
 const LOOP: &str =
     "trap 'echo INT' INT; trap 'echo TERM' TERM; exec 3<&0; cat <&3 >/dev/null & echo $$; until wait $!; do :; done";
 
@@ -72,7 +72,8 @@ fn the_command_ends_with_a_proxy_that_is_killed() {
     wait_until("the end of the command", || is_gone(pid) || is_zombie(pid));
 }
 
-/// After the proxy has died, its place as the parent is taken by a process that may not remove zombies, as in a container.
+/// After the proxy has died, its place as the parent is taken by a process that may not remove zombies, as in a
+/// container.
 fn is_zombie(pid: nix::unistd::Pid) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
 }

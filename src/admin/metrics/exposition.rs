@@ -1,7 +1,8 @@
 //! The text format of Prometheus, version 0.0.4. Which metrics there are is decided elsewhere.
 //!
-//! Written by hand: the crate `prometheus-client` (0.24) writes `OpenMetrics`, where a counter's HELP and TYPE lack `_total`,
-//! so that promtool rejects it ("no help text"), and it does not escape label values, which may be any route's name.
+//! Written by hand: the crate `prometheus-client` (0.24) writes `OpenMetrics`, where a counter's HELP and TYPE lack
+//! `_total`, so that promtool rejects it ("no help text"), and it does not escape label values, which may be any
+//! route's name.
 
 use std::fmt::Display;
 

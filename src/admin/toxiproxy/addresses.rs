@@ -32,8 +32,8 @@ impl Listen {
         Self { ip: route.bind, port: Some(route.port) }
     }
 
-    /// Whether a route has this address. A port that the system chooses is always another one. All IPv4 addresses count as
-    /// all addresses, because clients can't write them.
+    /// Whether a route has this address. A port that the system chooses is always another one. All IPv4 addresses count
+    /// as all addresses, because clients can't write them.
     pub fn is_of(self, route: &Route) -> bool {
         let is_same_ip = self.ip == route.bind || (self.ip.is_unspecified() && route.bind.is_unspecified());
         is_same_ip && self.port == Some(route.port)
@@ -92,8 +92,8 @@ fn listen_port(port: &str) -> Result<Option<Port>, Rejected> {
 /// The address of a listener on all addresses, IPv4 and IPv6, as in Go.
 const EVERY_ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
-/// Parses the address of an upstream: `IP:PORT`, or `localhost:PORT` or `:PORT` for this machine, as in Go, or an allowed
-/// host name, which is looked up now.
+/// Parses the address of an upstream: `IP:PORT`, or `localhost:PORT` or `:PORT` for this machine, as in Go, or an
+/// allowed host name, which is looked up now.
 pub fn upstream(text: &str, host_names: HostNames) -> Result<Upstream, ToxiproxyError> {
     let local = text.rsplit_once(':').filter(|(host, _)| host.is_empty() || host.eq_ignore_ascii_case("localhost"));
     let parsed = match local {

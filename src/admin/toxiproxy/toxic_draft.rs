@@ -1,5 +1,5 @@
-//! The toxics of requests. They are put into the form of a config file and checked as those of a file, so that they have
-//! the same hints.
+//! The toxics of requests. They are put into the form of a config file and checked as those of a file, so that they
+//! have the same hints.
 
 use serde_json::{Map, Value};
 

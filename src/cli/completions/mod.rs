@@ -1,5 +1,5 @@
-//! The completions of `--completions`, written from the tables of flags and commands and from the declarations of toxics.
-//! The syntax of each shell is in its own file.
+//! The completions of `--completions`, written from the tables of flags and commands and from the declarations of
+//! toxics. The syntax of each shell is in its own file.
 
 mod bash;
 mod fish;

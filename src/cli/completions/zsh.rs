@@ -23,7 +23,8 @@ fn specs(table: Table) -> String {
         .collect()
 }
 
-/// `'(-c --config)--config[about]:FILE:_files'`. A repeatable flag has `*` instead of the list of those that exclude it.
+/// `'(-c --config)--config[about]:FILE:_files'`. A repeatable flag has `*` instead of the list of those that exclude
+/// it.
 fn spec(flag: &Flag, name: &str) -> String {
     let excluded = match flag.short {
         _ if flag.about.contains("repeatable") => "*".to_owned(),

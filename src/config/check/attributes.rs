@@ -8,8 +8,9 @@ use crate::toxic::{Effect, Misfit, Source, ToxicType};
 use crate::value::{Key, Written};
 
 impl<'t> Check<'t> {
-    /// Reads the attributes of `toxic`. A missing map is read as an empty one: required attributes are missing in either.
-    /// Attributes among the keys of the toxic itself, `misplaced`, are read too, so that each has one problem only.
+    /// Reads the attributes of `toxic`. A missing map is read as an empty one: required attributes are missing in
+    /// either. Attributes among the keys of the toxic itself, `misplaced`, are read too, so that each has one problem
+    /// only.
     pub(super) fn effect(
         &mut self,
         toxic_type: &ToxicType,

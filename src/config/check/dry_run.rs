@@ -1,5 +1,5 @@
-//! A dry run of a scenario on the routes of its file: each step finds what those before it have set, so that a step that
-//! would fail in a run is reported.
+//! A dry run of a scenario on the routes of its file: each step finds what those before it have set, so that a step
+//! that would fail in a run is reported.
 
 use super::Check;
 use crate::config::problem::{Problem, SourceSpan};
@@ -26,8 +26,8 @@ impl DryRun {
         Self { routes: routes.map(<[Route]>::to_vec), original, ramps: Vec::new(), rounds: 1 }
     }
 
-    /// The same for a scenario that repeats. A round leaves the same behind whatever it began with, so the third would find
-    /// what the second has found.
+    /// The same for a scenario that repeats. A round leaves the same behind whatever it began with, so the third would
+    /// find what the second has found.
     pub(super) fn repeated(self) -> Self {
         Self { rounds: 2, ..self }
     }

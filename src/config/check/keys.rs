@@ -1,5 +1,5 @@
-//! The keys of one map: each is read at most once; those that were not read are unknown. How messages name a map is here
-//! too.
+//! The keys of one map: each is read at most once; those that were not read are unknown. How messages name a map is
+//! here too.
 
 use std::collections::BTreeMap;
 
@@ -170,7 +170,8 @@ impl<'c, 't> Keys<'c, 't> {
         self.check.problems.push(problem);
     }
 
-    /// Reports unknown keys and missing ones. A missing key that an unknown one was probably meant to be is not reported.
+    /// Reports unknown keys and missing ones. A missing key that an unknown one was probably meant to be is not
+    /// reported.
     pub(super) fn finish(self) {
         let Self { check, map_kind, whole, left, known, mut missing, .. } = self;
         for (name, (key, _)) in left {

@@ -1,8 +1,9 @@
 //! Binds the tree to a plan, or reports every problem in one pass: an invalid value hides no other.
 //!
-//! A key of a route is a line of `Check::route`, and is declared in `plan::keys`. The keys of toxics are read in `toxics`,
-//! their attributes in `attributes`, the steps of a scenario in `scenario` and `settings`, the expectations in `expect`.
-//! `keys` reads a map, `values` one value. `conflicts` reports conflicts of routes, `dry_run` those of steps.
+//! A key of a route is a line of `Check::route`, and is declared in `plan::keys`. The keys of toxics are read in
+//! `toxics`, their attributes in `attributes`, the steps of a scenario in `scenario` and `settings`, the expectations
+//! in `expect`. `keys` reads a map, `values` one value. `conflicts` reports conflicts of routes, `dry_run` those of
+//! steps.
 
 mod attributes;
 mod conflicts;

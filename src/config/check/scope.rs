@@ -10,7 +10,8 @@ use crate::spelling::nearest;
 const MAX_NAMED: usize = 8;
 
 impl Check<'_> {
-    /// The routes that a step or an expectation is about. Reports one that is not among `routes`, unless these are unknown.
+    /// The routes that a step or an expectation is about. Reports one that is not among `routes`, unless these are
+    /// unknown.
     pub(super) fn scope(&mut self, node: &Node, routes: Option<&[Route]>) -> Option<Scope> {
         let scope: Scope = self.value(node)?;
         let (Scope::Route(name), Some(routes)) = (&scope, routes) else { return Some(scope) };

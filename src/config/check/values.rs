@@ -1,5 +1,5 @@
-//! One value of the tree becomes one value of the plan. Which texts and numbers a type takes is decided by the type; what
-//! is reported here is a value of another kind.
+//! One value of the tree becomes one value of the plan. Which texts and numbers a type takes is decided by the type;
+//! what is reported here is a value of another kind.
 
 use super::Check;
 use crate::config::document::{Node, Value};
@@ -123,8 +123,8 @@ impl<'t> Check<'t> {
     }
 }
 
-/// No value of a route needs a longer text: an IPv6 address with scope and port has about 60 characters. Longer lists of
-/// connections can be divided between two toxics.
+/// No value of a route needs a longer text: an IPv6 address with scope and port has about 60 characters. Longer lists
+/// of connections can be divided between two toxics.
 const LONGEST_WORD: usize = 100;
 
 /// The beginning of a text that is too long for a message.

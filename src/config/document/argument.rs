@@ -1,5 +1,5 @@
-//! Parses a toxic as an argument of the command line has it, `TYPE:KEY=VALUE,KEY=VALUE`, into the tree that a file would
-//! have for it: keys of toxics stay outside, all others are attributes.
+//! Parses a toxic as an argument of the command line has it, `TYPE:KEY=VALUE,KEY=VALUE`, into the tree that a file
+//! would have for it: keys of toxics stay outside, all others are attributes.
 
 use super::{Node, Number, Place, Problem, SourceSpan, Value};
 use crate::toxic::keys::{ATTRIBUTES, CLIENTS, CONNECTIONS, TOXIC, TYPE};

@@ -1,5 +1,5 @@
-//! The figures that an expectation can be about: counts, and percentiles of times. Each is declared once, as a key of the
-//! config.
+//! The figures that an expectation can be about: counts, and percentiles of times. Each is declared once, as a key of
+//! the config.
 
 use crate::value::Presence::Otherwise;
 use crate::value::{Key, Kind};

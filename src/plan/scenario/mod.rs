@@ -1,5 +1,5 @@
-//! Changes of the routes over time, as values: a [`Scenario`] of [`Step`]s. What a step sets is `settings`, how a number
-//! moves is `ramp`, and which change comes when is `playback`. The thread that waits for them is `harness`.
+//! Changes of the routes over time, as values: a [`Scenario`] of [`Step`]s. What a step sets is `settings`, how a
+//! number moves is `ramp`, and which change comes when is `playback`. The thread that waits for them is `harness`.
 
 mod playback;
 mod ramp;

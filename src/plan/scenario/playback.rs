@@ -1,5 +1,5 @@
-//! Which change comes when: a scenario that is played over the routes of a config. Time is an argument; the routes depend
-//! on it alone, not on how often or how late they were asked for.
+//! Which change comes when: a scenario that is played over the routes of a config. Time is an argument; the routes
+//! depend on it alone, not on how often or how late they were asked for.
 
 use std::time::Duration;
 
@@ -107,7 +107,8 @@ impl Playback {
         [ramp, self.next_step_at()].into_iter().flatten().min()
     }
 
-    /// Makes the next change, if it is due by now. A ramp moves to where it is now: moves that were missed are left out.
+    /// Makes the next change, if it is due by now. A ramp moves to where it is now: moves that were missed are left
+    /// out.
     pub fn advance(&mut self, now: Duration) -> Option<Due> {
         let at = self.next_at().filter(|at| *at <= now)?;
         // A ramp that ends when a step begins comes first.
@@ -202,8 +203,8 @@ impl Due {
         !self.alterations.is_empty()
     }
 
-    /// Changes the settings that the step names, and no others. Returns why a route can't have them. On the way of a ramp
-    /// two numbers may not fit each other for a moment: then the toxic keeps its values until they do.
+    /// Changes the settings that the step names, and no others. Returns why a route can't have them. On the way of a
+    /// ramp two numbers may not fit each other for a moment: then the toxic keeps its values until they do.
     pub fn apply_to(&self, routes: &mut [Route]) -> Vec<String> {
         let apply = |(name, alteration): &(RouteName, Alteration)| match routes.iter_mut().find(|it| it.name == *name) {
             Some(route) => {

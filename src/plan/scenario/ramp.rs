@@ -22,8 +22,8 @@ pub struct Moves {
 }
 
 impl Moves {
-    /// The fewest moves in this time, at most [`LONGEST_PAUSE`] apart, for numbers of which none takes more than this many
-    /// different values on its way.
+    /// The fewest moves in this time, at most [`LONGEST_PAUSE`] apart, for numbers of which none takes more than this
+    /// many different values on its way.
     pub fn new(lasts: Duration, values: u64) -> Self {
         let pauses = u64::try_from(lasts.as_nanos().div_ceil(LONGEST_PAUSE.as_nanos())).unwrap_or(u64::MAX);
         Self { lasts, count: pauses.min(values).max(1) }

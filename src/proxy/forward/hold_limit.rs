@@ -20,7 +20,8 @@ impl HoldLimit {
         self.left_at = None;
     }
 
-    /// Whether the bytes of a client that has left are given up. Toxics don't change any more once `draining` is triggered.
+    /// Whether the bytes of a client that has left are given up. Toxics don't change any more once `draining` is
+    /// triggered.
     pub fn has_expired(&mut self, draining: &Latch) -> bool {
         let left_at = *self.left_at.get_or_insert_with(Instant::now);
         draining.is_triggered() || left_at.elapsed() > LONGEST_HOLD

@@ -1,5 +1,5 @@
-//! The toxic path: reads bytes, pushes them into the chain, and writes those that are due. One thread does all of this with
-//! poll(2) and non-blocking calls: a delay needs no thread of its own. What a toxic does is `toxic`.
+//! The toxic path: reads bytes, pushes them into the chain, and writes those that are due. One thread does all of this
+//! with poll(2) and non-blocking calls: a delay needs no thread of its own. What a toxic does is `toxic`.
 
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
@@ -278,13 +278,14 @@ impl PathState<'_> {
     fn read(&mut self) -> Result<(), CopyOutcome> {
         let most = self.chain.read_limit(self.path.now()).min(self.charge.room());
         if most == 0 {
-            // A toxic has begun to act during the wait, or the budget was used up. A read of no bytes would return 0, as at
-            // the end of the stream.
+            // A toxic has begun to act during the wait, or the budget was used up. A read of no bytes would return 0,
+            // as at the end of the stream.
             return Ok(());
         }
         let mut buffer = vec![MaybeUninit::uninit(); most];
         let received = recv(self.path.source.stream, &mut buffer[..], RecvFlags::DONTWAIT);
-        // The new toxics apply to bytes that arrived after the change. A FIN need not be passed on: it can be read again.
+        // The new toxics apply to bytes that arrived after the change. A FIN need not be passed on: it can be read
+        // again.
         let has_changed = self.path.change.is_triggered();
         match received {
             Ok((_, 0)) if has_changed => return Err(CopyOutcome::Changed(Boundary::None, Vec::new())),

@@ -1,5 +1,5 @@
-//! The arrival time of bytes that waited in the receive queue before they were read. So a paced stream keeps its rate even
-//! if its thread wakes up late.
+//! The arrival time of bytes that waited in the receive queue before they were read. So a paced stream keeps its rate
+//! even if its thread wakes up late.
 
 use std::net::TcpStream;
 
@@ -15,8 +15,8 @@ pub struct Unread {
 }
 
 impl Unread {
-    /// Returns the arrival time of `read` bytes, of which `most` were asked for: now, or the time of the last check if they
-    /// were in the receive queue by then.
+    /// Returns the arrival time of `read` bytes, of which `most` were asked for: now, or the time of the last check if
+    /// they were in the receive queue by then.
     pub fn arrival(&mut self, read: usize, most: usize, source: &TcpStream, now: impl Fn() -> Moment) -> Moment {
         let arrived = now();
         if let Some(left) = self.bytes.checked_sub(read) {

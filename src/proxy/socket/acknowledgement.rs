@@ -61,9 +61,9 @@ impl Undelivered {
     }
 }
 
-/// Waits until the peer's kernel has acknowledged all bytes, at most until `due` or, within the longest pause, `change`.
-/// Returns whether it has. A peer that reads slowly may take any time, as it may before a FIN, but one that has stopped
-/// reading may not. A peer that is gone has nothing unacknowledged.
+/// Waits until the peer's kernel has acknowledged all bytes, at most until `due` or, within the longest pause,
+/// `change`. Returns whether it has. A peer that reads slowly may take any time, as it may before a FIN, but one that
+/// has stopped reading may not. A peer that is gone has nothing unacknowledged.
 pub fn await_acknowledgement(stream: &TcpStream, due: Option<Instant>, change: Option<&Latch>) -> bool {
     let (mut pause, mut progress_timeout) = (FIRST_PAUSE, None);
     while unacknowledged(stream) > 0 {

@@ -20,8 +20,8 @@ pub(super) fn retry<T>(
     change(wanted)
 }
 
-/// Whether other ports for the chosen ones may be the solution. A port that a config gives to one route may be the one that
-/// another route has got.
+/// Whether other ports for the chosen ones may be the solution. A port that a config gives to one route may be the one
+/// that another route has got.
 fn may_be_solved(error: &ApplyError, routes: &[Route]) -> bool {
     match error {
         ApplyError::Bind(failed) => failed.iter().all(|(route, error)| is_auto(route) && is_in_use(error)),

@@ -55,8 +55,8 @@ struct Closed {
 type Replacement = (Arc<LiveRoute>, Route, Latch);
 
 impl Transition<'_> {
-    /// Binds all new ports before any connection is accepted, and before anything else changes. A port that another route
-    /// gives up is bound after that route has stopped.
+    /// Binds all new ports before any connection is accepted, and before anything else changes. A port that another
+    /// route gives up is bound after that route has stopped.
     pub fn run(&self) -> Result<(), ApplyError> {
         let changed = self.routes().changed(self.changes);
         let (added, openings) = self.new_routes().map_err(ApplyError::Starved)?;

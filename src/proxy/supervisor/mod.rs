@@ -111,8 +111,8 @@ impl Supervisor {
     }
 
     /// Makes exactly the routes of `plan` live. Unchanged routes are left alone. New toxics apply to live connections
-    /// as well. A route that is removed or restarted accepts no more connections, but its live ones continue; those of a
-    /// disabled route end. All ports are bound before any connection is accepted.
+    /// as well. A route that is removed or restarted accepts no more connections, but its live ones continue; those of
+    /// a disabled route end. All ports are bound before any connection is accepted.
     ///
     /// # Errors
     /// All ports that could not be bound, a lack of threads or descriptors, or a drain.

@@ -27,8 +27,8 @@ pub struct RouteTable {
     known: HashMap<RouteName, Known>,
 }
 
-/// What is kept of a route after its removal. A route that is added again continues its counts, so that the same seed gives
-/// the same draws, and has the connections that its predecessor has left.
+/// What is kept of a route after its removal. A route that is added again continues its counts, so that the same seed
+/// gives the same draws, and has the connections that its predecessor has left.
 #[derive(Debug, Default)]
 struct Known {
     counters: Arc<RouteCounters>,

@@ -20,8 +20,8 @@ fn sent_in(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> Outcom
     send(&mut chain(toxics), &stream(LENGTH), chunks).sorted()
 }
 
-/// The outcome without events, and the summary of each toxic. If the window of a limit begins later, bytes beyond it may be
-/// on their way to it by then: what other toxics did to them is counted.
+/// The outcome without events, and the summary of each toxic. If the window of a limit begins later, bytes beyond it
+/// may be on their way to it by then: what other toxics did to them is counted.
 fn treatment(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> (Outcome, Vec<(u64, Amount)>) {
     let chunks = lengths.into_iter().map(|length| (length, ms(AT)));
     let mut chain = chain(toxics);

@@ -1,5 +1,5 @@
-//! The chart: for the first figure of each scenario, each target relative to chaos-proxy. A bar that ends to the right of the line at 1 is better
-//! than chaos-proxy, whether the figure is better high or low.
+//! The chart: for the first figure of each scenario, each target relative to chaos-proxy. A bar that ends to the right
+//! of the line at 1 is better than chaos-proxy, whether the figure is better high or low.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
-//! What `--explain --json` predicts for one direction of a connection: each toxic's effect, combined in the order in which
-//! bytes pass them.
+//! What `--explain --json` predicts for one direction of a connection: each toxic's effect, combined in the order in
+//! which bytes pass them.
 
 use std::time::Duration;
 

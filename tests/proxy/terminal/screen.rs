@@ -1,5 +1,6 @@
-//! What a terminal shows for the bytes that it gets. It wraps lines at its width, also those on it when the width changes,
-//! and never scrolls, so that all lines can be seen. It interprets what the proxy and a shell write, and no more.
+//! What a terminal shows for the bytes that it gets. It wraps lines at its width, also those on it when the width
+//! changes, and never scrolls, so that all lines can be seen. It interprets what the proxy and a shell write, and no
+//! more.
 
 use unicode_width::UnicodeWidthChar;
 

@@ -14,8 +14,8 @@ const BUDGET: usize = 16 << 20;
 
 const CONNECTIONS: usize = 40;
 
-/// What a connection may add to the budget: 64 KiB that it reads when there is room for a byte, the buffer that it reads
-/// into, and the rest of a block.
+/// What a connection may add to the budget: 64 KiB that it reads when there is room for a byte, the buffer that it
+/// reads into, and the rest of a block.
 const BEYOND: usize = 3 * 64 * 1024;
 
 /// For stacks, the allocator and all else that a proxy takes for these connections.

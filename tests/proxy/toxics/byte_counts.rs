@@ -58,9 +58,9 @@ fn bytes_that_a_reset_discards_are_not_counted() {
     });
 }
 
-/// A client that leaves frees the reply that is held for it, and is no reason to reset its server: that gets all of what
-/// the proxy's kernel still has for it. The request is larger than the window of the server, which inherits its receive
-/// buffer from the listener, and smaller than the send buffer of the proxy (`tcp_wmem` in tcp(7)).
+/// A client that leaves frees the reply that is held for it, and is no reason to reset its server: that gets all of
+/// what the proxy's kernel still has for it. The request is larger than the window of the server, which inherits its
+/// receive buffer from the listener, and smaller than the send buffer of the proxy (`tcp_wmem` in tcp(7)).
 #[test]
 fn bytes_of_a_client_that_left_are_counted() {
     let run = run(&[toxic("latency", "downstream", &format!(r#""latency": {HOUR}"#))]);

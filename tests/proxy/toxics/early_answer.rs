@@ -1,5 +1,5 @@
-//! A server that answers before it has read the request and closes: the input that it leaves unread makes a RST of its FIN
-//! (RFC 2525, section 2.17), and that RST follows an answer which is still on its way.
+//! A server that answers before it has read the request and closes: the input that it leaves unread makes a RST of its
+//! FIN (RFC 2525, section 2.17), and that RST follows an answer which is still on its way.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,8 +19,8 @@ enum Close {
     AtOnce,
 }
 
-/// The number of tries in which `connect` gets all of an answer of 100 kB. The request is larger than what the server reads
-/// of it.
+/// The number of tries in which `connect` gets all of an answer of 100 kB. The request is larger than what the server
+/// reads of it.
 fn whole_answers(upstream: &TcpListener, connect: impl Fn() -> TcpStream, close: Close) -> usize {
     let answer = noise(100_000);
     let serve = || {
@@ -42,9 +42,9 @@ fn whole_answers(upstream: &TcpListener, connect: impl Fn() -> TcpStream, close:
     (0..TRIES).filter(is_whole).count()
 }
 
-/// Whether the server's kernel still holds a part of the answer when the server closes is a race that no proxy takes part
-/// in, so the counts for that are only printed. Where it holds none, the answer is whole without the proxy, and so it must
-/// be with it: the proxy's kernel had everything before the reset.
+/// Whether the server's kernel still holds a part of the answer when the server closes is a race that no proxy takes
+/// part in, so the counts for that are only printed. Where it holds none, the answer is whole without the proxy, and so
+/// it must be with it: the proxy's kernel had everything before the reset.
 #[test]
 #[expect(clippy::print_stdout, reason = "counts to compare, not to assert")]
 fn early_answer_arrives_before_the_reset() {

@@ -89,9 +89,9 @@ fn end_is_not_delayed_by_the_other_direction() {
     }
 }
 
-/// A server closes an idle connection while the client sends a request: the race that clients of a keep-alive connection
-/// have to survive. The request reaches a socket that is closed, so the server's kernel answers with a RST, which comes
-/// after the FIN.
+/// A server closes an idle connection while the client sends a request: the race that clients of a keep-alive
+/// connection have to survive. The request reaches a socket that is closed, so the server's kernel answers with a RST,
+/// which comes after the FIN.
 #[test]
 fn request_crosses_the_fin_of_an_idle_server() {
     for toxics in [latency("downstream"), latency("both")] {
@@ -108,8 +108,8 @@ fn request_crosses_the_fin_of_an_idle_server() {
     }
 }
 
-/// A peer that finishes and then resets: what comes first is passed on first. The proxy is stopped meanwhile, so that it
-/// finds both at once.
+/// A peer that finishes and then resets: what comes first is passed on first. The proxy is stopped meanwhile, so that
+/// it finds both at once.
 #[test]
 fn fin_goes_before_a_reset_that_follows_it() {
     for stream in STREAMS {

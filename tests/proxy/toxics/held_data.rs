@@ -253,8 +253,8 @@ fn delivers_data_of_leaving_client_despite_held_reply() {
     }
 }
 
-/// The proxy sees that the client has left while its request is still delayed, and drops the reply. The server keeps its
-/// connection open, and the proxy ends it nevertheless, once the request is delivered.
+/// The proxy sees that the client has left while its request is still delayed, and drops the reply. The server keeps
+/// its connection open, and the proxy ends it nevertheless, once the request is delivered.
 #[test]
 fn ends_the_connection_of_a_client_that_left_after_its_delayed_request() {
     let run = run(&[latency("downstream", HOUR), latency("upstream", "300")]);

@@ -110,8 +110,9 @@ fn connection_below_the_limit_is_unaffected() {
     }
 }
 
-/// The window begins while the proxy waits for more, and then the bytes in flight use up the limit: nothing may be read.
-/// They are due after the window, so the stream goes on. The sleeps place the writes before and within the window.
+/// The window begins while the proxy waits for more, and then the bytes in flight use up the limit: nothing may be
+/// read. They are due after the window, so the stream goes on. The sleeps place the writes before and within the
+/// window.
 #[test]
 fn window_that_begins_during_a_wait_does_not_end_the_stream() {
     for stream in STREAMS {

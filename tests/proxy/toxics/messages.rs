@@ -1,8 +1,8 @@
 //! Each message meets a draw of its own: jitter and loss of small round trips and of a feed with pauses, and of a bulk
 //! stream however it is written.
 //!
-//! What was drawn is read from the log. Measured times are only compared where a busy machine can't change the outcome: a
-//! message is never earlier than drawn, and may be late.
+//! What was drawn is read from the log. Measured times are only compared where a busy machine can't change the outcome:
+//! a message is never earlier than drawn, and may be late.
 
 use std::fmt::Debug;
 use std::io::{Read, Write};
@@ -129,8 +129,8 @@ fn seed_repeats_the_jitter_of_each_message() {
     });
 }
 
-/// Loses a tenth of 200 messages, each of which comes 50 ms late at least. Returns their logged losses, the number of all
-/// losses, and whether each message took that long.
+/// Loses a tenth of 200 messages, each of which comes 50 ms late at least. Returns their logged losses, the number of
+/// all losses, and whether each message took that long.
 fn lossy(stream: &str, seed: &str) -> (Vec<Injected>, usize, Vec<bool>) {
     let run = start_echo("packet_loss", stream, r#""loss_rate": 0.1, "retransmit": 50"#, seed);
     let client = run.proxy.connect();
@@ -142,8 +142,8 @@ fn lossy(stream: &str, seed: &str) -> (Vec<Injected>, usize, Vec<bool>) {
 }
 
 /// 201 draws at 0.1, that of the FIN among them, have a mean of 20 and a standard deviation of sqrt(201 * 0.1 * 0.9) =
-/// 4.3. The bound is four standard deviations, 17. The seed is fixed. A run of 20 losses has a chance of 1e-20; a machine
-/// that is too slow adds single late messages, and each of them only once.
+/// 4.3. The bound is four standard deviations, 17. The seed is fixed. A run of 20 losses has a chance of 1e-20; a
+/// machine that is too slow adds single late messages, and each of them only once.
 #[test]
 fn losses_hit_single_messages() {
     let losses =
@@ -166,9 +166,9 @@ fn seed_repeats_the_losses() {
     });
 }
 
-/// No reply ends a message of a feed, and the pause after it does: also while the messages before it are still held. The
-/// pauses are ten times as long as needed. On a busy machine a message may be read so late that none is left of its pause,
-/// and two are drawn for as one; but not most.
+/// No reply ends a message of a feed, and the pause after it does: also while the messages before it are still held.
+/// The pauses are ten times as long as needed. On a busy machine a message may be read so late that none is left of its
+/// pause, and two are drawn for as one; but not most.
 #[test]
 fn a_pause_ends_a_message() {
     const MESSAGES: usize = 10;

@@ -1,5 +1,5 @@
-//! Urgent data (`MSG_OOB`), as FTP's ABOR and Oracle's breaks use it: its byte stays in its place in the stream, and the
-//! mark is no end.
+//! Urgent data (`MSG_OOB`), as FTP's ABOR and Oracle's breaks use it: its byte stays in its place in the stream, and
+//! the mark is no end.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -30,8 +30,8 @@ fn paths(stream: &str) -> [Vec<String>; 4] {
     ]
 }
 
-/// 4,001 bytes with the urgent one in the middle are copied in small reads; 4 MiB with an urgent byte in each 100,000 go
-/// through splice(2), which stops at every mark. A single urgent byte has nothing around it.
+/// 4,001 bytes with the urgent one in the middle are copied in small reads; 4 MiB with an urgent byte in each 100,000
+/// go through splice(2), which stops at every mark. A single urgent byte has nothing around it.
 #[test]
 fn urgent_bytes_stay_in_the_stream() {
     for stream in STREAMS {
@@ -71,8 +71,8 @@ fn urgent_bytes_are_discarded_like_others() {
     }
 }
 
-/// The marks are in the proxy's kernel before it has taken the connection up: its server has not accepted, or the route's
-/// latency is not over.
+/// The marks are in the proxy's kernel before it has taken the connection up: its server has not accepted, or the
+/// route's latency is not over.
 #[test]
 fn urgent_bytes_may_come_before_the_forwarding() {
     let run = start(one_route(r#""latencyMs": 100"#));
