@@ -56,12 +56,6 @@ pub fn padded(text: &str, columns: usize) -> String {
     text.to_owned() + &" ".repeat(missing)
 }
 
-/// The text with spaces in front of it, so that it ends at `columns`.
-#[must_use]
-pub fn right_aligned(text: &str, columns: usize) -> String {
-    " ".repeat(columns.saturating_sub(width(text))) + text
-}
-
 /// The text with escapes for control characters, which could move the cursor, and for those that reverse the direction
 /// of the text after them.
 #[must_use]
@@ -104,7 +98,6 @@ mod tests {
     fn pads_by_columns() {
         assert_eq!(padded("日本", 6), "日本  ");
         assert_eq!(padded("long", 2), "long");
-        assert_eq!((right_aligned("日本", 6), right_aligned("long", 2)), ("  日本".to_owned(), "long".to_owned()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::columns::{padded, printable, right_aligned, width};
+use crate::columns::{padded, printable, width};
 
 /// How a table is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Cell {
     fn padded(&self, columns: usize) -> String {
         match self.alignment {
             Alignment::Left => padded(&self.text, columns),
-            Alignment::Right => right_aligned(&self.text, columns),
+            Alignment::Right => " ".repeat(columns.saturating_sub(width(&self.text))) + &self.text,
         }
     }
 }

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 
 use super::figures::{Figures, ranked};
 use super::shell::command_line;
-use crate::columns::{padded, right_aligned, width};
 use crate::event::{Event, Outcome, RouteTotals, emit};
 use crate::plan::{Count, Rank, Timing};
 use crate::units::{bytes, duration};
@@ -77,10 +76,10 @@ fn row(route: &RouteName, figures: &Figures) -> Vec<String> {
 
 /// The first column aligned on the left, the others on the right.
 fn aligned(rows: &[Vec<String>]) -> String {
-    let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let cell = |(column, text): (usize, &String)| match column {
-        0 => padded(text, widest(0)),
-        _ => format!("  {}", right_aligned(text, widest(column))),
+        0 => format!("{text:<0$}", width(0)),
+        _ => format!("  {text:>0$}", width(column)),
     };
     rows.iter().map(|row| row.iter().enumerate().map(cell).collect::<String>() + "\n").collect()
 }
