@@ -43,13 +43,15 @@ pub struct RouteTotals<'a> {
     pub dials: Option<(Duration, Duration)>,
 }
 
-pub(super) fn log(outcome: Outcome<'_>) {
-    match outcome {
-        Outcome::Judged(judgement) => log_judgement(judgement),
-        Outcome::ReportWritten(path) => info!(path; "report written"),
-        Outcome::ReportLost(path, error) => error!(path, error:%; "report not written"),
-        Outcome::Totals(totals) => log_totals(totals),
-        Outcome::Repeat(command) => info!(command; "to repeat this run"),
+impl Outcome<'_> {
+    pub(super) fn log(self) {
+        match self {
+            Self::Judged(judgement) => log_judgement(judgement),
+            Self::ReportWritten(path) => info!(path; "report written"),
+            Self::ReportLost(path, error) => error!(path, error:%; "report not written"),
+            Self::Totals(totals) => log_totals(totals),
+            Self::Repeat(command) => info!(command; "to repeat this run"),
+        }
     }
 }
 

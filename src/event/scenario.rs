@@ -20,19 +20,21 @@ pub enum ScenarioEvent<'a> {
     Replaced(Origin, usize),
 }
 
-pub(super) fn log(event: ScenarioEvent<'_>) {
-    match event {
-        ScenarioEvent::StepMade(step, round, late) => info!(
-            at:% = step.at, route:% = step.routes, what:% = step.action, round, late_us = micros(late); "scenario step"
-        ),
-        ScenarioEvent::RampEnded(step, round, late) => info!(
-            at:% = written(step.end()), route:% = step.routes, what:% = step.action, round, late_us = micros(late);
-            "ramp ended"
-        ),
-        ScenarioEvent::StepFailed(step, error) => warn!(
-            at:% = step.at, route:% = step.routes, what:% = step.action, error; "scenario step failed"
-        ),
-        ScenarioEvent::Replaced(origin, 0) => info!(by:% = origin; "scenario ended"),
-        ScenarioEvent::Replaced(origin, steps) => info!(by:% = origin, steps; "scenario begins"),
+impl ScenarioEvent<'_> {
+    pub(super) fn log(self) {
+        match self {
+            Self::StepMade(step, round, late) => info!(
+                at:% = step.at, route:% = step.routes, what:% = step.action, round, late_us = micros(late); "scenario step"
+            ),
+            Self::RampEnded(step, round, late) => info!(
+                at:% = written(step.end()), route:% = step.routes, what:% = step.action, round, late_us = micros(late);
+                "ramp ended"
+            ),
+            Self::StepFailed(step, error) => warn!(
+                at:% = step.at, route:% = step.routes, what:% = step.action, error; "scenario step failed"
+            ),
+            Self::Replaced(origin, 0) => info!(by:% = origin; "scenario ended"),
+            Self::Replaced(origin, steps) => info!(by:% = origin, steps; "scenario begins"),
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::counters::{Activity, Bytes, Faults, Totals, ToxicKey};
 use super::live_route::LiveRoute;
 use super::socket::acknowledgement::unacknowledged;
 use super::socket::reset::reset;
-use crate::event::{CloseReason, Subject};
+use crate::event::{CloseReason, ConnectionEvent, Event, Subject, emit};
 use crate::toxic::{Chain, RunningSum, Target, ToxicSummary};
 use crate::value::{Direction, ToxicName};
 
@@ -131,6 +131,11 @@ impl ConnectionState {
             sums: Mutex::default(),
             client_was_local: AtomicBool::new(false),
         }
+    }
+
+    /// Logs what happens to the connection.
+    pub fn emit(&self, event: ConnectionEvent<'_>) {
+        emit(&Event::Connection(&self.subject, event));
     }
 
     pub fn client(&self) -> &TcpStream {

@@ -11,7 +11,7 @@ use super::{Exit, print};
 use crate::admin::Admin;
 use crate::cli::{RunSettings, Upstreams};
 use crate::control::Control;
-use crate::event::{Event, Origin, emit, logs_info};
+use crate::event::{DrainEvent, Event, Origin, emit, logs_info};
 use crate::harness::lifetime::Lifetime;
 use crate::harness::report::{CommandOutcome, ScenarioStep};
 use crate::harness::scenario::Player;
@@ -136,7 +136,7 @@ impl<'a> LiveRun<'a> {
         // Nothing is ever sent. The channel disconnects at the first signal.
         let _ = self.stop.draining().channel().recv();
         let cut = self.supervisor.drain(self.settings.drain_timeout);
-        emit(&Event::Drained(cut));
+        emit(&Event::Drain(DrainEvent::Ended(cut)));
         match (self.stop.cut_by(), cut) {
             (_, 0) => Exit::Done,
             (Some(signal), _) => Exit::CutBy(signal),
@@ -152,7 +152,7 @@ impl<'a> LiveRun<'a> {
             Exit::Usage
         })?;
         let timeout = self.settings.drain_timeout.unwrap_or(DRAIN_TIMEOUT_OF_COMMANDS);
-        emit(&Event::Drained(self.supervisor.drain(Some(timeout))));
+        emit(&Event::Drain(DrainEvent::Ended(self.supervisor.drain(Some(timeout)))));
         let code = ended.exit_code();
         Ok(Ended { exit: Exit::Command(code), command: Some(CommandOutcome { argv, exit_code: code.into() }) })
     }

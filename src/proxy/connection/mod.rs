@@ -14,7 +14,7 @@ use super::forward::Forwarding;
 use super::registry::Registration;
 use super::shared::Shared;
 use super::state::{ConnectionState, Phase};
-use crate::event::{CloseReason, Event, Fault, Report, emit, logs_debug};
+use crate::event::{CloseReason, ConnectionEvent, Fault, Report, logs_debug};
 use crate::plan::{DropMode, Route};
 use crate::value::Direction;
 
@@ -35,8 +35,8 @@ impl Accepted {
         let connection = Connection { accepted: self, _permit: permit };
         shared.pool.run(move || connection.serve()).inspect_err(|error| {
             state.abort(CloseReason::Starved);
-            emit(&Event::Opened(&state.subject));
-            emit(&Event::Starved(&state.subject, error));
+            state.emit(ConnectionEvent::Opened);
+            state.emit(ConnectionEvent::Starved(error));
             report(&state);
         })
     }
@@ -44,7 +44,7 @@ impl Accepted {
     /// Resets the connection without serving it.
     pub fn reject(self, why: CloseReason) {
         self.registration.abort(why);
-        emit(&Event::Opened(&self.registration.subject));
+        self.registration.emit(ConnectionEvent::Opened);
         report(&self.registration);
     }
 }
@@ -60,14 +60,14 @@ struct Connection {
 impl Connection {
     fn serve(self) {
         let state = self.state();
-        emit(&Event::Opened(&state.subject));
+        state.emit(ConnectionEvent::Opened);
         if state.aborted().is_some() {
             // It was ended while it waited for a permit.
             return report(state);
         }
         let route = &state.subject.route;
         let draw = state.route.dice().drop_draw(state.subject.number, route.drop_rate);
-        emit(&Event::DropDrawn(&state.subject, draw));
+        state.emit(ConnectionEvent::DropDrawn(draw));
         if draw.hits() {
             self.drop_client(route.drop_mode);
             return report(state);
@@ -81,7 +81,7 @@ impl Connection {
     fn drop_client(&self, mode: DropMode) {
         let state = self.state();
         state.route.counters().count_drop();
-        emit(&Event::Injected(&state.subject, Fault::Drop(mode)));
+        state.emit(ConnectionEvent::Injected(Fault::Drop(mode)));
         match mode {
             DropMode::Close => {
                 state.begin_close(CloseReason::Dropped);
@@ -99,12 +99,12 @@ impl Connection {
     fn dial(&self, route: &Route) -> Option<TcpStream> {
         let (state, began) = (self.state(), Instant::now());
         let timeout = route.connect_timeout.duration();
-        emit(&Event::Dialling(&state.subject, timeout));
+        state.emit(ConnectionEvent::Dialling(timeout));
         match dial(route.upstream.addr(), timeout, state) {
             Ok(upstream) => {
                 let took = began.elapsed();
                 state.route.counters().count_dial(took);
-                emit(&Event::UpstreamConnected(&state.subject, took));
+                state.emit(ConnectionEvent::UpstreamConnected(took));
                 return Some(upstream);
             }
             Err(DialError::Left(why)) => state.abort(why),
@@ -118,13 +118,13 @@ impl Connection {
     }
 
     fn starve(&self, error: &io::Error) {
-        emit(&Event::Starved(&self.state().subject, error));
+        self.state().emit(ConnectionEvent::Starved(error));
         self.state().abort(CloseReason::Starved);
     }
 
     fn give_up(&self, why: fmt::Arguments<'_>) {
         self.state().route.counters().count_failed_dial();
-        emit(&Event::UpstreamFailed(&self.state().subject, why));
+        self.state().emit(ConnectionEvent::UpstreamFailed(why));
         self.state().abort(CloseReason::Unreachable);
     }
 
@@ -149,7 +149,7 @@ impl Serving {
         let upstream = state.connect(upstream);
         if state.accepted_at.elapsed() < latency.duration() {
             state.route.counters().count_delayed();
-            emit(&Event::Injected(&state.subject, Fault::Latency(latency)));
+            state.emit(ConnectionEvent::Injected(Fault::Latency(latency)));
             state.enter(Phase::Delayed);
         }
         Self { upstream, connection }
@@ -187,7 +187,7 @@ fn log_draws(state: &ConnectionState) {
     if logs_debug() {
         let generation = state.route.generation();
         for (toxic, draw) in generation.toxics.draws(&state.target()) {
-            emit(&Event::ToxicityDrawn(&state.subject, toxic, draw));
+            state.emit(ConnectionEvent::ToxicityDrawn(toxic, draw));
         }
     }
 }
@@ -200,5 +200,5 @@ fn report(state: &ConnectionState) {
         close_reason: state.close_reason(),
         toxics: state.toxics(),
     };
-    emit(&Event::Closed(&state.subject, &report));
+    state.emit(ConnectionEvent::Closed(&report));
 }

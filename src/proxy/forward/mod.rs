@@ -27,7 +27,7 @@ use super::socket::acknowledgement::{await_acknowledgement, unacknowledged};
 use super::socket::discard::discard;
 use super::socket::wait::{Woken, wait, wait_for};
 use super::state::{ConnectionState, Phase};
-use crate::event::{CloseReason, Event, Path, emit, logs_debug};
+use crate::event::{CloseReason, ConnectionEvent, Path, logs_debug};
 use crate::toxic::{Boundary, Chain, Target};
 use crate::value::{CloseMode, Direction};
 
@@ -100,7 +100,7 @@ impl<'a> Forwarding<'a> {
         // Without the condition, the call would leave one more page of an idle thread's stack resident.
         if logs_debug() {
             let path = if self.chain.is_some() { Path::Toxic } else { Path::Plain };
-            emit(&Event::PathTaken(&state.subject, direction, path));
+            state.emit(ConnectionEvent::PathTaken(direction, path));
         }
         match &mut self.chain {
             None => PlainPath { source, sink, progress: state.progress(direction), change }.run(),

@@ -16,7 +16,7 @@ use super::hold_limit::HoldLimit;
 use super::side::Side;
 use super::silence::Silence;
 use super::unread::Unread;
-use crate::event::{CloseReason, Event, Fault, emit};
+use crate::event::{CloseReason, ConnectionEvent, Fault};
 use crate::proxy::budget::{Budget, Charge};
 use crate::proxy::socket::acknowledgement::{ProgressTimeout, await_acknowledgement, unacknowledged};
 use crate::proxy::socket::liveness::LivenessProbe;
@@ -382,7 +382,7 @@ pub fn end_by_deadline(state: &ConnectionState, chain: &mut Chain) -> Option<Clo
 }
 
 fn emit_events(state: &ConnectionState, chain: &mut Chain) {
-    chain.events().for_each(|act| emit(&Event::Injected(&state.subject, Fault::Toxic(&act))));
+    chain.events().for_each(|act| state.emit(ConnectionEvent::Injected(Fault::Toxic(&act))));
 }
 
 /// The number of bytes that the other direction has received.

@@ -23,7 +23,7 @@ use super::listener::BacklogEnd;
 use super::registry::Registry;
 use super::shared::Shared;
 use super::status::{ConnectionStatus, Health, OpenConnection, RouteStatus};
-use crate::event::{CloseReason, Event, Origin, emit};
+use crate::event::{CloseReason, ConnectionEvent, DrainEvent, Event, Origin, emit};
 use crate::limits::Cap;
 use crate::plan::{Change, Plan, Route, describe, diff, keep_auto_ports};
 use crate::stop::Stop;
@@ -243,7 +243,7 @@ impl Supervisor {
     #[must_use]
     pub fn drain(&self, timeout: Option<Duration>) -> usize {
         self.close_all();
-        emit(&Event::Draining(self.registry.len()));
+        emit(&Event::Drain(DrainEvent::Began(self.registry.len())));
         let (deadline, reminder) = (timeout.map_or_else(never, after), tick(REMINDER_INTERVAL));
         loop {
             select! {
@@ -264,11 +264,11 @@ impl Supervisor {
 
     fn report_open(&self) {
         let (left, oldest) = (self.registry.len(), self.registry.oldest(LISTED_CONNECTIONS));
-        emit(&Event::StillDraining(left));
+        emit(&Event::Drain(DrainEvent::Waiting(left)));
         for OpenConnection { subject, age } in &oldest {
-            emit(&Event::StillOpen(subject, *age));
+            emit(&Event::Connection(subject, ConnectionEvent::StillOpen(*age)));
         }
-        emit(&Event::MoreOpen(left.saturating_sub(oldest.len())));
+        emit(&Event::Drain(DrainEvent::Unlisted(left.saturating_sub(oldest.len()))));
     }
 
     /// Listeners and connections hold the remaining references to `Shared`, so `gone` disconnects when the last of them
