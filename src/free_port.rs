@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::listen;
 use crate::value::Port;
 
-/// How often another port is tried if the one that was found is taken in the meantime.
+/// The number of attempts to find a port that no other process takes before it is bound.
 pub const ATTEMPTS: usize = 16;
 
 /// A port of this address that nothing listens on at the moment.

@@ -1,4 +1,4 @@
-//! The port of a route as it is written: a number, or `auto` for one that is free.
+//! The port of a route as the config has it: a number, or `auto` for one that is free.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Route;
 use crate::value::{Bounds, Kind, Port, Rejected, Scalar, Unit, Written};
 
-/// The port of a route as it is written.
+/// The port of a route as the config has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LocalPort {
     /// This one.
@@ -59,19 +59,19 @@ impl fmt::Display for LocalPort {
     }
 }
 
-/// How a route came to its port.
+/// What has chosen the port of a route.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PortChoice {
-    /// The config has it.
+    /// The config.
     #[default]
     Given,
-    /// The system has chosen it.
+    /// The system.
     Auto,
 }
 
 impl Route {
-    /// The address to listen on as it is written, `127.0.0.1:auto` if the system chooses the port: before the route
-    /// opens, the number says nothing.
+    /// The address to listen on as the config has it: `127.0.0.1:auto` if the system chooses the port, whose number may
+    /// still change before the route opens.
     #[must_use]
     pub fn written_listen(&self) -> String {
         let port = LocalPort::of(self);
@@ -82,8 +82,8 @@ impl Route {
     }
 }
 
-/// The same routes. A port that the system has chosen for a route is that of the live route of the same name, if this
-/// one's port was chosen too: clients have that port already.
+/// Replaces each port that the system has chosen by the one that it has chosen for the live route of the same name,
+/// which clients know already.
 #[must_use]
 pub fn keep_auto_ports(mut routes: Vec<Route>, live: &[Route]) -> Vec<Route> {
     for route in routes.iter_mut().filter(|route| route.port_choice == PortChoice::Auto) {

@@ -134,7 +134,7 @@ pub struct Route {
     pub bind: IpAddr,
     /// The port to listen on.
     pub port: Port,
-    /// How it came to this port.
+    /// What has chosen the port.
     pub port_choice: PortChoice,
     /// The address that connections go to.
     pub upstream: Upstream,

@@ -285,7 +285,7 @@ impl ConnectionState {
         }
     }
 
-    /// The same, without what each toxic has done.
+    /// Adds what the connection has done so far, with one sum for all toxics.
     pub fn add_activity(&self, activity: &mut Activity) {
         activity.bytes_up += self.up.sent.load(Ordering::Relaxed);
         activity.bytes_down += self.down.sent.load(Ordering::Relaxed);

@@ -81,7 +81,7 @@ fn check(routes: RouteSource) -> Exit {
     }
 }
 
-/// Prints what a run with this seed will do. A run without one has another outcome each time.
+/// Prints what a run will do. Without a seed, each run does something else.
 fn explained(request: Explain) -> Exit {
     let Explain { routes, seed, connections, client, format } = request;
     let plan = match load(routes) {

@@ -147,7 +147,7 @@ impl Link {
         self.has_ended &= end.is_none();
         // A queue is served from now on: it was not empty in the time before.
         let queues = self.stage.as_ref().is_some_and(|stage| stage.pace().is_some());
-        self.stats.begin_again();
+        self.stats.count_extents_only();
         for Held { mut span, arrived } in held {
             span.at = if queues { now } else { arrived };
             self.take(span, buffer);
@@ -155,7 +155,7 @@ impl Link {
         if let Some(end) = end {
             self.take_end(End { at: self.end_arrived, ..end });
         }
-        self.stats.end_again();
+        self.stats.count_acts();
     }
 
     /// Removes the toxic. Its held spans are due at `now` at the latest. Later ones pass unchanged, but not before

@@ -173,12 +173,12 @@ impl ToxicStats {
     }
 
     /// The acts from now on are those on held bytes, which were counted before.
-    pub(super) fn begin_again(&mut self) {
+    pub(super) fn count_extents_only(&mut self) {
         self.counting = Counting::Extents;
     }
 
     /// The acts from now on are new ones.
-    pub(super) fn end_again(&mut self) {
+    pub(super) fn count_acts(&mut self) {
         self.counting = Counting::Acts;
     }
 

@@ -35,7 +35,7 @@ impl Keys<'_, '_> {
         }
     }
 
-    /// The same of a route that has them in one key. Reports the others, which would say it again.
+    /// The port and the address in one key. Reports the other two keys, which would repeat it.
     pub(super) fn listen(&mut self) -> Listen {
         for (key, _) in self.take(&[LOCAL_PORT, BIND]) {
             let what = "a route has either `listen`, or `localPort` and `bind`";

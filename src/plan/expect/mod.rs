@@ -24,7 +24,7 @@ pub struct Expectation {
 pub struct Condition {
     /// The figure.
     pub metric: Metric,
-    /// What it has to be.
+    /// What the figure has to satisfy.
     pub want: Comparison,
 }
 

@@ -64,11 +64,11 @@ words! {
 /// Why steps are not a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misplaced {
-    /// The step of this index is before the one in front of it.
+    /// The step of this index is earlier than the one above it.
     OutOfOrder(usize),
     /// The scenario begins again before it has ended, at this time.
     RepeatedBefore(Duration),
-    /// It would begin again without end at the same time.
+    /// A round takes no time.
     RepeatedAtOnce,
 }
 

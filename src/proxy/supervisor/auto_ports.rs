@@ -1,4 +1,4 @@
-//! Chooses other ports for routes that leave them to the system, if those that were chosen are taken in the meantime.
+//! Chooses other ports for routes with the port `auto`, if another process takes a port before it is bound.
 
 use std::io::{self, ErrorKind};
 
@@ -6,23 +6,22 @@ use super::ApplyError;
 use crate::free_port::{ATTEMPTS, free_port};
 use crate::plan::{PortChoice, Route};
 
-/// Makes a change to `wanted`, with other ports as long as only chosen ones are in the way.
+/// Makes a change to `wanted`. If it fails for chosen ports only, tries again with others.
 pub(super) fn retry<T>(
     mut wanted: Vec<Route>,
     mut change: impl FnMut(Vec<Route>) -> Result<T, ApplyError>,
 ) -> Result<T, ApplyError> {
     for _ in 1..ATTEMPTS {
         match change(wanted.clone()) {
-            Err(error) if may_be_solved(&error, &wanted) => choose_again(&error, &mut wanted)?,
+            Err(error) if is_solvable(&error, &wanted) => choose_again(&error, &mut wanted)?,
             result => return result,
         }
     }
     change(wanted)
 }
 
-/// Whether other ports for the chosen ones may be the solution. A port that a config gives to one route may be the one
-/// that another route has got.
-fn may_be_solved(error: &ApplyError, routes: &[Route]) -> bool {
+/// Whether other chosen ports may solve it. A config may give one route the port that was chosen for another.
+fn is_solvable(error: &ApplyError, routes: &[Route]) -> bool {
     match error {
         ApplyError::Bind(failed) => failed.iter().all(|(route, error)| is_auto(route) && is_in_use(error)),
         ApplyError::Conflict(_) => routes.iter().any(|route| shares_port(route, routes)),
