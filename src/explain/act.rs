@@ -39,15 +39,15 @@ pub enum Act {
     EndAfter {
         /// The number of bytes that pass.
         bytes: u64,
-        /// Whether it ends with a RST.
-        reset: bool,
+        /// How it ends.
+        mode: CloseMode,
     },
     /// Ends the connection at a time.
     EndAt {
         /// As a duration after the accept.
         at: Moment,
-        /// Whether it ends with a RST.
-        reset: bool,
+        /// How it ends.
+        mode: CloseMode,
     },
     /// Discards everything. If bytes were discarded, the connection ends.
     Discard {
@@ -88,7 +88,7 @@ pub struct Flip {
 pub(super) fn of(effect: &Effect, mut chain: Chain, time: Range<Moment>) -> Option<Act> {
     let deadline = chain.deadline();
     if let (Effect::LimitTime(_) | Effect::ResetPeer(_), Some((at, mode))) = (effect, deadline) {
-        return Some(Act::EndAt { at: at.max(time.start), reset: mode == CloseMode::Reset });
+        return Some(Act::EndAt { at: at.max(time.start), mode });
     }
     if time.is_empty() && deadline.is_none() {
         return None;
@@ -103,9 +103,7 @@ pub(super) fn of(effect: &Effect, mut chain: Chain, time: Range<Moment>) -> Opti
         Effect::Corrupt(_) => Some(Act::Flip { bytes: rehearsal.flips() }),
         Effect::Slicer(_) => Some(Act::Cut { sizes: rehearsal.sizes() }),
         Effect::Bandwidth(_) => Some(Act::Pace { limit: effect.attributes().collect() }),
-        Effect::LimitData(LimitData { bytes, reset }) => {
-            Some(Act::EndAfter { bytes: bytes.get(), reset: *reset == CloseMode::Reset })
-        }
+        Effect::LimitData(LimitData { bytes, reset }) => Some(Act::EndAfter { bytes: bytes.get(), mode: *reset }),
         Effect::TimeoutToxic(_) => {
             Some(Act::Discard { ends: chain.deadline().map_or(NEVER, |(at, _)| at.max(time.start)) })
         }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::act::{Act, Flip, Loss};
 use super::{ConnectionOutcome, Explanation, Fate, RouteOutcome, ToxicOutcome};
 use crate::toxic::{Moment, NEVER};
+use crate::value::CloseMode;
 
 impl Explanation {
     /// The explanation as JSON.
@@ -61,8 +62,8 @@ impl Act {
             Self::Pace { limit } => {
                 ("paces", limit.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect())
             }
-            Self::EndAfter { bytes, reset } => ("endsAfter", json!({ "bytes": bytes, "reset": reset })),
-            Self::EndAt { at, reset } => ("endsAt", json!({ "ms": millis(*at), "reset": reset })),
+            Self::EndAfter { bytes, mode } => ("endsAfter", json!({ "bytes": bytes, "reset": is_reset(*mode) })),
+            Self::EndAt { at, mode } => ("endsAt", json!({ "ms": millis(*at), "reset": is_reset(*mode) })),
             Self::Discard { ends } => ("discards", json!({ "endsAtMs": millis(*ends) })),
             Self::Hold { until } => ("holdsUntilMs", millis(*until)),
             Self::DelayEnd { by } => ("delaysEndMs", millis(*by)),
@@ -80,6 +81,10 @@ impl Flip {
     fn to_json(self) -> Value {
         json!({ "offset": self.offset, "mask": self.mask })
     }
+}
+
+fn is_reset(mode: CloseMode) -> bool {
+    mode == CloseMode::Reset
 }
 
 #[expect(clippy::cast_precision_loss, reason = "285 years have fewer than 2^53 microseconds")]

@@ -147,6 +147,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Defaults, Syntax, parse};
+    use crate::value::CloseMode;
 
     /// Explains the route with these keys, with seed 42.
     fn explained(keys: &str, connections: u64) -> Explanation {
@@ -188,7 +189,7 @@ mod tests {
         assert_eq!(toxic(r#""type": "stall", "for": 100"#), []);
         assert_eq!(toxic(r#""type": "stall", "for": 101"#), [Act::Hold { until: ms(101) }]);
         assert_eq!(toxic(r#""type": "stall", "attributes": {"duration": 100}"#), []);
-        assert_eq!(toxic(r#""type": "reset_peer", "for": 50"#), [Act::EndAt { at: ms(100), reset: true }]);
+        assert_eq!(toxic(r#""type": "reset_peer", "for": 50"#), [Act::EndAt { at: ms(100), mode: CloseMode::Reset }]);
         assert_eq!(toxic(r#""type": "timeout", "for": 100"#), []);
         let timeout = r#""type": "timeout", "after": 200, "for": 50"#;
         assert_eq!(toxic(timeout), [Act::Discard { ends: ms(250) }]);

@@ -7,7 +7,7 @@ use super::rehearsal::{ACTS, STREAM};
 use super::{ConnectionOutcome, Explanation, Fate, RouteOutcome, ToxicOutcome};
 use crate::plan::DropMode;
 use crate::toxic::{Moment, NEVER};
-use crate::value::{Direction, Scalar};
+use crate::value::{CloseMode, Direction, Scalar};
 
 const COLUMNS: usize = 100;
 
@@ -153,9 +153,9 @@ impl Act {
             }
             Self::Cut { sizes } => list("writes of ", sizes.iter().map(u64::to_string), " bytes", width),
             Self::Pace { limit } => pace_text(limit),
-            Self::EndAfter { bytes: 0, reset } => format!("ends at the first byte, {}", end_text(*reset)),
-            Self::EndAfter { bytes, reset } => format!("ends after {bytes} bytes, {}", end_text(*reset)),
-            Self::EndAt { at, reset } => format!("ends at {}, {}", millis(*at), end_text(*reset)),
+            Self::EndAfter { bytes: 0, mode } => format!("ends at the first byte, {}", end_text(*mode)),
+            Self::EndAfter { bytes, mode } => format!("ends after {bytes} bytes, {}", end_text(*mode)),
+            Self::EndAt { at, mode } => format!("ends at {}, {}", millis(*at), end_text(*mode)),
             Self::Discard { ends: NEVER } => "discards everything".to_owned(),
             Self::Discard { ends } => format!("discards everything, ends at {}, FIN", millis(*ends)),
             Self::Hold { until: NEVER } => "holds everything forever".to_owned(),
@@ -165,8 +165,11 @@ impl Act {
     }
 }
 
-fn end_text(reset: bool) -> &'static str {
-    if reset { "RST" } else { "FIN" }
+fn end_text(mode: CloseMode) -> &'static str {
+    match mode {
+        CloseMode::Close => "FIN",
+        CloseMode::Reset => "RST",
+    }
 }
 
 /// Equal delays are one.

@@ -48,7 +48,7 @@ impl Stream {
     }
 }
 
-/// How a toxic ends a connection.
+/// How a connection is ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CloseMode {
     /// With a FIN to both sides.
