@@ -36,7 +36,7 @@ use explain::ExplainFlags;
 pub use explain::{Explain, ExplainFormat};
 use flag_table::RUN;
 use flags::{TOXIPROXY, has_effect, normalized, raw_value, reject_flags, split_at_double_dash, value, with_admin_port};
-pub use help::{VERSION, build_details, help};
+pub use help::{VERSION, build_details, full_help, help};
 use lone_route::LoneRoute;
 pub use man::man;
 pub use options::{Command, Options, Routes, Settings, Upstreams, Watch};
@@ -74,10 +74,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
     let flags = with_admin_port(flags).filter(has_effect).flat_map(|arg| normalized(arg, RUN));
     let mut args = Arguments::from_vec(flags.collect());
     if args.contains(["-h", "--help"]) {
-        return Ok(Command::Help);
+        return Ok(if args.contains(["-v", "--verbose"]) { Command::FullHelp } else { Command::Help });
     }
     if args.contains(["-V", "--version"]) {
-        return Ok(if args.contains("--verbose") { Command::BuildDetails } else { Command::Version });
+        return Ok(if args.contains(["-v", "--verbose"]) { Command::BuildDetails } else { Command::Version });
     }
     if args.contains("--schema") {
         return Ok(Command::Schema);
