@@ -68,7 +68,7 @@ fn the_config_of_the_config_map_is_valid_and_mounted() {
 
 #[test]
 fn every_flag_is_in_the_help() {
-    let help = String::from_utf8(chaos_proxy(&["--help"]).stdout).unwrap();
+    let help = String::from_utf8(chaos_proxy(&["--help", "--verbose"]).stdout).unwrap();
     // The lines about a flag begin with it.
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     let known: Vec<&str> = lines.flat_map(|line| line.split([' ', ','])).filter(|word| word.starts_with('-')).collect();

@@ -97,7 +97,7 @@ fn bash_expands_nothing_that_was_typed() {
 
 #[test]
 fn every_flag_is_completed_in_every_shell() {
-    let help = chaos_proxy(&["--help"]) + &chaos_proxy(&["ctl", "--help"]);
+    let help = chaos_proxy(&["--help", "--verbose"]) + &chaos_proxy(&["ctl", "--help"]);
     // The lines about a flag begin with it, and with its short name in front.
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     for flag in lines.filter_map(|line| line.split([' ', ',']).find(|word| word.starts_with("--"))) {

@@ -22,6 +22,15 @@ pub(super) struct Flag {
     pub(super) words: &'static [&'static str],
     /// What it does, and its default in brackets.
     pub(super) about: &'static str,
+    /// Whether the short help has it.
+    pub(super) need: Need,
+}
+
+/// How often a flag is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    Often,
+    Seldom,
 }
 
 /// The value that a flag takes, with its placeholder.
@@ -50,67 +59,65 @@ pub(super) const RUN: Table = Table(&[
         title: "Routes",
         flags: &[
             flag("--config", Value::Required("FILE"), CONFIG).or("-c"),
-            flag("--bind", Value::Required("IP"), "listen address of routes that set none [127.0.0.1]"),
-            flag(
-                "--listen",
-                Value::Required("[IP:]PORT"),
-                "without a file: local port of the only route; auto is a free one",
-            ),
+            flag("--bind", Value::Required("IP"), "listen address of routes that set none [127.0.0.1]").seldom(),
+            flag("--listen", Value::Required("[IP:]PORT"), "without a file: local port of the only route, or auto"),
             flag("--upstream", Value::Required("IP:PORT"), "without a file: forward its connections here"),
             flag("--drop-rate", Value::Required("P"), "without a file: share to drop, 0.0 to 1.0 [0.0]"),
-            flag("--latency-ms", Value::Required("N"), "without a file: delay before forwarding, in ms [0]"),
+            flag("--latency-ms", Value::Required("N"), "without a file: delay before forwarding, in ms [0]").seldom(),
             flag("--profile", Value::Required("NAME"), "without a file: imitate a network, see below").one_of(PROFILES),
             flag(
                 "--toxic",
                 Value::Required("TYPE:KEY=VALUE,KEY=VALUE"),
-                "without a file: fault in the stream, repeatable; keys are the attributes of the type and name, stream, \
-                 toxicity, connections, clients, after, for",
+                "without a file: fault in the stream, repeatable; keys: attributes, name, stream, toxicity, connections, clients, \
+                 after, for",
             ),
-            flag("--resolve", Value::None, "look up host names of upstreams, once for each route"),
+            flag("--resolve", Value::None, "look up host names of upstreams, once for each route").seldom(),
         ],
     },
     Group {
         title: "Running",
         flags: &[
             flag("--check", Value::None, "validate the routes and exit, without opening a port"),
-            flag("--against", Value::Required("FILE"), "with --check: print what changes from that config"),
-            flag("--explain", Value::None, "print what each connection will meet, without opening a port"),
-            flag("--connections", Value::Required("N"), "with --explain: the first N of each route [20]"),
-            flag("--client", Value::Required("IP"), "with --explain: where clients connect from [127.0.0.1]"),
-            flag("--json", Value::None, "with --explain: print JSON"),
-            flag("--schema", Value::None, "print a JSON Schema of config files, for editors"),
-            flag("--completions", Value::Required("SHELL"), "print completions for bash, zsh or fish").one_of(SHELLS),
-            flag("--man", Value::None, "print the manual page; see `make install`"),
+            flag("--against", Value::Required("FILE"), "with --check: print what changes from that config").seldom(),
+            flag("--explain", Value::None, "print what each connection will meet, and exit"),
+            flag("--connections", Value::Required("N"), "with --explain: the first N of each route [20]").seldom(),
+            flag("--client", Value::Required("IP"), "with --explain: where clients connect from [127.0.0.1]").seldom(),
+            flag("--json", Value::None, "with --explain: print JSON").seldom(),
+            flag("--schema", Value::None, "print a JSON Schema of config files, for editors").seldom(),
+            flag("--completions", Value::Required("SHELL"), "print completions for bash, zsh or fish")
+                .seldom()
+                .one_of(SHELLS),
+            flag("--man", Value::None, "print the manual page; see `make install`").seldom(),
             flag("--test-server", Value::None, "serve HTTP on every upstream: /, /bytes/N, /echo"),
             flag("--seed", Value::Required("N"), "repeat the faults of an earlier run [random]"),
-            flag("--max-connections", Value::Required("N"), "serve at most N at once, others wait [system limits]"),
-            flag("--max-buffered", Value::Required("MIB"), "memory for data that toxics hold [1/4 of the free]"),
+            flag("--max-connections", Value::Required("N"), "serve at most N at once, others wait [system limits]")
+                .seldom(),
+            flag("--max-buffered", Value::Required("MIB"), "memory for data that toxics hold [1/4 of the free]")
+                .seldom(),
             flag(
                 "--drain-timeout",
                 Value::Required("SECONDS"),
                 "time to cut connections, after SIGINT/SIGTERM [never] or after COMMAND [10]",
-            ),
+            )
+            .seldom(),
         ],
     },
     Group {
         title: "With a COMMAND, which sees CHAOS_PROXY_NAME_PORT, CHAOS_PROXY_SEED, ...",
         flags: &[
-            flag("--repeat", Value::Required("N"), "run it N times, with consecutive seeds"),
+            flag("--repeat", Value::Required("N"), "run it N times, with consecutive seeds").seldom(),
             flag("--seeds", Value::Required("LIST"), "run it once for each seed, such as 1-100 or 1,5,9-12"),
-            flag("--keep-going", Value::None, "after a run that has failed, go on with the next"),
+            flag("--keep-going", Value::None, "after a run that has failed, go on with the next").seldom(),
         ],
     },
     Group {
         title: "Changes during the run; SIGHUP reads the config file again",
         flags: &[
-            flag("--watch", Value::None, "read the config file again when it changes"),
-            flag(
-                "--admin",
-                Value::Optional("IP:PORT"),
-                "serve Toxiproxy's API, /v1 and /metrics [off; without a value 127.0.0.1:8474]",
-            ),
-            flag("--admin-token", Value::Required("TOKEN"), "require this bearer token [CHAOS_PROXY_ADMIN_TOKEN]"),
-            flag("--admin-host", Value::Required("NAME"), "accept requests to that host name, repeatable"),
+            flag("--watch", Value::None, "read the config file again when it changes").seldom(),
+            flag("--admin", Value::Optional("IP:PORT"), "serve Toxiproxy's API, /v1, /metrics [127.0.0.1:8474]"),
+            flag("--admin-token", Value::Required("TOKEN"), "require this bearer token [CHAOS_PROXY_ADMIN_TOKEN]")
+                .seldom(),
+            flag("--admin-host", Value::Required("NAME"), "accept requests to that host name, repeatable").seldom(),
         ],
     },
     Group {
@@ -122,6 +129,7 @@ pub(super) const RUN: Table = Table(&[
                 Value::Required("FORMAT"),
                 "json, junit, markdown or html [by FILE: .xml, .md, .html, else json]",
             )
+            .seldom()
             .one_of(REPORT_FORMATS),
         ],
     },
@@ -129,21 +137,24 @@ pub(super) const RUN: Table = Table(&[
         title: "Log, on stderr",
         flags: &[
             flag("--log-file", Value::Required("FILE"), "append the log to FILE instead"),
-            flag("--log", Value::Required("LEVEL"), "error, faults, warn, info or debug [info]").one_of(LEVELS),
-            flag("--verbose", Value::None, "log debug lines too, as --log debug").or("-v"),
+            flag("--log", Value::Required("LEVEL"), "error, faults, warn, info or debug [info]")
+                .seldom()
+                .one_of(LEVELS),
+            flag("--verbose", Value::None, "log debug lines too, as --log debug").seldom().or("-v"),
             flag("--quiet", Value::None, "log errors only, as --log error").or("-q"),
             flag(
                 "--log-format",
                 Value::Required("FORMAT"),
                 "auto, text, logfmt or json [auto: text on a terminal, else logfmt]",
             )
+            .seldom()
             .one_of(FORMATS),
         ],
     },
     Group {
         title: "",
         flags: &[
-            flag("--help", Value::None, "print this help").or("-h"),
+            flag("--help", Value::None, "print this help; with --verbose, all options").or("-h"),
             flag("--version", Value::None, "print the version; with --verbose, how it was built").or("-V"),
         ],
     },
@@ -178,12 +189,16 @@ const CONFIG: &str = if cfg!(feature = "yaml") {
 };
 
 pub(super) const fn flag(long: &'static str, value: Value, about: &'static str) -> Flag {
-    Flag { long, short: None, value, words: &[], about }
+    Flag { long, short: None, value, words: &[], about, need: Need::Often }
 }
 
 impl Flag {
     pub(super) const fn or(self, short: &'static str) -> Self {
         Self { short: Some(short), ..self }
+    }
+
+    const fn seldom(self) -> Self {
+        Self { need: Need::Seldom, ..self }
     }
 
     const fn one_of(self, words: &'static [&'static str]) -> Self {
@@ -230,11 +245,16 @@ impl Table {
         self.flags().find(|flag| flag.short.is_some_and(|name| name.as_bytes() == short))
     }
 
-    /// The lines about all groups, with descriptions from column `indent` on and lines of at most `columns`.
+    /// The lines about all flags, with descriptions from column `indent` on and lines of at most `columns`.
     pub(super) fn help(self, indent: usize, columns: usize) -> String {
-        let texts = self.0.iter().map(|Group { title, flags }| {
+        self.help_on(|_| true, indent, columns)
+    }
+
+    /// The lines about the flags that are `shown`.
+    pub(super) fn help_on(self, shown: impl Fn(&Flag) -> bool, indent: usize, columns: usize) -> String {
+        let texts = self.0.iter().filter(|group| group.flags.iter().any(&shown)).map(|Group { title, flags }| {
             let title = if title.is_empty() { String::new() } else { format!("{title}:\n") };
-            let lines = flags.iter().flat_map(|flag| flag.lines(indent, columns));
+            let lines = flags.iter().filter(|flag| shown(flag)).flat_map(|flag| flag.lines(indent, columns));
             lines.fold(title, |text, line| text + &line + "\n")
         });
         texts.collect::<Vec<_>>().join("\n")

@@ -1,8 +1,8 @@
-//! The texts of `--help` and `--version`.
+//! The texts of `--help` and `--version`, also with `--verbose`.
 
 use std::env::consts::{ARCH, OS};
 
-use super::flag_table::RUN;
+use super::flag_table::{Need, RUN};
 use crate::plan::Profile;
 use crate::toxic::TYPES;
 
@@ -20,13 +20,36 @@ the config failed; 130 or 143 cut short by a second signal; with a COMMAND its
 own, 126 or 127 if it can't be started.
 ";
 
-/// What `--help` prints.
+/// What `--help` prints: what most runs need, on one screen.
 #[must_use]
 pub fn help() -> String {
+    let flags = RUN.help_on(|flag| flag.need == Need::Often, INDENT, COLUMNS);
+    format!("{USAGE}{flags}\n{}`chaos-proxy --help --verbose` and the manual page have all options.\n", words())
+}
+
+/// What `--help --verbose` prints.
+#[must_use]
+pub fn full_help() -> String {
+    let flags = RUN.help(INDENT, COLUMNS);
+    format!(
+        "{USAGE}{flags}\n{words}
+Long flags also work with one dash, and as --flag=value. Of Toxiproxy's flags,
+-host and -port open the admin server, -proxy-metrics and -runtime-metrics have
+no effect.
+{EXIT_CODES}",
+        words = words()
+    )
+}
+
+/// The types of toxics, and the profiles.
+fn words() -> String {
     let types: Vec<&str> = TYPES.iter().map(|toxic_type| toxic_type.name).collect();
     let profiles: Vec<&str> = Profile::ALL.iter().map(|profile| profile.as_str()).collect();
-    format!(
-        "\
+    wrapped("Toxics: ", &types) + &wrapped("Profiles: ", &profiles)
+}
+
+/// The beginning of both.
+const USAGE: &str = "\
 chaos-proxy: forwards TCP connections by local port and injects faults into them
 
 Usage:
@@ -41,17 +64,7 @@ Examples, then connect to port 8180 instead of 5432:
   chaos-proxy --listen 8180 --upstream 127.0.0.1:5432 \\
     --toxic latency:latency=100,jitter=20 --toxic reset_peer:toxicity=0.1
 
-{flags}
-{toxics}{profiles}
-Long flags also work with one dash, and as --flag=value. Of Toxiproxy's flags,
--host and -port open the admin server, -proxy-metrics and -runtime-metrics have
-no effect.
-{EXIT_CODES}",
-        flags = RUN.help(INDENT, COLUMNS),
-        toxics = wrapped("Toxics: ", &types),
-        profiles = wrapped("Profiles: ", &profiles),
-    )
-}
+";
 
 /// A list of words in lines of at most [`COLUMNS`].
 fn wrapped(title: &str, words: &[&str]) -> String {
@@ -92,8 +105,14 @@ mod tests {
     use crate::cli::flags::{TOXIPROXY, WITHOUT_EFFECT};
 
     #[test]
-    fn help_fits_a_terminal_and_names_every_flag_toxic_and_profile() {
+    fn the_short_help_fits_a_screen() {
         let help = help();
+        assert!(help.lines().count() <= 52 && help.lines().all(|line| line.chars().count() <= COLUMNS), "{help}");
+    }
+
+    #[test]
+    fn the_full_help_fits_the_width_of_a_terminal_and_names_every_flag_toxic_and_profile() {
+        let help = full_help();
         assert!(help.lines().all(|line| line.chars().count() <= COLUMNS), "{help}");
         let words: Vec<&str> = help.split([' ', ',', '\n']).collect();
         let profiles = Profile::ALL.iter().map(|profile| profile.as_str());

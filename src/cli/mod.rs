@@ -29,7 +29,7 @@ pub use ctl::ctl_help;
 pub use explain::{Explain, ExplainFormat};
 use flag_table::RUN;
 use flags::{TOXIPROXY, has_effect, normalized, reject_flags, split_at_double_dash, value, with_admin_port};
-pub use help::{VERSION, build_details, help};
+pub use help::{VERSION, build_details, full_help, help};
 pub use man::man;
 pub use options::{Command, Options, RouteSource, RunSettings, Upstreams, Watch};
 use parsed_flags::ParsedFlags;
@@ -77,10 +77,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
 /// The command of a flag that only prints something, whatever the other flags are.
 fn printed(args: &mut Arguments) -> Parsed<Option<Command>> {
     if args.contains(["-h", "--help"]) {
-        return Ok(Some(Command::Help));
+        let is_verbose = args.contains(["-v", "--verbose"]);
+        return Ok(Some(if is_verbose { Command::FullHelp } else { Command::Help }));
     }
     if args.contains(["-V", "--version"]) {
-        let is_verbose = args.contains("--verbose");
+        let is_verbose = args.contains(["-v", "--verbose"]);
         return Ok(Some(if is_verbose { Command::BuildDetails } else { Command::Version }));
     }
     if args.contains("--schema") {

@@ -18,6 +18,8 @@ use crate::plan::Plan;
 pub enum Command {
     /// Print the [`help`](super::help).
     Help,
+    /// Print the [`full_help`](super::full_help).
+    FullHelp,
     /// Print the [`VERSION`](super::VERSION).
     Version,
     /// Print the [`build_details`](super::build_details).

@@ -55,6 +55,7 @@ impl From<Exit> for ExitCode {
 pub fn run(command: Result<Command, UsageError>) -> Exit {
     match command {
         Ok(Command::Help) => print(&cli::help()),
+        Ok(Command::FullHelp) => print(&cli::full_help()),
         Ok(Command::Version) => print(cli::VERSION),
         Ok(Command::BuildDetails) => print(&cli::build_details()),
         Ok(Command::Schema) => print(&config::schema()),

@@ -25,6 +25,8 @@ fn prints_help_and_version_to_stdout() {
     assert!(text(&details.stdout).starts_with(text(&version.stdout).trim_end()));
     assert!(text(&details.stdout).contains(features) && text(&details.stdout).contains("\ntarget: "));
     assert_eq!(chaos_proxy(&["help"]).stdout, help.stdout);
+    let full_help = chaos_proxy(&["--help", "--verbose"]).stdout;
+    assert!(text(&full_help).contains("--drain-timeout") && !text(&help.stdout).contains("--drain-timeout"));
 }
 
 #[test]
