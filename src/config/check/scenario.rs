@@ -17,10 +17,10 @@ const EXAMPLE: &str = r#"write a list, such as [ { "at": "10s", "route": "db", "
 const ACTIONS: [&Key; 4] = [&SET, &DOWN, &UP, &CUT];
 
 /// A step whose action is not read yet. What is missing or has a problem is `None`.
-pub(super) struct StepDraft<'t> {
+struct StepDraft<'t> {
     node: &'t Node,
     at: Option<TimeSpan>,
-    pub(super) routes: Option<Scope>,
+    routes: Option<Scope>,
     ramp: Option<TimeSpan>,
 }
 
@@ -131,7 +131,8 @@ impl<'t> Check<'t> {
         if let Value::Text(text) = &node.value {
             return self.original(node, text, step);
         }
-        let settings = self.settings(node, step, dry_run);
+        let routes = step.routes.as_ref().and_then(|scope| dry_run.selected(scope));
+        let settings = self.settings(node, routes.as_deref());
         if step.node.get(RAMP.name).is_none() {
             return settings.map(Action::Set);
         }

@@ -1,9 +1,7 @@
 //! What a step of a scenario sets. Its values are read by the declarations of the keys and attributes that they change.
 
 use super::Check;
-use super::dry_run::DryRun;
 use super::keys::{Keys, MapKind};
-use super::scenario::StepDraft;
 use super::values::short;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Problem, SourceSpan};
@@ -22,15 +20,14 @@ use crate::value::{Key, Scalar, Written};
 const FIXED: &[Key] = &[LOCAL_PORT, LISTEN, UPSTREAM, NAME, BIND, ENABLED, PROFILE];
 
 impl<'t> Check<'t> {
-    pub(super) fn settings(&mut self, node: &'t Node, step: &StepDraft<'t>, dry_run: &DryRun) -> Option<Settings> {
+    /// The settings of a step that changes these routes.
+    pub(super) fn settings(&mut self, node: &'t Node, routes: Option<&[&Route]>) -> Option<Settings> {
         let mut keys = Keys::of(self, node, MapKind::A("set of faults"))?;
         let drop_rate = keys.read_over(&DROP_RATE, None);
         let drop_mode = keys.read_over(&DROP_MODE, None);
         let latency = keys.read_over(&LATENCY, None);
         let connect_timeout = keys.read_over(&CONNECT_TIMEOUT, None);
-        let routes = step.routes.as_ref().and_then(|routes| dry_run.selected(routes));
-        let toxics =
-            keys.read_with(&SET_TOXICS, |check, node| check.set_toxics(node, routes.as_deref()), Some(Vec::new()));
+        let toxics = keys.read_with(&SET_TOXICS, |check, node| check.set_toxics(node, routes), Some(Vec::new()));
         for (key, _) in keys.take(FIXED) {
             keys.report(fixed(key));
         }
