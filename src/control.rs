@@ -112,7 +112,7 @@ impl Control {
 fn follow((file, hang_up): (ConfigFile, HangUp), plan: &Plan, scenario: &Arc<Player>) -> io::Result<Arc<Reloader>> {
     let scenario = Arc::clone(scenario);
     let make_live = move |plan: &Plan, origin| scenario.reload(plan, origin);
-    let reloader = Arc::new(Reloader::through(file.path, plan.clone(), file.defaults, make_live));
+    let reloader = Arc::new(Reloader::new(file.path, plan.clone(), file.defaults, make_live));
     hang_up.handle(reload(&reloader, Origin::SigHup))?;
     if let Some(watch) = file.watch {
         watch.start(reload(&reloader, Origin::Watch))?;

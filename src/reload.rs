@@ -5,13 +5,13 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::{self, Defaults, Lookup, Position, Report};
 use crate::event::{Event, Origin, emit};
 use crate::plan::{Plan, PlanDifference, plan_differences};
-use crate::proxy::{AppliedChange, ApplyError, Supervisor};
+use crate::proxy::{AppliedChange, ApplyError};
 
 /// The config file of a run.
 pub struct Reloader {
@@ -59,15 +59,10 @@ pub enum ReloadError {
 }
 
 impl Reloader {
-    /// The file at `path`, of which `first` is live since now. Not for stdin, which can't be read twice.
+    /// The file at `path`, of which `first` is live since now. Not for stdin, which can't be read twice. `make_live` is
+    /// called with what the file has then.
     #[must_use]
-    pub fn new(path: PathBuf, first: Plan, defaults: Defaults, supervisor: Arc<Supervisor>) -> Self {
-        Self::through(path, first, defaults, move |plan, origin| supervisor.apply(plan, origin))
-    }
-
-    /// The same, but `make_live` is called for what the file has.
-    #[must_use]
-    pub fn through(
+    pub fn new(
         path: PathBuf,
         first: Plan,
         defaults: Defaults,

@@ -33,7 +33,9 @@ impl Drop for File {
 fn serve(proxy: &Proxy) -> (File, SocketAddr) {
     let file = File(env::temp_dir().join(format!("chaos-proxy-{}.json", proxy.ip)));
     let defaults = Defaults { bind: proxy.ip.into(), ..Defaults::default() };
-    let reloader = Reloader::new(file.0.clone(), Plan::default(), defaults, Arc::clone(&proxy.supervisor));
+    let supervisor = Arc::clone(&proxy.supervisor);
+    let make_live = move |plan: &Plan, origin| supervisor.apply(plan, origin);
+    let reloader = Reloader::new(file.0.clone(), Plan::default(), defaults, make_live);
     let addr = serve_with(proxy, |api| api.with_reloader(Arc::new(reloader)));
     (file, addr)
 }

@@ -34,7 +34,7 @@ fn tables_match_the_declarations() {
 #[test]
 fn every_text_of_the_log_is_documented() {
     let reference = fs::read_to_string(REFERENCE).unwrap();
-    let source = ["close_reason.rs", "command.rs", "outcome.rs", "scenario.rs", "mod.rs"]
+    let source = ["close_reason.rs", "command.rs", "connection.rs", "drain.rs", "outcome.rs", "scenario.rs", "mod.rs"]
         .map(|file| fs::read_to_string(format!("src/event/{file}")).unwrap());
     let source = source.concat();
     let lines = &source[source.find("impl CloseReason").unwrap()..source.find("/// Whole microseconds.").unwrap()];

@@ -192,11 +192,6 @@ impl Ramp {
 }
 
 impl Due {
-    /// The routes that it concerns, by name.
-    pub fn routes(&self) -> impl Iterator<Item = &RouteName> {
-        self.alterations.iter().map(|(name, _)| name)
-    }
-
     /// Whether it changes any route.
     #[must_use]
     pub fn changes_routes(&self) -> bool {
