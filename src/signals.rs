@@ -1,5 +1,5 @@
-//! Turns SIGINT, SIGTERM, SIGHUP and SIGTSTP into calls of functions. Without a [`HangUp`], SIGHUP keeps its default
-//! action, which ends the process with its terminal.
+//! Turns SIGINT, SIGTERM, SIGHUP and SIGTSTP into calls of functions. Without a [`HangUp`], SIGHUP keeps its default action,
+//! which ends the process with its terminal.
 
 use std::io;
 
@@ -8,8 +8,8 @@ use nix::sys::signal::{SigSet, Signal as Unix, raise};
 use crate::stop::Signal;
 use crate::threads;
 
-/// Calls `received` after each SIGINT and SIGTERM, until the process ends. Call it before any other thread starts:
-/// threads inherit the signal mask, and SIGTERM would end the process if one thread had it unblocked (signal(7)).
+/// Calls `received` after each SIGINT and SIGTERM, until the process ends. Call it before any other thread starts: threads
+/// inherit the signal mask, and SIGTERM would end the process if one thread had it unblocked (signal(7)).
 ///
 /// # Errors
 /// A handler can't be set, or a thread can't be spawned.
@@ -28,8 +28,8 @@ pub fn install(received: impl Fn(Signal) + Clone + Send + 'static) -> io::Result
     ctrlc::set_handler(move || received(Signal::Interrupt)).map_err(io::Error::other)
 }
 
-/// Leaves SIGQUIT to a command that runs in the same terminal, as system(3) does: it may print its state at Ctrl-\ and
-/// go on. Call it before any other thread starts, as [`install`].
+/// Leaves SIGQUIT to a command that runs in the same terminal, as system(3) does: it may print its state at Ctrl-\ and go
+/// on. Call it before any other thread starts, as [`install`].
 ///
 /// # Errors
 /// The signal mask can't be changed.
@@ -104,8 +104,8 @@ impl Suspension {
         })
     }
 
-    /// Takes the default action, which suspends the process unless nothing could continue it (an orphaned process
-    /// group). Only this thread has the signal unblocked.
+    /// Takes the default action, which suspends the process unless nothing could continue it (an orphaned process group).
+    /// Only this thread has the signal unblocked.
     fn suspend(&self) {
         // Both calls fail for an invalid signal only.
         let _ = self.0.thread_unblock();

@@ -95,8 +95,8 @@ fn faults_are_colored_and_lines_fit() {
     assert!(text.contains("… #1"), "{text}");
 }
 
-/// A toxic acts on each segment, and each of the 20 messages is one. It delays the end of the stream too. `--verbose`
-/// logs every act.
+/// A toxic acts on each segment, and each of the 20 messages is one. It delays the end of the stream too. `--verbose` logs
+/// every act.
 #[test]
 fn repeated_faults_are_folded() {
     let toxic = r#""toxics": [{ "type": "latency", "stream": "upstream", "attributes": { "latency": 1 } }]"#;
