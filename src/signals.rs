@@ -2,11 +2,16 @@
 //! which ends the process with its terminal.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal as Unix, raise};
 
 use crate::stop::Signal;
 use crate::threads;
+
+/// The time within which a signal that arrives again is the same one. timeout(1) signals its command and then the process
+/// group of both, so the command gets two signals within microseconds. A person needs longer for a second Ctrl-C.
+const SAME_SIGNAL: Duration = Duration::from_millis(50);
 
 /// Calls `received` after each SIGINT and SIGTERM, until the process ends. Call it before any other thread starts: threads
 /// inherit the signal mask, and SIGTERM would end the process if one thread had it unblocked (signal(7)).
@@ -16,16 +21,28 @@ use crate::threads;
 pub fn install(received: impl Fn(Signal) + Clone + Send + 'static) -> io::Result<()> {
     let terminate = SigSet::from(Unix::SIGTERM);
     terminate.thread_block()?;
-    let terminated = received.clone();
+    let mut terminated = without_copies(Signal::Terminate, Instant::now, received.clone());
     threads::spawn("sigterm", move || {
         // sigwait(3) fails for an invalid set only, and this one is fixed.
         while terminate.wait().is_ok() {
-            terminated(Signal::Terminate);
+            terminated();
         }
     })?;
     // ctrlc handles SIGTERM too with its `termination` feature, but does not report which signal arrived, and the exit
     // code depends on it.
-    ctrlc::set_handler(move || received(Signal::Interrupt)).map_err(io::Error::other)
+    ctrlc::set_handler(without_copies(Signal::Interrupt, Instant::now, received)).map_err(io::Error::other)
+}
+
+/// Calls `received`, unless the signal is a copy of the last one.
+fn without_copies(signal: Signal, now: impl Fn() -> Instant, received: impl Fn(Signal)) -> impl FnMut() {
+    let mut last: Option<Instant> = None;
+    move || {
+        let now = now();
+        if last.is_none_or(|last| now.duration_since(last) >= SAME_SIGNAL) {
+            last = Some(now);
+            received(signal);
+        }
+    }
 }
 
 /// Leaves SIGQUIT to a command that runs in the same terminal, as system(3) does: it may print its state at Ctrl-\ and go
@@ -111,5 +128,24 @@ impl Suspension {
         let _ = self.0.thread_unblock();
         let _ = raise(Unix::SIGTSTP);
         let _ = self.0.thread_block();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_signal_that_arrives_again_at_once_is_a_copy() {
+        let (now, count) = (Cell::new(Instant::now()), Cell::new(0));
+        let mut arrives = without_copies(Signal::Terminate, || now.get(), |_| count.set(count.get() + 1));
+        // Copies don't extend the time: a key that is held down repeats about every 30 ms.
+        for (wait, expected) in [(0, 1), (1, 1), (30, 1), (30, 2), (49, 2), (1, 3)] {
+            now.set(now.get() + Duration::from_millis(wait));
+            arrives();
+            assert_eq!(count.get(), expected);
+        }
     }
 }
