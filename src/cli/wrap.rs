@@ -6,7 +6,7 @@ use std::path::Path;
 
 use pico_args::Arguments;
 
-use super::flags::value;
+use super::flags::{raw_value, value};
 use super::values::runs;
 use super::{Options, Parsed, Routes, STDIN, usage_error};
 use crate::harness::argv::Argv;
@@ -19,7 +19,7 @@ pub struct Repeat {
     pub options: Options,
     /// The wrapped command.
     pub command: Argv,
-    /// The flags of each run, without the seed.
+    /// The flags of each run, without the seed and the report.
     pub flags: Vec<OsString>,
     /// The runs.
     pub runs: Runs,
@@ -41,7 +41,7 @@ pub enum Runs {
 pub(super) struct WrapFlags {
     runs: Option<Runs>,
     after_failure: AfterFailure,
-    /// All other flags and operands except the seed.
+    /// All other flags and operands except the seed and the report.
     others: Vec<OsString>,
 }
 
@@ -57,6 +57,7 @@ impl WrapFlags {
         let after_failure = if args.contains("--keep-going") { AfterFailure::GoOn } else { AfterFailure::Stop };
         let mut others = args.clone();
         let seed = value(&mut others, "--seed", str::parse::<String>)?;
+        raw_value(&mut others, "--report")?;
         match (&runs, seed) {
             (Some(Runs::Seeds(_)), Some(_)) => {
                 usage_error("--seeds and --seed exclude each other: give all seeds with --seeds")
@@ -108,7 +109,7 @@ mod tests {
             Ok(Command::Repeat(repeat)) => repeat,
             other => panic!("{line}: {other:?}"),
         };
-        let series = repeat("-c=a.json --repeat 3 -admin -seed=5 --keep-going -q -- make test");
+        let series = repeat("-c=a.json --repeat 3 --report=r -admin -seed=5 --keep-going -q -- make test");
         assert_eq!(series.flags, ["--config", "a.json", "--admin", "8474", "--quiet"]);
         assert_eq!((series.options.settings.seed, series.command.to_string()), (Some(5), "make test".to_owned()));
         assert_eq!(series.runs, Runs::Count(NonZeroU64::new(3).expect("not 0")));

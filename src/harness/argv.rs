@@ -1,8 +1,9 @@
 //! A command line: a program and its arguments, with placeholders for the addresses of routes.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 
+use super::shell::command_line;
 use crate::plan::Route;
 
 /// A program and its arguments.
@@ -113,19 +114,8 @@ impl std::error::Error for UnknownRoute {}
 /// A command line that a shell reads as the same words.
 impl fmt::Display for Argv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", quoted(&self.program))?;
-        self.arguments.iter().try_for_each(|argument| write!(f, " {}", quoted(argument)))
-    }
-}
-
-/// Bytes that are not UTF-8 are shown as U+FFFD.
-fn quoted(word: &OsStr) -> String {
-    let word = word.to_string_lossy();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,=@%+".contains(&byte);
-    if !word.is_empty() && word.bytes().all(is_plain) {
-        word.into_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+        let words: Vec<&OsString> = [&self.program].into_iter().chain(&self.arguments).collect();
+        f.write_str(&command_line(&words))
     }
 }
 
@@ -171,11 +161,5 @@ mod tests {
         let names = "`{web.addr}` in the command names no route: the routes are db, my cache";
         assert_eq!(error(&routes()), names);
         assert_eq!(error(&[]), "`{web.addr}` in the command names no route: there are no routes");
-    }
-
-    #[test]
-    fn a_shell_reads_the_text_as_the_same_words() {
-        let line = argv(&["cargo", "test", "--x=1", "a b", "", "it's", "$HOME"]).to_string();
-        assert_eq!(line, r"cargo test --x=1 'a b' '' 'it'\''s' '$HOME'");
     }
 }

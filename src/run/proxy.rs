@@ -20,7 +20,7 @@ use crate::harness::exec::DescriptorLimit;
 use crate::harness::lifetime::Lifetime;
 use crate::harness::report::{CommandOutcome, ConfigDigest, ScenarioStep};
 use crate::harness::scenario::Player;
-use crate::harness::wrapped::Wrapped;
+use crate::harness::wrapped::{NotBegun, Wrapped};
 use crate::harness::{Conclusion, Recorder, RunFacts, Summary};
 use crate::limits::{self, Baseline, Cap, Footprint};
 use crate::logging::{self, LogFormat, LogOutput};
@@ -163,8 +163,8 @@ fn wrap(
             Ok((Exit::Command(code), Some(CommandOutcome { argv, exit_code: code.into() })))
         }
         Err(error) => {
-            emit(&Event::StartFailed(&*error));
-            Err(Exit::Usage)
+            let exit = report_event(&Event::StartFailed(&error));
+            Err(if matches!(error, NotBegun::Invalid(_)) { Exit::Usage } else { exit })
         }
     }
 }
