@@ -10,14 +10,14 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 
 use super::argv::Argv;
-use super::command::{Ended, Running};
+use super::command::{Arrival, Ended, Running};
 use super::environment::{AdminServer, Variable, of_routes, of_run};
 use super::exec::{DescriptorLimit, starter};
 use crate::event::{CommandEvent, Event, emit};
 use crate::plan::{Route, open_ports};
 use crate::proxy::Supervisor;
 use crate::signals;
-use crate::stop::{Signal, Stop};
+use crate::stop::Stop;
 
 /// Why a command has not begun.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub fn with_routes(argv: Argv, routes: &[Route]) -> Result<(Argv, Vec<Variable>)
 pub struct Wrapped {
     argv: Argv,
     limit: DescriptorLimit,
-    signals: Receiver<Signal>,
+    signals: Receiver<Arrival>,
     stop: Arc<Stop>,
     token: Option<String>,
 }
@@ -59,11 +59,10 @@ impl Wrapped {
     /// # Errors
     /// A handler can't be set, or a thread can't be spawned.
     pub fn new(argv: Argv, limit: DescriptorLimit, token: Option<String>, stop: &Arc<Stop>) -> io::Result<Self> {
-        signals::block_quit()?;
         let (sender, signals) = crossbeam_channel::unbounded();
         let after_the_command = Arc::clone(stop);
-        signals::install(move |signal| {
-            if sender.send(signal).is_err() {
+        signals::install_forwarding(move |signal, source| {
+            if sender.send((signal, source)).is_err() {
                 after_the_command.request(signal);
             }
         })?;
@@ -83,7 +82,7 @@ impl Wrapped {
         let routes = supervisor.configured();
         let admin = admin.map(|addr| AdminServer { addr, token: self.token.clone() });
         let (argv, variables) = with_routes(self.argv.clone(), &routes).map_err(NotBegun::Invalid)?;
-        if let Ok(signal) = self.signals.try_recv() {
+        if let Ok((signal, _)) = self.signals.try_recv() {
             return Ok(Ended::Killed(signal.number()));
         }
         let mut starter = starter(&argv.program, &argv, self.limit);
@@ -100,9 +99,9 @@ impl Wrapped {
     /// The first signal is forwarded, another one kills the command and cuts connections.
     fn wait(&self, running: &Running) -> Ended {
         let mut is_first = true;
-        let ended = running.wait(&self.signals, |signal| {
+        let ended = running.wait(&self.signals, |arrival| {
             if std::mem::take(&mut is_first) {
-                log(CommandEvent::Signalled(signal, running.forward(signal)));
+                log(CommandEvent::Signalled(arrival.0, running.forward(arrival)));
             } else {
                 running.kill();
                 self.stop.cut().trigger();
@@ -111,7 +110,7 @@ impl Wrapped {
         });
         // From now on, the next signal cuts connections.
         self.stop.draining().trigger();
-        self.signals.try_iter().for_each(|signal| self.stop.request(signal));
+        self.signals.try_iter().for_each(|(signal, _)| self.stop.request(signal));
         ended
     }
 }

@@ -92,10 +92,20 @@ impl Running {
         self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    pub fn ends_within(&self, timeout: Duration) -> bool {
+    fn ends_within(&self, timeout: Duration) -> bool {
         let pidfd = pidfd_open(rustix::process::Pid::from_child(&self.child), PidfdFlags::empty()).unwrap();
         let timeout = Timespec::try_from(timeout).unwrap();
         poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout)).unwrap() == 1
+    }
+
+    /// Writes a text every 100 ms until it ends. Returns what [`end`](Self::end) does.
+    pub fn end_after(&mut self, text: &str) -> i32 {
+        let began = Instant::now();
+        while !self.ends_within(Duration::from_millis(100)) {
+            assert!(began.elapsed() < TIMEOUT, "it does not end");
+            self.write(text);
+        }
+        self.end()
     }
 
     /// Waits until it ends: its exit code, or 128 + the number of the signal that has killed it.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use super::argv::Argv;
-use super::command::{Ended, Running};
+use super::command::{Arrival, Ended, Running};
 use super::exec::{DescriptorLimit, OWN_PROGRAM, starter};
 use super::report::Destination;
 use crate::signals;
@@ -55,10 +55,9 @@ impl Series {
     /// A handler of signals can't be set, or a run can't be started.
     pub fn execute(&self) -> io::Result<u8> {
         let (sender, signals) = crossbeam_channel::unbounded();
-        signals::block_quit()?;
-        signals::install(move |signal| {
+        signals::install_forwarding(move |signal, source| {
             // Nothing is left to end once the receiver is gone.
-            let _ = sender.send(signal);
+            let _ = sender.send((signal, source));
         })?;
         let mut summary = Summary::default();
         for seed in self.seeds.iter() {
@@ -78,13 +77,13 @@ impl Series {
         Ok(summary.exit_code())
     }
 
-    fn run(&self, seed: u64, signals: &Receiver<Signal>) -> io::Result<Outcome> {
+    fn run(&self, seed: u64, signals: &Receiver<Arrival>) -> io::Result<Outcome> {
         let running =
             Running::start(&mut starter(OsStr::new(OWN_PROGRAM), &self.command_of(seed), DescriptorLimit::current()))?;
         let mut interrupted = None;
-        let ended = running.wait(signals, |signal| {
-            interrupted.get_or_insert(signal);
-            let _ = running.forward(signal);
+        let ended = running.wait(signals, |arrival| {
+            interrupted.get_or_insert(arrival.0);
+            let _ = running.forward(arrival);
         });
         Ok(interrupted.map_or(Outcome::Ended(ended), Outcome::Interrupted))
     }
