@@ -2,11 +2,18 @@
 //! which ends the process with its terminal.
 
 use std::io;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal as Unix, raise};
+use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 
 use crate::stop::Signal;
 use crate::threads;
+
+/// The time within which a signal that arrives again is the same one. timeout(1) signals its command and then the process
+/// group of both, so the command gets two signals within microseconds. A person needs longer for a second Ctrl-C.
+const SAME_SIGNAL: Duration = Duration::from_millis(50);
 
 /// Calls `received` after each SIGINT and SIGTERM, until the process ends. Call it before any other thread starts: threads
 /// inherit the signal mask, and SIGTERM would end the process if one thread had it unblocked (signal(7)).
@@ -16,7 +23,7 @@ use crate::threads;
 pub fn install(received: impl Fn(Signal) + Clone + Send + 'static) -> io::Result<()> {
     let terminate = SigSet::from(Unix::SIGTERM);
     terminate.thread_block()?;
-    let terminated = received.clone();
+    let mut terminated = without_copies(Instant::now, received.clone());
     threads::spawn("sigterm", move || {
         // sigwait(3) fails for an invalid set only, and this one is fixed.
         while terminate.wait().is_ok() {
@@ -25,16 +32,70 @@ pub fn install(received: impl Fn(Signal) + Clone + Send + 'static) -> io::Result
     })?;
     // ctrlc handles SIGTERM too with its `termination` feature, but does not report which signal arrived, and the exit
     // code depends on it.
-    ctrlc::set_handler(move || received(Signal::Interrupt)).map_err(io::Error::other)
+    let mut interrupted = without_copies(Instant::now, received);
+    ctrlc::set_handler(move || interrupted(Signal::Interrupt)).map_err(io::Error::other)
 }
 
-/// Leaves SIGQUIT to a command that runs in the same terminal, as system(3) does: it may print its state at Ctrl-\ and go
-/// on. Call it before any other thread starts, as [`install`].
+/// What has sent a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The terminal, which sends it to all processes of its foreground process group.
+    Terminal,
+    /// A process.
+    Process,
+}
+
+impl Source {
+    fn of(arrival: &siginfo) -> Self {
+        // SI_KERNEL of sigaction(2). A process can't set it.
+        if arrival.ssi_code == 0x80 { Self::Terminal } else { Self::Process }
+    }
+}
+
+/// [`install`] for a process that forwards signals to a command, and has to know which of them the command has already.
+/// ctrlc doesn't report what has sent a signal. SIGQUIT is left to the command, as by system(3): at Ctrl-\ it may print its
+/// state and go on.
 ///
 /// # Errors
-/// The signal mask can't be changed.
-pub fn block_quit() -> io::Result<()> {
-    Ok(SigSet::from(Unix::SIGQUIT).thread_block()?)
+/// The signal mask can't be changed, or no descriptor or thread is available.
+pub fn install_forwarding(received: impl Fn(Signal, Source) + Clone + Send + 'static) -> io::Result<()> {
+    let requests = SigSet::from_iter([Unix::SIGINT, Unix::SIGTERM]);
+    requests.thread_block()?;
+    SigSet::from(Unix::SIGQUIT).thread_block()?;
+    // It never runs. In a background job of a script SIGINT is ignored, and execve(2) would keep that for the command.
+    ctrlc::set_handler(|| ()).map_err(io::Error::other)?;
+    let arrivals = SignalFd::with_flags(&requests, SfdFlags::SFD_CLOEXEC)?;
+    let again = received.clone();
+    let mut interrupted = without_copies(Instant::now, move |source| received(Signal::Interrupt, source));
+    let mut terminated = without_copies(Instant::now, move |source| again(Signal::Terminate, source));
+    threads::spawn("signals", move || {
+        while let Some(arrival) = next(&arrivals) {
+            let is_interrupt = arrival.ssi_signo == Unix::SIGINT as u32;
+            if is_interrupt { interrupted(Source::of(&arrival)) } else { terminated(Source::of(&arrival)) }
+        }
+    })
+}
+
+/// Waits for a signal. None is never returned in practice: read(2) fails for an invalid descriptor only.
+fn next(arrivals: &SignalFd) -> Option<siginfo> {
+    loop {
+        match arrivals.read_signal() {
+            Err(Errno::EINTR) => {}
+            arrival => return arrival.ok().flatten(),
+        }
+    }
+}
+
+/// Calls `received`, unless the signal is a copy of the last one.
+fn without_copies<A>(now: impl Fn() -> Instant, received: impl Fn(A)) -> impl FnMut(A) {
+    let mut last: Option<Instant> = None;
+    move |arrival| {
+        let now = now();
+        if last.is_none_or(|last| now.duration_since(last) >= SAME_SIGNAL) {
+            last = Some(now);
+            received(arrival);
+        }
+    }
 }
 
 /// Unblocks the signals that this module blocks, in a process that has inherited its signal mask.
@@ -42,7 +103,7 @@ pub fn block_quit() -> io::Result<()> {
 /// # Errors
 /// The signal mask can't be changed.
 pub fn unblock() -> io::Result<()> {
-    Ok(SigSet::from_iter([Unix::SIGTERM, Unix::SIGQUIT, Unix::SIGHUP, Unix::SIGTSTP]).thread_unblock()?)
+    Ok(SigSet::from_iter([Unix::SIGINT, Unix::SIGTERM, Unix::SIGQUIT, Unix::SIGHUP, Unix::SIGTSTP]).thread_unblock()?)
 }
 
 /// SIGHUP, kept from ending the process. It waits until it is handled.
@@ -111,5 +172,24 @@ impl Suspension {
         let _ = self.0.thread_unblock();
         let _ = raise(Unix::SIGTSTP);
         let _ = self.0.thread_block();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_signal_that_arrives_again_at_once_is_a_copy() {
+        let (now, count) = (Cell::new(Instant::now()), Cell::new(0));
+        let mut arrives = without_copies(|| now.get(), |()| count.set(count.get() + 1));
+        // Copies don't extend the time: a key that is held down repeats about every 30 ms.
+        for (wait, expected) in [(0, 1), (1, 1), (30, 1), (30, 2), (49, 2), (1, 3)] {
+            now.set(now.get() + Duration::from_millis(wait));
+            arrives(());
+            assert_eq!(count.get(), expected);
+        }
     }
 }

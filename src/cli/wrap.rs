@@ -6,11 +6,12 @@ use std::path::Path;
 
 use pico_args::Arguments;
 
-use super::flags::value;
+use super::flags::{raw_value, value};
 use super::values::runs;
 use super::{Command, Options, Parsed, RouteSource, STDIN, usage_error};
 use crate::harness::argv::Argv;
 use crate::harness::repeat::{AfterFailure, Seeds};
+use crate::harness::report::Output;
 
 /// A command that is run several times, each time with another seed.
 #[derive(Debug)]
@@ -19,9 +20,11 @@ pub struct Repeat {
     pub routes: RouteSource,
     /// The first seed, which overrides that of the config.
     pub seed: Option<u64>,
+    /// Where the reports go, if there shall be any.
+    pub report: Option<Output>,
     /// The wrapped command.
     pub command: Argv,
-    /// The flags of each run, without the seed.
+    /// The flags of each run, without the seed and the report.
     pub flags: Vec<OsString>,
     /// The runs.
     pub runs: Runs,
@@ -43,7 +46,7 @@ pub enum Runs {
 pub(super) struct WrapFlags {
     runs: Option<Runs>,
     after_failure: AfterFailure,
-    /// All other flags and operands except the seed.
+    /// All other flags and operands except the seed and the report.
     others: Vec<OsString>,
 }
 
@@ -59,6 +62,7 @@ impl WrapFlags {
         let after_failure = if args.contains("--keep-going") { AfterFailure::GoOn } else { AfterFailure::Stop };
         let mut others = args.clone();
         let seed = value(&mut others, "--seed", str::parse::<String>)?;
+        raw_value(&mut others, "--report")?;
         match (&runs, seed) {
             (Some(Runs::Seeds(_)), Some(_)) => {
                 usage_error("--seeds and --seed exclude each other: give all seeds with --seeds")
@@ -78,8 +82,9 @@ impl WrapFlags {
         if matches!(&routes, RouteSource::File { path, .. } if path == Path::new(STDIN)) {
             return usage_error("--repeat and --seeds need a config FILE: stdin can't be read again");
         }
-        let (seed, flags, after_failure) = (settings.seed, self.others, self.after_failure);
-        Ok(Command::Repeat(Box::new(Repeat { routes, seed, command, flags, runs, after_failure })))
+        let (seed, report) = (settings.seed, settings.report);
+        let (flags, after_failure) = (self.others, self.after_failure);
+        Ok(Command::Repeat(Box::new(Repeat { routes, seed, report, command, flags, runs, after_failure })))
     }
 }
 
@@ -110,7 +115,7 @@ mod tests {
             Ok(Command::Repeat(repeat)) => repeat,
             other => panic!("{line}: {other:?}"),
         };
-        let series = repeat("-c=a.json --repeat 3 -admin -seed=5 --keep-going -q -- make test");
+        let series = repeat("-c=a.json --repeat 3 --report=r -admin -seed=5 --keep-going -q -- make test");
         assert_eq!(series.flags, ["--config", "a.json", "--admin", "8474", "--quiet"]);
         assert_eq!((series.seed, series.command.to_string()), (Some(5), "make test".to_owned()));
         assert_eq!(series.runs, Runs::Count(NonZeroU64::new(3).expect("not 0")));

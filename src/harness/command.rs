@@ -1,7 +1,6 @@
 //! A process that chaos-proxy starts, forwards signals to, and waits for.
 
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Command;
@@ -11,9 +10,9 @@ use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal as Unix, WaitOptions, WaitStatus, getpgid, getpgrp, pidfd_open, pidfd_send_signal, wait,
 };
-use rustix::termios::tcgetpgrp;
 
 use crate::event::Sender;
+use crate::signals::Source;
 use crate::stop::Signal;
 use crate::threads;
 
@@ -61,6 +60,9 @@ impl fmt::Display for Ended {
     }
 }
 
+/// A signal, and what has sent it.
+pub type Arrival = (Signal, Source);
+
 /// A running process.
 #[derive(Debug)]
 pub struct Running {
@@ -91,24 +93,27 @@ impl Running {
     }
 
     /// Waits until the process ends. Calls `received` with each signal that arrives before that.
-    pub fn wait(&self, signals: &Receiver<Signal>, mut received: impl FnMut(Signal)) -> Ended {
+    pub fn wait(&self, signals: &Receiver<Arrival>, mut received: impl FnMut(Arrival)) -> Ended {
         loop {
             select! {
                 recv(self.ended) -> ended => return ended.unwrap_or(Ended::Unknown),
                 // The handlers of signals keep their sender until the process ends.
-                recv(signals) -> signal => signal.into_iter().for_each(&mut received),
+                recv(signals) -> arrival => arrival.into_iter().for_each(&mut received),
             }
         }
     }
 
     /// Forwards a signal, unless the terminal has sent it to this process as well. Returns what has sent it.
     #[must_use]
-    pub fn forward(&self, signal: Signal) -> Sender {
-        match signal {
-            Signal::Interrupt if self.is_interrupted_by_terminal() => return Sender::Terminal,
-            Signal::Interrupt => self.send(Unix::INT),
-            Signal::Terminate => self.send(Unix::TERM),
+    pub fn forward(&self, (signal, source): Arrival) -> Sender {
+        // A shell with job control has a process group of its own, which is in the foreground instead of this one.
+        if source == Source::Terminal && getpgid(Some(self.pid)) == Ok(getpgrp()) {
+            return Sender::Terminal;
         }
+        self.send(match signal {
+            Signal::Interrupt => Unix::INT,
+            Signal::Terminate => Unix::TERM,
+        });
         Sender::Proxy
     }
 
@@ -120,13 +125,6 @@ impl Running {
     fn send(&self, signal: Unix) {
         // It fails only if the process has ended.
         let _ = pidfd_send_signal(&self.pidfd, signal);
-    }
-
-    /// Whether Ctrl-C reaches this process and the other one: the terminal sends SIGINT to its foreground process group.
-    fn is_interrupted_by_terminal(&self) -> bool {
-        let own = getpgrp();
-        let foreground = File::open("/dev/tty").map(|terminal| tcgetpgrp(&terminal));
-        getpgid(Some(self.pid)) == Ok(own) && matches!(foreground, Ok(Ok(group)) if group == own)
     }
 }
 

@@ -29,26 +29,30 @@ pub struct SameVariable {
     variable: String,
 }
 
-/// The variables that the command gets in addition to those of this process.
-///
-/// # Errors
-/// Two routes have the same variables.
-pub fn variables(
-    seed: u64,
-    routes: &[Route],
-    admin: Option<&AdminServer>,
-) -> Result<Vec<(String, String)>, SameVariable> {
-    distinct(routes)?;
+/// The name and the value of a variable that the command gets in addition to those of this process.
+pub type Variable = (String, String);
+
+/// The variables with the seed and the admin server.
+#[must_use]
+pub fn of_run(seed: u64, admin: Option<&AdminServer>) -> Vec<Variable> {
     let mut variables = vec![(SEED.to_owned(), seed.to_string())];
-    variables.extend(routes.iter().flat_map(of_route));
     if let Some(AdminServer { addr, token }) = admin {
         variables.push((ADMIN.to_owned(), format!("http://{}", reachable(*addr))));
         variables.extend(token.iter().map(|token| (ADMIN_TOKEN.to_owned(), token.clone())));
     }
-    Ok(variables)
+    variables
 }
 
-fn of_route(route: &Route) -> [(String, String); 2] {
+/// The variables with the addresses of routes.
+///
+/// # Errors
+/// Two routes have the same variables.
+pub fn of_routes(routes: &[Route]) -> Result<Vec<Variable>, SameVariable> {
+    distinct(routes)?;
+    Ok(routes.iter().flat_map(of_route).collect())
+}
+
+fn of_route(route: &Route) -> [Variable; 2] {
     let prefix = prefix(&route.name);
     [(format!("{prefix}_PORT"), route.port.to_string()), (format!("{prefix}_ADDR"), route.reachable_at().to_string())]
 }
@@ -96,22 +100,23 @@ mod tests {
     #[test]
     fn a_command_gets_the_seed_the_routes_and_the_admin_server() {
         let admin = AdminServer { addr: ([0, 0, 0, 0], 8474).into(), token: Some("t".to_owned()) };
-        let variables = variables(7, &routes(&["my-db", "ä.2"]), Some(&admin)).expect("distinct");
+        let of_routes = of_routes(&routes(&["my-db", "ä.2"])).expect("distinct");
+        let variables = [of_run(7, Some(&admin)), of_routes].concat();
         let expected = [
             ("CHAOS_PROXY_SEED", "7"),
+            ("CHAOS_PROXY_ADMIN", "http://127.0.0.1:8474"),
+            ("CHAOS_PROXY_ADMIN_TOKEN", "t"),
             ("CHAOS_PROXY_MY_DB_PORT", "8180"),
             ("CHAOS_PROXY_MY_DB_ADDR", "127.0.0.1:8180"),
             ("CHAOS_PROXY___2_PORT", "8181"),
             ("CHAOS_PROXY___2_ADDR", "127.0.0.1:8181"),
-            ("CHAOS_PROXY_ADMIN", "http://127.0.0.1:8474"),
-            ("CHAOS_PROXY_ADMIN_TOKEN", "t"),
         ];
         assert_eq!(variables, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
     #[test]
     fn two_routes_with_the_same_variables_are_an_error_that_names_both() {
-        let error = variables(7, &routes(&["db-1", "web", "DB.1"]), None).expect_err("the same");
+        let error = of_routes(&routes(&["db-1", "web", "DB.1"])).expect_err("the same");
         let expected =
             "the routes `db-1` and `DB.1` would both set CHAOS_PROXY_DB_1_PORT for the command: rename one of them";
         assert_eq!(error.to_string(), expected);

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -14,8 +14,8 @@ use crate::terminal::Terminal;
 pub enum LogOutput {
     /// The stderr of this process.
     Stderr,
-    /// A file.
-    File(File),
+    /// A file, and its path for errors.
+    File(File, PathBuf),
 }
 
 impl LogOutput {
@@ -27,8 +27,7 @@ impl LogOutput {
     pub fn of(file: Option<&Path>) -> io::Result<Self> {
         let Some(path) = file else { return Ok(Self::Stderr) };
         let opened = File::options().append(true).create(true).open(path);
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("--log-file {}: {error}", path.display()));
-        opened.map(Self::File).map_err(named)
+        opened.map(|file| Self::File(file, path.to_owned())).map_err(|error| named(path, &error))
     }
 
     /// The terminal that it is, if any.
@@ -36,27 +35,37 @@ impl LogOutput {
     pub fn terminal(&self) -> Terminal {
         match self {
             Self::Stderr => Terminal::of_stderr(),
-            Self::File(_) => Terminal::Absent,
+            Self::File(..) => Terminal::Absent,
         }
     }
 
     /// Blocks until all bytes are written, even if another process has made the pipe non-blocking.
-    pub(super) fn write_all(&self, mut bytes: &[u8]) {
+    ///
+    /// # Errors
+    /// The disk is full, for example. If stderr is closed, nothing could report the error, so it is none.
+    pub(super) fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.write(bytes) {
                 Ok(written) => bytes = &bytes[written..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait_until_writable(),
-                // stderr is closed or the disk is full, so there is nowhere to report the error.
-                Err(_) => return,
+                Err(error) => return self.lost(&error),
             }
         }
+        Ok(())
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Stderr => io::stderr().write(bytes),
-            Self::File(file) => (&mut &*file).write(bytes),
+            Self::File(file, _) => (&mut &*file).write(bytes),
+        }
+    }
+
+    fn lost(&self, error: &io::Error) -> io::Result<()> {
+        match self {
+            Self::Stderr => Ok(()),
+            Self::File(_, path) => Err(named(path, error)),
         }
     }
 
@@ -64,9 +73,13 @@ impl LogOutput {
         let stderr = io::stderr();
         let output = match self {
             Self::Stderr => stderr.as_fd(),
-            Self::File(file) => file.as_fd(),
+            Self::File(file, _) => file.as_fd(),
         };
         // If poll(2) fails, the next write reports the error.
         let _ = poll(&mut [PollFd::from_borrowed_fd(output, PollFlags::OUT)], None);
     }
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("--log-file {}: {error}", path.display()))
 }

@@ -136,10 +136,19 @@ impl Write for QueueWriter {
 /// The writer thread, the only one that blocks on the output.
 struct OutputWriter {
     output: LogOutput,
+    written: Written,
     reported: u64,
     format: TextFormat,
     fold: Fold,
     screen: Screen,
+}
+
+/// Whether all lines so far are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    All,
+    /// Some are lost, which is reported.
+    Some,
 }
 
 /// What has to be done after a batch is written.
@@ -153,7 +162,7 @@ impl OutputWriter {
     fn new(output: LogOutput) -> Self {
         let colors = output.terminal().colors();
         let (format, screen) = (TextFormat::new(colors), Screen::new(colors));
-        Self { output, reported: 0, format, fold: Fold::default(), screen }
+        Self { output, written: Written::All, reported: 0, format, fold: Fold::default(), screen }
     }
 
     fn run(mut self, entries: &Receiver<Entry>) {
@@ -191,7 +200,8 @@ impl OutputWriter {
         for entry in entries.take(QUEUE_LINES) {
             self.take(entry, &mut lines, &mut requests);
         }
-        self.output.write_all(&self.screen.around(&lines));
+        let text = self.screen.around(&lines);
+        self.write(&text);
         for done in requests.erased {
             let _ = done.try_send(());
         }
@@ -227,7 +237,17 @@ impl OutputWriter {
         self.write_batch(entries.try_iter());
         let (mut lines, rest) = (Vec::new(), self.fold.rest());
         self.add(&mut lines, &rest);
-        self.output.write_all(&lines);
+        self.write(&lines);
+    }
+
+    /// Lines that can't be written are reported once, on stderr.
+    fn write(&mut self, text: &[u8]) {
+        let Err(error) = self.output.write_all(text) else { return };
+        if self.written == Written::All {
+            self.written = Written::Some;
+            // If stderr is closed, the loss can't be reported.
+            let _ = writeln!(io::stderr(), "chaos-proxy: log lines are lost: {error}");
+        }
     }
 
     /// Logs the total of the run, so that a lost report is made up for by the next one. The level is error, so that

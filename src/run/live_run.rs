@@ -15,7 +15,7 @@ use crate::event::{DrainEvent, Event, Origin, emit, logs_info};
 use crate::harness::lifetime::Lifetime;
 use crate::harness::report::{CommandOutcome, ScenarioStep};
 use crate::harness::scenario::Player;
-use crate::harness::wrapped::Wrapped;
+use crate::harness::wrapped::{NotBegun, Wrapped};
 use crate::harness::{Conclusion, Recorder, RunFacts, Summary};
 use crate::limits::Cap;
 use crate::logging::LogFormat;
@@ -147,9 +147,12 @@ impl<'a> LiveRun<'a> {
     /// Runs the command to its end, and drains. Connections that are cut then are not a failure of the command.
     fn wrap(&self, command: Wrapped, admin: Option<SocketAddr>) -> Result<Ended, Exit> {
         let argv = command.words();
-        let ended = command.run(&self.supervisor, admin, || self.begin_scenario()).map_err(|error| {
-            emit(&Event::StartFailed(&*error));
-            Exit::Usage
+        let ended = command.run(&self.supervisor, admin, || self.begin_scenario()).map_err(|error| match error {
+            NotBegun::Invalid(_) => {
+                start_failed(error);
+                Exit::Usage
+            }
+            error => start_failed(error),
         })?;
         let timeout = self.settings.drain_timeout.unwrap_or(DRAIN_TIMEOUT_OF_COMMANDS);
         emit(&Event::Drain(DrainEvent::Ended(self.supervisor.drain(Some(timeout)))));

@@ -3,6 +3,7 @@
 mod live_run;
 mod proxy;
 
+use std::env;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use crate::explain::explain;
 use crate::harness::exec::Exec;
 use crate::harness::repeat::{Seeds, Series};
 use crate::harness::report::ConfigDigest;
+use crate::harness::wrapped::with_routes;
 use crate::overview;
 use crate::plan::{Plan, plan_differences};
 use crate::stop::Signal;
@@ -144,18 +146,23 @@ fn become_command(exec: Exec) -> Exit {
     report(&reason, Exit::Command(code))
 }
 
-/// The config is loaded only to report its problems once, and to find its seed.
+/// The config is loaded only to report its problems once, also those of the command with it, and to find its seed.
 fn repeat(repeat: Repeat) -> Exit {
-    let Repeat { routes, seed: given, command, flags, runs, after_failure } = repeat;
+    let Repeat { routes, seed: given, report: output, command, flags, runs, after_failure } = repeat;
     let plan = match load(routes) {
         Ok(resolved) => resolved.value,
         Err(exit) => return exit,
     };
+    if let Err(error) = with_routes(command.clone(), plan.routes()) {
+        return report(&error.to_string(), Exit::Usage);
+    }
     let seeds = match runs {
         Runs::Count(count) => Seeds::consecutive(seed(given, &plan), count.get()),
         Runs::Seeds(seeds) => seeds,
     };
-    let ended = Series { flags, command, seeds, after_failure }.execute();
+    let name = env::args_os().next().unwrap_or_else(|| env!("CARGO_PKG_NAME").into());
+    let reports = output.map(|output| output.destination);
+    let ended = Series { name, flags, reports, command, seeds, after_failure }.execute();
     ended.map_or_else(|error| report(&format!("can't run: {error}"), Exit::Failed), Exit::Command)
 }
 

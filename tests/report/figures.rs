@@ -119,7 +119,7 @@ fn a_report_is_written_after_a_second_signal() {
     client.write_all(b"hello").unwrap();
     client.read_exact(&mut [0; 5]).unwrap();
     std::thread::sleep(Duration::from_millis(20));
-    run.proxy.signal(Signal::SIGTERM);
+    run.proxy.signal(Signal::SIGINT);
     run.proxy.logged(&["draining"]);
     run.proxy.signal(Signal::SIGTERM);
     assert_eq!(run.proxy.wait(), 143);

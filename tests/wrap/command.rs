@@ -1,8 +1,9 @@
 //! How a command is started, what it is given, and how the run ends with it.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -23,6 +24,10 @@ fn a_command_that_cannot_be_started_is_127_or_126_with_the_reason() {
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("not_executable");
     fs::write(&file, "#!/bin/sh\n").unwrap();
     let file = file.to_str().unwrap();
+    let script = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no_interpreter");
+    fs::write(&script, "#!/no/such\n").unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    let script = script.to_str().unwrap();
     for (program, expected, reason) in [
         (
             "no-such-command",
@@ -31,7 +36,9 @@ fn a_command_that_cannot_be_started_is_127_or_126_with_the_reason() {
         ),
         ("/no/such", 127, "chaos-proxy: can't run /no/such: there is no such command"),
         (file, 126, "it is not executable: `chmod +x` makes a script executable"),
-        ("/", 126, "chaos-proxy: can't run /: it is not executable"),
+        ("/", 126, "chaos-proxy: can't run /: it is a directory"),
+        (script, 127, "the interpreter that it names is missing: check its first line"),
+        ("", 127, "chaos-proxy: can't run '': there is no such command"),
     ] {
         let output = wrapping(&["-q"], &[program]).output().unwrap();
         assert_eq!((code(&output), output.stdout.is_empty()), (expected, true), "{program}");

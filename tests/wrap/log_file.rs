@@ -24,3 +24,10 @@ fn a_file_that_cannot_be_opened_is_an_error() {
     assert_eq!((code(&output), text(&output.stdout)), (1, ""));
     assert_eq!(text(&output.stderr), "chaos-proxy: --log-file /no/such/log: No such file or directory (os error 2)\n");
 }
+
+#[test]
+fn a_full_disk_is_reported_once() {
+    let output = wrapping(&["--log-file", "/dev/full"], &["sh", "-c", "exit 3"]).output().unwrap();
+    let expected = "chaos-proxy: log lines are lost: --log-file /dev/full: No space left on device (os error 28)\n";
+    assert_eq!((code(&output), text(&output.stderr)), (3, expected));
+}

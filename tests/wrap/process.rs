@@ -92,11 +92,25 @@ impl Running {
         self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
+    fn ends_within(&self, timeout: Duration) -> bool {
+        let pidfd = pidfd_open(rustix::process::Pid::from_child(&self.child), PidfdFlags::empty()).unwrap();
+        let timeout = Timespec::try_from(timeout).unwrap();
+        poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout)).unwrap() == 1
+    }
+
+    /// Writes a text every 100 ms until it ends. Returns what [`end`](Self::end) does.
+    pub fn end_after(&mut self, text: &str) -> i32 {
+        let began = Instant::now();
+        while !self.ends_within(Duration::from_millis(100)) {
+            assert!(began.elapsed() < TIMEOUT, "it does not end");
+            self.write(text);
+        }
+        self.end()
+    }
+
     /// Waits until it ends: its exit code, or 128 + the number of the signal that has killed it.
     pub fn end(&mut self) -> i32 {
-        let pidfd = pidfd_open(rustix::process::Pid::from_child(&self.child), PidfdFlags::empty()).unwrap();
-        let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout()));
-        assert_eq!(ended, Ok(1), "it does not end");
+        assert!(self.ends_within(TIMEOUT), "it does not end");
         let status = self.child.wait().unwrap();
         status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
     }

@@ -1,10 +1,12 @@
 //! Runs one after another.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::process::{Running, code, is_gone, text, wrapping_script};
+use crate::process::{Running, chaos_proxy, code, is_gone, text, upstream, wrapping_script};
 
 #[test]
 fn every_seed_has_a_run() {
@@ -50,8 +52,53 @@ fn a_signal_ends_the_series_with_what_is_known() {
 }
 
 #[test]
+fn an_interrupted_series_lists_the_failures_so_far() {
+    let script = "[ $CHAOS_PROXY_SEED = 1 ] && exit 3; kill -TERM $(cut -d' ' -f4 /proc/$PPID/stat); exec sleep 1000";
+    let output = wrapping_script(&["-q", "--seeds", "1-9", "--keep-going"], script).output().unwrap();
+    let errors = text(&output.stderr);
+    assert_eq!(code(&output), 3, "{errors}");
+    assert!(errors.contains("chaos-proxy: interrupted by SIGTERM: 1 of 1 runs failed, 8 not run\n"), "{errors}");
+}
+
+#[test]
+fn each_run_has_a_report_of_its_own() {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("series_reports");
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir(&directory).unwrap();
+    let report = directory.join("r.json");
+    let flags = ["-q", "--report", report.to_str().unwrap(), "--seeds", "4-5", "--keep-going"];
+    let output = wrapping_script(&flags, "exit 1").output().unwrap();
+    let errors = text(&output.stderr);
+    let mut names: Vec<_> = fs::read_dir(&directory).unwrap().map(|it| it.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["r-4.json", "r-5.json"], "{errors}");
+    assert!(fs::read_to_string(directory.join("r-5.json")).unwrap().contains("\"seed\": 5"));
+    let line = errors.lines().last().unwrap();
+    assert!(line.contains("/r-5.json --seed 5 -- sh"), "{line}");
+}
+
+/// A run is `/proc/self/exe`, which a person can't enter.
+#[test]
+fn the_log_of_a_run_has_the_line_that_repeats_it() {
+    let (_listener, addr) = upstream();
+    let script = "exec 3<>/dev/tcp/127.0.0.1/$CHAOS_PROXY_AUTO_PORT";
+    let flags = ["--listen", "auto", "--upstream", &addr, "--drain-timeout", "0", "--repeat", "1", "--seed", "6"];
+    let output = chaos_proxy(&[&flags[..], &["--", "bash", "-c", script]].concat()).output().unwrap();
+    let log = text(&output.stderr);
+    let line = log.lines().find(|line| line.contains("to repeat this run")).unwrap();
+    assert!(line.contains(&format!("command=\"{} --listen auto", env!("CARGO_BIN_EXE_chaos-proxy"))), "{line}");
+}
+
+#[test]
+fn a_command_that_does_not_fit_the_routes_is_reported_once() {
+    let output = wrapping_script(&["--repeat", "3", "--keep-going"], "echo {db.port}").output().unwrap();
+    let expected = "chaos-proxy: `{db.port}` in the command names no route: the routes are auto\n";
+    assert_eq!((code(&output), text(&output.stderr)), (2, expected));
+}
+
+#[test]
 fn a_config_with_problems_is_reported_once() {
     let args = ["configs/invalid/empty_list.json", "--repeat", "3", "--", "true"];
-    let output = crate::process::chaos_proxy(&args).output().unwrap();
+    let output = chaos_proxy(&args).output().unwrap();
     assert_eq!((code(&output), text(&output.stderr).matches("there are no routes").count()), (2, 1));
 }

@@ -1,6 +1,7 @@
 //! Signals to the proxy, to its process group, and its own death.
 
 use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, killpg};
 
@@ -19,12 +20,13 @@ fn looping() -> Running {
 
 #[test]
 fn signals_are_forwarded() {
-    for (signal, name) in [(Signal::SIGTERM, "TERM"), (Signal::SIGINT, "INT")] {
+    for (signal, name, second) in [(Signal::SIGTERM, "TERM", Signal::SIGINT), (Signal::SIGINT, "INT", Signal::SIGTERM)]
+    {
         let mut running = looping();
         let pid = running.pid_line();
         running.signal(signal);
         assert_eq!(running.line(), name);
-        running.signal(signal);
+        running.signal(second);
         assert_eq!(running.end(), 137);
         assert!(is_gone(pid));
     }
@@ -51,7 +53,26 @@ fn the_command_may_end_by_itself_after_a_signal() {
     assert_eq!(running.end(), 9);
 }
 
-/// As `timeout` and CI runners do it.
+/// timeout(1) passes a signal on as it sends its own: to the proxy, and then to the process group of both.
+#[test]
+fn a_timeout_does_not_kill_the_command() {
+    let own = env!("CARGO_BIN_EXE_chaos-proxy");
+    let script = "trap 'sleep 0.1; exit 9' TERM; exec 3<&0; cat <&3 >/dev/null & echo $$; wait $!";
+    let start = |_| {
+        let mut command = Command::new("timeout");
+        command.args(["1000", own, "-q", "--listen", "auto", "--upstream", "127.0.0.1:1", "--"]);
+        command.args(["sh", "-c", script]).stdout(Stdio::piped());
+        Running::start(command)
+    };
+    let mut all: Vec<Running> = (0..8).map(start).collect();
+    for timeout in &mut all {
+        timeout.pid_line();
+        timeout.signal(Signal::SIGTERM);
+    }
+    assert_eq!(all.iter_mut().map(Running::end).collect::<Vec<_>>(), [9; 8]);
+}
+
+/// As CI runners do it.
 #[test]
 fn a_signal_to_the_group_ends_both() {
     let mut command = wrapping_script(&["-q"], "echo $$; exec sleep 1000");

@@ -4,7 +4,7 @@
 mod seeds;
 mod summary;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::slice;
 use std::time::{Duration, Instant};
@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use super::argv::Argv;
-use super::command::{Ended, Running};
-use super::exec::{DescriptorLimit, starter};
+use super::command::{Arrival, Ended, Running};
+use super::exec::{DescriptorLimit, OWN_PROGRAM, starter};
+use super::report::Destination;
 use crate::signals;
 use crate::stop::Signal;
 pub use seeds::Seeds;
@@ -31,8 +32,12 @@ pub enum AfterFailure {
 /// Runs that differ in their seed.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// The arguments of each run: the flags without the seed.
+    /// The name of this program, as it was entered.
+    pub name: OsString,
+    /// The arguments of each run: the flags without the seed and the report.
     pub flags: Vec<OsString>,
+    /// Where the reports go, if there shall be any.
+    pub reports: Option<Destination>,
     /// The wrapped command.
     pub command: Argv,
     /// The seeds of the runs.
@@ -50,10 +55,9 @@ impl Series {
     /// A handler of signals can't be set, or a run can't be started.
     pub fn execute(&self) -> io::Result<u8> {
         let (sender, signals) = crossbeam_channel::unbounded();
-        signals::block_quit()?;
-        signals::install(move |signal| {
+        signals::install_forwarding(move |signal, source| {
             // Nothing is left to end once the receiver is gone.
-            let _ = sender.send(signal);
+            let _ = sender.send((signal, source));
         })?;
         let mut summary = Summary::default();
         for seed in self.seeds.iter() {
@@ -73,12 +77,13 @@ impl Series {
         Ok(summary.exit_code())
     }
 
-    fn run(&self, seed: u64, signals: &Receiver<Signal>) -> io::Result<Outcome> {
-        let running = Running::start(&mut starter(&self.own_command(seed), DescriptorLimit::current()))?;
+    fn run(&self, seed: u64, signals: &Receiver<Arrival>) -> io::Result<Outcome> {
+        let running =
+            Running::start(&mut starter(OsStr::new(OWN_PROGRAM), &self.command_of(seed), DescriptorLimit::current()))?;
         let mut interrupted = None;
-        let ended = running.wait(signals, |signal| {
-            interrupted.get_or_insert(signal);
-            let _ = running.forward(signal);
+        let ended = running.wait(signals, |arrival| {
+            interrupted.get_or_insert(arrival.0);
+            let _ = running.forward(arrival);
         });
         Ok(interrupted.map_or(Outcome::Ended(ended), Outcome::Interrupted))
     }
@@ -92,20 +97,13 @@ impl Series {
         print(&Progress { summary, runs: self.seeds.len(), seed, ended, lasted }.to_string());
     }
 
-    /// The command that starts one run.
-    fn own_command(&self, seed: u64) -> Argv {
-        Argv { program: "/proc/self/exe".into(), arguments: self.arguments(seed) }
-    }
-
-    /// What a person enters to repeat one run.
-    fn shown_command(&self, seed: u64) -> Argv {
-        Argv { program: "chaos-proxy".into(), arguments: self.arguments(seed) }
-    }
-
-    fn arguments(&self, seed: u64) -> Vec<OsString> {
-        let seed = ["--seed".into(), seed.to_string().into(), "--".into()];
+    /// The command that is one run, as a person enters it to repeat the run.
+    fn command_of(&self, seed: u64) -> Argv {
+        let report = self.reports.iter().flat_map(|it| ["--report".into(), it.of_seed(seed).into_os_string()]);
+        let own: Vec<OsString> = report.chain(["--seed".into(), seed.to_string().into(), "--".into()]).collect();
         let program = slice::from_ref(&self.command.program);
-        [&self.flags[..], &seed, program, &self.command.arguments].concat()
+        let arguments = [&self.flags[..], &own, program, &self.command.arguments].concat();
+        Argv { program: self.name.clone(), arguments }
     }
 }
 

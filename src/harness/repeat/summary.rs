@@ -39,7 +39,9 @@ impl Summary {
     pub(super) fn text(&self, series: &Series) -> String {
         let (failed, done, left) = (self.failures.len(), self.done, series.seeds.len() - u128::from(self.done));
         let left = if left == 0 { String::new() } else { format!(", {left} not run") };
-        let verdict = format!("chaos-proxy: {failed} of {done} runs failed{left}\n");
+        let interrupted = self.interrupted.map(|signal| format!("interrupted by {}: ", signal.as_str()));
+        let interrupted = interrupted.unwrap_or_default();
+        let verdict = format!("chaos-proxy: {interrupted}{failed} of {done} runs failed{left}\n");
         let rows = self.failures.iter().map(|failure| failure.row(series));
         let head = (failed > 0).then(|| row("seed", "exit code", "seconds", "repeat it with"));
         [verdict].into_iter().chain(head).chain(rows).collect()
@@ -49,7 +51,7 @@ impl Summary {
 impl FailedRun {
     fn row(&self, series: &Series) -> String {
         let (code, seconds) = (self.ended.exit_code().to_string(), seconds(self.lasted));
-        row(&self.seed.to_string(), &code, &seconds, &series.shown_command(self.seed).to_string())
+        row(&self.seed.to_string(), &code, &seconds, &series.command_of(self.seed).to_string())
     }
 }
 
@@ -105,6 +107,7 @@ mod tests {
     use super::*;
     use crate::harness::argv::Argv;
     use crate::harness::repeat::{AfterFailure, Seeds};
+    use crate::harness::report::Destination;
 
     fn failure(seed: u64, code: u8) -> FailedRun {
         FailedRun { seed, ended: Ended::Exited(code), lasted: Duration::from_millis(1250) }
@@ -113,7 +116,9 @@ mod tests {
     #[test]
     fn a_summary_lists_the_failures_and_how_to_repeat_them() {
         let series = Series {
+            name: "chaos-proxy".into(),
             flags: ["--config".into(), "a b.json".into()].to_vec(),
+            reports: Some(Destination::File("r.json".into())),
             command: Argv::of(["make".into(), "test".into()].to_vec()).expect("a program"),
             seeds: Seeds::consecutive(1, 9),
             after_failure: AfterFailure::GoOn,
@@ -121,10 +126,10 @@ mod tests {
         let failures = [failure(2, 3), failure(4, 1)].into();
         let summary = Summary { done: 5, failures, interrupted: Some(Signal::Interrupt), ..Summary::default() };
         let expected = "\
-chaos-proxy: 2 of 5 runs failed, 4 not run
+chaos-proxy: interrupted by SIGINT: 2 of 5 runs failed, 4 not run
                 seed  exit code   seconds  repeat it with
-                   2          3       1.2  chaos-proxy --config 'a b.json' --seed 2 -- make test
-                   4          1       1.2  chaos-proxy --config 'a b.json' --seed 4 -- make test
+                   2          3       1.2  chaos-proxy --config 'a b.json' --report r-2.json --seed 2 -- make test
+                   4          1       1.2  chaos-proxy --config 'a b.json' --report r-4.json --seed 4 -- make test
 ";
         assert_eq!(summary.text(&series), expected);
         assert_eq!(summary.exit_code(), 3);

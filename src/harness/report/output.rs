@@ -7,6 +7,9 @@ use std::process;
 
 use super::{Format, Report};
 
+/// The path that stands for stdout.
+const STDOUT: &str = "-";
+
 /// Where and how to write a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
@@ -25,12 +28,35 @@ pub enum Destination {
     File(PathBuf),
 }
 
+impl Destination {
+    /// That of one run of a series, so that each has its own: `report-7.json` for `report.json`. All share stdout, a device
+    /// and a pipe.
+    #[must_use]
+    pub fn of_seed(&self, seed: u64) -> PathBuf {
+        match self {
+            Self::Stdout => STDOUT.into(),
+            Self::File(path) if is_special(path) => path.clone(),
+            Self::File(path) => with_seed(path, seed),
+        }
+    }
+}
+
+fn with_seed(path: &Path, seed: u64) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{seed}"));
+    if let Some(ending) = path.extension() {
+        name.push(".");
+        name.push(ending);
+    }
+    path.with_file_name(name)
+}
+
 impl Output {
     /// A path, or `-` for stdout. Without a format, the ending of the path decides: `.xml`, `.md`, `.html`, or else JSON.
     #[must_use]
     pub fn new(path: PathBuf, format: Option<Format>) -> Self {
         let format = format.unwrap_or_else(|| format_of(&path));
-        let destination = if path == Path::new("-") { Destination::Stdout } else { Destination::File(path) };
+        let destination = if path == Path::new(STDOUT) { Destination::Stdout } else { Destination::File(path) };
         Self { destination, format }
     }
 
@@ -83,6 +109,21 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_run_of_a_series_has_its_own_report() {
+        for (path, expected) in [
+            ("r.json", "r-7.json"),
+            ("out/r", "out/r-7"),
+            ("a.b/r.tar.md", "a.b/r.tar-7.md"),
+            (".r", ".r-7"),
+            ("-", "-"),
+            ("/dev/null", "/dev/null"),
+        ] {
+            let Output { destination, .. } = Output::new(path.into(), None);
+            assert_eq!(destination.of_seed(7), Path::new(expected), "{path}");
+        }
+    }
 
     #[test]
     fn the_ending_of_the_path_decides_unless_a_format_is_given() {

@@ -106,7 +106,7 @@ fn second_signal_cuts_held_data() {
         for toxic in holding_toxics(stream) {
             let mut run = run(&[toxic]);
             let (client, _server) = held(&run, stream);
-            run.proxy.signal(Signal::SIGTERM);
+            run.proxy.signal(Signal::SIGINT);
             run.proxy.logged(&["draining"]);
             run.proxy.signal(Signal::SIGTERM);
             assert_eq!(run.proxy.wait(), 143);
