@@ -158,8 +158,10 @@ impl Player {
         let problems = self.make(&due);
         let ran_at = state.began.elapsed();
         report(&due, ran_at, &problems);
-        if due.part == Part::Begin {
-            state.record(&due, ran_at, &problems);
+        match due.part {
+            Part::Begin => state.record(&due, ran_at, &problems),
+            Part::Move => {}
+            Part::End => state.record_end(&due, &problems),
         }
     }
 
@@ -202,6 +204,18 @@ impl State {
         let (route, step) = (routes.to_string(), action.to_string());
         let made = self.began + ran_at;
         self.steps.push_back(StepDone { at: due.at, ran_at, made, route, step, error });
+    }
+
+    /// Adds why a ramp could not be made to the step that it began with.
+    fn record_end(&mut self, due: &Due, problems: &[String]) {
+        let Step { routes, action, .. } = &due.step;
+        let (Action::Ramp(lasts, _), false) = (action, problems.is_empty()) else { return };
+        let began = due.at.saturating_sub(lasts.duration());
+        let (route, step) = (routes.to_string(), action.to_string());
+        let is_begin = |done: &&mut StepDone| done.at == began && done.route == route && done.step == step;
+        if let Some(done) = self.steps.iter_mut().rev().find(is_begin) {
+            done.error = Some(problems.join("; "));
+        }
     }
 }
 
