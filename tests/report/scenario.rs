@@ -1,4 +1,4 @@
-//! The steps of a scenario in the report.
+//! The steps of a scenario, and changes by requests, in the report.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use super::harness::{Proxy, one_route};
+use super::harness::{Proxy, one_route, serve_echo};
 use super::path;
 
 const SLOW: &str = r#""toxics": [{"type": "latency", "name": "slow", "attributes": {"latency": 0}}]"#;
@@ -62,4 +62,31 @@ fn a_ramp_that_fails_is_reported_as_failed() {
     let steps = steps(&report);
     let expected = "*: ramp to slow.latency 100 in 2s, failed: route `8180`: it has no toxic `slow`";
     assert_eq!((steps.len(), &steps[0]["step"]), (1, &json!(expected)));
+}
+
+/// The keys of a JSON object must differ: a parser would keep only one of two.
+#[test]
+fn toxics_of_the_same_name_have_their_type_in_the_key() {
+    let setup = one_route(r#""toxics": [{"type": "corrupt", "name": "bad", "attributes": {"rate": 1}}]"#);
+    let ip = setup.ip();
+    let report = path(ip, "toxics.json");
+    serve_echo(setup.upstream());
+    let mut proxy = setup.args(["--admin", &format!("{ip}:8474"), "--report", report.to_str().unwrap()]).start();
+    ask_for(&proxy, 10);
+    ask(&proxy, "DELETE", "/proxies/8180/toxics/bad", "");
+    let body = r#"{"name": "bad", "type": "limit_data", "attributes": {"bytes": 10}}"#;
+    ask(&proxy, "POST", "/proxies/8180/toxics", body);
+    ask_for(&proxy, 10);
+    proxy.logged(&["connection closed", "conn=2 "]);
+    assert_eq!(proxy.stop(), 0);
+    let report: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+    let toxics = report["routes"]["8180"]["toxics"].as_object().unwrap();
+    assert_eq!(toxics.keys().collect::<Vec<_>>(), ["bad (corrupt)", "bad (limit_data)"]);
+}
+
+/// Sends this number of bytes, and receives as many.
+fn ask_for(proxy: &Proxy, bytes: usize) {
+    let mut client = proxy.connect();
+    client.write_all(&vec![0; bytes]).unwrap();
+    client.read_exact(&mut vec![0; bytes]).unwrap();
 }
