@@ -54,13 +54,13 @@ fn steps_are_reported_with_their_times() {
 /// The ramp begins without a problem, and its toxic is removed on the way.
 #[test]
 fn a_ramp_that_fails_is_reported_as_failed() {
-    let (mut proxy, report) = start(r#"{"at": "0s", "ramp": "2s", "set": {"toxics": {"slow": {"latency": 100}}}}"#);
+    let (mut proxy, report) = start(r#"{"at": "0s", "ramp": "3s", "set": {"toxics": {"slow": {"latency": 100}}}}"#);
     proxy.logged(&["scenario step", "what=\"ramp to"]);
     ask(&proxy, "DELETE", "/proxies/8180/toxics/slow", "");
     proxy.logged(&["scenario step failed", "it has no toxic `slow`"]);
     assert_eq!(proxy.stop(), 0);
     let steps = steps(&report);
-    let expected = "*: ramp to slow.latency 100 in 2s, failed: route `8180`: it has no toxic `slow`";
+    let expected = "*: ramp to slow.latency 100 in 3s, failed: route `8180`: it has no toxic `slow`";
     assert_eq!((steps.len(), &steps[0]["step"]), (1, &json!(expected)));
 }
 
