@@ -13,7 +13,7 @@ use crate::cli::{RunSettings, Upstreams};
 use crate::control::Control;
 use crate::event::{DrainEvent, Event, Origin, emit, logs_info};
 use crate::harness::lifetime::Lifetime;
-use crate::harness::report::{CommandOutcome, ScenarioStep};
+use crate::harness::report::CommandOutcome;
 use crate::harness::scenario::Player;
 use crate::harness::wrapped::{NotBegun, Wrapped};
 use crate::harness::{Conclusion, Recorder, RunFacts, Summary};
@@ -72,8 +72,7 @@ impl<'a> LiveRun<'a> {
     fn record(&self, facts: RunFacts, controls: Controls) -> Result<(Exit, Summary), Exit> {
         let recorder = Recorder::start(facts, &self.supervisor).map_err(start_failed)?;
         let Ended { exit, command } = self.run(controls)?;
-        let steps = self.player.progress().steps.iter().map(ScenarioStep::from).collect();
-        let (conclusion, summary) = recorder.conclude(&self.supervisor, command, steps);
+        let (conclusion, summary) = recorder.conclude(&self.supervisor, command, &self.player.steps());
         Ok((judged(exit, conclusion), summary))
     }
 

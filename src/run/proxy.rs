@@ -19,7 +19,7 @@ use crate::harness::RunFacts;
 use crate::harness::argv::Argv;
 use crate::harness::exec::DescriptorLimit;
 use crate::harness::lifetime::Lifetime;
-use crate::harness::report::ConfigDigest;
+use crate::harness::report::{ConfigDigest, Output};
 use crate::limits::{self, Baseline, Cap, Footprint};
 use crate::logging::{self, LogOutput};
 use crate::plan::Plan;
@@ -70,6 +70,7 @@ fn prepare(
     facts: RunFacts,
 ) -> io::Result<Exit> {
     let output = LogOutput::of(settings.log_file.as_deref())?;
+    settings.report.as_ref().map_or(Ok(()), Output::check)?;
     threads::wake_on_time();
     let admin = settings.admin.options(&resolved.value);
     let limit = DescriptorLimit::current();

@@ -1,7 +1,9 @@
 //! The report as Markdown, for the summaries of CI jobs.
 
 use super::{Report, Verdict};
+use crate::columns::printable;
 use crate::harness::figures::{Figures, ranked};
+use crate::harness::shell::command_line;
 use crate::plan::{Count, Judgement, Rank, Timing};
 use crate::toxic::{Amount, NEVER};
 use crate::units::{bytes, duration};
@@ -31,8 +33,10 @@ fn facts(report: &Report) -> String {
 /// What the run was: names and values.
 pub(super) fn facts_of(report: &Report) -> Vec<(&'static str, String)> {
     let config = report.config.as_ref().map(|it| ("config", format!("{}, SHA-256 {}", it.file, it.sha256)));
-    let command =
-        report.command.as_ref().map(|it| ("command", format!("{}, exit code {}", it.argv.join(" "), it.exit_code)));
+    let command = report
+        .command
+        .as_ref()
+        .map(|it| ("command", format!("{}, exit code {}", printable(&command_line(&it.argv)), it.exit_code)));
     let facts = [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("seed", report.seed.to_string()),
@@ -139,8 +143,9 @@ fn section(title: &str, head: &[&str], rows: Vec<Row>) -> String {
     format!("\n## {title}\n\n{}{ruler}|\n{rows}", line(head.iter().map(|it| (*it).to_owned()).collect()))
 }
 
-/// A text in which no character has a meaning to Markdown.
+/// A text in which no character has a meaning to Markdown. Line ends and other control characters would end a row.
 fn cell(text: &str) -> String {
     let is_special = |c: char| "\\`*_{}[]<>|#~".contains(c);
+    let text = printable(text);
     text.chars().flat_map(|c| is_special(c).then_some('\\').into_iter().chain([c])).collect()
 }
