@@ -2,14 +2,21 @@
 //! reads the log meets nothing else.
 
 use std::ffi::OsString;
-use std::time::Duration;
 
 use super::figures::{Figures, ranked};
 use super::shell::command_line;
+use crate::columns::{cut, printable, width};
 use crate::event::{Event, Outcome, RouteTotals, emit};
 use crate::plan::{Count, Rank, Timing};
+use crate::table::{Cell, aligned};
 use crate::toxic::{Amount, NEVER};
+use crate::units::{bytes, duration};
 use crate::value::RouteName;
+
+const HEADERS: [&str; 8] = ["route", "connections", "dropped", "faults", "up", "down", "dial p50", "dial p99"];
+
+/// A longer name of a route is cut if the table is wider than the terminal.
+const SHORTEST_CUT_NAME: usize = 12;
 
 /// What a run has done, in short.
 #[derive(Clone, Debug)]
@@ -44,13 +51,22 @@ impl Summary {
         }
     }
 
-    /// The summary as a table, with the line that repeats the run below it.
+    /// The summary as a table for a terminal of this width, with the line that repeats the run below it.
     #[must_use]
-    pub fn table(&self) -> String {
-        let head = ["route", "connections", "dropped", "faults", "up", "down", "dial p50", "dial p99"];
-        let rows = self.routes.iter().map(|(route, figures)| row(route, figures));
-        let rows: Vec<Vec<String>> = [head.map(str::to_owned).to_vec()].into_iter().chain(rows).collect();
-        format!("\n{}\nseed {}, repeat this run with:\n  {}\n", aligned(&rows), self.seed, self.repeat)
+    pub fn table(&self, columns: Option<usize>) -> String {
+        let others = self.rows(0).lines().map(width).max().unwrap_or_default() - width(HEADERS[0]);
+        let left = columns.map_or(usize::MAX, |columns| columns.saturating_sub(others));
+        let rows = self.rows(left.max(SHORTEST_CUT_NAME));
+        format!("\n{rows}\nseed {}, repeat this run with:\n  {}\n", self.seed, self.repeat)
+    }
+
+    /// The routes, with names of at most this width.
+    fn rows(&self, name_columns: usize) -> String {
+        let row = |(route, figures): &(RouteName, Figures)| {
+            let name = Cell::left(cut(&printable(route.as_str()), name_columns));
+            [name].into_iter().chain(values(figures)).collect()
+        };
+        aligned(&HEADERS, &self.routes.iter().map(row).collect::<Vec<_>>())
     }
 }
 
@@ -67,22 +83,12 @@ fn totals<'f>(route: &'f RouteName, figures: &'f Figures) -> RouteTotals<'f> {
     }
 }
 
-fn row(route: &RouteName, figures: &Figures) -> Vec<String> {
+fn values(figures: &Figures) -> impl Iterator<Item = Cell> {
     let counts = [Count::Connections, Count::Dropped, Count::Faults].map(|it| figures.count(it).to_string());
     let sizes = [Count::BytesUp, Count::BytesDown].map(|it| bytes(figures.count(it)));
     let dials =
         [Rank::P50, Rank::P99].map(|it| ranked(figures.times(Timing::Dial), it).map_or("-".to_owned(), duration));
-    [route.to_string()].into_iter().chain(counts).chain(sizes).chain(dials).collect()
-}
-
-/// The first column aligned on the left, the others on the right.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let cell = |(column, text): (usize, &String)| match column {
-        0 => format!("{text:<0$}", width(0)),
-        _ => format!("  {text:>0$}", width(column)),
-    };
-    rows.iter().map(|row| row.iter().enumerate().map(cell).collect::<String>() + "\n").collect()
+    counts.into_iter().chain(sizes).chain(dials).map(Cell::right)
 }
 
 /// The arguments with the seed of the run, as the first one after the program. A seed among them is the same one.
@@ -96,30 +102,6 @@ fn with_seed(mut arguments: Vec<OsString>, seed: u64) -> Vec<OsString> {
         arguments.splice(at..at, ["--seed".into(), seed.to_string().into()]);
     }
     arguments
-}
-
-/// A number of bytes with three digits or less.
-pub(super) fn bytes(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "KB")];
-    match UNITS.into_iter().find(|(size, _)| bytes >= *size) {
-        #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-        Some((size, unit)) => format!("{} {unit}", short(bytes as f64 / size as f64)),
-        None => format!("{bytes} B"),
-    }
-}
-
-/// A time with three digits or less.
-pub(super) fn duration(time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    if seconds >= 1.0 { format!("{} s", short(seconds)) } else { format!("{} ms", short(seconds * 1e3)) }
-}
-
-fn short(number: f64) -> String {
-    match number {
-        100.0.. => format!("{number:.0}"),
-        10.0.. => format!("{number:.1}"),
-        _ => format!("{number:.2}"),
-    }
 }
 
 /// The extent of what a toxic has done.
@@ -163,14 +145,24 @@ a                0        0       0  0 B   0 B         -         -
 seed 7, repeat this run with:
   proxy --seed 7 f
 ";
-        assert_eq!(summary.table(), expected);
+        assert_eq!(summary.table(None), expected);
         assert!(!summary.is_empty() && Summary::new(7, Vec::new(), &[]).is_empty());
     }
 
     #[test]
-    fn sizes_and_times_have_few_digits() {
-        assert_eq!([0, 999, 1000, 12_345, 999_999_999].map(bytes), ["0 B", "999 B", "1.00 KB", "12.3 KB", "1000 MB"]);
-        let times = [0, 42, 12_345, 999_000, 61_500_000].map(|micros| duration(Duration::from_micros(micros)));
-        assert_eq!(times, ["0.00 ms", "0.04 ms", "12.3 ms", "999 ms", "61.5 s"]);
+    fn names_are_cut_to_what_a_terminal_has_left() {
+        let routes =
+            ["日本語の名前は長い", "a\u{202e}b"].map(|name| (name.parse().expect("a name"), Figures::default()));
+        let summary = Summary { routes: routes.into(), ..Summary::new(7, Vec::new(), &[]) };
+        let expected = "
+route        connections  dropped  faults   up  down  dial p50  dial p99
+日本語の名…            0        0       0  0 B   0 B         -         -
+a\\u{202e}b             0        0       0  0 B   0 B         -         -
+";
+        for columns in [40, 73] {
+            let table = summary.table(Some(columns));
+            assert!(table.starts_with(expected), "{table}");
+        }
+        assert!(summary.table(Some(80)).contains("日本語の名前は長い  "));
     }
 }

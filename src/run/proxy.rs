@@ -29,7 +29,7 @@ use crate::plan::{Plan, open_ports};
 use crate::proxy::{ApplyError, Supervisor};
 use crate::status_line::{StatusDisplay, StatusLine};
 use crate::stop::Stop;
-use crate::{test_server, threads};
+use crate::{terminal, test_server, threads};
 
 /// The time from the end of a wrapped command until live connections are cut. A test suite should not hang on what it has
 /// left open.
@@ -181,7 +181,7 @@ fn judged(exit: Exit, conclusion: Conclusion) -> Exit {
 /// Returns the table for a terminal. Elsewhere the summary is logged, so that a reader of the log meets log lines only.
 fn summarise(summary: &Summary, format: LogFormat) -> Option<String> {
     if io::stderr().is_terminal() && format != LogFormat::Json {
-        return (logs_info() && !summary.is_empty()).then(|| summary.table());
+        return (logs_info() && !summary.is_empty()).then(|| summary.table(terminal::columns()));
     }
     summary.log();
     None

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Report, ScenarioStep};
 use crate::harness::sampler::Sample;
-use crate::harness::summary::bytes;
 use crate::plot::{Anchor, COLOURS, Drawing, Point, Weight, tick};
+use crate::units::bytes;
 
 /// In pixels.
 const WIDTH: f64 = 860.0;

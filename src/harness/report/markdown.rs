@@ -2,8 +2,9 @@
 
 use super::{Report, Verdict};
 use crate::harness::figures::{Figures, ranked};
-use crate::harness::summary::{amount, bytes, duration};
+use crate::harness::summary::amount;
 use crate::plan::{Count, Judgement, Rank, Timing};
+use crate::units::{bytes, duration};
 
 pub(super) fn text(report: &Report) -> String {
     let verdict = match report.verdict() {
