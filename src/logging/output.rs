@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::terminal::Terminal;
+use crate::terminal::{self, Terminal};
 
 /// Where log lines go.
 #[derive(Debug)]
@@ -37,6 +37,14 @@ impl LogOutput {
         match self {
             Self::Stderr => Terminal::of_stderr(),
             Self::File(_) => Terminal::Absent,
+        }
+    }
+
+    /// The present width of its lines, unless they have none or it is unknown.
+    pub(super) fn columns(&self) -> Option<usize> {
+        match self {
+            Self::Stderr => terminal::columns(),
+            Self::File(_) => None,
         }
     }
 
