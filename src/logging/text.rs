@@ -58,7 +58,7 @@ impl TextFormat {
         if is_frequent(message) {
             self.joined(&front, &[cut_sentence(&sentence, message.kind, *times, room)], indent)
         } else if room < LEAST_ROOM {
-            let below = wrapped_sentence(&sentence, columns.saturating_sub(INDENT));
+            let below = wrapped_sentence(&sentence, columns.saturating_sub(INDENT).max(LEAST_ROOM));
             self.joined(&front, &[vec![Vec::new()], below].concat(), INDENT)
         } else {
             self.joined(&front, &wrapped_sentence(&sentence, room), indent)
@@ -215,7 +215,7 @@ mod tests {
         let listening = message(Kind::Info, "listening", &[("route", "db"), ("addr", "127.0.0.1:8180")]);
         assert_lines(&listening, 47, "12:34:56.283 info  db  listening on\n                       127.0.0.1:8180\n");
         assert_lines(&listening, 46, "12:34:56.283 info  db\n  listening on 127.0.0.1:8180\n");
-        assert_lines(&listening, 20, "12:34:56.283 info  db\n  listening on\n  127.0.0.1:8180\n");
+        assert_lines(&listening, 1, "12:34:56.283 info  db\n  listening on\n  127.0.0.1:8180\n");
         assert_lines(&draining, 45, "12:34:56.283 info  draining, 3 left\n                   do this\n");
     }
 
