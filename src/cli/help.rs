@@ -12,12 +12,20 @@ const COLUMNS: usize = 80;
 /// Where the descriptions of flags begin.
 const INDENT: usize = 27;
 
-/// The end of the help, and a section of the manual page.
+/// A section of the help and of the manual page.
+pub(super) const USAGE: &str = "
+  chaos-proxy [--config] FILE [options]
+  chaos-proxy --listen PORT --upstream IP:PORT [options]
+  chaos-proxy --admin [IP:PORT] [options]
+  chaos-proxy ... -- COMMAND ARGUMENTS  proxy for COMMAND, exit with its status
+  chaos-proxy ctl COMMAND  control a proxy with --admin, see ctl --help
+";
+
+/// The same.
 pub(super) const EXIT_CODES: &str = "\
-RUST_LOG sets the log level unless a flag does. Exit codes: 0 success; 1 could
-not run, or connections were cut; 2 usage or config error; 4 an expectation of
-the config failed; 130 or 143 cut short by a second signal; with a COMMAND its
-own, 126 or 127 if it can't be started.
+Exit codes: 0 success; 1 could not run, or connections were cut; 2 usage or
+config error; 4 an expectation of the config failed; 130 or 143 cut short by a
+second signal; with a COMMAND its own, 126 or 127 if it can't be started.
 ";
 
 /// What `--help` prints.
@@ -29,13 +37,7 @@ pub fn help() -> String {
         "\
 chaos-proxy: forwards TCP connections by local port and injects faults into them
 
-Usage:
-  chaos-proxy [--config] FILE [options]
-  chaos-proxy --listen PORT --upstream IP:PORT [options]
-  chaos-proxy --admin [IP:PORT] [options]
-  chaos-proxy ... -- COMMAND ARGUMENTS  proxy for COMMAND, exit with its status
-  chaos-proxy ctl COMMAND  control a proxy with --admin, see ctl --help
-
+Usage:{USAGE}
 Examples, then connect to port 8180 instead of 5432:
   chaos-proxy --listen 8180 --upstream 127.0.0.1:5432 --profile 3g
   chaos-proxy --listen 8180 --upstream 127.0.0.1:5432 \\
@@ -46,6 +48,7 @@ Examples, then connect to port 8180 instead of 5432:
 Long flags also work with one dash, and as --flag=value. Of Toxiproxy's flags,
 -host and -port open the admin server, -proxy-metrics and -runtime-metrics have
 no effect.
+RUST_LOG sets the log level unless a flag does.
 {EXIT_CODES}",
         flags = RUN.help(INDENT, COLUMNS),
         toxics = wrapped("Toxics: ", &types),
