@@ -215,7 +215,7 @@ mod tests {
         let listening = message(Kind::Info, "listening", &[("route", "db"), ("addr", "127.0.0.1:8180")]);
         assert_lines(&listening, 47, "12:34:56.283 info  db  listening on\n                       127.0.0.1:8180\n");
         assert_lines(&listening, 46, "12:34:56.283 info  db\n  listening on 127.0.0.1:8180\n");
-        assert_lines(&listening, 1, "12:34:56.283 info  db\n  listening on\n  127.0.0.1:8180\n");
+        assert_lines(&listening, 10, "12:34:56.283 info  db\n  listening on\n  127.0.0.1:8180\n");
         assert_lines(&draining, 45, "12:34:56.283 info  draining, 3 left\n                   do this\n");
     }
 
