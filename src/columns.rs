@@ -1,15 +1,20 @@
 //! Texts that fit a number of columns: cut with `…`, wrapped at spaces, and without characters that move the cursor. A
 //! wide character takes two columns.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar;
 
 /// What replaces the part that is cut off. One column wide.
 const ELLIPSIS: char = '…';
 
-/// The number of columns that a text takes.
+/// The number of columns that a text takes, if each of its characters takes the same as alone. Most terminals do so with
+/// emoji that are joined, too.
 #[must_use]
 pub fn width(text: &str) -> usize {
-    text.width()
+    text.chars().map(columns_of).sum()
+}
+
+fn columns_of(letter: char) -> usize {
+    letter.width().unwrap_or_default()
 }
 
 /// The text, cut at its end if it is wider than `columns`.
@@ -26,7 +31,7 @@ pub fn cut(text: &str, columns: usize) -> String {
 fn prefix(text: &str, columns: usize) -> usize {
     let mut used = 0;
     let too_wide = text.char_indices().find(|(_, letter)| {
-        used += letter.width().unwrap_or_default();
+        used += columns_of(*letter);
         used > columns
     });
     too_wide.map_or(text.len(), |(at, _)| at)
@@ -60,8 +65,7 @@ pub fn padded(text: &str, columns: usize) -> String {
 /// of the text after them.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    let is_direction =
-        |letter: char| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_direction = |letter: char| matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let shown = |letter: char| match letter {
         _ if letter.is_control() => letter.escape_default().to_string(),
         _ if is_direction(letter) => letter.escape_unicode().to_string(),
@@ -83,6 +87,18 @@ mod tests {
         assert_eq!(cut("日本語", 5), "日本…");
         assert_eq!(cut("日本語", 4), "日…");
         assert_eq!((cut("日本語", 1), cut("日本語", 0)), ("…".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn joined_and_combining_characters_fit() {
+        let family = "👩\u{200d}👩\u{200d}👧";
+        for text in [family, "☎\u{fe0f}☎\u{fe0f}☎\u{fe0f}", "e\u{301}e\u{301}e\u{301}"] {
+            for columns in 0..6 {
+                assert!(width(&cut(text, columns)) <= columns, "{text:?} in {columns}");
+            }
+            assert_eq!(wrapped(&text.repeat(3), 3).concat(), text.repeat(3));
+        }
+        assert_eq!((width(family), width("e\u{301}")), (6, 1));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub type Columns = &'static [&'static str];
 /// Printed for a missing or empty value, so that every row has the same number of words.
 const NONE: &str = "-";
 
-/// Prints objects as the rows of a table.
+/// Prints JSON objects as the rows of a table.
 #[must_use]
 pub fn rendered(columns: Columns, objects: &[Value], layout: Layout) -> String {
     let rows: Vec<Vec<Cell>> =
@@ -31,21 +31,34 @@ pub fn rendered(columns: Columns, objects: &[Value], layout: Layout) -> String {
 }
 
 /// A value as it is printed.
-struct Cell {
+#[derive(Clone, Debug)]
+pub struct Cell {
     text: String,
     alignment: Alignment,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 enum Alignment {
     Left,
     Right,
 }
 
 impl Cell {
+    /// A text, which begins where its column does.
+    #[must_use]
+    pub fn left(text: String) -> Self {
+        Self { text, alignment: Alignment::Left }
+    }
+
+    /// A number, which ends where its column does.
+    #[must_use]
+    pub fn right(text: String) -> Self {
+        Self { text, alignment: Alignment::Right }
+    }
+
     fn of(value: &Value) -> Self {
-        let alignment = if value.is_number() { Alignment::Right } else { Alignment::Left };
-        Self { text: Some(text(value)).filter(|text| !text.is_empty()).unwrap_or_else(|| NONE.to_owned()), alignment }
+        let text = Some(text(value)).filter(|text| !text.is_empty()).unwrap_or_else(|| NONE.to_owned());
+        if value.is_number() { Self::right(text) } else { Self::left(text) }
     }
 
     fn padded(&self, columns: usize) -> String {
@@ -65,15 +78,18 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn aligned(columns: Columns, rows: &[Vec<Cell>]) -> String {
-    let cell_of_header = |(at, header): (usize, &&str)| Cell {
+/// Prints the cells below their headers, each of which is aligned as the first cell of its column.
+#[must_use]
+pub fn aligned(headers: &[&str], rows: &[Vec<Cell>]) -> String {
+    let header_cell = |(at, header): (usize, &&str)| Cell {
         text: (*header).to_owned(),
-        alignment: rows.first().map_or(Alignment::Left, |row| row[at].alignment),
+        alignment: rows.first().and_then(|row| row.get(at)).map_or(Alignment::Left, |cell| cell.alignment),
     };
-    let header: Vec<Cell> = columns.iter().enumerate().map(cell_of_header).collect();
+    let header: Vec<Cell> = headers.iter().enumerate().map(header_cell).collect();
     let lines = || std::iter::once(&header).chain(rows);
-    let widest = |at: usize| lines().map(|row| width(&row[at].text)).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..columns.len()).map(widest).collect();
+    let widest =
+        |at: usize| lines().filter_map(|row| row.get(at)).map(|cell| width(&cell.text)).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..headers.len()).map(widest).collect();
     lines().map(|row| joined(row.iter().zip(&widths).map(|(cell, width)| cell.padded(*width)), "  ")).collect()
 }
 

@@ -43,7 +43,7 @@ const PROXY_LAYERS: &[&[&str]] = &[
 ];
 
 /// Modules that receive time, randomness and bytes as arguments, so that their tests need neither a socket nor a sleep.
-const PURE: &[&str] = &["dice", "explain", "plan", "toxic", "value"];
+const PURE: &[&str] = &["columns", "dice", "explain", "plan", "toxic", "value"];
 const IMPURE: &[&str] = &["TcpStream", "TcpListener", "std::thread", "Instant::now", "log"];
 
 /// Only `threads.rs` may use these: it sets a name and a stack size, and returns an error where std would panic.

@@ -12,19 +12,27 @@ const COLUMNS: usize = 80;
 /// Where the descriptions of flags begin.
 const INDENT: usize = 27;
 
-/// The end of the help, and a section of the manual page.
+/// A section of the help and of the manual page.
+pub(super) const USAGE: &str = "
+  chaos-proxy [--config] FILE [options]
+  chaos-proxy --listen PORT --upstream IP:PORT [options]
+  chaos-proxy --admin [IP:PORT] [options]
+  chaos-proxy ... -- COMMAND ARGUMENTS  proxy for COMMAND, exit with its status
+  chaos-proxy ctl COMMAND  control a proxy with --admin, see ctl --help
+";
+
+/// The same.
 pub(super) const EXIT_CODES: &str = "\
-RUST_LOG sets the log level unless a flag does. Exit codes: 0 success; 1 could
-not run, or connections were cut; 2 usage or config error; 4 an expectation of
-the config failed; 130 or 143 cut short by a second signal; with a COMMAND its
-own, 126 or 127 if it can't be started.
+Exit codes: 0 success; 1 could not run, or connections were cut; 2 usage or
+config error; 4 an expectation of the config failed; 130 or 143 cut short by a
+second signal; with a COMMAND its own, 126 or 127 if it can't be started.
 ";
 
 /// What `--help` prints: what most runs need, on one screen.
 #[must_use]
 pub fn help() -> String {
     let flags = RUN.help_on(|flag| flag.need == Need::Often, INDENT, COLUMNS);
-    format!("{USAGE}{flags}\n{}`chaos-proxy --help --verbose` and the manual page have all options.\n", words())
+    format!("{}{flags}\n{}`chaos-proxy --help --verbose` and the manual page have all options.\n", beginning(), words())
 }
 
 /// What `--help --verbose` prints.
@@ -32,11 +40,13 @@ pub fn help() -> String {
 pub fn full_help() -> String {
     let flags = RUN.help(INDENT, COLUMNS);
     format!(
-        "{USAGE}{flags}\n{words}
+        "{beginning}{flags}\n{words}
 Long flags also work with one dash, and as --flag=value. Of Toxiproxy's flags,
 -host and -port open the admin server, -proxy-metrics and -runtime-metrics have
 no effect.
+RUST_LOG sets the log level unless a flag does.
 {EXIT_CODES}",
+        beginning = beginning(),
         words = words()
     )
 }
@@ -49,22 +59,20 @@ fn words() -> String {
 }
 
 /// The beginning of both.
-const USAGE: &str = "\
+fn beginning() -> String {
+    format!(
+        "\
 chaos-proxy: forwards TCP connections by local port and injects faults into them
 
-Usage:
-  chaos-proxy [--config] FILE [options]
-  chaos-proxy --listen PORT --upstream IP:PORT [options]
-  chaos-proxy --admin [IP:PORT] [options]
-  chaos-proxy ... -- COMMAND ARGUMENTS  proxy for COMMAND, exit with its status
-  chaos-proxy ctl COMMAND  control a proxy with --admin, see ctl --help
-
+Usage:{USAGE}
 Examples, then connect to port 8180 instead of 5432:
   chaos-proxy --listen 8180 --upstream 127.0.0.1:5432 --profile 3g
   chaos-proxy --listen 8180 --upstream 127.0.0.1:5432 \\
     --toxic latency:latency=100,jitter=20 --toxic reset_peer:toxicity=0.1
 
-";
+"
+    )
+}
 
 /// A list of words in lines of at most [`COLUMNS`].
 fn wrapped(title: &str, words: &[&str]) -> String {

@@ -3,7 +3,7 @@
 
 use super::ctl;
 use super::flag_table::{Flag, Group, RUN, Table};
-use super::help::EXIT_CODES;
+use super::help::{EXIT_CODES, USAGE};
 use crate::ctl::{ADDRESS_VARIABLE, TOKEN_VARIABLE};
 use crate::plan::Profile;
 use crate::toxic::TYPES;
@@ -17,7 +17,7 @@ pub fn man() -> String {
     [
         format!(".TH CHAOS\\-PROXY 1 \"\" \"chaos\\-proxy {}\" \"User Commands\"\n", env!("CARGO_PKG_VERSION")),
         section("NAME", "chaos\\-proxy \\- forwards TCP connections by local port and injects faults into them\n"),
-        section("SYNOPSIS", SYNOPSIS),
+        section("SYNOPSIS", &lines(USAGE)),
         section("DESCRIPTION", &(escaped(DESCRIPTION) + "\n")),
         section("OPTIONS", &options(RUN)),
         section("TOXICS", &types.collect::<String>()),
@@ -25,42 +25,31 @@ pub fn man() -> String {
         section("CONTROL A RUNNING PROXY", &commands.chain([options(ctl::FLAGS)]).collect::<String>()),
         section("ENVIRONMENT", &environment()),
         section("EXIT STATUS", &escaped(EXIT_CODES)),
-        section("EXAMPLES", EXAMPLES),
+        section("EXAMPLES", &lines(EXAMPLES)),
     ]
     .concat()
 }
-
-const SYNOPSIS: &str = "\
-.B chaos\\-proxy
-.RB [ \\-\\-config ]
-.I FILE
-.RI [ options ]
-.br
-.B chaos\\-proxy \\-\\-listen
-.I PORT
-.B \\-\\-upstream
-.I IP:PORT
-.RI [ options ]
-.br
-.B chaos\\-proxy ctl
-.I COMMAND
-";
 
 const DESCRIPTION: &str = "Put it between a program and the service it depends on, and see what the program does when the \
                            network is slow, lossy or gone. A config file or the flags define routes: each forwards the \
                            connections to a local port, and injects faults. Every fault is in the log, which goes to \
                            stderr. Once every port accepts, stdout has the line that begins with \"ready\".";
 
-const EXAMPLES: &str = "\
-.nf
-chaos\\-proxy \\-\\-listen 8180 \\-\\-upstream 127.0.0.1:5432 \\-\\-profile 3g
-chaos\\-proxy \\-\\-config faults.yaml \\-\\-seed 42
-chaos\\-proxy \\-\\-explain \\-\\-config faults.yaml \\-\\-seed 42
-.fi
+const EXAMPLES: &str = "
+chaos-proxy --listen 8180 --upstream 127.0.0.1:5432 --profile 3g
+chaos-proxy --config faults.yaml --seed 42
+chaos-proxy --config faults.yaml --report report.json -- make test
+chaos-proxy --explain --config faults.yaml --seed 42
 ";
 
 fn section(title: &str, body: &str) -> String {
     format!(".SH \"{title}\"\n{body}")
+}
+
+/// Lines that are not joined.
+fn lines(text: &str) -> String {
+    let lines: String = text.trim_start().lines().map(|line| escaped(line.trim_start()) + "\n").collect();
+    format!(".nf\n{lines}.fi\n")
 }
 
 fn options(table: Table) -> String {
@@ -80,8 +69,13 @@ fn entry(term: &str, about: &str) -> String {
 
 fn environment() -> String {
     let of_ctl = "for chaos-proxy ctl: the server, a URL or IP:PORT";
+    let seed = "for COMMAND: the seed of the run";
+    let port = "for COMMAND: the port of the route NAME; CHAOS_PROXY_NAME_ADDR is its address";
     let token = "the token that requests to the admin server need, for both sides";
     entry("RUST_LOG", "the log level, unless a flag sets it")
+        + &entry("NO_COLOR", "no colours on a terminal, if it is not empty")
+        + &entry("CHAOS_PROXY_SEED", seed)
+        + &entry("CHAOS_PROXY_NAME_PORT", port)
         + &entry(ADDRESS_VARIABLE, of_ctl)
         + &entry(TOKEN_VARIABLE, token)
 }

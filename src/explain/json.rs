@@ -12,7 +12,8 @@ impl Explanation {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let routes: Vec<Value> = self.routes.iter().map(RouteOutcome::to_json).collect();
-        json!({ "seed": self.seed, "client": self.client, "routes": routes })
+        let scenario = millis(self.holds_until);
+        json!({ "seed": self.seed, "client": self.client, "routes": routes, "scenarioFromMs": scenario })
     }
 }
 

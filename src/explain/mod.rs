@@ -30,6 +30,8 @@ pub struct Explanation {
     pub client: IpAddr,
     /// The routes in the order in which they were written.
     pub routes: Vec<RouteOutcome>,
+    /// The time of the first step of the scenario, which changes the routes. `NEVER` if there is none.
+    pub holds_until: Moment,
 }
 
 /// What happens to the connections of a route.
@@ -94,7 +96,8 @@ pub struct ToxicOutcome {
 #[must_use]
 pub fn explain(plan: &Plan, seed: u64, connections: u64, client: IpAddr) -> Explanation {
     let explained = |route| explain_route(route, &Dice::new(seed, &route.name), connections, client);
-    Explanation { seed, client, routes: plan.routes().iter().map(explained).collect() }
+    let holds_until = plan.scenario().steps().first().map_or(NEVER, |step| step.at.duration());
+    Explanation { seed, client, routes: plan.routes().iter().map(explained).collect(), holds_until }
 }
 
 fn explain_route(route: &Route, dice: &Dice, connections: u64, client: IpAddr) -> RouteOutcome {
@@ -197,6 +200,28 @@ mod tests {
     }
 
     #[test]
+    fn a_scenario_ends_what_is_explained() {
+        let text = r#"{"routes": [{"localPort": 8180, "upstream": "10.0.0.1:9090"}],
+            "scenario": [{"at": "1500ms", "route": "8180", "down": true}, {"at": "2s", "route": "8180", "up": true}]}"#;
+        let plan =
+            parse("it", text, Syntax::Json, Defaults::default()).unwrap_or_else(|report| panic!("{report}")).value;
+        let explanation = explain(&plan, 42, 1, Ipv4Addr::LOCALHOST.into());
+        let note = "\nThis holds until the first step of the scenario, 1500 ms after the start.\n";
+        assert!(explanation.to_string().ends_with(note), "{explanation}");
+        assert_eq!(explanation.to_json()["scenarioFromMs"], 1500.0);
+        assert_eq!(explained(r#""enabled": true"#, 1).to_json()["scenarioFromMs"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn names_keep_to_their_line_and_columns() {
+        let keys = r#""name": "日本語の名前は長いので切られます\u202e", "toxics": [{"type": "limit_time",
+            "name": "日本\u202e", "attributes": {"time": 5}}]"#;
+        let text = explained(keys, 1).to_string();
+        assert!(text.contains("\n日本語の名前は長いので切られま…: "), "{text}");
+        assert!(text.contains("down  日本\\u{202e}  ends at 5 ms, FIN\n"), "{text}");
+    }
+
+    #[test]
     fn a_disabled_route_has_no_connections() {
         let explanation = explained(r#""enabled": false"#, 3);
         assert_eq!(explanation.routes[0].connections, []);
@@ -219,7 +244,7 @@ seed 42
     3  dropped, FIN
     4  forwarded after 5 ms
        down  latency                           delays segments by 103.6, 81.9, 109.9, 99.6, … ms
-       up    a name that is longer than the …  from 10 ms: ends after 9 bytes, FIN
+       up    a name that is longer than the…   from 10 ms: ends after 9 bytes, FIN
 
 Clients connect from 127.0.0.1; --client IP explains another one.
 Segments have 1448 bytes, counted from 0. An answer of the other side begins a new one.

@@ -3,8 +3,9 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::act::{Act, Flip, Loss};
-use super::rehearsal::{ACTS, STREAM};
+use super::rehearsal::{ACTS, SEGMENT, STREAM};
 use super::{ConnectionOutcome, Explanation, Fate, RouteOutcome, ToxicOutcome};
+use crate::columns::{cut, padded, printable, width};
 use crate::plan::DropMode;
 use crate::toxic::{Moment, NEVER};
 use crate::value::{CloseMode, Direction, Scalar};
@@ -33,9 +34,12 @@ impl Explanation {
         let client = self.client;
         let of_client = depends.then(|| format!("Clients connect from {client}; --client IP explains another one.\n"));
         let of_segments = self.acts().any(Act::is_by_segment).then(|| {
-            "Segments have 1448 bytes, counted from 0. An answer of the other side begins a new one.\n".to_owned()
+            format!("Segments have {SEGMENT} bytes, counted from 0. An answer of the other side begins a new one.\n")
         });
-        of_client.into_iter().chain(of_segments)
+        let of_scenario = (self.holds_until != NEVER).then(|| {
+            format!("This holds until the first step of the scenario, {} after the start.\n", millis(self.holds_until))
+        });
+        [of_client, of_segments, of_scenario].into_iter().flatten()
     }
 
     fn acts(&self) -> impl Iterator<Item = &Act> {
@@ -62,14 +66,14 @@ impl RouteOutcome {
 
     /// The number of columns for the names of toxics.
     fn name_width(&self) -> usize {
-        self.toxics().map(|toxic| toxic.name.as_str().chars().count()).max().unwrap_or_default().min(NAME)
+        self.toxics().map(|toxic| width(&printable(toxic.name.as_str()))).max().unwrap_or_default().min(NAME)
     }
 }
 
 impl Display for RouteOutcome {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { listen, upstream, .. } = self;
-        let name = shortened(self.name.as_str(), NAME);
+        let name = cut(&printable(self.name.as_str()), NAME);
         writeln!(f, "{name}: {listen} -> {upstream}, {}", self.summary())?;
         let width = self.name_width();
         let mut lines = self.connections.iter().flat_map(|connection| connection.lines(width));
@@ -114,9 +118,10 @@ impl ToxicOutcome {
             Direction::Upstream => "up",
             Direction::Downstream => "down",
         };
-        let (name, window) = (shortened(self.name.as_str(), name_width), self.window());
-        let left = COLUMNS.saturating_sub(BEFORE_NAME + name_width + 2 + window.chars().count());
-        format!("{direction:<4}  {name:<name_width$}  {window}{}", self.act.text(left))
+        let name = padded(&cut(&printable(self.name.as_str()), name_width), name_width);
+        let window = self.window();
+        let left = COLUMNS.saturating_sub(BEFORE_NAME + name_width + 2 + width(&window));
+        format!("{direction:<4}  {name}  {window}{}", self.act.text(left))
     }
 
     fn window(&self) -> String {
@@ -139,19 +144,19 @@ impl Act {
         }
     }
 
-    /// The text with at most `width` columns.
-    fn text(&self, width: usize) -> String {
+    /// The text with at most this number of columns.
+    fn text(&self, columns: usize) -> String {
         match self {
-            Self::Delay { segments } => delay_text(segments, width),
+            Self::Delay { segments } => delay_text(segments, columns),
             Self::Lose { segments } => {
                 let loss = |Loss { segment, delay }: &Loss| format!("{segment} (+{})", millis(*delay));
-                list("loses segment ", segments.iter().map(loss), "", width)
+                list("loses segment ", segments.iter().map(loss), "", columns)
             }
             Self::Flip { bytes } => {
                 let flip = |Flip { offset, mask }: &Flip| format!("{offset} ^ {mask:#04x}");
-                list("flips byte ", bytes.iter().map(flip), "", width)
+                list("flips byte ", bytes.iter().map(flip), "", columns)
             }
-            Self::Cut { sizes } => list("writes of ", sizes.iter().map(u64::to_string), " bytes", width),
+            Self::Cut { sizes } => list("writes of ", sizes.iter().map(u64::to_string), " bytes", columns),
             Self::Pace { limit } => pace_text(limit),
             Self::EndAfter { bytes: 0, mode } => format!("ends at the first byte, {}", end_text(*mode)),
             Self::EndAfter { bytes, mode } => format!("ends after {bytes} bytes, {}", end_text(*mode)),
@@ -173,12 +178,12 @@ fn end_text(mode: CloseMode) -> &'static str {
 }
 
 /// Equal delays are one.
-fn delay_text(segments: &[Moment], width: usize) -> String {
+fn delay_text(segments: &[Moment], columns: usize) -> String {
     match segments {
         [first, rest @ ..] if rest.iter().all(|delay| delay == first) => {
             format!("delays everything by {}", millis(*first))
         }
-        _ => list("delays segments by ", segments.iter().map(|delay| number(*delay)), " ms", width),
+        _ => list("delays segments by ", segments.iter().map(|delay| number(*delay)), " ms", columns),
     }
 }
 
@@ -194,7 +199,7 @@ fn pace_text(limit: &[(&'static str, Scalar)]) -> String {
 }
 
 /// As many of the items as fit, and whether there are more.
-fn list(begin: &str, items: impl Iterator<Item = String>, unit: &str, width: usize) -> String {
+fn list(begin: &str, items: impl Iterator<Item = String>, unit: &str, columns: usize) -> String {
     let items: Vec<String> = items.collect();
     if items.is_empty() {
         return format!("{begin}none of the first {} KiB", STREAM / 1024);
@@ -203,7 +208,7 @@ fn list(begin: &str, items: impl Iterator<Item = String>, unit: &str, width: usi
     for (index, item) in items.iter().enumerate() {
         let (comma, may_follow) = (if index == 0 { "" } else { ", " }, index + 1 < items.len() || items.len() == ACTS);
         let rest = if may_follow { ", …" } else { "" };
-        if index > 0 && [&*text, comma, item, rest, unit].concat().chars().count() > width {
+        if index > 0 && width(&[&*text, comma, item, rest, unit].concat()) > columns {
             return text + ", …" + unit;
         }
         text = text + comma + item;
@@ -225,11 +230,4 @@ fn number(moment: Moment) -> String {
         0 => format!("{}", tenths / 10),
         tenth => format!("{}.{tenth}", tenths / 10),
     }
-}
-
-fn shortened(name: &str, width: usize) -> String {
-    if name.chars().count() <= width {
-        return name.to_owned();
-    }
-    name.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }

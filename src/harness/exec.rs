@@ -94,7 +94,7 @@ impl Exec {
         let _ = set_current_timer_slack(Some(TIMER_SLACK));
         let Self { program, argv, .. } = self;
         let error = Command::new(&program).arg0(&argv.program).args(&argv.arguments).exec();
-        (exit_code(&error), format!("can't run {}: {}", command_line(&[&program]), reason(Path::new(&program), &error)))
+        (exit_code(&error), format!("can't run {}: {}", command_line([&program]), reason(Path::new(&program), &error)))
     }
 }
 

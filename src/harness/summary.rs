@@ -5,10 +5,17 @@ use std::ffi::OsString;
 
 use super::figures::{Figures, ranked};
 use super::shell::command_line;
+use crate::columns::{cut, printable, width};
 use crate::event::{Event, Outcome, RouteTotals, emit};
 use crate::plan::{Count, Rank, Timing};
+use crate::table::{Cell, aligned};
 use crate::units::{bytes, duration};
 use crate::value::RouteName;
+
+const HEADERS: [&str; 8] = ["route", "connections", "dropped", "faults", "up", "down", "dial p50", "dial p99"];
+
+/// A longer name of a route is cut if the table is wider than the terminal.
+const SHORTEST_CUT_NAME: usize = 12;
 
 /// What a run has done, in short.
 #[derive(Clone, Debug)]
@@ -43,13 +50,22 @@ impl Summary {
         }
     }
 
-    /// The summary as a table, with the line that repeats the run below it.
+    /// The summary as a table for a terminal of this width, with the line that repeats the run below it.
     #[must_use]
-    pub fn table(&self) -> String {
-        let head = ["route", "connections", "dropped", "faults", "up", "down", "dial p50", "dial p99"];
-        let rows = self.routes.iter().map(|(route, figures)| row(route, figures));
-        let rows: Vec<Vec<String>> = [head.map(str::to_owned).to_vec()].into_iter().chain(rows).collect();
-        format!("\n{}\nseed {}, repeat this run with:\n  {}\n", aligned(&rows), self.seed, self.repeat)
+    pub fn table(&self, columns: Option<usize>) -> String {
+        let others = self.rows(0).lines().map(width).max().unwrap_or_default() - width(HEADERS[0]);
+        let left = columns.map_or(usize::MAX, |columns| columns.saturating_sub(others));
+        let rows = self.rows(left.max(SHORTEST_CUT_NAME));
+        format!("\n{rows}\nseed {}, repeat this run with:\n  {}\n", self.seed, self.repeat)
+    }
+
+    /// The routes, with names of at most this width.
+    fn rows(&self, name_columns: usize) -> String {
+        let row = |(route, figures): &(RouteName, Figures)| {
+            let name = Cell::left(cut(&printable(route.as_str()), name_columns));
+            [name].into_iter().chain(values(figures)).collect()
+        };
+        aligned(&HEADERS, &self.routes.iter().map(row).collect::<Vec<_>>())
     }
 }
 
@@ -66,22 +82,12 @@ fn totals<'f>(route: &'f RouteName, figures: &'f Figures) -> RouteTotals<'f> {
     }
 }
 
-fn row(route: &RouteName, figures: &Figures) -> Vec<String> {
+fn values(figures: &Figures) -> impl Iterator<Item = Cell> {
     let counts = [Count::Connections, Count::Dropped, Count::Faults].map(|it| figures.count(it).to_string());
     let sizes = [Count::BytesUp, Count::BytesDown].map(|it| bytes(figures.count(it)));
     let dials =
         [Rank::P50, Rank::P99].map(|it| ranked(figures.times(Timing::Dial), it).map_or("-".to_owned(), duration));
-    [route.to_string()].into_iter().chain(counts).chain(sizes).chain(dials).collect()
-}
-
-/// The first column aligned on the left, the others on the right.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let cell = |(column, text): (usize, &String)| match column {
-        0 => format!("{text:<0$}", width(0)),
-        _ => format!("  {text:>0$}", width(column)),
-    };
-    rows.iter().map(|row| row.iter().enumerate().map(cell).collect::<String>() + "\n").collect()
+    counts.into_iter().chain(sizes).chain(dials).map(Cell::right)
 }
 
 /// The arguments with the seed of the run, as the first one after the program. A seed among them is the same one.
@@ -128,7 +134,24 @@ a                0        0       0  0 B   0 B         -         -
 seed 7, repeat this run with:
   proxy --seed 7 f
 ";
-        assert_eq!(summary.table(), expected);
+        assert_eq!(summary.table(None), expected);
         assert!(!summary.is_empty() && Summary::new(7, Vec::new(), &[]).is_empty());
+    }
+
+    #[test]
+    fn names_are_cut_to_what_a_terminal_has_left() {
+        let routes =
+            ["日本語の名前は長い", "a\u{202e}b"].map(|name| (name.parse().expect("a name"), Figures::default()));
+        let summary = Summary { routes: routes.into(), ..Summary::new(7, Vec::new(), &[]) };
+        let expected = "
+route        connections  dropped  faults   up  down  dial p50  dial p99
+日本語の名…            0        0       0  0 B   0 B         -         -
+a\\u{202e}b             0        0       0  0 B   0 B         -         -
+";
+        for columns in [40, 73] {
+            let table = summary.table(Some(columns));
+            assert!(table.starts_with(expected), "{table}");
+        }
+        assert!(summary.table(Some(80)).contains("日本語の名前は長い  "));
     }
 }

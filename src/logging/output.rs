@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::terminal::Terminal;
+use crate::terminal::{self, Terminal};
 
 /// Where log lines go.
 #[derive(Debug)]
@@ -36,6 +36,14 @@ impl LogOutput {
         match self {
             Self::Stderr => Terminal::of_stderr(),
             Self::File(..) => Terminal::Absent,
+        }
+    }
+
+    /// The present width of its lines, unless they have none or it is unknown.
+    pub(super) fn columns(&self) -> Option<usize> {
+        match self {
+            Self::Stderr => terminal::columns(),
+            Self::File(..) => None,
         }
     }
 

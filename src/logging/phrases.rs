@@ -53,12 +53,21 @@ const OF_FAULTS: &[(&str, Reading)] = &[
 
 /// The same for all other messages. Keys that are not in it follow.
 const OF_OTHERS: &[(&str, Reading)] = &[
+    ("host", After(" ")),
     ("stream", Arrow),
     ("addr", After(" on ")),
     ("upstream", After(" → ")),
+    ("ip", After(" → ")),
     ("connect_us", Micros(" in ")),
     ("at", After(" at ")),
+    ("by", After(" by ")),
     ("why", After(": ")),
+    ("what", After(": ")),
+    ("metric", After(": ")),
+    ("want", After(" ")),
+    ("command", After(": ")),
+    ("signal", After(": ")),
+    ("status", After(": ")),
     ("problem", After(": ")),
     ("error", After(": ")),
     ("change", After(": ")),
@@ -114,7 +123,7 @@ fn is_read(message: &Message, key: &str, value: &str) -> bool {
         "route" | "conn" | "port" => false,
         "toxic" => !is_default_name(message, value),
         "client" => WITH_CLIENT.contains(&&*message.text),
-        "times" => value != "1",
+        "times" | "round" => value != "1",
         "drop_rate" | "latency_us" | "toxics" => value != "0",
         "drop_mode" => message.field("drop_rate").is_some_and(|rate| rate != "0"),
         _ => true,
@@ -275,6 +284,20 @@ mod tests {
     fn unknown_fields_follow_with_their_keys() {
         let fields = [("max_connections", "9"), ("paused_us", "1500000"), ("left", "3")];
         assert_reads(Kind::Info, "text", &fields, "text, 3 left, max connections 9, paused 1.5 s");
+    }
+
+    #[test]
+    fn changes_and_results_are_read_as_sentences() {
+        let step = [("at", "1s"), ("route", "*"), ("what", "set dropRate 0.5"), ("round", "1"), ("late_us", "40")];
+        assert_reads(Kind::Info, "scenario step", &step, "scenario step at 1s: set dropRate 0.5, late 40 µs");
+        let changed = [("route", "db"), ("change", "dropRate 0 -> 0.5"), ("by", "10.0.0.1:2"), ("connections", "3")];
+        let expected = "route changed by 10.0.0.1:2: dropRate 0 -> 0.5, connections 3";
+        assert_reads(Kind::Info, "route changed", &changed, expected);
+        let judged = [("route", "db"), ("metric", "connections"), ("want", ">= 100"), ("got", "99")];
+        let expected = "expectation failed: connections >= 100, got 99";
+        assert_reads(Kind::Error, "expectation failed", &judged, expected);
+        let signalled = [("signal", "SIGINT"), ("by", "terminal")];
+        assert_reads(Kind::Info, "command signalled", &signalled, "command signalled by terminal: SIGINT");
     }
 
     #[test]

@@ -14,7 +14,6 @@ use super::fold::{Fold, Folded};
 use super::message::Message;
 use super::screen::Screen;
 use super::text::TextFormat;
-use crate::terminal;
 use crate::threads;
 
 /// The number of lines queued for a slow reader: about 1 MiB.
@@ -225,7 +224,7 @@ impl OutputWriter {
     }
 
     fn add(&mut self, lines: &mut Vec<u8>, folded: &[Folded]) {
-        let columns = if folded.is_empty() { None } else { terminal::columns() };
+        let columns = if folded.is_empty() { None } else { self.output.columns() };
         for folded in folded {
             lines.extend(self.format.lines(folded, columns).into_bytes());
         }

@@ -12,8 +12,11 @@ use crate::terminal::Colors;
 /// Lines are not wider than this on wider terminals either, where they would be hard to read.
 const MOST_COLUMNS: usize = 100;
 
-/// The room for a sentence on a terminal that is narrower than what comes before it.
-const LEAST_ROOM: usize = 20;
+/// With less room beside what comes before it, a sentence that is wrapped begins on the next line.
+const LEAST_ROOM: usize = 24;
+
+/// Where it then begins.
+const INDENT: usize = 2;
 
 /// The format, and the width of the widest subject so far, which aligns the sentences.
 #[derive(Debug)]
@@ -24,6 +27,7 @@ pub(super) struct TextFormat {
 }
 
 /// A part of a line and its escape sequence.
+#[derive(Clone)]
 struct Piece {
     style: &'static str,
     text: String,
@@ -51,13 +55,14 @@ impl TextFormat {
         let indent: usize = front.iter().map(|piece| width(&piece.text)).sum();
         let room = columns.saturating_sub(indent);
         let sentence = Sentence::of(message);
-        let mut body = if is_frequent(message) {
-            vec![cut_sentence(&sentence, message.kind, *times, room)]
+        if is_frequent(message) {
+            self.joined(&front, &[cut_sentence(&sentence, message.kind, *times, room)], indent)
+        } else if room < LEAST_ROOM {
+            let below = wrapped_sentence(&sentence, columns.saturating_sub(INDENT).max(LEAST_ROOM));
+            self.joined(&front, &[vec![Vec::new()], below].concat(), INDENT)
         } else {
-            wrapped_pieces(&format!("{}{}", sentence.head, sentence.rest), NORMAL, room.max(LEAST_ROOM))
-        };
-        body.extend(sentence.hint.iter().flat_map(|hint| wrapped_pieces(hint, DIM, room.max(LEAST_ROOM))));
-        self.joined(&front, &body, indent)
+            self.joined(&front, &wrapped_sentence(&sentence, room), indent)
+        }
     }
 
     /// What comes before the sentence.
@@ -85,6 +90,7 @@ impl TextFormat {
                 text += &" ".repeat(indent);
             }
             text.extend(line.iter().map(|piece| self.styled(piece)));
+            text.truncate(text.trim_end_matches(' ').len());
             text.push('\n');
         }
         text
@@ -128,6 +134,12 @@ fn cut_sentence(Sentence { head, rest, .. }: &Sentence, kind: Kind, times: u64, 
     let rest = cut(rest, columns.saturating_sub(width(&head)));
     let style = if kind == Kind::Fault { MAGENTA } else { NORMAL };
     vec![Piece { style, text: head }, Piece { style: NORMAL, text: rest }, Piece { style: BOLD, text: repeats }]
+}
+
+/// The sentence and its hint, on as many lines as they need.
+fn wrapped_sentence(Sentence { head, rest, hint }: &Sentence, columns: usize) -> Vec<Vec<Piece>> {
+    let hint = hint.iter().flat_map(|hint| wrapped_pieces(hint, DIM, columns));
+    wrapped_pieces(&format!("{head}{rest}"), NORMAL, columns).into_iter().chain(hint).collect()
 }
 
 fn wrapped_pieces(text: &str, style: &'static str, columns: usize) -> Vec<Vec<Piece>> {
@@ -198,10 +210,12 @@ mod tests {
                        seven
                        do this and that
 ";
-        assert_lines(&message(Kind::Error, "can't listen", &error), 45, expected);
+        assert_lines(&message(Kind::Error, "can't listen", &error), 47, expected);
         let draining = message(Kind::Info, "draining", &[("left", "3"), ("hint", "do this")]);
         let listening = message(Kind::Info, "listening", &[("route", "db"), ("addr", "127.0.0.1:8180")]);
-        assert_lines(&listening, 40, "12:34:56.283 info  db  listening on\n                       127.0.0.1:8180\n");
+        assert_lines(&listening, 47, "12:34:56.283 info  db  listening on\n                       127.0.0.1:8180\n");
+        assert_lines(&listening, 46, "12:34:56.283 info  db\n  listening on 127.0.0.1:8180\n");
+        assert_lines(&listening, 10, "12:34:56.283 info  db\n  listening on\n  127.0.0.1:8180\n");
         assert_lines(&draining, 45, "12:34:56.283 info  draining, 3 left\n                   do this\n");
     }
 

@@ -24,7 +24,7 @@ use crate::plan::{Plan, open_ports};
 use crate::proxy::{ApplyError, Supervisor};
 use crate::status_line::StatusDisplay;
 use crate::stop::Stop;
-use crate::{test_server, threads};
+use crate::{terminal, test_server, threads};
 
 /// The time from the end of a wrapped command until live connections are cut. A test suite should not hang on what it
 /// has left open.
@@ -151,7 +151,7 @@ impl<'a> LiveRun<'a> {
                 start_failed(error);
                 Exit::Usage
             }
-            error => start_failed(error),
+            NotBegun::Failed(_) => start_failed(error),
         })?;
         let timeout = self.settings.drain_timeout.unwrap_or(DRAIN_TIMEOUT_OF_COMMANDS);
         emit(&Event::Drain(DrainEvent::Ended(self.supervisor.drain(Some(timeout)))));
@@ -177,7 +177,7 @@ fn judged(exit: Exit, conclusion: Conclusion) -> Exit {
 /// Returns the table for a terminal. Elsewhere the summary is logged, so that a reader of the log meets log lines only.
 fn summarise(summary: &Summary, format: LogFormat) -> Option<String> {
     if io::stderr().is_terminal() && format != LogFormat::Json {
-        return (logs_info() && !summary.is_empty()).then(|| summary.table());
+        return (logs_info() && !summary.is_empty()).then(|| summary.table(terminal::columns()));
     }
     summary.log();
     None

@@ -54,6 +54,15 @@ _chaos_proxy_reply() {
     if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[:=] ]]; then compopt -o nospace 2>/dev/null; fi
 }
 
+# Completes a command after `--`: its name, and files as its arguments.
+_chaos_proxy_command() {
+    case $2 in
+        --) compopt -o filenames 2>/dev/null
+            while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -c -- "$1") ;;
+        *) _chaos_proxy_files "$1" ;;
+    esac
+}
+
 _chaos_proxy_files() {
     local file
     compopt -o filenames 2>/dev/null
@@ -95,6 +104,10 @@ _chaos_proxy() {
     fi
     if [[ ${words[1]} == ctl ]]; then
         _chaos_proxy_ctl "$cur" "$prev"
+        return
+    fi
+    if [[ " ${words[*]} " == *' -- '* ]]; then
+        _chaos_proxy_command "$cur" "$prev"
         return
     fi
     case $prev in

@@ -5,7 +5,7 @@ use crate::cli::ctl;
 use crate::cli::flag_table::{Flag, RUN, Table, Value};
 use crate::toxic::TYPES;
 
-const IN_RUN: &str = "not __fish_seen_subcommand_from ctl";
+const IN_RUN: &str = "not __fish_seen_subcommand_from ctl; and not __chaos_proxy_in_command";
 const IN_CTL: &str = "__fish_seen_subcommand_from ctl";
 
 pub(super) fn script() -> String {
@@ -65,6 +65,15 @@ function __chaos_proxy_toxic
     end
 end
 
+# What follows `--` is a command line of its own.
+function __chaos_proxy_in_command
+    contains -- -- (commandline -opc)
+end
+
+function __chaos_proxy_command
+    complete -C (commandline -cp | string replace -r '^.*?\s--\s+' '' | string collect --allow-empty)
+end
+
 function __chaos_proxy_after_toxic
     set -l words (commandline -opc)
     test "$words[-1]" = toxic
@@ -75,7 +84,8 @@ function __chaos_proxy_toxic_add
     test (count $words) -ge 3; and test "$words[-3..-2]" = "toxic add"
 end
 
-@RUN@complete -c chaos-proxy -n '__fish_use_subcommand' -a ctl -d 'control a proxy with --admin'
+@RUN@complete -c chaos-proxy -n '__chaos_proxy_in_command' -f -a '(__chaos_proxy_command)'
+complete -c chaos-proxy -n 'test (count (commandline -opc)) -eq 1' -a ctl -d 'control a proxy with --admin'
 @CTL@complete -c chaos-proxy -n '__fish_seen_subcommand_from ctl' -f
 @CTL_COMMANDS@@CTL_TOXIC@complete -c chaos-proxy -n '__chaos_proxy_toxic_add' -f -a '(__chaos_proxy_toxic)'
 "#;

@@ -23,20 +23,21 @@ fn specs(table: Table) -> String {
         .collect()
 }
 
-/// `'(-c --config)--config[about]:FILE:_files'`. A repeatable flag has `*` instead of the list of those that exclude
-/// it.
+/// `'(-c --config)--config=[about]:FILE:_files'`, where `=` permits `--config=FILE` beside `--config FILE`. A repeatable
+/// flag has `*` instead of the list of those that exclude it.
 fn spec(flag: &Flag, name: &str) -> String {
     let excluded = match flag.short {
         _ if flag.about.contains("repeatable") => "*".to_owned(),
         Some(short) => format!("({} {short})", flag.long),
         None => String::new(),
     };
+    let equals = if name == flag.long && flag.value != Value::None { "=" } else { "" };
     let value = match flag.value {
         Value::None => String::new(),
         Value::Optional(placeholder) => format!("::{}:", escaped(placeholder)),
         Value::Required(placeholder) => format!(":{}:{}", escaped(placeholder), action(flag)),
     };
-    format!("    {}\n", single_quoted(&format!("{excluded}{name}[{}]{value}", escaped(flag.about))))
+    format!("    {}\n", single_quoted(&format!("{excluded}{name}{equals}[{}]{value}", escaped(flag.about))))
 }
 
 fn action(flag: &Flag) -> String {
@@ -75,7 +76,10 @@ _chaos_proxy_toxic() {
 }
 
 _chaos_proxy_operand() {
-  _alternative 'commands:command:(ctl)' 'files:config file:_files'
+  local -a commands=()
+  # It has to be the first word.
+  if (( CURRENT == 2 )); then commands=('commands:command:(ctl)'); fi
+  _alternative $commands 'files:config file:_files'
 }
 
 _chaos_proxy_ctl() {
@@ -92,12 +96,18 @@ _chaos_proxy_ctl() {
 _chaos-proxy() {
   local -a flags=(
 @RUN@  )
-  if [[ $words[2] == ctl ]] && (( CURRENT > 2 )); then
+  # What follows `--` is a command line of its own.
+  local dashes=${words[(ie)--]}
+  if (( dashes < CURRENT )); then
+    shift $dashes words
+    (( CURRENT -= dashes ))
+    _normal
+  elif [[ $words[2] == ctl ]] && (( CURRENT > 2 )); then
     shift words
     (( CURRENT-- ))
     _chaos_proxy_ctl
   else
-    _arguments $flags '1: :_chaos_proxy_operand'
+    _arguments -S $flags '1: :_chaos_proxy_operand'
   fi
 }
 

@@ -3,11 +3,14 @@
 mod pty;
 mod screen;
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
+use unicode_width::UnicodeWidthStr;
 
 use self::pty::Pty;
 use self::screen::Screen;
@@ -87,12 +90,59 @@ fn faults_are_colored_and_lines_fit() {
     pty.wait_until(status(0));
     let _ = TcpStream::connect((ip, 8180)).map(|client| read_to_end(&with_timeouts(client)));
     let text = pty.wait_for("closed: dropped");
-    // The table at the end of the run is as wide as it needs to be.
+    // The table at the end of the run is wider.
     assert!(pty.widest() <= 60, "{text}");
     pty.press(CTRL_C);
     let (_, text) = pty.wait();
     assert!(pty.raw().contains("\x1b[1;35mdrop\x1b[0m reset"), "{:?}", pty.raw());
     assert!(text.contains("… #1"), "{text}");
+}
+
+#[test]
+fn the_summary_fits_80_columns() {
+    let name = "日本語の名前".repeat(5);
+    let setup = plain(one_route(&format!(r#""name": "{name}", "dropRate": 1"#)));
+    let ip = setup.ip();
+    let mut pty = on_terminal(setup, 80);
+    pty.wait_until(status(0));
+    assert_eq!(read_to_end(&connect(ip)), StreamEnd::Fin(Vec::new()));
+    pty.wait_for("closed: dropped");
+    pty.press(CTRL_C);
+    let (_, text) = pty.wait();
+    let (_, summary) = text.split_once("drained\n\n").unwrap();
+    let table = summary.split("\n\n").next().unwrap();
+    let widths: Vec<usize> = table.lines().map(UnicodeWidthStr::width).collect();
+    assert!(widths.len() == 2 && widths[0] == widths[1] && widths[0] <= 80, "{widths:?}\n{text}");
+}
+
+#[test]
+fn lines_fit_a_narrow_terminal() {
+    let setup = plain(one_route(r#""name": "payments""#));
+    let ip = setup.ip();
+    let mut pty = on_terminal(setup, 40);
+    pty.wait_until(status(0));
+    // No upstream listens.
+    let _ = read_to_end(&connect(ip));
+    pty.wait_for("closed");
+    pty.press(CTRL_C);
+    let text = pty.wait_for("drained");
+    assert!(pty.widest() <= 40, "{text}");
+    assert!(text.contains(&format!("payments\n  listening on {ip}:8180 →\n  {ip}:9090\n")), "{text}");
+}
+
+#[test]
+fn text_in_a_file_does_not_depend_on_the_terminal() {
+    let setup = plain(one_route(r#""name": "db""#));
+    let ip = setup.ip();
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{ip}.log"));
+    let _ = fs::remove_file(&file);
+    let setup = setup.args(["--log-format", "text", "--log-file", file.to_str().unwrap()]);
+    let mut pty = on_terminal(setup, 30);
+    pty.wait_for("ready ");
+    pty.press(CTRL_C);
+    assert_eq!(pty.wait().0, Some(0));
+    let text = fs::read_to_string(file).unwrap();
+    assert!(text.contains(&format!("info  db  listening on {ip}:8180 → {ip}:9090\n")), "{text}");
 }
 
 /// A toxic acts on each segment, and each of the 20 messages is one. It delays the end of the stream too. `--verbose` logs
