@@ -103,7 +103,7 @@ pub struct Settings {
     pub log_file: Option<PathBuf>,
     /// The flags about the admin server.
     pub admin: AdminFlags,
-    /// Where the report of the run goes, if there shall be one.
+    /// Where the report of the run goes, if one is written.
     pub report: Option<Output>,
     /// What the command line decides for routes that come later, by a reload or through the admin server.
     pub defaults: Defaults,

@@ -1,4 +1,4 @@
-//! What a run comes to at its end, and the log lines for it.
+//! The results of a run at its end, and their log lines.
 
 use std::io;
 use std::time::Duration;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::figures::{Figures, figure};
 use super::report::{CommandOutcome, ConfigDigest, Destination, Format, Output, Report, ScenarioStep};
 use super::sampler::{Sampler, Series};
+use super::scenario::StepDone;
 use super::summary::Summary;
 use crate::event::{Event, Outcome, emit};
 use crate::plan::{Expectation, Judgement};
@@ -27,7 +28,7 @@ pub struct RunFacts {
     pub config: Option<ConfigDigest>,
     /// What the run is expected to do.
     pub expectations: Vec<Expectation>,
-    /// Where a report goes, if there shall be one.
+    /// Where the report goes, if one is written.
     pub output: Option<Output>,
 }
 
@@ -41,7 +42,7 @@ pub struct Recorder {
     sampler: Option<Sampler>,
 }
 
-/// What a run comes to.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conclusion {
     /// Every expectation holds, and the report is written if there is one.
@@ -64,14 +65,15 @@ impl Recorder {
         Ok(Self { facts, started_at, started, sampler })
     }
 
-    /// Judges the expectations, writes the report, and returns what both come to. Call it after the drain.
+    /// Judges the expectations, writes the report, and returns the result. Call it after the drain.
     pub fn conclude(
         self,
         supervisor: &Supervisor,
         command: Option<CommandOutcome>,
-        scenario: Vec<ScenarioStep>,
+        steps: &[StepDone],
     ) -> (Conclusion, Summary) {
         let duration = self.started.elapsed();
+        let scenario = steps.iter().map(|step| ScenarioStep::of(step, self.started)).collect();
         let series = self.sampler.map_or_else(Series::default, Sampler::finish);
         let RunFacts { seed, arguments, config, expectations, output } = self.facts;
         let statuses = supervisor.routes();

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::proxy::{RouteStatus, Supervisor};
+use crate::proxy::{Activity, Supervisor};
 use crate::threads;
 
-/// One sample a second for an hour: 140 KB, and more points than a plot has pixels.
+/// 140 KB, and more points than a plot has pixels.
 const MAX_SAMPLES: usize = 3600;
 
-/// The interval of the first samples.
-const FIRST_INTERVAL: Duration = Duration::from_secs(1);
+/// The interval of the first samples, up to 6 minutes. Many runs of tests take some seconds.
+const FIRST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What all routes together have done by some moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Sample {
     pub bytes_down: u64,
     /// The number of live connections.
     pub open: u64,
-    /// The number of drops and of acts of toxics.
+    /// The number of connections dropped or delayed, and of acts of toxics.
     pub faults: u64,
 }
 
@@ -70,23 +70,17 @@ impl Sampler {
 fn take_samples(supervisor: &Supervisor, started: Instant, stopped: &Receiver<()>) -> Series {
     let mut series = Series::default();
     loop {
-        series.push(sample(&supervisor.routes(), started.elapsed()));
+        series.push(sample(supervisor.activity(), started.elapsed()));
         if stopped.recv_timeout(series.interval) != Err(RecvTimeoutError::Timeout) {
-            series.push(sample(&supervisor.routes(), started.elapsed()));
+            series.push(sample(supervisor.activity(), started.elapsed()));
             return series;
         }
     }
 }
 
-fn sample(routes: &[RouteStatus], at: Duration) -> Sample {
-    let mut sample = Sample { at, ..Sample::default() };
-    for route in routes {
-        sample.bytes_up += route.totals.up.sent;
-        sample.bytes_down += route.totals.down.sent;
-        sample.open += route.active as u64;
-        sample.faults += route.dropped + route.totals.toxic_acts();
-    }
-    sample
+fn sample(activity: Activity, at: Duration) -> Sample {
+    let Activity { open, bytes_up, bytes_down, faults } = activity;
+    Sample { at, bytes_up, bytes_down, open: open as u64, faults }
 }
 
 impl Default for Series {

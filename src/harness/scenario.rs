@@ -14,7 +14,7 @@ use crate::proxy::{AppliedChange, ApplyError, OldConnections, Supervisor};
 use crate::stop::Stop;
 use crate::threads;
 
-/// The most steps that [`Player::progress`] remembers. A scenario may be repeated for days.
+/// The most steps that [`Player::steps`] remembers. A scenario may be repeated for days.
 const REMEMBERED: usize = 10_000;
 
 /// The scenario of a run, from its start to the drain. It may have none.
@@ -34,8 +34,8 @@ struct State {
     began: Instant,
     playback: Playback,
     thread: Thread,
+    /// The last ones that were made.
     steps: VecDeque<StepDone>,
-    forgotten: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,21 +52,14 @@ pub struct StepDone {
     pub at: Duration,
     /// When it was done, or when its ramp had begun.
     pub ran_at: Duration,
+    /// The same as a point of time.
+    pub made: Instant,
     /// The route, or `*`.
     pub route: String,
     /// What it does.
     pub step: String,
     /// Why it could not be made, or not for all routes.
     pub error: Option<String>,
-}
-
-/// The steps that were made so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// The last of them, in the order in which they were made.
-    pub steps: Vec<StepDone>,
-    /// The number of earlier ones.
-    pub forgotten: u64,
 }
 
 impl Player {
@@ -79,7 +72,6 @@ impl Player {
             playback: Playback::new(Scenario::default(), &[]),
             thread: Thread::Absent,
             steps: VecDeque::new(),
-            forgotten: 0,
         };
         Self { supervisor, stop, state: Mutex::new(state), wake, woken }
     }
@@ -109,6 +101,8 @@ impl Player {
                 .supervisor
                 .edit(origin, OldConnections::Continue, |_| Ok::<_, ApplyError>(playback.routes().to_vec()))?;
             state.playback = playback;
+            // A ramp may move earlier than it would have from the values of the old file.
+            self.wake();
             return Ok(applied);
         }
         let applied = self.supervisor.apply(plan, origin)?;
@@ -118,11 +112,10 @@ impl Player {
         Ok(applied)
     }
 
-    /// The steps so far, also those of a scenario that was replaced.
+    /// The last 10,000 steps that were made, also those of a scenario that was replaced.
     #[must_use]
-    pub fn progress(&self) -> Progress {
-        let state = self.state();
-        Progress { steps: state.steps.iter().cloned().collect(), forgotten: state.forgotten }
+    pub fn steps(&self) -> Vec<StepDone> {
+        self.state().steps.iter().cloned().collect()
     }
 
     /// Wakes the thread, or starts it if there is something to play.
@@ -132,9 +125,13 @@ impl Player {
             threads::spawn("scenario", move || player.play())?;
             state.thread = Thread::Running;
         }
+        self.wake();
+        Ok(())
+    }
+
+    fn wake(&self) {
         // A wake-up that waits already is enough.
         let _ = self.wake.try_send(());
-        Ok(())
     }
 
     /// Makes each change at its time, until the drain begins.
@@ -161,8 +158,10 @@ impl Player {
         let problems = self.make(&due);
         let ran_at = state.began.elapsed();
         report(&due, ran_at, &problems);
-        if due.part == Part::Begin {
-            state.record(&due, ran_at, &problems);
+        match due.part {
+            Part::Begin => state.record(&due, ran_at, &problems),
+            Part::Move => {}
+            Part::End => state.record_end(&due, &problems),
         }
     }
 
@@ -199,12 +198,24 @@ impl State {
     fn record(&mut self, due: &Due, ran_at: Duration, problems: &[String]) {
         if self.steps.len() == REMEMBERED {
             self.steps.pop_front();
-            self.forgotten += 1;
         }
         let Step { routes, action, .. } = &due.step;
         let error = (!problems.is_empty()).then(|| problems.join("; "));
         let (route, step) = (routes.to_string(), action.to_string());
-        self.steps.push_back(StepDone { at: due.at, ran_at, route, step, error });
+        let made = self.began + ran_at;
+        self.steps.push_back(StepDone { at: due.at, ran_at, made, route, step, error });
+    }
+
+    /// Adds why a ramp could not be made to the step that it began with.
+    fn record_end(&mut self, due: &Due, problems: &[String]) {
+        let Step { routes, action, .. } = &due.step;
+        let (Action::Ramp(lasts, _), false) = (action, problems.is_empty()) else { return };
+        let began = due.at.saturating_sub(lasts.duration());
+        let (route, step) = (routes.to_string(), action.to_string());
+        let is_begin = |done: &&mut StepDone| done.at == began && done.route == route && done.step == step;
+        if let Some(done) = self.steps.iter_mut().rev().find(is_begin) {
+            done.error = Some(problems.join("; "));
+        }
     }
 }
 

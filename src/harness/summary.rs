@@ -2,13 +2,12 @@
 //! reads the log meets nothing else.
 
 use std::ffi::OsString;
-use std::time::Duration;
 
 use super::figures::{Figures, ranked};
 use super::shell::command_line;
 use crate::event::{Event, Outcome, RouteTotals, emit};
 use crate::plan::{Count, Rank, Timing};
-use crate::toxic::{Amount, NEVER};
+use crate::units::{bytes, duration};
 use crate::value::RouteName;
 
 /// What a run has done, in short.
@@ -98,40 +97,6 @@ fn with_seed(mut arguments: Vec<OsString>, seed: u64) -> Vec<OsString> {
     arguments
 }
 
-/// A number of bytes with three digits or less.
-pub(super) fn bytes(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "KB")];
-    match UNITS.into_iter().find(|(size, _)| bytes >= *size) {
-        #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-        Some((size, unit)) => format!("{} {unit}", short(bytes as f64 / size as f64)),
-        None => format!("{bytes} B"),
-    }
-}
-
-/// A time with three digits or less.
-pub(super) fn duration(time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    if seconds >= 1.0 { format!("{} s", short(seconds)) } else { format!("{} ms", short(seconds * 1e3)) }
-}
-
-fn short(number: f64) -> String {
-    match number {
-        100.0.. => format!("{number:.0}"),
-        10.0.. => format!("{number:.1}"),
-        _ => format!("{number:.2}"),
-    }
-}
-
-/// The extent of what a toxic has done.
-pub(super) fn amount(amount: Option<Amount>) -> String {
-    match amount {
-        Some(Amount::Bytes(count)) => bytes(count),
-        Some(Amount::Delay(NEVER)) => "held forever".to_owned(),
-        Some(Amount::Delay(delay)) => format!("up to {}", duration(delay)),
-        None => String::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,12 +130,5 @@ seed 7, repeat this run with:
 ";
         assert_eq!(summary.table(), expected);
         assert!(!summary.is_empty() && Summary::new(7, Vec::new(), &[]).is_empty());
-    }
-
-    #[test]
-    fn sizes_and_times_have_few_digits() {
-        assert_eq!([0, 999, 1000, 12_345, 999_999_999].map(bytes), ["0 B", "999 B", "1.00 KB", "12.3 KB", "1000 MB"]);
-        let times = [0, 42, 12_345, 999_000, 61_500_000].map(|micros| duration(Duration::from_micros(micros)));
-        assert_eq!(times, ["0.00 ms", "0.04 ms", "12.3 ms", "999 ms", "61.5 s"]);
     }
 }

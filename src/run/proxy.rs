@@ -18,7 +18,7 @@ use crate::event::{Event, Origin, emit, logs_info};
 use crate::harness::argv::Argv;
 use crate::harness::exec::DescriptorLimit;
 use crate::harness::lifetime::Lifetime;
-use crate::harness::report::{CommandOutcome, ConfigDigest, ScenarioStep};
+use crate::harness::report::{CommandOutcome, ConfigDigest, Output};
 use crate::harness::scenario::Player;
 use crate::harness::wrapped::Wrapped;
 use crate::harness::{Conclusion, Recorder, RunFacts, Summary};
@@ -71,6 +71,7 @@ fn prepare(
     facts: RunFacts,
 ) -> io::Result<Exit> {
     let output = LogOutput::of(settings.log_file.as_deref())?;
+    settings.report.as_ref().map_or(Ok(()), Output::check)?;
     threads::wake_on_time();
     let admin = settings.admin.options(&resolved.value);
     let limit = DescriptorLimit::current();
@@ -138,8 +139,7 @@ fn start(
     });
     match ended {
         Ok((exit, command)) => {
-            let steps = scenario.progress().steps.iter().map(ScenarioStep::from).collect();
-            let (conclusion, summary) = recorder.conclude(&supervisor, command, steps);
+            let (conclusion, summary) = recorder.conclude(&supervisor, command, &scenario.steps());
             (judged(exit, conclusion), summarise(&summary, settings.log_format))
         }
         Err(exit) => (exit, None),

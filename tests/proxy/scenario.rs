@@ -293,3 +293,15 @@ fn other_routes_are_left_alone() {
     drop((client, server));
     assert_eq!(proxy.stop(), 0);
 }
+
+/// With the first file nothing would move before the end of the ramp.
+#[test]
+fn a_ramp_moves_from_the_values_of_a_file_that_is_reloaded() {
+    let steps = [r#"{"at": "0s", "ramp": "1h", "set": {"latencyMs": 400000}}"#];
+    let mut proxy = with_steps(r#""latencyMs": 400000"#, &steps).args(["--log", "debug"]).start();
+    proxy.logged(&["scenario step", "what=\"ramp to"]);
+    rewrite(&proxy, "", &format!(", {}", scenario(&steps)));
+    proxy.logged(&["config reloaded"]);
+    proxy.logged(&["route changed", "by=scenario", "latencyMs "]);
+    assert_eq!(proxy.stop(), 0);
+}

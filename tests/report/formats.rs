@@ -7,7 +7,7 @@ use std::process::Command;
 use quick_junit::{Report, TestCaseStatus};
 use serde_json::Value;
 
-use super::{NO_KEYS, Run, json_schema, start};
+use super::{NO_KEYS, Run, json_schema, path, start};
 
 const EXPECT: &str = r#"{"route": "db", "connections": 2, "dialMsP50": "< 0"}, {"delayAskedMsP50": "> 1"}"#;
 const TOXIC: &str = r#""toxics": [{"type": "corrupt", "name": "<b> & |", "attributes": {"rate": 0.5}}]"#;
@@ -140,5 +140,25 @@ fn every_format_of_a_run_without_connections_can_be_written() {
         let mut run = start(name, NO_KEYS, "", &[]);
         assert_eq!(run.proxy.stop(), 0);
         assert!(run.text().contains(part), "{name}");
+    }
+}
+
+/// XML can't have control characters at all, and Markdown no line ends in a list.
+#[test]
+fn control_characters_of_a_command_are_escaped() {
+    let target = path(std::net::Ipv4Addr::LOCALHOST, "escaped");
+    for format in ["json", "junit", "markdown", "html"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chaos-proxy"));
+        command.args(["--quiet", "--listen", "auto", "--upstream", "127.0.0.1:9", "--report-format", format]);
+        command.arg("--report").arg(&target).args(["--", "sh", "-c", "exit 3 # \u{1}\u{1b}[31m<&>\"\n-"]);
+        assert_eq!(command.status().unwrap().code(), Some(3));
+        let text = fs::read_to_string(&target).unwrap();
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text}");
+        assert!(!text.contains("\n-'"), "{text}");
+        if format == "junit" {
+            let report = Report::deserialize_from_str(&text).unwrap();
+            let case = &report.test_suites[0].test_cases[0];
+            assert!(case.name.as_str().contains("[31m<&>\"") && failure(&case.status).is_some(), "{text}");
+        }
     }
 }

@@ -11,6 +11,7 @@ mod expectations;
 mod figures;
 mod formats;
 mod run;
+mod scenario;
 
 use std::fs;
 use std::io::Write;

@@ -14,9 +14,28 @@ use super::{NO_KEYS, path, start};
 
 #[test]
 fn a_report_that_cannot_be_written_fails_the_run() {
-    let mut run = start("no-such-folder/r.json", NO_KEYS, "", &[]);
-    assert_eq!(run.proxy.stop(), 1);
-    run.proxy.logged(&["level=error msg=\"report not written\"", "No such file or directory"]);
+    let directory = path(one_route("").ip(), "directory");
+    fs::create_dir_all(&directory).unwrap();
+    let report = directory.join("r.json");
+    let mut proxy = one_route("").args(["--report", report.to_str().unwrap()]).start();
+    fs::remove_dir(&directory).unwrap();
+    assert_eq!(proxy.stop(), 1);
+    proxy.logged(&["level=error msg=\"report not written\"", "No such file or directory"]);
+}
+
+/// A run of an hour should not end without its report.
+#[test]
+fn a_path_that_no_report_can_be_written_to_is_found_before_the_run() {
+    let target = env!("CARGO_TARGET_TMPDIR");
+    for (path, reason) in [("no-such-directory/r.json", "No such file or directory"), ("", "is a directory")] {
+        let path = format!("{target}/{path}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chaos-proxy"));
+        command.args(["--listen", "auto", "--upstream", "127.0.0.1:9", "--report", &path, "--", "true"]);
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.starts_with(&format!("chaos-proxy: can't write --report {path}: {reason}")), "{stderr}");
+    }
 }
 
 /// The file is replaced as a whole, and nothing is left beside it.

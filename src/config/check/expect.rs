@@ -62,7 +62,7 @@ impl<'t> Check<'t> {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("the routes are {}", known[..known.len().min(MOST_NAMED)].join(", ")),
             };
-            self.problems.push(Problem::at(route.place.written, format!("no route is called `{name}`"), hint));
+            self.problems.push(Problem::at(route.place.written, format!("there is no route `{name}`"), hint));
         }
     }
 }

@@ -71,7 +71,7 @@ impl<'t> Check<'t> {
                 let what = format!("the steps take {}, but would begin again before", written(end));
                 Problem::at(at, what, format!("use \"{}\" or more", written(end)))
             }
-            Misplaced::RepeatedAtOnce => Problem::at(at, "a round takes more than no time", "use \"1s\" or more"),
+            Misplaced::RepeatedAtOnce => Problem::at(at, "a round takes more than 0s", "use \"1s\" or more"),
         };
         Scenario::new(steps, repeat).map_err(|misplaced| self.problems.push(problem(misplaced))).ok()
     }
@@ -139,7 +139,7 @@ impl<'t> Check<'t> {
         self.only_numbers(node, settings.as_ref());
         let lasts = step.ramp?;
         if lasts.is_zero() {
-            let what = "a ramp takes more than no time";
+            let what = "a ramp takes more than 0s";
             let at = position(step.node, RAMP.name);
             self.problems.push(Problem::at(at, what, "leave `ramp` out, or use \"1s\" or more"));
         }

@@ -49,7 +49,7 @@ impl<'t> Check<'t> {
     pub(super) fn only_numbers(&mut self, node: &Node, settings: Option<&Settings>) {
         for (name, value) in settings.map(Settings::values).unwrap_or_default() {
             if let Scalar::Text(_) | Scalar::Flag(_) = value {
-                let what = format!("a ramp moves numbers, and `{name}` is none");
+                let what = format!("a ramp moves numbers, and `{name}` is not one");
                 let hint = "set it in a step of its own, without `ramp`";
                 self.problems.push(Problem::at(place_of(node, &name), what, hint));
             }
@@ -108,13 +108,13 @@ impl<'t> Check<'t> {
         keys.finish();
         self.not_empty(node, "nothing is set");
         let effect = effect?;
-        self.not_in_vain(node, toxic, &effect);
+        self.due_within_window(node, toxic, &effect);
         let attributes = effect.attributes().filter(|(name, _)| node.get(name).is_some()).collect();
         Some(ToxicSettings { toxic: toxic.name.clone(), toxicity, attributes })
     }
 
     /// Reports an end of the connection at a time when the toxic no longer acts.
-    fn not_in_vain(&mut self, node: &Node, toxic: &Toxic, effect: &Effect) {
+    fn due_within_window(&mut self, node: &Node, toxic: &Toxic, effect: &Effect) {
         let (Some((key, due)), Some(lasts)) = (effect.due(), toxic.selector.window.lasts) else { return };
         if let Some(value) = node.get(key).filter(|_| due.duration() >= lasts.duration()) {
             let what = format!("this never happens: the toxic acts for {} ms only", lasts.get());

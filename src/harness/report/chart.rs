@@ -1,11 +1,9 @@
 //! The plots of the report: throughput, open connections and faults over time, with the steps of the scenario.
 
-use std::time::Duration;
-
 use super::{Report, ScenarioStep};
 use crate::harness::sampler::Sample;
-use crate::harness::summary::bytes;
 use crate::plot::{Anchor, COLOURS, Drawing, Point, Weight, tick};
+use crate::units::bytes;
 
 /// In pixels.
 const WIDTH: f64 = 860.0;
@@ -14,6 +12,13 @@ const RIGHT: f64 = 20.0;
 const PANEL: f64 = 140.0;
 const GAP: f64 = 56.0;
 const TOP: f64 = 30.0;
+
+/// The smallest distance of two marks, so that a curve remains visible between them, and that of two labels beside them.
+const MARK_GAP: f64 = 6.0;
+const LABEL_GAP: f64 = 48.0;
+
+/// The width of a character of a small text, at most.
+const CHARACTER: f64 = 6.5;
 
 const BLUE: &str = COLOURS[1];
 const ORANGE: &str = COLOURS[2];
@@ -46,7 +51,7 @@ pub(super) fn svg(report: &Report) -> Option<String> {
     for panel in &panels {
         let frame = Frame { top, end, most: panel.most() };
         frame.draw(&mut drawing, panel);
-        report.scenario.iter().for_each(|step| frame.mark(&mut drawing, step));
+        frame.draw_marks(&mut drawing, &report.scenario);
         top += PANEL + GAP;
     }
     Some(drawing.finish(top - 10.0))
@@ -61,7 +66,11 @@ fn panels(samples: &[Sample]) -> [Panel; 3] {
         Panel { title: "Open connections", curves: vec![curve("open", GREEN, open)], label: plain },
         Panel {
             title: "Faults",
-            curves: vec![curve("per second", RED, rates(samples, |sample| sample.faults))],
+            curves: vec![curve(
+                "drops, delays and acts of toxics, per second",
+                RED,
+                rates(samples, |sample| sample.faults),
+            )],
             label: plain,
         },
     ]
@@ -71,15 +80,16 @@ fn curve(name: &'static str, colour: &'static str, points: Vec<Point>) -> Curve 
     Curve { name, colour, points }
 }
 
-/// How much a count grows per second, from each sample to the next. Drawn in the middle between the two.
+/// How much a count grows per second: a level line from each sample to the next.
 fn rates(samples: &[Sample], count: impl Fn(&Sample) -> u64) -> Vec<Point> {
     let rate = |pair: &[Sample]| {
         let (from, to) = (pair[0].at.as_secs_f64(), pair[1].at.as_secs_f64());
-        // A count of a route that is removed meanwhile is missing in the later sample.
+        // A connection that ends while the counts are added up may be missing in the later sample.
         let more = number(count(&pair[1]).saturating_sub(count(&pair[0])));
-        (f64::midpoint(from, to), more / (to - from).max(0.001))
+        let rate = more / (to - from).max(0.001);
+        [(from, rate), (to, rate)]
     };
-    samples.windows(2).map(rate).collect()
+    samples.windows(2).flat_map(rate).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a pixel is coarser")]
@@ -123,8 +133,9 @@ impl Frame {
         (self.most.max(1.0) / tick).ceil() * tick
     }
 
+    /// At least 1: half a connection or half a byte would be no value.
     fn tick(&self) -> f64 {
-        tick(self.most.max(1.0), 4)
+        tick(self.most, 4).max(1.0)
     }
 
     fn draw(&self, drawing: &mut Drawing, panel: &Panel) {
@@ -144,23 +155,51 @@ impl Frame {
             drawing.line(at, (WIDTH - RIGHT, at.1), weight);
             drawing.text((LEFT - 6.0, at.1 + 4.0), Anchor::End, Weight::Faint, label(value));
         }
-        for seconds in steps(tick(self.end, 10), self.end) {
-            let (x, y) = self.point((seconds, 0.0));
-            drawing.text((x, y + 14.0), Anchor::Middle, Weight::Faint, format_args!("{} s", plain(seconds)));
+        let (unit, name) = time_unit(self.end);
+        for value in steps(tick(self.end / unit, 10), self.end / unit) {
+            let (x, y) = self.point((value * unit, 0.0));
+            drawing.text((x, y + 14.0), Anchor::Middle, Weight::Faint, format_args!("{} {name}", plain(value)));
         }
     }
 
-    /// A line where a step of the scenario was done.
-    fn mark(&self, drawing: &mut Drawing, step: &ScenarioStep) {
-        let (x, _) = self.point((seconds(step.ran_at), 0.0));
+    /// A line where each step of the scenario was done. Steps that are too close to the one before have no label, or no
+    /// line either: a scenario that repeats has thousands of them.
+    fn draw_marks(&self, drawing: &mut Drawing, steps: &[ScenarioStep]) {
+        let (mut marked, mut labelled) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+        for step in steps {
+            let (x, _) = self.point((step.in_run.as_secs_f64(), 0.0));
+            if x - marked >= MARK_GAP {
+                self.mark(drawing, x, step);
+                marked = x;
+            }
+            if x - labelled >= LABEL_GAP && has_room(x, &step.at) {
+                drawing.text((x + 3.0, self.top + 9.0), Anchor::Start, Weight::Faint, &step.at);
+                labelled = x;
+            }
+        }
+    }
+
+    fn mark(&self, drawing: &mut Drawing, x: f64, step: &ScenarioStep) {
         let title = format!("{} {}", step.at, step.step);
         drawing.mark((x, self.top), (x, self.top + PANEL), PINK, &title);
-        drawing.text((x + 3.0, self.top + 9.0), Anchor::Start, Weight::Faint, &step.at);
     }
 }
 
-fn seconds(time: Duration) -> f64 {
-    time.as_secs_f64()
+/// Whether the label of a mark ends inside the drawing.
+fn has_room(x: f64, label: &str) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "a label has few characters")]
+    let width = label.len() as f64 * CHARACTER;
+    x + 3.0 + width <= WIDTH
+}
+
+/// The unit for the labels of a time axis that ends after this number of seconds: its length in seconds, and its name.
+fn time_unit(end: f64) -> (f64, &'static str) {
+    match end {
+        ..1.0 => (0.001, "ms"),
+        1.0..300.0 => (1.0, "s"),
+        300.0..10_800.0 => (60.0, "min"),
+        _ => (3600.0, "h"),
+    }
 }
 
 /// Multiples of `tick` from 0 to `end`.
@@ -171,6 +210,8 @@ fn steps(tick: f64, end: f64) -> impl Iterator<Item = f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -178,7 +219,7 @@ mod tests {
         let sample = |seconds, bytes_up| Sample { at: Duration::from_secs(seconds), bytes_up, ..Sample::default() };
         let samples = [sample(0, 0), sample(1, 500), sample(3, 500), sample(5, 100)];
         let rates = rates(&samples, |sample| sample.bytes_up);
-        assert_eq!(rates, [(0.5, 500.0), (2.0, 0.0), (4.0, 0.0)]);
+        assert_eq!(rates, [(0.0, 500.0), (1.0, 500.0), (1.0, 0.0), (3.0, 0.0), (3.0, 0.0), (5.0, 0.0)]);
     }
 
     #[test]
@@ -190,13 +231,43 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_step_is_marked_in_each_plot() {
+    fn drawn_marks(steps: &[ScenarioStep]) -> String {
         let mut drawing = Drawing::new(WIDTH);
-        let frame = Frame { top: 0.0, end: 10.0, most: 1.0 };
-        let step = ScenarioStep { at: "5s".to_owned(), ran_at: Duration::from_secs(5), step: "cut \"db\"".to_owned() };
-        frame.mark(&mut drawing, &step);
-        let svg = drawing.finish(PANEL);
+        Frame { top: 0.0, end: 10.0, most: 1.0 }.draw_marks(&mut drawing, steps);
+        drawing.finish(PANEL)
+    }
+
+    fn step(in_run: Duration) -> ScenarioStep {
+        ScenarioStep { at: "5s".to_owned(), ran_at: Duration::ZERO, in_run, step: "cut \"db\"".to_owned() }
+    }
+
+    #[test]
+    fn a_step_is_marked_where_it_was_done_in_the_run() {
+        let svg = drawn_marks(&[step(Duration::from_secs(5))]);
         assert!(svg.contains("x1='460.0'") && svg.contains("<title>5s cut &quot;db&quot;</title>"), "{svg}");
+    }
+
+    /// 760 pixels of 10 s.
+    #[test]
+    fn many_steps_have_few_marks_and_fewer_labels() {
+        let steps: Vec<_> = (0..10_000).map(|number| step(Duration::from_millis(number))).collect();
+        let svg = drawn_marks(&steps);
+        assert!((100..=127).contains(&svg.matches("<line").count()), "{svg}");
+        assert!((12..=16).contains(&svg.matches("<text").count()), "{svg}");
+    }
+
+    #[test]
+    fn the_labels_of_the_time_axis_are_short_and_differ() {
+        for (end, last) in [(0.005, "5 ms"), (0.2, "200 ms"), (12.0, "12 s"), (3600.0, "60 min"), (259_200.0, "70 h")] {
+            let mut drawing = Drawing::new(WIDTH);
+            Frame { top: 0.0, end, most: 0.0 }.draw_axes(&mut drawing, plain);
+            let svg = drawing.finish(PANEL);
+            let mut labels: Vec<&str> = svg.split("</text>").filter_map(|part| part.rsplit('>').next()).collect();
+            let count = labels.len();
+            assert!(count < 16 && labels.contains(&last), "{end}: {labels:?}");
+            labels.sort_unstable();
+            labels.dedup();
+            assert_eq!(labels.len(), count);
+        }
     }
 }

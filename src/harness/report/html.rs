@@ -12,7 +12,7 @@ h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}
 @media(prefers-color-scheme:dark){.pass{color:#3ddba6}.fail{color:#ff8a5c}}
 table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
 th,td{border-bottom:1px solid #8884;padding:.2rem .8rem .2rem 0;text-align:left;vertical-align:top}
-td{overflow-wrap:anywhere}
+td{overflow-wrap:anywhere}td:first-child{overflow-wrap:normal}
 figure{margin:0;overflow-x:auto}svg{width:100%;min-width:600px;height:auto}
 @media print{body{margin:0;max-width:none}section,figure{break-inside:avoid}svg{min-width:0}}";
 

@@ -8,6 +8,7 @@ use crate::harness::figures::{Figures, millis, ranked};
 use crate::plan::{Count, Judgement, Rank, Timing};
 use crate::proxy::{Faults, Histogram};
 use crate::toxic::{Amount, NEVER};
+use crate::value::ToxicName;
 
 /// JSON with indentation and a line end.
 pub(super) fn text(report: &Report) -> String {
@@ -102,13 +103,18 @@ impl Serialize for CloseReasons<'_> {
     }
 }
 
-/// What each toxic has done, by its name.
+/// What each toxic has done, by its name. One that was replaced by one of another type has the type in its key too: the keys
+/// of an object differ.
 struct Toxics<'f>(&'f Figures);
 
 impl Serialize for Toxics<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let faults = self.0.totals.faults.iter();
-        serializer.collect_map(faults.map(|((name, kind), faults)| (name.as_str(), Toxic { kind, faults })))
+        let faults = &self.0.totals.faults;
+        let has_namesake = |name: &ToxicName| faults.keys().filter(|(other, _)| other == name).count() > 1;
+        let key = |name: &ToxicName, kind: &str| {
+            if has_namesake(name) { format!("{name} ({kind})") } else { name.to_string() }
+        };
+        serializer.collect_map(faults.iter().map(|((name, kind), faults)| (key(name, kind), Toxic { kind, faults })))
     }
 }
 

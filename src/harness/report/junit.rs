@@ -3,6 +3,8 @@
 use quick_junit::{NonSuccessKind, Property, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
 use super::{CommandOutcome, Report, markdown};
+use crate::columns::printable;
+use crate::harness::shell::command_line;
 use crate::plan::Judgement;
 
 pub(super) fn text(report: &Report) -> String {
@@ -38,7 +40,7 @@ fn command_case(command: &CommandOutcome) -> TestCase {
         0 => TestCaseStatus::success(),
         code => failure(format!("exit code {code}")),
     };
-    let mut case = TestCase::new(command.argv.join(" "), status);
+    let mut case = TestCase::new(printable(&command_line(&command.argv)), status);
     case.set_classname("command");
     case
 }

@@ -1,9 +1,12 @@
 //! The report as Markdown, for the summaries of CI jobs.
 
 use super::{Report, Verdict};
+use crate::columns::printable;
 use crate::harness::figures::{Figures, ranked};
-use crate::harness::summary::{amount, bytes, duration};
+use crate::harness::shell::command_line;
 use crate::plan::{Count, Judgement, Rank, Timing};
+use crate::toxic::{Amount, NEVER};
+use crate::units::{bytes, duration};
 
 pub(super) fn text(report: &Report) -> String {
     let verdict = match report.verdict() {
@@ -30,8 +33,10 @@ fn facts(report: &Report) -> String {
 /// What the run was: names and values.
 pub(super) fn facts_of(report: &Report) -> Vec<(&'static str, String)> {
     let config = report.config.as_ref().map(|it| ("config", format!("{}, SHA-256 {}", it.file, it.sha256)));
-    let command =
-        report.command.as_ref().map(|it| ("command", format!("{}, exit code {}", it.argv.join(" "), it.exit_code)));
+    let command = report
+        .command
+        .as_ref()
+        .map(|it| ("command", format!("{}, exit code {}", printable(&command_line(&it.argv)), it.exit_code)));
     let facts = [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("seed", report.seed.to_string()),
@@ -113,6 +118,16 @@ pub(super) fn toxics(report: &Report) -> Vec<Row> {
     rows.collect()
 }
 
+/// The extent of what a toxic has done.
+fn amount(amount: Option<Amount>) -> String {
+    match amount {
+        Some(Amount::Bytes(count)) => bytes(count),
+        Some(Amount::Delay(NEVER)) => "held forever".to_owned(),
+        Some(Amount::Delay(delay)) => format!("up to {}", duration(delay)),
+        None => String::new(),
+    }
+}
+
 pub(super) fn steps(report: &Report) -> Vec<Row> {
     report.scenario.iter().map(|it| vec![it.at.clone(), duration(it.ran_at), it.step.clone()]).collect()
 }
@@ -128,8 +143,9 @@ fn section(title: &str, head: &[&str], rows: Vec<Row>) -> String {
     format!("\n## {title}\n\n{}{ruler}|\n{rows}", line(head.iter().map(|it| (*it).to_owned()).collect()))
 }
 
-/// A text in which no character has a meaning to Markdown.
+/// A text in which no character has a meaning to Markdown. Line ends and other control characters would end a row.
 fn cell(text: &str) -> String {
     let is_special = |c: char| "\\`*_{}[]<>|#~".contains(c);
+    let text = printable(text);
     text.chars().flat_map(|c| is_special(c).then_some('\\').into_iter().chain([c])).collect()
 }

@@ -7,7 +7,7 @@ mod junit;
 mod markdown;
 mod output;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -72,23 +72,28 @@ pub struct CommandOutcome {
 /// A step of a scenario that was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScenarioStep {
-    /// When it was due, as written in the scenario.
+    /// When it was due, from the start of the scenario.
     pub at: String,
     /// When it was done, from the start of the scenario.
     pub ran_at: Duration,
+    /// When it was done, from the start of the run. A reload can begin another scenario later.
+    pub in_run: Duration,
     /// What it did.
     pub step: String,
 }
 
-impl From<&StepDone> for ScenarioStep {
-    fn from(done: &StepDone) -> Self {
-        let StepDone { at, ran_at, route, step, error } = done;
+impl ScenarioStep {
+    /// A step of a run that has started at that time.
+    #[must_use]
+    pub fn of(done: &StepDone, run_started: Instant) -> Self {
+        let StepDone { at, ran_at, made, route, step, error } = done;
         let failed = error.as_ref().map(|error| format!(", failed: {error}")).unwrap_or_default();
-        Self { at: at_of(*at), ran_at: *ran_at, step: format!("{route}: {step}{failed}") }
+        let in_run = made.saturating_duration_since(run_started);
+        Self { at: at_of(*at), ran_at: *ran_at, in_run, step: format!("{route}: {step}{failed}") }
     }
 }
 
-/// As a scenario writes it.
+/// In the form of a scenario.
 fn at_of(at: Duration) -> String {
     let millis = at.as_millis();
     if millis.is_multiple_of(1000) { format!("{}s", millis / 1000) } else { format!("{millis}ms") }

@@ -1,7 +1,7 @@
 //! Where a report goes, and in which format.
 
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -32,6 +32,22 @@ impl Output {
         let format = format.unwrap_or_else(|| format_of(&path));
         let destination = if path == Path::new("-") { Destination::Stdout } else { Destination::File(path) };
         Self { destination, format }
+    }
+
+    /// Finds out whether a file can be written there. Call it before the run, which would otherwise end without its report.
+    ///
+    /// # Errors
+    /// The path is a directory, or no file can be created beside it.
+    pub fn check(&self) -> io::Result<()> {
+        let Destination::File(path) = &self.destination else { return Ok(()) };
+        let checked = match fs::metadata(path) {
+            Ok(found) if found.is_dir() => Err(ErrorKind::IsADirectory.into()),
+            // Opening a pipe would wait for its reader.
+            Ok(found) if !found.is_file() => Ok(()),
+            _ => create_beside(path),
+        };
+        checked
+            .map_err(|error| io::Error::new(error.kind(), format!("can't write --report {}: {error}", path.display())))
     }
 
     /// Writes the report. A file appears with all of its text or not at all.
@@ -66,18 +82,34 @@ fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|it| !it.is_file())
 }
 
+/// Creates and removes the file that [`replace`] writes first.
+fn create_beside(path: &Path) -> io::Result<()> {
+    let part = part_of(&target_of(path));
+    File::create(&part)?;
+    fs::remove_file(&part)
+}
+
 /// Writes a file beside `path`, and renames it.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A link stays, and what it leads to is replaced.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", process::id()));
-    let part = path.with_file_name(name);
+    let path = target_of(path);
+    let part = part_of(&path);
     let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, &path));
     written.inspect_err(|_| {
         // The first error is the one to report.
         let _ = fs::remove_file(&part);
     })
+}
+
+/// A link stays, and what it leads to is replaced.
+fn target_of(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The file that is written first.
+fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", process::id()));
+    path.with_file_name(name)
 }
 
 #[cfg(test)]
