@@ -11,30 +11,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use crate::stop::Signal;
 use crate::threads;
 
-/// The time within which a signal that arrives again is the same one. timeout(1) signals its command and then the process
-/// group of both, so the command gets two signals within microseconds. A person needs longer for a second Ctrl-C.
-const SAME_SIGNAL: Duration = Duration::from_millis(50);
-
-/// Calls `received` after each SIGINT and SIGTERM, until the process ends. Call it before any other thread starts: threads
-/// inherit the signal mask, and SIGTERM would end the process if one thread had it unblocked (signal(7)).
-///
-/// # Errors
-/// A handler can't be set, or a thread can't be spawned.
-pub fn install(received: impl Fn(Signal) + Clone + Send + 'static) -> io::Result<()> {
-    let terminate = SigSet::from(Unix::SIGTERM);
-    terminate.thread_block()?;
-    let mut terminated = without_copies(Instant::now, received.clone());
-    threads::spawn("sigterm", move || {
-        // sigwait(3) fails for an invalid set only, and this one is fixed.
-        while terminate.wait().is_ok() {
-            terminated(Signal::Terminate);
-        }
-    })?;
-    // ctrlc handles SIGTERM too with its `termination` feature, but does not report which signal arrived, and the exit
-    // code depends on it.
-    let mut interrupted = without_copies(Instant::now, received);
-    ctrlc::set_handler(move || interrupted(Signal::Interrupt)).map_err(io::Error::other)
-}
+/// The time within which a process that sends a signal again sends a copy: timeout(1) signals its command and then the process
+/// group of both. These two are microseconds apart, or as long as a busy machine keeps timeout(1) waiting in between.
+const COPIES: Duration = Duration::from_millis(500);
 
 /// What has sent a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,50 +31,69 @@ impl Source {
     }
 }
 
-/// [`install`] for a process that forwards signals to a command, and has to know which of them the command has already.
-/// ctrlc doesn't report what has sent a signal. SIGQUIT is left to the command, as by system(3): at Ctrl-\ it may print its
-/// state and go on.
+/// Calls `received` after each SIGINT and SIGTERM, until the process ends. Call it before any other thread starts: threads
+/// inherit the signal mask, and both signals would end the process if one thread had them unblocked (signal(7)).
 ///
 /// # Errors
-/// The signal mask can't be changed, or no descriptor or thread is available.
-pub fn install_forwarding(received: impl Fn(Signal, Source) + Clone + Send + 'static) -> io::Result<()> {
+/// A handler can't be set, or no descriptor or thread is available.
+pub fn install(received: impl Fn(Signal, Source) + Send + 'static) -> io::Result<()> {
     let requests = SigSet::from_iter([Unix::SIGINT, Unix::SIGTERM]);
     requests.thread_block()?;
-    SigSet::from(Unix::SIGQUIT).thread_block()?;
-    // It never runs. In a background job of a script SIGINT is ignored, and execve(2) would keep that for the command.
+    // It never runs, since the signal is blocked, and ctrlc does not report what has sent it. In a background job of a
+    // script SIGINT is ignored, and only a handler keeps execve(2) from ignoring it in a wrapped command.
     ctrlc::set_handler(|| ()).map_err(io::Error::other)?;
     let arrivals = SignalFd::with_flags(&requests, SfdFlags::SFD_CLOEXEC)?;
-    let again = received.clone();
-    let mut interrupted = without_copies(Instant::now, move |source| received(Signal::Interrupt, source));
-    let mut terminated = without_copies(Instant::now, move |source| again(Signal::Terminate, source));
     threads::spawn("signals", move || {
-        while let Some(arrival) = next(&arrivals) {
-            let is_interrupt = arrival.ssi_signo == Unix::SIGINT as u32;
-            if is_interrupt { interrupted(Source::of(&arrival)) } else { terminated(Source::of(&arrival)) }
+        let mut copies = Copies::default();
+        while let Some((signal, source)) = next(&arrivals) {
+            if !copies.include(signal, source, Instant::now()) {
+                received(signal, source);
+            }
         }
     })
 }
 
-/// Waits for a signal. None is never returned in practice: read(2) fails for an invalid descriptor only.
-fn next(arrivals: &SignalFd) -> Option<siginfo> {
+/// Waits for a signal. Returns none if read(2) fails, which it does for an invalid descriptor only.
+fn next(arrivals: &SignalFd) -> Option<(Signal, Source)> {
     loop {
         match arrivals.read_signal() {
+            Ok(Some(it)) if it.ssi_signo == Unix::SIGINT as u32 => return Some((Signal::Interrupt, Source::of(&it))),
+            Ok(Some(it)) => return Some((Signal::Terminate, Source::of(&it))),
             Err(Errno::EINTR) => {}
-            arrival => return arrival.ok().flatten(),
+            Ok(None) | Err(_) => return None,
         }
     }
 }
 
-/// Calls `received`, unless the signal is a copy of the last one.
-fn without_copies<A>(now: impl Fn() -> Instant, received: impl Fn(A)) -> impl FnMut(A) {
-    let mut last: Option<Instant> = None;
-    move |arrival| {
-        let now = now();
-        if last.is_none_or(|last| now.duration_since(last) >= SAME_SIGNAL) {
-            last = Some(now);
-            received(arrival);
+/// Recognises copies of signals.
+#[derive(Default)]
+struct Copies {
+    interrupted: Option<Instant>,
+    terminated: Option<Instant>,
+}
+
+impl Copies {
+    /// Whether this signal is a copy. A terminal sends none: each Ctrl-C counts.
+    fn include(&mut self, signal: Signal, source: Source, now: Instant) -> bool {
+        let last = match signal {
+            Signal::Interrupt => &mut self.interrupted,
+            Signal::Terminate => &mut self.terminated,
+        };
+        let is_again = last.is_some_and(|last| now.duration_since(last) < COPIES);
+        if !is_again {
+            *last = Some(now);
         }
+        is_again && source == Source::Process
     }
+}
+
+/// Leaves SIGQUIT to a command that runs in the same terminal, as system(3) does: it may print its state at Ctrl-\ and go
+/// on. Call it before any other thread starts, as [`install`].
+///
+/// # Errors
+/// The signal mask can't be changed.
+pub fn block_quit() -> io::Result<()> {
+    Ok(SigSet::from(Unix::SIGQUIT).thread_block()?)
 }
 
 /// Unblocks the signals that this module blocks, in a process that has inherited its signal mask.
@@ -177,19 +175,23 @@ impl Suspension {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
     use super::*;
 
     #[test]
-    fn a_signal_that_arrives_again_at_once_is_a_copy() {
-        let (now, count) = (Cell::new(Instant::now()), Cell::new(0));
-        let mut arrives = without_copies(|| now.get(), |()| count.set(count.get() + 1));
-        // Copies don't extend the time: a key that is held down repeats about every 30 ms.
-        for (wait, expected) in [(0, 1), (1, 1), (30, 1), (30, 2), (49, 2), (1, 3)] {
-            now.set(now.get() + Duration::from_millis(wait));
-            arrives(());
-            assert_eq!(count.get(), expected);
+    fn a_signal_that_a_process_sends_again_at_once_is_a_copy() {
+        let (mut copies, mut now) = (Copies::default(), Instant::now());
+        for (wait, signal, source, expected) in [
+            (0, Signal::Terminate, Source::Process, false),
+            (1, Signal::Terminate, Source::Process, true),
+            (1, Signal::Interrupt, Source::Process, false),
+            (1, Signal::Interrupt, Source::Process, true),
+            (1, Signal::Interrupt, Source::Terminal, false),
+            // Copies don't extend the time.
+            (495, Signal::Terminate, Source::Process, true),
+            (1, Signal::Terminate, Source::Process, false),
+        ] {
+            now += Duration::from_millis(wait);
+            assert_eq!(copies.include(signal, source, now), expected, "{wait} {signal:?} {source:?}");
         }
     }
 }

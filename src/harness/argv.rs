@@ -49,7 +49,9 @@ fn replace(text: &str, routes: &[Route]) -> Result<String, UnknownRoute> {
     let (mut replaced, mut rest) = (String::new(), text);
     while let Some((before, from_brace)) = rest.find('{').map(|at| rest.split_at(at)) {
         replaced.push_str(before);
-        let (value, after) = match placeholder(from_brace, routes) {
+        // `${server.port}` is a template of JavaScript, unless there is such a route.
+        let is_meant = |name| !before.ends_with('$') || is_route(name, routes);
+        let (value, after) = match placeholder(from_brace, routes).filter(|(name, ..)| is_meant(name)) {
             Some((name, value, after)) => (value.of(name, routes)?, after),
             None => ("{".to_owned(), &from_brace[1..]),
         };
@@ -88,8 +90,11 @@ fn placeholder<'t>(text: &'t str, routes: &[Route]) -> Option<(&'t str, Value, &
         _ => return None,
     };
     let is_plain = |name: &str| name.chars().all(|letter| letter.is_alphanumeric() || "-_.".contains(letter));
-    let is_known = routes.iter().any(|route| route.name.as_str() == name);
-    (is_known || (!name.is_empty() && is_plain(name))).then_some((name, value, after))
+    (is_route(name, routes) || (!name.is_empty() && is_plain(name))).then_some((name, value, after))
+}
+
+fn is_route(name: &str, routes: &[Route]) -> bool {
+    routes.iter().any(|route| route.name.as_str() == name)
 }
 
 impl UnknownRoute {
@@ -148,6 +153,7 @@ mod tests {
             ("{ä{db.port", "{ä{db.port"),
             ("{\"a\": 1}", "{\"a\": 1}"),
             ("{a: .b.port}", "{a: .b.port}"),
+            ("${server.port} ${db.port}", "${server.port} $8180"),
         ] {
             let replaced = argv(&["{x.port}", written]).with_addresses(&routes()).expect(written);
             assert_eq!(replaced, argv(&["{x.port}", expected]));

@@ -34,7 +34,7 @@ impl Lifetime {
             return Wrapped::new(argv, limit, token, stop).map(Self::OfCommand);
         }
         let stop = Arc::clone(stop);
-        signals::install(move |signal| stop.request(signal))?;
+        signals::install(move |signal, _| stop.request(signal))?;
         Ok(Self::UntilSignal)
     }
 }

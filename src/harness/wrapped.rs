@@ -59,9 +59,10 @@ impl Wrapped {
     /// # Errors
     /// A handler can't be set, or a thread can't be spawned.
     pub fn new(argv: Argv, limit: DescriptorLimit, token: Option<String>, stop: &Arc<Stop>) -> io::Result<Self> {
+        signals::block_quit()?;
         let (sender, signals) = crossbeam_channel::unbounded();
         let after_the_command = Arc::clone(stop);
-        signals::install_forwarding(move |signal, source| {
+        signals::install(move |signal, source| {
             if sender.send((signal, source)).is_err() {
                 after_the_command.request(signal);
             }

@@ -137,7 +137,7 @@ fn does_not_wait_for_an_unneeded_deadline() {
 
 #[test]
 fn second_signal_cuts_and_sets_the_exit_code() {
-    // The same signal within 50 ms would be a copy.
+    // The same signal within 500 ms would be a copy.
     for (first, second, code) in [(Signal::SIGTERM, Signal::SIGINT, 130), (Signal::SIGINT, Signal::SIGTERM, 143)] {
         for keys in ["", r#""latencyMs": 3600000"#, r#""dropRate": 1.0, "dropMode": "hang""#] {
             let setup = one_route(keys);

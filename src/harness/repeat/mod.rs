@@ -55,7 +55,8 @@ impl Series {
     /// A handler of signals can't be set, or a run can't be started.
     pub fn execute(&self) -> io::Result<u8> {
         let (sender, signals) = crossbeam_channel::unbounded();
-        signals::install_forwarding(move |signal, source| {
+        signals::block_quit()?;
+        signals::install(move |signal, source| {
             // Nothing is left to end once the receiver is gone.
             let _ = sender.send((signal, source));
         })?;
