@@ -48,7 +48,7 @@ fn connect(ip: Ipv4Addr) -> TcpStream {
 
 #[test]
 fn a_connection_is_logged_in_sentences_above_the_status_line() {
-    let setup = plain(one_route(r#""name": "db", "latencyMs": 1"#));
+    let setup = plain(one_route(r#""name": "db", "latencyMs": 300"#));
     let (ip, upstream) = (setup.ip(), setup.upstream());
     let mut pty = on_terminal(setup, 120);
     pty.wait_until(status(0));
@@ -67,9 +67,9 @@ fn a_connection_is_logged_in_sentences_above_the_status_line() {
     assert_eq!(code, Some(0));
     let lines = without_times(&text);
     for expected in [
-        format!("info  db  listening on {ip}:8180 → {ip}:9090, latency 1 ms"),
+        format!("info  db  listening on {ip}:8180 → {ip}:9090, latency 300 ms"),
         format!("info  db #1  opened from {address}"),
-        "fault db #1  latency 1 ms".to_owned(),
+        "fault db #1  latency 300 ms".to_owned(),
         "info  draining, no new connections, 0 left".to_owned(),
         "info  drained".to_owned(),
     ] {
