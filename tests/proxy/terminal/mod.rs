@@ -119,7 +119,7 @@ fn the_summary_fits_80_columns() {
 fn lines_fit_a_narrow_terminal() {
     let setup = plain(one_route(r#""name": "payments""#));
     let ip = setup.ip();
-    let mut pty = on_terminal(setup, 40);
+    let pty = on_terminal(setup, 40);
     pty.wait_until(status(0));
     // No upstream listens.
     let _ = read_to_end(&connect(ip));
