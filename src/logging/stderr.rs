@@ -135,7 +135,7 @@ impl Write for QueueWriter {
 /// The writer thread, the only one that blocks on the output.
 struct OutputWriter {
     output: LogOutput,
-    written: Written,
+    delivery: Delivery,
     reported: u64,
     format: TextFormat,
     fold: Fold,
@@ -144,10 +144,10 @@ struct OutputWriter {
 
 /// Whether all lines so far are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Written {
-    All,
+enum Delivery {
+    Complete,
     /// Some are lost, which is reported.
-    Some,
+    Lossy,
 }
 
 /// What has to be done after a batch is written.
@@ -161,7 +161,7 @@ impl OutputWriter {
     fn new(output: LogOutput) -> Self {
         let colors = output.terminal().colors();
         let (format, screen) = (TextFormat::new(colors), Screen::new(colors));
-        Self { output, written: Written::All, reported: 0, format, fold: Fold::default(), screen }
+        Self { output, delivery: Delivery::Complete, reported: 0, format, fold: Fold::default(), screen }
     }
 
     fn run(mut self, entries: &Receiver<Entry>) {
@@ -242,8 +242,8 @@ impl OutputWriter {
     /// Lines that can't be written are reported once, on stderr.
     fn write(&mut self, text: &[u8]) {
         let Err(error) = self.output.write_all(text) else { return };
-        if self.written == Written::All {
-            self.written = Written::Some;
+        if self.delivery == Delivery::Complete {
+            self.delivery = Delivery::Lossy;
             // If stderr is closed, the loss can't be reported.
             let _ = writeln!(io::stderr(), "chaos-proxy: log lines are lost: {error}");
         }

@@ -61,21 +61,27 @@ impl Series {
             let _ = sender.send((signal, source));
         })?;
         let mut summary = Summary::default();
+        let ended = self.run_all(&signals, &mut summary);
+        // Also if a run could not be started: the others have their results.
+        print(&summary.text(self));
+        ended.map(|()| summary.exit_code())
+    }
+
+    fn run_all(&self, signals: &Receiver<Arrival>, summary: &mut Summary) -> io::Result<()> {
         for seed in self.seeds.iter() {
             let began = Instant::now();
-            match self.run(seed, &signals)? {
+            match self.run(seed, signals)? {
                 Outcome::Interrupted(signal) => {
                     summary.interrupted = Some(signal);
-                    break;
+                    return Ok(());
                 }
-                Outcome::Ended(ended) => self.count(&mut summary, seed, ended, began.elapsed()),
+                Outcome::Ended(ended) => self.count(summary, seed, ended, began.elapsed()),
             }
             if self.after_failure == AfterFailure::Stop && !summary.failures.is_empty() {
-                break;
+                return Ok(());
             }
         }
-        print(&summary.text(self));
-        Ok(summary.exit_code())
+        Ok(())
     }
 
     fn run(&self, seed: u64, signals: &Receiver<Arrival>) -> io::Result<Outcome> {
