@@ -14,6 +14,7 @@ use crate::value::RouteName;
 pub struct Figures {
     accepted: u64,
     dropped: u64,
+    delayed: u64,
     failed_dials: u64,
     /// The number of closed connections by reason.
     pub close_reasons: BTreeMap<CloseReason, u64>,
@@ -32,6 +33,7 @@ impl From<&RouteStatus> for Figures {
         Self {
             accepted: status.accepted,
             dropped: status.dropped,
+            delayed: status.delayed,
             failed_dials: status.failed_dials,
             close_reasons: status.closed.clone(),
             totals: status.totals.clone(),
@@ -47,6 +49,7 @@ impl Figures {
     pub fn add(&mut self, other: &Self) {
         self.accepted += other.accepted;
         self.dropped += other.dropped;
+        self.delayed += other.delayed;
         self.failed_dials += other.failed_dials;
         for (reason, times) in &other.close_reasons {
             *self.close_reasons.entry(*reason).or_default() += times;
@@ -67,7 +70,7 @@ impl Figures {
             Count::FailedDials => self.failed_dials,
             Count::Resets => self.closed_by(CloseReason::is_reset),
             Count::Cuts => self.closed_by(|reason| reason == CloseReason::Cut),
-            Count::Faults => self.dropped + self.totals.toxic_acts(),
+            Count::Faults => self.dropped + self.delayed + self.totals.toxic_acts(),
             Count::BytesUp => self.totals.up.sent,
             Count::BytesDown => self.totals.down.sent,
         }

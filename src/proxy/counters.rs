@@ -137,7 +137,7 @@ impl RouteCounters {
         activity.bytes_up += totals.up.sent;
         activity.bytes_down += totals.down.sent;
         activity.faults += totals.toxic_acts();
-        activity.faults += self.dropped() + self.delayed.load(Ordering::Relaxed);
+        activity.faults += self.dropped() + self.delayed();
     }
 
     pub fn accepted(&self) -> u64 {
@@ -146,6 +146,10 @@ impl RouteCounters {
 
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    pub fn delayed(&self) -> u64 {
+        self.delayed.load(Ordering::Relaxed)
     }
 
     pub fn failed_dials(&self) -> u64 {

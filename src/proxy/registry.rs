@@ -194,6 +194,7 @@ fn route_status(live: &LiveRoute, closed: Closed, active: Active) -> RouteStatus
         accepted: counters.accepted(),
         active: active.count,
         dropped: counters.dropped(),
+        delayed: counters.delayed(),
         failed_dials: counters.failed_dials(),
         totals,
         closed: reasons,

@@ -24,6 +24,8 @@ pub struct RouteStatus {
     pub active: usize,
     /// The number of connections that the drop rate selected.
     pub dropped: u64,
+    /// The number of connections that the latency of the route has delayed.
+    pub delayed: u64,
     /// The number of dials that failed.
     pub failed_dials: u64,
     /// What all its connections have done, live and closed.

@@ -66,7 +66,7 @@ metrics! {
         FailedDials = "failedDials": "The number of dials that failed",
         Resets = "resets": "The number of connections that a peer, a toxic or a request has reset",
         Cuts = "cuts": "The number of connections that were cut at the end of the run",
-        Faults = "faults": "The number of drops and of acts of toxics",
+        Faults = "faults": "The number of connections dropped or delayed, and of acts of toxics",
         BytesUp = "bytesUp": "The number of bytes sent to the upstream",
         BytesDown = "bytesDown": "The number of bytes sent to the clients",
     }
