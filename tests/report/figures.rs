@@ -91,6 +91,18 @@ fn each_toxic_counts_the_connections_it_acted_on() {
 }
 
 #[test]
+fn a_delayed_connection_is_a_fault_as_in_the_log() {
+    let mut run = start("r.json", r#""latencyMs": 300"#, "", &[]);
+    let mut client = run.proxy.connect();
+    client.write_all(b"hello").unwrap();
+    client.read_exact(&mut [0; 5]).unwrap();
+    run.proxy.logged(&["fault injected", "fault=latency"]);
+    drop(client);
+    assert_eq!(run.proxy.stop(), 0);
+    assert_eq!(run.json()["routes"]["db"]["faults"], 1);
+}
+
+#[test]
 fn drops_and_failed_dials_and_resets_are_counted() {
     let mut run = start("r.json", r#""dropRate": 1.0"#, "", &[]);
     for number in 1..=3 {
