@@ -222,6 +222,7 @@ mod tests {
             stream: Stream::default(),
             toxicity: Probability::ALWAYS,
             selector: Selector::default(),
+            when: None,
             effect: Effect::Latency(Latency::literal(latency, 0)),
         }
     }

@@ -47,7 +47,7 @@ impl Profile {
 
     fn toxic(self, part: &str, stream: Stream, effect: Effect) -> Toxic {
         let name = ToxicName::of_profile(self.as_str(), part);
-        Toxic { name, stream, toxicity: Probability::ALWAYS, selector: Selector::default(), effect }
+        Toxic { name, stream, toxicity: Probability::ALWAYS, selector: Selector::default(), when: None, effect }
     }
 
     /// The numbers: KB/s to the client and from it, the round trip in ms, its share of jitter in each direction in ms,

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::Effect;
 use super::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE};
-use crate::value::{Connections, Millis, Probability, Scalar, Selector, Stream, ToxicName, Written};
+use crate::value::{Connections, Millis, Probability, Scalar, Selector, Stream, ToxicName, Trigger, Written};
 
 /// A fault, and where and when it applies.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Toxic {
     pub toxicity: Probability,
     /// The connections that it applies to, and when.
     pub selector: Selector,
+    /// The point of the conversation from which it acts. `None`: from the accept on.
+    pub when: Option<Trigger>,
     /// What it does.
     pub effect: Effect,
 }

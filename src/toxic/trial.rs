@@ -145,6 +145,7 @@ pub(super) fn toxic(place: usize, effect: Effect) -> Toxic {
         stream: Stream::Both,
         toxicity: share(1.0),
         selector: Selector::default(),
+        when: None,
         effect,
     }
 }

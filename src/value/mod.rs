@@ -11,6 +11,7 @@ mod scalar;
 mod selector;
 mod stream;
 mod time_span;
+mod trigger;
 mod variable;
 mod word;
 
@@ -24,6 +25,7 @@ pub use scalar::{Bounds, Kind, Scalar, Unit, Written};
 pub use selector::{Connections, Network, Selector, Window};
 pub use stream::{CloseMode, Direction, Stream};
 pub use time_span::TimeSpan;
+pub use trigger::{Mark, MessagePart, MessagePoint, Notation, Nth, Pattern, Then, Trigger};
 pub use variable::reject_variable;
 pub(crate) use word::{flag, text, words};
 

@@ -99,7 +99,7 @@ fn range(text: &str) -> Option<(u64, u64)> {
 }
 
 /// Accepts digits only: `parse` would accept a sign.
-fn digits(text: &str) -> Option<&str> {
+pub(super) fn digits(text: &str) -> Option<&str> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then_some(text)
 }
 

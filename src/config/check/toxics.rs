@@ -105,7 +105,14 @@ impl<'t> Check<'t> {
         let toxic = || {
             let window = Window { after: after?, lasts: lasts? };
             let selector = Selector { connections: connections?, clients: clients?, window };
-            Some(Toxic { name: name.clone()?, stream: stream?, toxicity: toxicity?, selector, effect: effect? })
+            Some(Toxic {
+                name: name.clone()?,
+                stream: stream?,
+                toxicity: toxicity?,
+                selector,
+                when: None,
+                effect: effect?,
+            })
         };
         let toxic = toxic();
         Draft { name, named, toxic }

@@ -17,6 +17,7 @@ fn route(name: &str) -> Route {
         stream: Stream::default(),
         toxicity: Probability::NEVER,
         selector: Selector::default(),
+        when: None,
         effect: Effect::Latency(Latency::literal(5, 5)),
     };
     let port = Port::try_from(8180).expect("a port");
