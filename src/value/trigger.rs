@@ -111,7 +111,10 @@ impl Pattern {
     pub fn written(&self) -> String {
         match self.notation {
             Notation::Text => String::from_utf8_lossy(&self.bytes).into_owned(),
-            Notation::Hex => self.bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            Notation::Hex => {
+                let digits = self.bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+                digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+            }
         }
     }
 }
