@@ -2,26 +2,19 @@
 //! they are due at the next one. So toxics can be exchanged in the middle of a stream: the bytes that a removed toxic
 //! holds are released.
 
-use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::buffer::Buffer;
 use super::link::Link;
+use super::output::Output;
 use super::route_toxic::RouteToxic;
 use super::segment::{Boundary, Segments};
 use super::span::{Edge, End, EndKind, Span};
 use super::stats::{AddedDelay, Amount, RunningSum, ToxicEvent};
 use super::{History, Moment, NEVER, Stage, TAKEN_AT_ONCE};
 use crate::value::{CloseMode, Direction};
-
-/// The most bytes in one write. With this size the cost of the calls is small compared with that of copying.
-const WRITTEN_AT_ONCE: u64 = 256 * 1024;
-
-/// The most pieces in one write. sendmsg(2) fails with more than 1,024 (`UIO_MAXIOV` in `include/uapi/linux/uio.h`).
-const MAX_PIECES: usize = 512;
 
 /// The longest queue, as a duration, that still allows reading from the sender. It is long enough for a thread that
 /// wakes up late to find bytes in the queue, and short enough for the sender to be slowed down.
@@ -36,7 +29,7 @@ pub struct Chain {
     /// When reading from the sender may resume.
     resumes: Moment,
     /// Spans that have passed all links and can be written.
-    pub(super) output: VecDeque<Span>,
+    pub(super) output: Output,
     /// The end of the stream, once it has passed all links.
     pub(super) end: Option<End>,
     /// Whether the sender has ended the stream.
@@ -54,7 +47,7 @@ impl Chain {
             buffer: Buffer::at(received),
             segments: Segments::default().after(Boundary::Turn, received),
             resumes: Moment::ZERO,
-            output: VecDeque::new(),
+            output: Output::default(),
             end: None,
             source_end: None,
             has_gap: false,
@@ -75,7 +68,7 @@ impl Chain {
         let start = self.buffer.end();
         self.buffer.push(bytes);
         let range = start..self.buffer.end();
-        self.output.push_back(Span {
+        self.output.push(Span {
             range,
             segments: self.segments,
             arrived: Moment::ZERO,
@@ -87,7 +80,7 @@ impl Chain {
     /// Discards the bytes that the chain holds. Later bytes pass as before.
     pub fn discard_held(&mut self) {
         self.links.iter_mut().for_each(Link::discard_held);
-        self.output.clear();
+        self.output.discard();
         self.release();
     }
 
@@ -201,7 +194,7 @@ impl Chain {
     fn feed(&mut self, link: usize, span: Span) {
         match self.links.get_mut(link) {
             Some(link) => link.take(span, &mut self.buffer),
-            None => self.output.push_back(span),
+            None => self.output.push(span),
         }
     }
 
@@ -212,47 +205,28 @@ impl Chain {
         }
     }
 
-    /// The bytes to send now in one write. Spans that follow each other in the stream are one piece.
+    /// The bytes to send now in one write.
     #[must_use]
     pub fn output(&self) -> Vec<IoSlice<'_>> {
-        let (mut ranges, mut length) = (Vec::<Range<u64>>::new(), 0);
-        for span in &self.output {
-            match ranges.last_mut() {
-                Some(last) if last.end == span.range.start => last.end = span.range.end,
-                _ => ranges.push(span.range.clone()),
-            }
-            length += span.length();
-            if span.edge == Edge::Cut || length >= WRITTEN_AT_ONCE || ranges.len() == MAX_PIECES {
-                break;
-            }
-        }
-        ranges.iter().flat_map(|range| self.buffer.slices(range)).map(IoSlice::new).take(MAX_PIECES).collect()
+        self.output.pieces(&self.buffer)
     }
 
     /// The delay of the first byte of the output, if it is written `now`. `None` if no toxic delays it.
     #[must_use]
     pub fn delay(&self, now: Moment) -> Option<AddedDelay> {
-        let Span { arrived, at, .. } = *self.output.front()?;
-        let asked = at.checked_sub(arrived).filter(|asked| !asked.is_zero())?;
-        Some(AddedDelay { asked, measured: now.saturating_sub(arrived) })
+        self.output.delay(now)
     }
 
     /// Removes `bytes` bytes from the output after they were written.
     pub fn written(&mut self, bytes: usize) {
-        let mut left = bytes as u64;
-        while let Some(span) = self.output.front_mut().filter(|_| left > 0) {
-            left -= span.take(left).length();
-            if span.range.is_empty() {
-                self.output.pop_front();
-            }
-        }
+        self.output.written(bytes);
         self.release();
     }
 
     /// Frees the memory of bytes that were sent or discarded.
     fn release(&mut self) {
         let held = self.links.iter().rev().find_map(Link::first_offset);
-        let first = self.output.front().map(|span| span.range.start).or(held);
+        let first = self.output.first_offset().or(held);
         self.buffer.release(first.unwrap_or(self.buffer.end()));
     }
 
@@ -282,8 +256,7 @@ impl Chain {
     /// The memory of the chain in bytes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let output = self.output.capacity() * size_of::<Span>();
-        self.buffer.memory() + output + self.links.iter().map(Link::memory).sum::<usize>()
+        self.buffer.memory() + self.output.memory() + self.links.iter().map(Link::memory).sum::<usize>()
     }
 
     /// When the next held bytes or the end can move on. `NEVER` if everything is held forever, `None` if nothing is
@@ -358,40 +331,4 @@ impl Chain {
 /// When a queue that is empty at `until` is short enough to read again.
 fn resumes_after(until: Moment) -> Moment {
     if until == NEVER { NEVER } else { until.saturating_sub(QUEUE) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::toxic::trial::{chain_of, ms, steady, stream};
-
-    /// Each byte has its own due time, and so its own span.
-    #[test]
-    fn spans_that_follow_each_other_are_one_piece() {
-        let mut chain = chain_of([steady(1)]);
-        stream(5000).iter().zip(0..).for_each(|(byte, at)| chain.push(ms(at), Boundary::None, &[*byte]));
-        chain.advance(ms(6000));
-        assert_eq!(chain.output.len(), 5000);
-        let pieces = chain.output();
-        assert_eq!((pieces.len(), &*pieces[0]), (1, stream(5000).as_slice()));
-    }
-
-    /// Discarded bytes leave gaps.
-    #[test]
-    fn a_write_has_no_more_pieces_than_the_system_takes() {
-        let mut chain = chain_of([steady(0)]);
-        chain.push(ms(0), Boundary::None, &stream(5000));
-        chain.advance(ms(0));
-        let whole = chain.output.pop_front().expect("all of it");
-        chain.output = (0..2500).map(|index| Span { range: index * 2..index * 2 + 1, ..whole.clone() }).collect();
-        let mut written = Vec::new();
-        while chain.has_output() {
-            let pieces = chain.output();
-            assert!((1..=MAX_PIECES).contains(&pieces.len()));
-            let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.to_vec()).collect();
-            chain.written(bytes.len());
-            written.extend(bytes);
-        }
-        assert_eq!(written, stream(5000).into_iter().step_by(2).collect::<Vec<u8>>());
-    }
 }

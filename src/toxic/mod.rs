@@ -51,6 +51,7 @@ mod limit_time;
 mod link;
 mod live;
 mod noop;
+mod output;
 mod packet_loss;
 mod reset_peer;
 mod route_toxic;

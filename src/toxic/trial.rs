@@ -66,7 +66,7 @@ impl Outcome {
     /// Collects the bytes that are due by `now`, with their due times.
     pub(super) fn take_due(&mut self, chain: &mut Chain, now: Moment) {
         chain.advance(now);
-        for span in std::mem::take(&mut chain.output) {
+        for span in chain.output.take() {
             chain.buffer.slices(&span.range).for_each(|slice| self.bytes.extend(slice));
             self.due.resize(self.bytes.len(), span.at);
             if span.edge == Edge::Cut {
