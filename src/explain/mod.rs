@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::dice::Dice;
 use crate::plan::{DropMode, Plan, Route, RouteState};
-use crate::toxic::{Moment, NEVER, Recorded, Target, Toxic, Toxics};
+use crate::toxic::{Moment, NEVER, Points, Recorded, Target, Toxic, Toxics};
 use crate::value::{Direction, RouteName, ToxicName};
 pub use act::{Act, Flip, Loss};
 
@@ -119,14 +119,20 @@ fn fate(route: &Route, dice: &Dice, number: u64, client: IpAddr) -> Fate {
     if dice.drop_draw(number, route.drop_rate).hits() {
         return Fate::Dropped { mode: route.drop_mode };
     }
-    let target = Target { number, client, opened: Moment::ZERO };
+    let target = Target { number, client, opened: Moment::ZERO, points: &Points::default() };
     let latency = route.latency.duration();
     let of_toxic = |toxic| DIRECTIONS.into_iter().filter_map(move |way| outcome(toxic, dice, &target, way, latency));
     Fate::Forwarded { latency_ms: route.latency.get(), toxics: route.toxics.iter().flat_map(of_toxic).collect() }
 }
 
 /// What the toxic does to a stream that is forwarded from `latency` on. `None` if it does not act on it.
-fn outcome(toxic: &Toxic, dice: &Dice, target: &Target, stream: Direction, latency: Moment) -> Option<ToxicOutcome> {
+fn outcome(
+    toxic: &Toxic,
+    dice: &Dice,
+    target: &Target<'_>,
+    stream: Direction,
+    latency: Moment,
+) -> Option<ToxicOutcome> {
     let alone = Toxics::new(std::slice::from_ref(toxic), dice.clone(), Recorded::Every);
     let chain = alone.chain(target, stream, 0)?;
     let (from, until) = (toxic.selector.window.begins(), toxic.selector.window.ends());

@@ -22,8 +22,8 @@ pub(super) trait Behaviour {
     }
 
     /// Whether the toxic acts in this direction.
-    fn acts_in(&self, _: Coverage) -> bool {
-        true
+    fn acts_in(&self, coverage: Coverage) -> bool {
+        coverage.has_stream()
     }
 
     /// Creates the stage for one direction of one connection.
@@ -45,19 +45,30 @@ impl Misfit {
     }
 }
 
-/// One direction of a connection, with the streams that the toxic acts on.
+/// One direction of a connection, with what the toxic does there.
 #[derive(Clone, Copy)]
 pub(super) struct Coverage {
     pub direction: Direction,
     /// The streams that the toxic acts on.
     pub stream: Stream,
+    /// The stream that the toxic's trigger watches.
+    pub watched: Option<Direction>,
 }
 
 impl Coverage {
+    /// Whether the toxic acts on the bytes of this direction.
+    pub(super) fn has_stream(self) -> bool {
+        self.stream.covers(self.direction)
+    }
+
     /// Whether a toxic that ends the connection does so in this direction. It ends both directions, but must do so only
-    /// once.
+    /// once: where its trigger is watched for, so that the end comes exactly there.
     pub(super) fn ends_the_connection(self) -> bool {
-        self.stream != Stream::Both || self.direction == Direction::Downstream
+        let ends_in = self.watched.unwrap_or(match self.stream {
+            Stream::Upstream => Direction::Upstream,
+            Stream::Downstream | Stream::Both => Direction::Downstream,
+        });
+        self.direction == ends_in
     }
 }
 

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::buffer::Buffer;
-use super::link::Link;
+use super::intake::{Found, Intake};
+use super::link::{Link, Point};
 use super::output::Output;
-use super::route_toxic::RouteToxic;
+use super::points::{Points, Reached};
+use super::route_toxic::{RouteToxic, Stages};
 use super::segment::{Boundary, Segments};
 use super::span::{Edge, End, EndKind, Span};
 use super::stats::{AddedDelay, Amount, RunningSum, ToxicEvent};
-use super::{History, Moment, NEVER, Stage, TAKEN_AT_ONCE};
+use super::{History, Moment, NEVER, TAKEN_AT_ONCE};
 use crate::value::{CloseMode, Direction};
 
 /// The longest queue, as a duration, that still allows reading from the sender. It is long enough for a thread that
@@ -22,7 +24,8 @@ const QUEUE: Duration = Duration::from_millis(50);
 
 /// The toxics that a stream passes through, and its bytes in flight.
 pub struct Chain {
-    direction: Direction,
+    stages: Stages,
+    intake: Intake,
     links: Vec<Link>,
     pub(super) buffer: Buffer,
     segments: Segments,
@@ -36,13 +39,18 @@ pub struct Chain {
     source_end: Option<EndKind>,
     /// Whether a removed toxic has discarded bytes from the middle of the stream.
     has_gap: bool,
+    /// The points of the connection, if a toxic has a trigger.
+    reached: Option<Arc<Reached>>,
+    /// How many of them the links know of.
+    noticed: u64,
 }
 
 impl Chain {
     /// Creates a chain without toxics, for a stream of which `received` bytes have passed already.
-    pub(super) fn new(direction: Direction, received: u64) -> Self {
+    pub(super) fn new(stages: Stages, received: u64) -> Self {
         Self {
-            direction,
+            stages,
+            intake: Intake::default(),
             links: Vec::new(),
             buffer: Buffer::at(received),
             segments: Segments::default().after(Boundary::Turn, received),
@@ -51,13 +59,15 @@ impl Chain {
             end: None,
             source_end: None,
             has_gap: false,
+            reached: None,
+            noticed: 0,
         }
     }
 
     /// The direction of the stream.
     #[must_use]
     pub fn direction(&self) -> Direction {
-        self.direction
+        self.stages.direction
     }
 
     /// Adds bytes that are sent before all others. No toxic acts on them.
@@ -79,6 +89,7 @@ impl Chain {
 
     /// Discards the bytes that the chain holds. Later bytes pass as before.
     pub fn discard_held(&mut self) {
+        self.intake.discard();
         self.links.iter_mut().for_each(Link::discard_held);
         self.output.discard();
         self.release();
@@ -86,28 +97,15 @@ impl Chain {
 
     /// Replaces the toxics from `now` on. A toxic that stays keeps its state and its bytes, and one whose attributes
     /// change keeps its bytes; one that moves before another that stays is replaced by a new one. The bytes of a
-    /// removed toxic are released. A new one acts on bytes that reach its place from now on; `stage` creates its stage
-    /// for the stream from the given offset.
-    pub(super) fn exchange(
-        &mut self,
-        toxics: Vec<Arc<RouteToxic>>,
-        opened: Moment,
-        now: Moment,
-        stage: impl Fn(&RouteToxic, u64, History) -> Box<dyn Stage>,
-    ) {
-        let (direction, received) = (self.direction, self.buffer.end());
+    /// removed toxic are released. A new one acts on bytes that reach its place from now on.
+    pub(super) fn exchange(&mut self, toxics: Vec<Arc<RouteToxic>>, now: Moment) {
+        let received = self.buffer.end();
         let mut old = std::mem::take(&mut self.links);
         for toxic in toxics {
             let link = match self.keep(&mut old, &toxic, now) {
                 Some(kept) if kept.has_toxic(&toxic) => kept,
-                Some(kept) => {
-                    let stage = stage(&toxic, received, kept.history());
-                    kept.updated_to(Link::new(toxic, stage, opened, direction), now, &mut self.buffer)
-                }
-                None => {
-                    let stage = stage(&toxic, received, History::default());
-                    Link::new(toxic, stage, opened, direction)
-                }
+                Some(kept) => kept.updated_to(toxic, &self.stages, now, &mut self.buffer),
+                None => Link::new(toxic, &self.stages, received, History::default()),
             };
             self.links.push(link);
         }
@@ -116,6 +114,15 @@ impl Chain {
         self.end = self.end.filter(|_| !is_revoked);
         self.links.retain(|link| !link.is_spent());
         self.resumes = Moment::ZERO;
+    }
+
+    /// Watches for the triggers of these toxics from `now` on. A point of one with a link in the other direction is
+    /// announced there.
+    pub(super) fn watch(&mut self, toxics: Vec<Arc<RouteToxic>>, points: &Points, now: Moment) {
+        let has_triggers = !toxics.is_empty() || self.links.iter().any(Link::has_trigger);
+        self.reached = has_triggers.then(|| Arc::clone(points.reached()));
+        self.intake.watch(toxics);
+        self.take_decided(now);
     }
 
     /// Takes the link of a toxic, or of an earlier version of it, out of `old`. Those before it are removed.
@@ -138,7 +145,11 @@ impl Chain {
     /// Whether the chain holds nothing and would pass all bytes unchanged.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.links.is_empty() && self.output.is_empty() && self.source_end.is_none() && !self.has_gap
+        self.intake.is_idle()
+            && self.links.is_empty()
+            && self.output.is_empty()
+            && self.source_end.is_none()
+            && !self.has_gap
     }
 
     /// Adds bytes that arrived at `now`.
@@ -153,21 +164,90 @@ impl Chain {
         let length = range.end - range.start;
         let admitted = self.links.iter_mut().map(|link| link.admit(length, now)).max().unwrap_or_default();
         self.resumes = self.resumes.max(resumes_after(admitted));
-        self.feed(0, Span { range, segments: self.segments, arrived: now, at: now, edge: Edge::Joined });
+        self.notice(start);
+        let span = Span { range, segments: self.segments, arrived: now, at: now, edge: Edge::Joined };
+        if self.intake.is_idle() {
+            self.feed(0, span);
+        } else {
+            let found = self.intake.arrive(boundary, span, bytes);
+            self.add_points(found, now);
+            self.take_decided(now);
+        }
     }
 
     /// Adds the end of the stream, which arrived at `now`.
     pub fn push_end(&mut self, now: Moment, boundary: Boundary, kind: EndKind) {
         self.source_end = Some(kind);
         let offset = self.buffer.end();
+        self.notice(offset);
+        self.pause(now);
         self.feed_end(0, End { at: now, kind, offset, segment: self.segments.of_end(boundary, offset) });
+    }
+
+    /// Call when the sender has paused: no byte waits for a trigger any longer.
+    pub fn pause(&mut self, now: Moment) {
+        if !self.intake.is_idle() {
+            let found = self.intake.pause();
+            self.add_points(found, now);
+            while let Some(span) = self.intake.take_any(now) {
+                self.feed(0, span);
+            }
+        }
+    }
+
+    fn take_decided(&mut self, now: Moment) {
+        while let Some(span) = self.intake.take_decided(now) {
+            self.feed(0, span);
+        }
+    }
+
+    /// Adds points of this stream to the links of their toxics, or plans their announcement.
+    fn add_points(&mut self, found: Vec<Found>, now: Moment) {
+        let other = self.direction().opposite();
+        for Found { toxic, offset } in found {
+            if toxic.covers(other) {
+                self.output.announce_at(&toxic, offset);
+            }
+            if let Some(link) = self.links.iter_mut().find(|link| link.has_toxic(&toxic)) {
+                link.add_point(Point { offset, at: now });
+            }
+        }
+    }
+
+    /// Lets toxics act from byte `offset` on whose points the other direction has announced.
+    fn notice(&mut self, offset: u64) {
+        let Some(reached) = &self.reached else { return };
+        let announcements = reached.announcements();
+        if std::mem::replace(&mut self.noticed, announcements) != announcements {
+            self.links.iter_mut().for_each(|link| link.notice(reached, offset));
+        }
+    }
+
+    /// Announces the points that come before the next byte of the output.
+    pub fn announce(&mut self, now: Moment) {
+        let Some(reached) = &self.reached else { return };
+        for toxic in self.output.take_announcements() {
+            reached.announce(&toxic, now);
+        }
     }
 
     /// Moves on everything that is due.
     pub fn advance(&mut self, now: Moment) {
-        while (0..self.links.len()).rev().any(|link| self.move_on(link, now)) {}
+        self.reach_points();
+        while (0..self.links.len()).rev().any(|link| self.move_on(link, now)) {
+            self.reach_points();
+        }
         self.links.retain(|link| !link.is_spent());
         self.release();
+    }
+
+    /// A toxic acts once nothing before its point is left in front of it, even if no byte follows.
+    fn reach_points(&mut self) {
+        let mut passed = self.intake.first_offset().unwrap_or(self.buffer.end());
+        for link in &mut self.links {
+            link.reach(passed, &self.stages);
+            passed = passed.min(link.first_offset().unwrap_or(passed));
+        }
     }
 
     /// Moves the due bytes of a link to the next one, as long as that has room. Returns whether anything moved.
@@ -193,14 +273,14 @@ impl Chain {
 
     fn feed(&mut self, link: usize, span: Span) {
         match self.links.get_mut(link) {
-            Some(link) => link.take(span, &mut self.buffer),
+            Some(link) => link.take(span, &mut self.buffer, &self.stages),
             None => self.output.push(span),
         }
     }
 
     fn feed_end(&mut self, link: usize, end: End) {
         match self.links.get_mut(link) {
-            Some(link) => link.take_end(end),
+            Some(link) => link.take_end(end, &self.stages),
             None => self.end = Some(end),
         }
     }
@@ -226,7 +306,7 @@ impl Chain {
     /// Frees the memory of bytes that were sent or discarded.
     fn release(&mut self) {
         let held = self.links.iter().rev().find_map(Link::first_offset);
-        let first = self.output.first_offset().or(held);
+        let first = self.output.first_offset().or(held).or(self.intake.first_offset());
         self.buffer.release(first.unwrap_or(self.buffer.end()));
     }
 
@@ -238,7 +318,8 @@ impl Chain {
     /// Whether the chain holds bytes or the end of the stream.
     #[must_use]
     pub fn holds_any(&self) -> bool {
-        !self.output.is_empty() || self.end.is_some() || self.links.iter().any(|link| !link.is_empty())
+        let is_empty = self.output.is_empty() && !self.intake.holds_any();
+        !is_empty || self.end.is_some() || self.links.iter().any(|link| !link.is_empty())
     }
 
     /// Whether the sender has ended the stream.
@@ -256,7 +337,10 @@ impl Chain {
     /// The memory of the chain in bytes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.buffer.memory() + self.output.memory() + self.links.iter().map(Link::memory).sum::<usize>()
+        self.buffer.memory()
+            + self.intake.memory()
+            + self.output.memory()
+            + self.links.iter().map(Link::memory).sum::<usize>()
     }
 
     /// When the next held bytes or the end can move on. `NEVER` if everything is held forever, `None` if nothing is

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::buffer::Buffer;
-use super::route_toxic::RouteToxic;
+use super::points::Reached;
+use super::route_toxic::{RouteToxic, Stages};
 use super::span::{End, EndKind, Span};
-use super::stats::{RunningSum, ToxicStats};
-use super::{ActiveTime, History, Moment, Stage, Treatment};
-use crate::value::{CloseMode, Direction};
+use super::stats::{Amount, RunningSum, ToxicStats};
+use super::{ActiveTime, History, Moment, Noop, Stage, Treatment};
+use crate::value::CloseMode;
 
 /// The most spans in a queue before the link accepts no more. Waiting does not change what a toxic does, and the limit
 /// bounds the memory of a stream that is cut into single bytes.
@@ -27,6 +28,8 @@ pub(super) struct Link {
     end_arrived: Moment,
     /// The number of bytes in the queue.
     held: u64,
+    /// When the last span has arrived.
+    arrived: Moment,
     /// When the last span is due. No later span may be due earlier.
     last: Moment,
     /// The end of the stream has reached this link, or the toxic has ended the stream.
@@ -36,6 +39,35 @@ pub(super) struct Link {
     /// Bytes or an end arrived after the stream had ended here, and were discarded.
     has_dropped: bool,
     stats: ToxicStats,
+    trigger: Option<Pending>,
+}
+
+/// What a link knows of its toxic's trigger.
+#[derive(Debug)]
+struct Pending {
+    /// Which stream it watches.
+    watches: Watched,
+    /// The points that the stream has not passed yet.
+    points: VecDeque<Point>,
+    /// The number of points of the other direction so far.
+    announced: u64,
+    /// When the toxic began to act.
+    since: Option<Moment>,
+}
+
+/// Which stream a trigger watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watched {
+    This,
+    Other,
+}
+
+/// A point of the stream from which a toxic acts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Point {
+    pub(super) offset: u64,
+    /// When it became known.
+    pub(super) at: Moment,
 }
 
 /// A span in the queue.
@@ -56,6 +88,12 @@ pub(super) struct Out<'a> {
     end: &'a mut Option<End>,
     buffer: &'a mut Buffer,
     stats: &'a mut ToxicStats,
+}
+
+impl Pending {
+    fn new(watches: Watched) -> Self {
+        Self { watches, points: VecDeque::new(), announced: 0, since: None }
+    }
 }
 
 impl Out<'_> {
@@ -94,19 +132,28 @@ impl Out<'_> {
 }
 
 impl Link {
-    pub(super) fn new(toxic: Arc<RouteToxic>, stage: Box<dyn Stage>, opened: Moment, direction: Direction) -> Self {
+    /// Creates the link of a toxic for the stream from byte `offset` on. One with a trigger waits for a point.
+    pub(super) fn new(toxic: Arc<RouteToxic>, stages: &Stages, offset: u64, history: History) -> Self {
+        let direction = stages.direction;
+        let watches = |watched| if watched == direction { Watched::This } else { Watched::Other };
+        let trigger = toxic.watched().map(watches).map(Pending::new);
+        let active = toxic.active(stages.opened);
+        let stage: Box<dyn Stage> =
+            if trigger.is_some() { Box::new(Noop {}) } else { stages.stage(&toxic, active, offset, history) };
         Self {
             stage: Some(stage),
-            active: toxic.active(opened),
+            active,
             queue: VecDeque::new(),
             end: None,
             end_arrived: Moment::ZERO,
             held: 0,
+            arrived: Moment::ZERO,
             last: Moment::ZERO,
             has_ended: false,
             made_end: false,
             has_dropped: false,
             stats: ToxicStats::of(Arc::clone(&toxic.toxic), direction, toxic.recorded),
+            trigger,
             toxic,
         }
     }
@@ -127,11 +174,22 @@ impl Link {
 
     /// Replaces the toxic by another version of it. If it only delays bytes, those that it holds are due when the new
     /// version delays them to; otherwise they keep their time.
-    pub(super) fn updated_to(mut self, updated: Self, now: Moment, buffer: &mut Buffer) -> Self {
+    pub(super) fn updated_to(
+        mut self,
+        toxic: Arc<RouteToxic>,
+        stages: &Stages,
+        now: Moment,
+        buffer: &mut Buffer,
+    ) -> Self {
         self.has_dropped |= self.has_gap();
-        let Self { toxic, stage, active, mut stats, .. } = updated;
+        let history = self.history();
+        let Self { toxic, stage, active, mut stats, .. } = Self::new(toxic, stages, buffer.end(), history);
         stats.continue_from(&mut self.stats);
         (self.toxic, self.stage, self.active, self.stats) = (toxic, stage, active, stats);
+        if let Some(since) = self.trigger.as_ref().and_then(|trigger| trigger.since) {
+            self.active = self.toxic.active_since(since);
+            self.stage = Some(stages.stage(&self.toxic, self.active, buffer.end(), history));
+        }
         if self.toxic.toxic.effect.toxic_type().treatment == Treatment::Keeps {
             self.hold_anew(now, buffer);
         }
@@ -150,10 +208,10 @@ impl Link {
         self.stats.count_extents_only();
         for Held { mut span, arrived } in held {
             span.at = if queues { now } else { arrived };
-            self.take(span, buffer);
+            self.pass(span, buffer);
         }
         if let Some(end) = end {
-            self.take_end(End { at: self.end_arrived, ..end });
+            self.finish(End { at: self.end_arrived, ..end });
         }
         self.stats.count_acts();
     }
@@ -186,8 +244,74 @@ impl Link {
         self.queue.is_empty() && self.end.is_none()
     }
 
+    pub(super) fn has_trigger(&self) -> bool {
+        self.trigger.is_some()
+    }
+
+    /// Adds a point of this stream from which the toxic acts.
+    pub(super) fn add_point(&mut self, point: Point) {
+        self.trigger.iter_mut().for_each(|trigger| trigger.points.push_back(point));
+    }
+
+    /// Looks for points of the other direction: the toxic acts on this stream from byte `offset` on.
+    pub(super) fn notice(&mut self, reached: &Reached, offset: u64) {
+        let Some(trigger) = self.trigger.as_mut().filter(|trigger| trigger.watches == Watched::Other) else { return };
+        if let Some((times, at)) = reached.of(&self.toxic).filter(|(times, _)| *times > trigger.announced) {
+            trigger.announced = times;
+            trigger.points.push_back(Point { offset, at });
+        }
+    }
+
+    /// Lets the toxic act if the stream has come to one of its points: the bytes before `offset` have passed.
+    pub(super) fn reach(&mut self, offset: u64, stages: &Stages) {
+        while let Some(point) = self.next_point(|point| point.offset <= offset) {
+            self.begin_to_act(point, stages);
+        }
+    }
+
+    fn next_point(&mut self, is_reached: impl Fn(&Point) -> bool) -> Option<Point> {
+        let points = &mut self.trigger.as_mut()?.points;
+        if is_reached(points.front()?) { points.pop_front() } else { None }
+    }
+
+    /// The time counts from the point, but not from before its bytes have arrived here. If the toxic ends the
+    /// connection at once, the stream ends here, after the bytes before the point.
+    fn begin_to_act(&mut self, point: Point, stages: &Stages) {
+        let Some(trigger) = self.trigger.as_mut().filter(|_| self.stage.is_some() && !self.has_ended) else { return };
+        let at = if trigger.watches == Watched::This { point.at.max(self.arrived) } else { point.at };
+        trigger.since = Some(at);
+        let active = self.toxic.active_since(at);
+        let stage = stages.stage(&self.toxic, active, point.offset, self.history());
+        if let Some((_, close_mode)) = stage.deadline().filter(|(due, _)| *due <= at) {
+            self.end_stream(at, point.offset, close_mode);
+        } else {
+            (self.stage, self.active) = (Some(stage), active);
+        }
+    }
+
+    fn end_stream(&mut self, at: Moment, offset: u64, close_mode: CloseMode) {
+        self.stats.record_end(offset, Amount::Delay(at));
+        let kind = EndKind::Toxic(close_mode);
+        self.end = Some(End { at: at.max(self.last), kind, offset, segment: offset });
+        (self.has_ended, self.made_end) = (true, true);
+    }
+
+    /// Passes a span on, and lets the toxic act from its points on.
+    pub(super) fn take(&mut self, mut span: Span, buffer: &mut Buffer, stages: &Stages) {
+        self.arrived = span.at;
+        while let Some(point) = self.next_point(|point| point.offset < span.range.end) {
+            let before = span.take(point.offset.saturating_sub(span.range.start));
+            self.pass(before, buffer);
+            self.begin_to_act(point, stages);
+        }
+        self.pass(span, buffer);
+    }
+
     /// Passes a span to the stage, unless the stream has ended here.
-    pub(super) fn take(&mut self, span: Span, buffer: &mut Buffer) {
+    fn pass(&mut self, span: Span, buffer: &mut Buffer) {
+        if span.range.is_empty() {
+            return;
+        }
         if self.has_ended {
             self.has_dropped = true;
             return;
@@ -201,7 +325,13 @@ impl Link {
         (self.has_ended, self.made_end) = (self.end.is_some(), self.end.is_some());
     }
 
-    pub(super) fn take_end(&mut self, mut end: End) {
+    /// Passes the end of the stream on.
+    pub(super) fn take_end(&mut self, end: End, stages: &Stages) {
+        self.reach(end.offset, stages);
+        self.finish(end);
+    }
+
+    fn finish(&mut self, mut end: End) {
         if self.has_ended {
             self.has_dropped = true;
             return;
@@ -285,7 +415,11 @@ impl Link {
 
     /// For a toxic that ends the stream: the number of bytes that still pass before the end.
     pub(super) fn left(&self, now: Moment) -> Option<u64> {
-        let left = self.stage.as_ref()?.left()?;
+        let stage = self.stage.as_ref()?;
+        if self.made_end {
+            return Some(0);
+        }
+        let left = stage.left()?;
         if self.has_ended {
             return Some(0);
         }
@@ -321,6 +455,7 @@ mod tests {
     use crate::toxic::segment::Segments;
     use crate::toxic::span::Edge;
     use crate::toxic::trial;
+    use crate::value::Direction;
 
     /// An empty span is not queued, so it must not delay later ones.
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Moment;
 use super::chain::Chain;
-use super::route_toxic::{RouteToxic, is_version_of};
+use super::route_toxic::{RouteToxic, Stages, is_version_of};
 use super::stats::Recorded;
 use super::target::Target;
 use crate::dice::{Dice, Draw};
@@ -44,13 +44,13 @@ impl Toxics {
     #[must_use]
     pub fn chain_after(
         &self,
-        target: &Target,
+        target: &Target<'_>,
         direction: Direction,
         received: u64,
         unsent: &[u8],
         now: Moment,
     ) -> Chain {
-        let mut chain = Chain::new(direction, received - unsent.len() as u64);
+        let mut chain = Chain::new(self.stages(target, direction), received - unsent.len() as u64);
         chain.preload(unsent);
         self.rebuild(&mut chain, target, now);
         chain
@@ -59,39 +59,45 @@ impl Toxics {
     /// Creates the chain for one direction of a connection that has already received `received` bytes. `None` if no
     /// toxic acts on it.
     #[must_use]
-    pub fn chain(&self, target: &Target, direction: Direction, received: u64) -> Option<Chain> {
-        let is_hit = |toxic: &Arc<RouteToxic>| toxic.covers(direction) && self.selects(toxic, target);
+    pub fn chain(&self, target: &Target<'_>, direction: Direction, received: u64) -> Option<Chain> {
+        let needs = |toxic: &RouteToxic| toxic.covers(direction) || toxic.watches(direction);
+        let is_hit = |toxic: &Arc<RouteToxic>| needs(toxic) && self.selects(toxic, target);
         if self.live.iter().any(is_hit) { Some(self.compose(target, direction, received)) } else { None }
     }
 
     /// Never inlined: most connections are not selected by any toxic, and should not need the stack for this call.
     #[inline(never)]
-    fn compose(&self, target: &Target, direction: Direction, received: u64) -> Chain {
-        let mut chain = Chain::new(direction, received);
+    fn compose(&self, target: &Target<'_>, direction: Direction, received: u64) -> Chain {
+        let mut chain = Chain::new(self.stages(target, direction), received);
         self.rebuild(&mut chain, target, Moment::ZERO);
         chain
     }
 
-    /// Applies these toxics to a live chain of the connection.
-    pub fn rebuild(&self, chain: &mut Chain, target: &Target, now: Moment) {
-        let direction = chain.direction();
-        let acts = |toxic: &&Arc<RouteToxic>| toxic.covers(direction) && self.selects(toxic, target);
-        let acting = self.live.iter().filter(acts).cloned().collect();
-        chain.exchange(acting, target.opened, now, |toxic, received, history| {
-            toxic.stage(&self.dice, target, direction, received, history)
-        });
+    fn stages(&self, target: &Target<'_>, direction: Direction) -> Stages {
+        Stages { dice: self.dice.clone(), number: target.number, opened: target.opened, direction }
     }
 
-    fn selects(&self, RouteToxic { toxic, .. }: &RouteToxic, target: &Target) -> bool {
+    /// Applies these toxics to a live chain of the connection.
+    pub fn rebuild(&self, chain: &mut Chain, target: &Target<'_>, now: Moment) {
+        let direction = chain.direction();
+        let selected = |needs: fn(&RouteToxic, Direction) -> bool| {
+            let live = self.live.iter().filter(|toxic| needs(toxic, direction) && self.selects(toxic, target));
+            live.cloned().collect()
+        };
+        chain.exchange(selected(RouteToxic::covers), now);
+        chain.watch(selected(RouteToxic::watches), target.points, now);
+    }
+
+    fn selects(&self, RouteToxic { toxic, .. }: &RouteToxic, target: &Target<'_>) -> bool {
         toxic.selector.selects(target.number, target.client) && self.draw(toxic, target).hits()
     }
 
-    fn draw(&self, toxic: &Toxic, target: &Target) -> Draw {
+    fn draw(&self, toxic: &Toxic, target: &Target<'_>) -> Draw {
         self.dice.toxicity_draw(target.number, &toxic.name, toxic.toxicity)
     }
 
     /// The draw of each toxic whose selector takes that connection, for the log.
-    pub fn draws(&self, target: &Target) -> impl Iterator<Item = (&Toxic, Draw)> {
+    pub fn draws(&self, target: &Target<'_>) -> impl Iterator<Item = (&Toxic, Draw)> {
         let selected = self.live.iter().filter(|it| it.toxic.selector.selects(target.number, target.client));
         selected.map(|it| (&*it.toxic, self.draw(&it.toxic, target)))
     }

@@ -3,11 +3,14 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Moment;
 use super::buffer::Buffer;
+use super::route_toxic::RouteToxic;
 use super::span::{Edge, Span};
 use super::stats::AddedDelay;
+use crate::value::Then;
 
 /// The most bytes in one write. With this size the cost of the calls is small compared with that of copying.
 const WRITTEN_AT_ONCE: u64 = 256 * 1024;
@@ -19,6 +22,16 @@ const MAX_PIECES: usize = 512;
 #[derive(Debug, Default)]
 pub(super) struct Output {
     spans: VecDeque<Span>,
+    /// The points to announce, in order.
+    announcements: VecDeque<Announcement>,
+}
+
+/// A point of the stream that the other direction must know of.
+#[derive(Debug)]
+struct Announcement {
+    /// The byte that must not be written before.
+    offset: u64,
+    toxic: Arc<RouteToxic>,
 }
 
 impl Output {
@@ -32,6 +45,23 @@ impl Output {
 
     pub(super) fn discard(&mut self) {
         self.spans.clear();
+        self.announcements.clear();
+    }
+
+    /// Plans to announce a point. One behind a mark is announced before the last byte of the mark is written, because
+    /// the receiver may answer this byte at once.
+    pub(super) fn announce_at(&mut self, toxic: &Arc<RouteToxic>, point: u64) {
+        let is_after = toxic.toxic.when.as_ref().is_some_and(|trigger| trigger.then == Then::After);
+        let offset = if is_after { point.saturating_sub(1) } else { point };
+        let place = self.announcements.partition_point(|other| other.offset <= offset);
+        self.announcements.insert(place, Announcement { offset, toxic: Arc::clone(toxic) });
+    }
+
+    /// Takes the announcements that are due before the first byte is written.
+    pub(super) fn take_announcements(&mut self) -> Vec<Arc<RouteToxic>> {
+        let next = self.first_offset().unwrap_or_default();
+        let due = self.announcements.partition_point(|announcement| announcement.offset <= next);
+        self.announcements.drain(..due).map(|announcement| announcement.toxic).collect()
     }
 
     /// The offset of the first byte.
@@ -44,13 +74,16 @@ impl Output {
         self.spans.capacity() * size_of::<Span>()
     }
 
-    /// The bytes to send in one write. Spans that follow each other in the stream are one piece.
+    /// The bytes to send in one write, up to the next announcement. Spans that follow each other in the stream are one
+    /// piece.
     pub(super) fn pieces<'b>(&self, buffer: &'b Buffer) -> Vec<IoSlice<'b>> {
         let (mut ranges, mut length) = (Vec::<Range<u64>>::new(), 0);
-        for span in &self.spans {
+        let stop = self.announcements.front().map_or(u64::MAX, |announcement| announcement.offset);
+        for span in self.spans.iter().take_while(|span| span.range.start < stop) {
+            let end = span.range.end.min(stop);
             match ranges.last_mut() {
-                Some(last) if last.end == span.range.start => last.end = span.range.end,
-                _ => ranges.push(span.range.clone()),
+                Some(last) if last.end == span.range.start => last.end = end,
+                _ => ranges.push(span.range.start..end),
             }
             length += span.length();
             if span.edge == Edge::Cut || length >= WRITTEN_AT_ONCE || ranges.len() == MAX_PIECES {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::behaviour::{Coverage, Place};
 use super::bucket::Buckets;
-use super::stats::Recorded;
-use super::target::Target;
-use super::{ActiveTime, History, Moment, Stage, Toxic};
+use super::link::Out;
+use super::stats::{Recorded, ToxicStats};
+use super::{ActiveTime, End, History, Moment, NEVER, Span, Stage, Toxic};
 use crate::dice::Dice;
-use crate::value::Direction;
+use crate::value::{Direction, Millis};
 
 #[derive(Debug)]
 pub(super) struct RouteToxic {
@@ -35,47 +35,105 @@ impl RouteToxic {
         is_version_of(&self.toxic, &other.toxic)
     }
 
-    /// Whether the toxic acts in this direction.
+    /// Whether one is the other, perhaps with other attributes, and was not removed in between.
+    pub(super) fn is_same_addition(&self, other: &Self) -> bool {
+        self.added == other.added && self.is_version_of(other)
+    }
+
+    /// Whether the toxic needs a link in this direction.
     pub(super) fn covers(&self, direction: Direction) -> bool {
-        self.toxic.stream.covers(direction) && self.toxic.effect.acts_in(self.coverage(direction))
+        self.toxic.effect.acts_in(self.coverage(direction)) || self.holds(direction)
+    }
+
+    /// Whether the toxic's trigger watches this direction.
+    pub(super) fn watches(&self, direction: Direction) -> bool {
+        self.watched() == Some(direction)
+    }
+
+    /// The direction that the toxic's trigger watches.
+    pub(super) fn watched(&self) -> Option<Direction> {
+        self.toxic.when.as_ref().map(|trigger| trigger.stream)
+    }
+
+    /// Whether the toxic holds this direction from a point of the other one on. It ends the connection there, so an
+    /// answer to the bytes before the point must not arrive in the meantime.
+    fn holds(&self, direction: Direction) -> bool {
+        let ends_at_once = || {
+            let due = self.toxic.effect.due().map(|(_, due)| due);
+            due == Some(Millis::default()) && self.toxic.selector.window.after == Millis::default()
+        };
+        self.watched().is_some_and(|watched| watched != direction) && ends_at_once()
     }
 
     fn coverage(&self, direction: Direction) -> Coverage {
-        Coverage { direction, stream: self.toxic.stream }
+        Coverage { direction, stream: self.toxic.stream, watched: self.watched() }
     }
 
     /// The time in which the toxic acts on a connection, counted from the accept. On a connection that is older than
     /// the toxic, the window starts when the toxic is added.
     pub(super) fn active(&self, opened: Moment) -> ActiveTime {
-        ActiveTime::of(self.toxic.selector.window, self.added.saturating_sub(opened))
+        self.active_since(self.added.saturating_sub(opened))
     }
 
-    /// Creates the stage for one direction of a connection, from byte `offset` on.
+    /// The time in which the toxic acts on a connection on which it was triggered at `since`.
+    pub(super) fn active_since(&self, since: Moment) -> ActiveTime {
+        ActiveTime::of(self.toxic.selector.window, since)
+    }
+}
+
+/// Creates the stages of one direction of a connection.
+#[derive(Debug)]
+pub(super) struct Stages {
+    pub(super) dice: Dice,
+    pub(super) number: u64,
+    /// When the connection was accepted, by the route's clock.
+    pub(super) opened: Moment,
+    pub(super) direction: Direction,
+}
+
+impl Stages {
+    /// The stage of a toxic that acts in the given time, from byte `offset` on.
     pub(super) fn stage(
         &self,
-        dice: &Dice,
-        target: &Target,
-        direction: Direction,
+        toxic: &RouteToxic,
+        active: ActiveTime,
         offset: u64,
         history: History,
     ) -> Box<dyn Stage> {
-        self.toxic.effect.stage(&Place {
-            coverage: self.coverage(direction),
-            active: self.active(target.opened),
-            rng: dice.of_toxic(target.number, &self.toxic.name, direction),
-            opened: target.opened,
+        let direction = self.direction;
+        if toxic.holds(direction) {
+            return Box::new(Hold);
+        }
+        toxic.toxic.effect.stage(&Place {
+            coverage: toxic.coverage(direction),
+            active,
+            rng: self.dice.of_toxic(self.number, &toxic.toxic.name, direction),
+            opened: self.opened,
             offset,
             history,
             shared: match direction {
-                Direction::Upstream => &self.upstream,
-                Direction::Downstream => &self.downstream,
+                Direction::Upstream => &toxic.upstream,
+                Direction::Downstream => &toxic.downstream,
             },
         })
     }
 }
 
+/// Holds everything until the other direction has ended the connection. What it does is no act of the toxic.
+struct Hold;
+
+impl Stage for Hold {
+    fn pass(&mut self, span: Span, out: &mut Out<'_>) {
+        out.pass(Span { at: NEVER, ..span });
+    }
+
+    fn finish(&mut self, _: End, _: &mut ToxicStats) -> Moment {
+        NEVER
+    }
+}
+
 /// Whether one toxic is the other with other attributes: a toxic of another type would act in another way on what is
-/// held.
+/// held, and one with another trigger begins anew.
 pub(super) fn is_version_of(one: &Toxic, other: &Toxic) -> bool {
-    one.name == other.name && one.effect.as_str() == other.effect.as_str()
+    one.name == other.name && one.effect.as_str() == other.effect.as_str() && one.when == other.when
 }

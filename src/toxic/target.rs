@@ -2,15 +2,17 @@
 
 use std::net::IpAddr;
 
-use super::Moment;
+use super::{Moment, Points};
 
 /// What toxics need to know about a connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Target {
+pub struct Target<'a> {
     /// Its number on the route.
     pub number: u64,
     /// The client's address.
     pub client: IpAddr,
     /// When it was accepted, by the clock that all connections of the route share.
     pub opened: Moment,
+    /// The points that its triggers have reached.
+    pub points: &'a Points,
 }

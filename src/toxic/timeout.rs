@@ -1,7 +1,8 @@
 //! `timeout`: discards all bytes and holds the end of the stream until the connection is closed. If the toxic's window
 //! ends first, the connection is closed then if bytes were discarded; otherwise it continues.
 
-use super::behaviour::{Behaviour, Place};
+use super::behaviour::{Behaviour, Coverage, Place};
+use super::deadline::DeadlineStage;
 use super::declaration::declare;
 use super::link::Out;
 use super::stats::ToxicStats;
@@ -28,7 +29,14 @@ impl Behaviour for TimeoutToxic {
         Some(("timeout", self.timeout)).filter(|_| *self != Self::ENDLESS)
     }
 
+    fn acts_in(&self, coverage: Coverage) -> bool {
+        coverage.has_stream() || (coverage.ends_the_connection() && *self != Self::ENDLESS)
+    }
+
     fn stage(&self, place: &Place<'_>) -> Box<dyn Stage> {
+        if !place.coverage.has_stream() {
+            return Box::new(DeadlineStage::new(self.timeout, CloseMode::Close, place));
+        }
         let here = if place.coverage.ends_the_connection() { *self } else { Self::ENDLESS };
         Box::new(TimeoutStage::new(here, place.active, place.history))
     }

@@ -111,9 +111,9 @@ pub(super) fn summaries(chain: &Chain) -> Vec<(u64, Amount)> {
     chain.sums().filter_map(|sum| sum.summary()).map(|summary| (summary.times, summary.amount)).collect()
 }
 
-/// A connection of the route.
-pub(super) fn target(number: u64, opened: Moment) -> Target {
-    Target { number, client: CLIENT, opened }
+/// A connection of the route. Its points live as long as the test.
+pub(super) fn target(number: u64, opened: Moment) -> Target<'static> {
+    Target { number, client: CLIENT, opened, points: Box::leak(Box::default()) }
 }
 
 /// The chain of a route's first connection with seed 42.

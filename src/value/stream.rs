@@ -20,6 +20,15 @@ impl Direction {
             Self::Downstream => "downstream",
         }
     }
+
+    /// The other direction.
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Upstream => Self::Downstream,
+            Self::Downstream => Self::Upstream,
+        }
+    }
 }
 
 words! {

@@ -59,7 +59,7 @@ pub struct Forwarding<'a> {
     source: Side<'a>,
     sink: Side<'a>,
     shared: &'a Shared,
-    target: Target,
+    target: Target<'a>,
     generation: Arc<Generation>,
     /// Absent on the plain path.
     chain: Option<Chain>,

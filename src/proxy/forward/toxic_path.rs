@@ -150,6 +150,7 @@ impl PathState<'_> {
     fn write_output(&mut self) -> Result<(), CopyOutcome> {
         self.sink_is_full = false;
         while self.chain.has_output() {
+            self.chain.announce(self.path.now());
             match write(self.path.sink.stream, &self.chain.output()) {
                 Ok(written) => {
                     self.path.state.count_delay(self.chain);
@@ -210,6 +211,9 @@ impl PathState<'_> {
         self.probe_client(now, sink, source)?;
         if can_read && source.is_empty() {
             self.silence = self.silence.update(Instant::now());
+            if self.silence == Silence::Pause {
+                self.chain.pause(self.path.now());
+            }
         }
         Ok(if can_read && !source.is_empty() { Readiness::Ready } else { Readiness::Quiet })
     }
@@ -387,11 +391,7 @@ fn emit_events(state: &ConnectionState, chain: &mut Chain) {
 
 /// The number of bytes that the other direction has received.
 pub fn other_carried(state: &ConnectionState, direction: Direction) -> u64 {
-    let other = match direction {
-        Direction::Upstream => Direction::Downstream,
-        Direction::Downstream => Direction::Upstream,
-    };
-    state.progress(other).received.load(Ordering::Relaxed)
+    state.progress(direction.opposite()).received.load(Ordering::Relaxed)
 }
 
 fn write(sink: &TcpStream, pieces: &[IoSlice<'_>]) -> Result<usize, Errno> {

@@ -22,8 +22,7 @@ impl Live {
     fn with(toxics: &[Toxic]) -> Self {
         let toxics = route(toxics);
         // The chain is created even if no toxic acts.
-        let mut chain = Chain::new(Direction::Downstream, 0);
-        toxics.rebuild(&mut chain, &target(1, ms(0)), ms(0));
+        let chain = toxics.chain_after(&target(1, ms(0)), Direction::Downstream, 0, &[], ms(0));
         Self { toxics, chain, outcome: Outcome::default() }
     }
 

@@ -5,7 +5,10 @@ mod chains;
 mod chunks;
 mod exchange;
 mod extremes;
+mod triggers;
 mod windows;
+
+use std::num::NonZeroU64;
 
 use proptest::collection::vec;
 use proptest::option;
@@ -14,7 +17,7 @@ use proptest::sample::select;
 
 use super::trial::{effect, ms, route, target, toxic, with_window};
 use super::{Basis, Effect, Moment, TYPES, Toxic, ToxicType, Treatment};
-use crate::value::{Direction, Key, Kind, Scalar};
+use crate::value::{Direction, Key, Kind, Mark, MessagePart, MessagePoint, Nth, Pattern, Scalar, Then, Trigger};
 
 /// Failures are not saved to files: a failure that shrinks to a clear case becomes its own test.
 fn cases(cases: u32) -> ProptestConfig {
@@ -97,10 +100,32 @@ fn rate() -> impl Strategy<Value = f64> {
 /// Toxics with these effects, in this order. Some of them act only in a window in the first seconds.
 fn toxics(effect: impl Strategy<Value = Effect>) -> impl Strategy<Value = Vec<Toxic>> {
     let window = || prop_oneof![3 => Just(None), 1 => (0..1500_u32, 1..1500_u32).prop_map(Some)];
-    vec((effect, window()), 1..6).prop_map(|effects| {
+    vec((effect, window(), option::weighted(0.3, trigger())), 1..6).prop_map(|effects| {
         let placed = effects.into_iter().enumerate();
-        placed.map(|(place, (effect, window))| with_window(window, toxic(place, effect))).collect()
+        placed
+            .map(|(place, (effect, window, when))| Toxic { when, ..with_window(window, toxic(place, effect)) })
+            .collect()
     })
+}
+
+/// A trigger that watches the stream that the toxic acts on. Most patterns are in the stream, several times.
+fn trigger() -> impl Strategy<Value = Trigger> {
+    let pattern = (0..=250_u8, 1..4_u8).prop_map(|(first, length)| {
+        let bytes: String =
+            (0..length).map(|next| format!("{:02x}", (u16::from(first) + u16::from(next)) % 251)).collect();
+        Pattern::of_hex(&bytes).expect("a few bytes")
+    });
+    let nth = prop_oneof![3 => (1..6_u64).prop_map(|nth| Nth::Only(number(nth))), 1 => Just(Nth::Each)];
+    let byte = prop_oneof![(1..5000_u64).prop_map(|byte| MessagePart::Byte(number(byte))), Just(MessagePart::Last)];
+    let mark = prop_oneof![
+        2 => (pattern, nth).prop_map(|(pattern, nth)| Mark::Pattern(pattern, nth)),
+        1 => byte.prop_map(|part| Mark::Message(MessagePoint { message: number(1), part })),
+    ];
+    (mark, select(Then::ALL)).prop_map(|(mark, then)| Trigger { stream: Direction::Downstream, mark, then })
+}
+
+fn number(number: u64) -> NonZeroU64 {
+    NonZeroU64::new(number).expect("not 0")
 }
 
 /// Chunks of different lengths. Some follow a pause.
