@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::behaviour::{Behaviour, Misfit, Place};
 use super::bucket::{Bucket, Buckets};
 use super::declaration::declare;
-use super::link::Out;
+use super::out::Out;
 use super::stats::ToxicStats;
 use super::{ActiveTime, End, Moment, NEVER, Span, Stage, TAKEN_AT_ONCE, until};
 use crate::value::{Bytes, Rate, flag};

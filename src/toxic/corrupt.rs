@@ -4,7 +4,7 @@ use fastrand::Rng;
 
 use super::behaviour::{Behaviour, Place};
 use super::declaration::declare;
-use super::link::Out;
+use super::out::Out;
 use super::stats::Amount;
 use super::{Span, Stage};
 use crate::dice::ToxicRng;

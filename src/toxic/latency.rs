@@ -11,7 +11,7 @@ use fastrand::Rng;
 
 use super::behaviour::{Behaviour, Misfit, Place};
 use super::declaration::declare;
-use super::link::Out;
+use super::out::Out;
 use super::stats::ToxicStats;
 use super::{End, Moment, Span, Stage};
 use crate::dice::ToxicRng;

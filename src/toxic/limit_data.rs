@@ -2,7 +2,7 @@
 
 use super::behaviour::{Behaviour, Place};
 use super::declaration::declare;
-use super::link::Out;
+use super::out::Out;
 use super::segment::Boundary;
 use super::stats::Amount;
 use super::{History, Span, Stage};

@@ -52,6 +52,7 @@ mod limit_time;
 mod link;
 mod live;
 mod noop;
+mod out;
 mod output;
 mod packet_loss;
 mod points;
@@ -90,7 +91,7 @@ pub use stats::{AddedDelay, Amount, Recorded, RunningSum, ToxicEvent, ToxicSumma
 pub use target::Target;
 
 use crate::value::{CloseMode, Millis, Window};
-use link::Out;
+use out::Out;
 use span::Span;
 use stats::ToxicStats;
 

@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 use super::behaviour::{Behaviour, Place};
 use super::declaration::declare;
-use super::link::Out;
+use super::out::Out;
 use super::stats::ToxicStats;
 use super::{ActiveTime, End, Moment, NEVER, Span, Stage, until};
 use crate::dice::ToxicRng;

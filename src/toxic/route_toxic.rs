@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::behaviour::{Coverage, Place};
 use super::bucket::Buckets;
-use super::link::Out;
+use super::out::Out;
 use super::stats::{Recorded, ToxicStats};
 use super::{ActiveTime, End, History, Moment, NEVER, Span, Stage, Toxic};
 use crate::dice::Dice;

@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::behaviour::{Behaviour, Misfit, Place};
 use super::declaration::declare;
-use super::link::Out;
+use super::out::Out;
 use super::span::Edge;
 use super::stats::Amount;
 use super::{Moment, Span, Stage};

@@ -2,7 +2,7 @@
 
 use super::behaviour::{Behaviour, Place};
 use super::declaration::declare;
-use super::link::Out;
+use super::out::Out;
 use super::stats::ToxicStats;
 use super::{ActiveTime, End, Moment, Span, Stage, TAKEN_AT_ONCE, until};
 use crate::value::Millis;

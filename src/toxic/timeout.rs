@@ -4,7 +4,7 @@
 use super::behaviour::{Behaviour, Coverage, Place};
 use super::deadline::DeadlineStage;
 use super::declaration::declare;
-use super::link::Out;
+use super::out::Out;
 use super::stats::ToxicStats;
 use super::{ActiveTime, End, History, Moment, Span, Stage};
 use crate::value::{CloseMode, Millis};

@@ -111,9 +111,10 @@ fn toxics(effect: impl Strategy<Value = Effect>) -> impl Strategy<Value = Vec<To
 /// A trigger that watches the stream that the toxic acts on. Most patterns are in the stream, several times.
 fn trigger() -> impl Strategy<Value = Trigger> {
     let pattern = (0..=250_u8, 1..4_u8).prop_map(|(first, length)| {
-        let bytes: String =
-            (0..length).map(|next| format!("{:02x}", (u16::from(first) + u16::from(next)) % 251)).collect();
-        Pattern::of_hex(&bytes).expect("a few bytes")
+        let bytes = (0..length).map(|next| u8::try_from((u16::from(first) + u16::from(next)) % 251).expect("small"));
+        let digits = |byte: u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
+        let hex: String = bytes.flat_map(digits).flatten().collect();
+        Pattern::of_hex(&hex).expect("a few bytes")
     });
     let nth = prop_oneof![3 => (1..6_u64).prop_map(|nth| Nth::Only(number(nth))), 1 => Just(Nth::Each)];
     let byte = prop_oneof![(1..5000_u64).prop_map(|byte| MessagePart::Byte(number(byte))), Just(MessagePart::Last)];

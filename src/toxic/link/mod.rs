@@ -1,13 +1,17 @@
 //! One toxic in a chain, with the bytes that it holds until they are due at the next one.
 
+mod trigger;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use self::trigger::Pending;
+pub(super) use self::trigger::Point;
 use super::buffer::Buffer;
-use super::points::Reached;
+use super::out::{Held, Out};
 use super::route_toxic::{RouteToxic, Stages};
-use super::span::{End, EndKind, Span};
-use super::stats::{Amount, RunningSum, ToxicStats};
+use super::span::{End, Span};
+use super::stats::{RunningSum, ToxicStats};
 use super::{ActiveTime, History, Moment, Noop, Stage, Treatment};
 use crate::value::CloseMode;
 
@@ -42,101 +46,11 @@ pub(super) struct Link {
     trigger: Option<Pending>,
 }
 
-/// What a link knows of its toxic's trigger.
-#[derive(Debug)]
-struct Pending {
-    /// Which stream it watches.
-    watches: Watched,
-    /// The points that the stream has not passed yet.
-    points: VecDeque<Point>,
-    /// The number of points of the other direction so far.
-    announced: u64,
-    /// When the toxic began to act.
-    since: Option<Moment>,
-}
-
-/// Which stream a trigger watches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Watched {
-    This,
-    Other,
-}
-
-/// A point of the stream from which a toxic acts.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Point {
-    pub(super) offset: u64,
-    /// When it became known.
-    pub(super) at: Moment,
-}
-
-/// A span in the queue.
-#[derive(Debug, PartialEq)]
-struct Held {
-    span: Span,
-    /// When it arrived. A change of the toxic computes its due time anew from that.
-    arrived: Moment,
-}
-
-/// The output of a stage: spans, an end, and records of what it did.
-pub(super) struct Out<'a> {
-    /// When the span that the stage processes has arrived.
-    arrived: Moment,
-    queue: &'a mut VecDeque<Held>,
-    held: &'a mut u64,
-    last: &'a mut Moment,
-    end: &'a mut Option<End>,
-    buffer: &'a mut Buffer,
-    stats: &'a mut ToxicStats,
-}
-
-impl Pending {
-    fn new(watches: Watched) -> Self {
-        Self { watches, points: VecDeque::new(), announced: 0, since: None }
-    }
-}
-
-impl Out<'_> {
-    /// Queues a span until it is due. It is due no earlier than the spans before it.
-    pub(super) fn pass(&mut self, mut span: Span) {
-        if span.range.is_empty() {
-            return;
-        }
-        span.at = span.at.max(*self.last);
-        *self.last = span.at;
-        *self.held += span.length();
-        let arrived = self.arrived;
-        match self.queue.back_mut() {
-            Some(Held { span: last, arrived: latest }) if last.joins(&span) => {
-                (last.range.end, last.edge, *latest) = (span.range.end, span.edge, arrived);
-            }
-            _ => self.queue.push_back(Held { span, arrived }),
-        }
-    }
-
-    /// Ends the stream after the queued spans.
-    pub(super) fn end(&mut self, at: Moment, offset: u64, segment: u64, close_mode: CloseMode) {
-        let kind = EndKind::Toxic(close_mode);
-        *self.end = Some(End { at: at.max(*self.last), kind, offset, segment });
-    }
-
-    /// Flips the bits of `mask` in one byte of the stream.
-    pub(super) fn flip(&mut self, offset: u64, mask: u8) {
-        self.buffer.flip(offset, mask);
-    }
-
-    /// The statistics of the toxic.
-    pub(super) fn stats(&mut self) -> &mut ToxicStats {
-        self.stats
-    }
-}
-
 impl Link {
     /// Creates the link of a toxic for the stream from byte `offset` on. One with a trigger waits for a point.
     pub(super) fn new(toxic: Arc<RouteToxic>, stages: &Stages, offset: u64, history: History) -> Self {
         let direction = stages.direction;
-        let watches = |watched| if watched == direction { Watched::This } else { Watched::Other };
-        let trigger = toxic.watched().map(watches).map(Pending::new);
+        let trigger = Pending::of(&toxic, direction);
         let active = toxic.active(stages.opened);
         let stage: Box<dyn Stage> =
             if trigger.is_some() { Box::new(Noop {}) } else { stages.stage(&toxic, active, offset, history) };
@@ -186,7 +100,7 @@ impl Link {
         let Self { toxic, stage, active, mut stats, .. } = Self::new(toxic, stages, buffer.end(), history);
         stats.continue_from(&mut self.stats);
         (self.toxic, self.stage, self.active, self.stats) = (toxic, stage, active, stats);
-        if let Some(since) = self.trigger.as_ref().and_then(|trigger| trigger.since) {
+        if let Some(since) = self.trigger.as_ref().and_then(Pending::since) {
             self.active = self.toxic.active_since(since);
             self.stage = Some(stages.stage(&self.toxic, self.active, buffer.end(), history));
         }
@@ -242,58 +156,6 @@ impl Link {
 
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.end.is_none()
-    }
-
-    pub(super) fn has_trigger(&self) -> bool {
-        self.trigger.is_some()
-    }
-
-    /// Adds a point of this stream from which the toxic acts.
-    pub(super) fn add_point(&mut self, point: Point) {
-        self.trigger.iter_mut().for_each(|trigger| trigger.points.push_back(point));
-    }
-
-    /// Looks for points of the other direction: the toxic acts on this stream from byte `offset` on.
-    pub(super) fn notice(&mut self, reached: &Reached, offset: u64) {
-        let Some(trigger) = self.trigger.as_mut().filter(|trigger| trigger.watches == Watched::Other) else { return };
-        if let Some((times, at)) = reached.of(&self.toxic).filter(|(times, _)| *times > trigger.announced) {
-            trigger.announced = times;
-            trigger.points.push_back(Point { offset, at });
-        }
-    }
-
-    /// Lets the toxic act if the stream has come to one of its points: the bytes before `offset` have passed.
-    pub(super) fn reach(&mut self, offset: u64, stages: &Stages) {
-        while let Some(point) = self.next_point(|point| point.offset <= offset) {
-            self.begin_to_act(point, stages);
-        }
-    }
-
-    fn next_point(&mut self, is_reached: impl Fn(&Point) -> bool) -> Option<Point> {
-        let points = &mut self.trigger.as_mut()?.points;
-        if is_reached(points.front()?) { points.pop_front() } else { None }
-    }
-
-    /// The time counts from the point, but not from before its bytes have arrived here. If the toxic ends the
-    /// connection at once, the stream ends here, after the bytes before the point.
-    fn begin_to_act(&mut self, point: Point, stages: &Stages) {
-        let Some(trigger) = self.trigger.as_mut().filter(|_| self.stage.is_some() && !self.has_ended) else { return };
-        let at = if trigger.watches == Watched::This { point.at.max(self.arrived) } else { point.at };
-        trigger.since = Some(at);
-        let active = self.toxic.active_since(at);
-        let stage = stages.stage(&self.toxic, active, point.offset, self.history());
-        if let Some((_, close_mode)) = stage.deadline().filter(|(due, _)| *due <= at) {
-            self.end_stream(at, point.offset, close_mode);
-        } else {
-            (self.stage, self.active) = (Some(stage), active);
-        }
-    }
-
-    fn end_stream(&mut self, at: Moment, offset: u64, close_mode: CloseMode) {
-        self.stats.record_end(offset, Amount::Delay(at));
-        let kind = EndKind::Toxic(close_mode);
-        self.end = Some(End { at: at.max(self.last), kind, offset, segment: offset });
-        (self.has_ended, self.made_end) = (true, true);
     }
 
     /// Passes a span on, and lets the toxic act from its points on.
@@ -445,42 +307,5 @@ impl Link {
 
     pub(super) fn sum(&self) -> &Arc<RunningSum> {
         self.stats.sum()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::toxic::Recorded;
-    use crate::toxic::segment::Segments;
-    use crate::toxic::span::Edge;
-    use crate::toxic::trial;
-    use crate::value::Direction;
-
-    /// An empty span is not queued, so it must not delay later ones.
-    #[test]
-    fn an_empty_span_delays_nothing() {
-        let (mut queue, mut held, mut last, mut end) = (VecDeque::new(), 0, Moment::ZERO, None);
-        let (mut buffer, toxic) = (Buffer::at(0), Arc::new(trial::toxic(0, trial::steady(5))));
-        let mut stats = ToxicStats::of(toxic, Direction::Downstream, Recorded::default());
-        let mut out = Out {
-            arrived: Moment::ZERO,
-            queue: &mut queue,
-            held: &mut held,
-            last: &mut last,
-            end: &mut end,
-            buffer: &mut buffer,
-            stats: &mut stats,
-        };
-        let span = |range, millis| Span {
-            range,
-            segments: Segments::default(),
-            arrived: Moment::ZERO,
-            at: trial::ms(millis),
-            edge: Edge::Joined,
-        };
-        out.pass(span(0..0, 900));
-        out.pass(span(0..1, 100));
-        assert_eq!(queue, [Held { span: span(0..1, 100), arrived: Moment::ZERO }]);
     }
 }

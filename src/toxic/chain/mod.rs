@@ -2,20 +2,23 @@
 //! they are due at the next one. So toxics can be exchanged in the middle of a stream: the bytes that a removed toxic
 //! holds are released.
 
+mod exchange;
+mod points;
+
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::buffer::Buffer;
-use super::intake::{Found, Intake};
-use super::link::{Link, Point};
+use super::intake::Intake;
+use super::link::Link;
 use super::output::Output;
-use super::points::{Points, Reached};
-use super::route_toxic::{RouteToxic, Stages};
+use super::points::Reached;
+use super::route_toxic::Stages;
 use super::segment::{Boundary, Segments};
 use super::span::{Edge, End, EndKind, Span};
 use super::stats::{AddedDelay, Amount, RunningSum, ToxicEvent};
-use super::{History, Moment, NEVER, TAKEN_AT_ONCE};
+use super::{Moment, NEVER, TAKEN_AT_ONCE};
 use crate::value::{CloseMode, Direction};
 
 /// The longest queue, as a duration, that still allows reading from the sender. It is long enough for a thread that
@@ -95,53 +98,6 @@ impl Chain {
         self.release();
     }
 
-    /// Replaces the toxics from `now` on. A toxic that stays keeps its state and its bytes, and one whose attributes
-    /// change keeps its bytes; one that moves before another that stays is replaced by a new one. The bytes of a
-    /// removed toxic are released. A new one acts on bytes that reach its place from now on.
-    pub(super) fn exchange(&mut self, toxics: Vec<Arc<RouteToxic>>, now: Moment) {
-        let received = self.buffer.end();
-        let mut old = std::mem::take(&mut self.links);
-        for toxic in toxics {
-            let link = match self.keep(&mut old, &toxic, now) {
-                Some(kept) if kept.has_toxic(&toxic) => kept,
-                Some(kept) => kept.updated_to(toxic, &self.stages, now, &mut self.buffer),
-                None => Link::new(toxic, &self.stages, received, History::default()),
-            };
-            self.links.push(link);
-        }
-        self.remove(old.into_iter(), now);
-        let is_revoked = self.links.iter_mut().fold(false, |is_revoked, link| link.revoke_end(is_revoked));
-        self.end = self.end.filter(|_| !is_revoked);
-        self.links.retain(|link| !link.is_spent());
-        self.resumes = Moment::ZERO;
-    }
-
-    /// Watches for the triggers of these toxics from `now` on. A point of one with a link in the other direction is
-    /// announced there.
-    pub(super) fn watch(&mut self, toxics: Vec<Arc<RouteToxic>>, points: &Points, now: Moment) {
-        let has_triggers = !toxics.is_empty() || self.links.iter().any(Link::has_trigger);
-        self.reached = has_triggers.then(|| Arc::clone(points.reached()));
-        self.intake.watch(toxics);
-        self.take_decided(now);
-    }
-
-    /// Takes the link of a toxic, or of an earlier version of it, out of `old`. Those before it are removed.
-    fn keep(&mut self, old: &mut Vec<Link>, toxic: &Arc<RouteToxic>, now: Moment) -> Option<Link> {
-        let place = old.iter().position(|link| link.has_toxic(toxic) || link.has_version_of(toxic))?;
-        let kept = old.remove(place);
-        self.remove(old.drain(..place), now);
-        Some(kept)
-    }
-
-    /// A removed link stays in the chain until its bytes have moved on.
-    fn remove(&mut self, links: impl Iterator<Item = Link>, now: Moment) {
-        for mut link in links {
-            self.has_gap |= link.has_gap();
-            link.remove_toxic(now);
-            self.links.push(link);
-        }
-    }
-
     /// Whether the chain holds nothing and would pass all bytes unchanged.
     #[must_use]
     pub fn is_done(&self) -> bool {
@@ -184,53 +140,6 @@ impl Chain {
         self.feed_end(0, End { at: now, kind, offset, segment: self.segments.of_end(boundary, offset) });
     }
 
-    /// Call when the sender has paused: no byte waits for a trigger any longer.
-    pub fn pause(&mut self, now: Moment) {
-        if !self.intake.is_idle() {
-            let found = self.intake.pause();
-            self.add_points(found, now);
-            while let Some(span) = self.intake.take_any(now) {
-                self.feed(0, span);
-            }
-        }
-    }
-
-    fn take_decided(&mut self, now: Moment) {
-        while let Some(span) = self.intake.take_decided(now) {
-            self.feed(0, span);
-        }
-    }
-
-    /// Adds points of this stream to the links of their toxics, or plans their announcement.
-    fn add_points(&mut self, found: Vec<Found>, now: Moment) {
-        let other = self.direction().opposite();
-        for Found { toxic, offset } in found {
-            if toxic.covers(other) {
-                self.output.announce_at(&toxic, offset);
-            }
-            if let Some(link) = self.links.iter_mut().find(|link| link.has_toxic(&toxic)) {
-                link.add_point(Point { offset, at: now });
-            }
-        }
-    }
-
-    /// Lets toxics act from byte `offset` on whose points the other direction has announced.
-    fn notice(&mut self, offset: u64) {
-        let Some(reached) = &self.reached else { return };
-        let announcements = reached.announcements();
-        if std::mem::replace(&mut self.noticed, announcements) != announcements {
-            self.links.iter_mut().for_each(|link| link.notice(reached, offset));
-        }
-    }
-
-    /// Announces the points that come before the next byte of the output.
-    pub fn announce(&mut self, now: Moment) {
-        let Some(reached) = &self.reached else { return };
-        for toxic in self.output.take_announcements() {
-            reached.announce(&toxic, now);
-        }
-    }
-
     /// Moves on everything that is due.
     pub fn advance(&mut self, now: Moment) {
         self.reach_points();
@@ -239,15 +148,6 @@ impl Chain {
         }
         self.links.retain(|link| !link.is_spent());
         self.release();
-    }
-
-    /// A toxic acts once nothing before its point is left in front of it, even if no byte follows.
-    fn reach_points(&mut self) {
-        let mut passed = self.intake.first_offset().unwrap_or(self.buffer.end());
-        for link in &mut self.links {
-            link.reach(passed, &self.stages);
-            passed = passed.min(link.first_offset().unwrap_or(passed));
-        }
     }
 
     /// Moves the due bytes of a link to the next one, as long as that has room. Returns whether anything moved.
