@@ -20,14 +20,15 @@ fn sent_in(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> Outcom
     send(&mut chain(toxics), &stream(LENGTH), chunks).sorted()
 }
 
-/// The outcome without events, and the summary of each toxic. If the window of a limit begins later, bytes beyond it
-/// may be on their way to it by then: what other toxics did to them is counted.
+/// The outcome without events, and the summary of each toxic. If a limit begins to act later, in a window or from a
+/// trigger on, bytes beyond it may be on their way to it by then: what other toxics did to them is counted.
 fn treatment(toxics: &[Toxic], lengths: impl IntoIterator<Item = usize>) -> (Outcome, Vec<(u64, Amount)>) {
     let chunks = lengths.into_iter().map(|length| (length, ms(AT)));
     let mut chain = chain(toxics);
     let outcome = send(&mut chain, &stream(LENGTH), chunks);
     // The event of a discarded segment has the number of bytes that arrived first.
-    let is_counted = toxics.iter().all(|toxic| toxic.selector.window.begins() <= ms(AT));
+    let acts_at_once = |toxic: &Toxic| toxic.when.is_none() && toxic.selector.window.begins() <= ms(AT);
+    let is_counted = toxics.iter().all(acts_at_once);
     (Outcome { events: Vec::new(), ..outcome }, if is_counted { summaries(&chain) } else { Vec::new() })
 }
 
