@@ -59,7 +59,7 @@ impl Chain {
         let mut passed = self.intake.first_offset().unwrap_or(self.buffer.end());
         for link in &mut self.links {
             link.reach(passed, &self.stages);
-            passed = passed.min(link.first_offset().unwrap_or(passed));
+            passed = passed.min(link.passed(passed));
         }
     }
 }

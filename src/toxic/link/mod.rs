@@ -38,8 +38,8 @@ pub(super) struct Link {
     last: Moment,
     /// The end of the stream has reached this link, or the toxic has ended the stream.
     has_ended: bool,
-    /// The toxic has ended the stream.
-    made_end: bool,
+    /// The offset at which the toxic has ended the stream.
+    made_end: Option<u64>,
     /// Bytes or an end arrived after the stream had ended here, and were discarded.
     has_dropped: bool,
     stats: ToxicStats,
@@ -64,7 +64,7 @@ impl Link {
             arrived: Moment::ZERO,
             last: Moment::ZERO,
             has_ended: false,
-            made_end: false,
+            made_end: None,
             has_dropped: false,
             stats: ToxicStats::of(Arc::clone(&toxic.toxic), direction, toxic.recorded),
             trigger,
@@ -142,9 +142,9 @@ impl Link {
     /// Withdraws the end of the stream from this link if the toxic that made the end is removed: either this one, or an
     /// earlier one if `is_revoked`. Returns whether later links must withdraw it too.
     pub(super) fn revoke_end(&mut self, is_revoked: bool) -> bool {
-        let revokes = if self.made_end { self.stage.is_none() } else { is_revoked };
+        let revokes = if self.made_end.is_some() { self.stage.is_none() } else { is_revoked };
         if revokes {
-            (self.end, self.has_ended, self.made_end) = (None, false, false);
+            (self.end, self.has_ended, self.made_end) = (None, false, None);
         }
         revokes
     }
@@ -184,7 +184,7 @@ impl Link {
             Some(stage) if active.contains(span.at) => stage.pass(span, &mut out),
             _ => out.pass(span),
         }
-        (self.has_ended, self.made_end) = (self.end.is_some(), self.end.is_some());
+        (self.has_ended, self.made_end) = (self.end.is_some(), self.end.map(|end| end.offset));
     }
 
     /// Passes the end of the stream on.
@@ -240,6 +240,12 @@ impl Link {
         self.queue.front().map(|held| held.span.range.start)
     }
 
+    /// All bytes before this offset have passed the link or were discarded, if those before `arrived` have come to it.
+    pub(super) fn passed(&self, arrived: u64) -> u64 {
+        let held_from = self.first_offset().unwrap_or(arrived);
+        self.made_end.map_or(held_from, |end| end.min(held_from))
+    }
+
     /// The number of held bytes.
     pub(super) fn held(&self) -> u64 {
         self.held
@@ -278,7 +284,7 @@ impl Link {
     /// For a toxic that ends the stream: the number of bytes that still pass before the end.
     pub(super) fn left(&self, now: Moment) -> Option<u64> {
         let stage = self.stage.as_ref()?;
-        if self.made_end {
+        if self.made_end.is_some() {
             return Some(0);
         }
         let left = stage.left()?;

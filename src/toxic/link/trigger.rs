@@ -102,6 +102,6 @@ impl Link {
         self.stats.record_end(offset, Amount::Delay(at));
         let kind = EndKind::Toxic(close_mode);
         self.end = Some(End { at: at.max(self.last), kind, offset, segment: offset });
-        (self.has_ended, self.made_end) = (true, true);
+        (self.has_ended, self.made_end) = (true, Some(offset));
     }
 }

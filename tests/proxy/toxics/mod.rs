@@ -16,6 +16,7 @@ mod messages;
 mod programs;
 mod selectors;
 mod slow_readers;
+mod triggers;
 mod urgent;
 
 use std::fs;
