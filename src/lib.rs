@@ -105,6 +105,13 @@
 //! draw in every run. The price: if both sides send at once, timing decides where the conversation turns, and a pause
 //! close to 10 ms may or may not end a segment.
 //!
+//! A toxic with a trigger (`when`) acts from a point of the conversation on. The intake of the chain searches what
+//! arrives for the mark, and holds back the bytes for which the point is undecided. The link of the toxic passes
+//! everything before the point, and acts from there on, so the point is exact by byte in any chunks. The other
+//! direction learns of a point before the last byte of the mark is written: whatever is received as an answer to this
+//! byte is read after that. A toxic that ends the connection at once ends the stream at the point, and the other
+//! direction holds everything from then on until the connection is gone.
+//!
 //! Each toxic declares its attributes once, beside its stage. The config check, the hints, the serialised form, the
 //! JSON Schema, the tables in the documents and the property tests all read this declaration.
 //!

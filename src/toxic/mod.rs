@@ -13,6 +13,10 @@
 //! link. A link passes a span on, delays it, cuts it in two or discards it. Links do not know each other. [`Chain`]
 //! keeps all bytes in order.
 //!
+//! A toxic with a trigger waits for a point of the stream, or of the stream in the other direction: `Intake` searches
+//! for it with a `Search`, and `Points` announces it to the chain of the other direction. Each link lets its toxic act
+//! from its points on, so a toxic needs no code for this.
+//!
 //! # How to add a toxic
 //!
 //! 1. Write `src/toxic/<type>.rs`: a `declare!` with the attributes, an `impl Behaviour` that creates the stage, and
