@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::plan::scenario::ORIGINAL;
 use crate::plan::{METRICS, keys};
-use crate::toxic::keys::{ATTRIBUTES, TOXIC, TYPE};
+use crate::toxic::keys::{ATTRIBUTES, CONTAINS, CONTAINS_HEX, MESSAGE, TOXIC, TRIGGER, TYPE, WHEN};
 use crate::toxic::{TYPES, ToxicType};
 use crate::value::{Bounds, Key, Kind, Presence, Unit};
 
@@ -95,8 +95,17 @@ fn toxic() -> Value {
         })
     };
     let mut toxic = object(TOXIC, &[(&ATTRIBUTES, json!({ "type": "object" }))]);
+    toxic["properties"][WHEN.name] = trigger();
     toxic["allOf"] = TYPES.iter().map(of_type).collect();
     toxic
+}
+
+/// That a trigger waits for one thing is left to the check.
+fn trigger() -> Value {
+    let message = json!({ "anyOf": [{ "type": "integer", "minimum": 1 }, scalar(Kind::Text)] });
+    let mut trigger = object(TRIGGER, &[(&MESSAGE, message)]);
+    trigger["anyOf"] = [CONTAINS, CONTAINS_HEX, MESSAGE].iter().map(|key| json!({ "required": [key.name] })).collect();
+    described(&WHEN, trigger)
 }
 
 /// The name of the definition of its attributes.

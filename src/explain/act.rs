@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::rehearsal::{ACTS, Rehearsal, SEGMENT, delay_of_end, rehearse};
 use crate::toxic::{Amount, Chain, Effect, LimitData, Moment, NEVER, ToxicEvent};
-use crate::value::{CloseMode, Scalar};
+use crate::value::{CloseMode, Scalar, Trigger};
 
 /// What a toxic does to a stream. Lists have the first 16 acts, or all of the first MiB of the stream. Segments are counted
 /// from 0, for a stream of full segments, without bytes in the other direction.
@@ -58,6 +58,11 @@ pub enum Act {
     Hold {
         /// Until then, as a duration after the accept.
         until: Moment,
+    },
+    /// Waits for its trigger: when that comes is not known in advance.
+    Wait {
+        /// The trigger.
+        trigger: Trigger,
     },
     /// Delays the end of the stream.
     DelayEnd {

@@ -68,6 +68,7 @@ impl Act {
             Self::Discard { ends } => ("discards", json!({ "endsAtMs": millis(*ends) })),
             Self::Hold { until } => ("holdsUntilMs", millis(*until)),
             Self::DelayEnd { by } => ("delaysEndMs", millis(*by)),
+            Self::Wait { trigger } => ("acts", trigger.to_string().into()),
         }
     }
 }

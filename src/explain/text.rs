@@ -166,6 +166,7 @@ impl Act {
             Self::Hold { until: NEVER } => "holds everything forever".to_owned(),
             Self::Hold { until } => format!("holds everything until {}", millis(*until)),
             Self::DelayEnd { by } => format!("delays the end by {}", millis(*by)),
+            Self::Wait { trigger } => cut(&format!("acts {trigger}"), columns),
         }
     }
 }

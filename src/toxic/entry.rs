@@ -5,8 +5,13 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::Effect;
-use super::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE};
-use crate::value::{Connections, Millis, Probability, Scalar, Selector, Stream, ToxicName, Trigger, Written};
+use super::keys::{
+    AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, CONTAINS, CONTAINS_HEX, FOR, MESSAGE, NAME, NTH, STREAM, THEN, TOXICITY,
+    TYPE, WATCHED, WHEN,
+};
+use crate::value::{
+    Connections, Mark, Millis, Notation, Nth, Probability, Scalar, Selector, Stream, ToxicName, Trigger, Written,
+};
 
 /// A fault, and where and when it applies.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +41,9 @@ impl Serialize for Toxic {
         map.serialize_entry(TOXICITY.name, &self.toxicity.write())?;
         map.serialize_entry(ATTRIBUTES.name, &self.effect)?;
         serialize_selector(&self.selector, &mut map)?;
+        if let Some(trigger) = &self.when {
+            map.serialize_entry(WHEN.name, &PrintedTrigger(trigger))?;
+        }
         map.end()
     }
 }
@@ -55,6 +63,34 @@ fn serialize_selector<M: SerializeMap>(selector: &Selector, map: &mut M) -> Resu
         map.serialize_entry(FOR.name, &lasts.write())?;
     }
     Ok(())
+}
+
+/// The form of a config file, without defaults.
+struct PrintedTrigger<'a>(&'a Trigger);
+
+impl Serialize for PrintedTrigger<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(Trigger { stream, mark, then }) = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(WATCHED.name, &stream.write())?;
+        match mark {
+            Mark::Message(point) => map.serialize_entry(MESSAGE.name, &point.to_string())?,
+            Mark::Pattern(pattern, nth) => {
+                let key = match pattern.notation() {
+                    Notation::Text => CONTAINS,
+                    Notation::Hex => CONTAINS_HEX,
+                };
+                map.serialize_entry(key.name, &pattern.written())?;
+                if *nth != Nth::default() {
+                    map.serialize_entry(NTH.name, &nth.write())?;
+                }
+            }
+        }
+        if *then != mark.usual_order() {
+            map.serialize_entry(THEN.name, &then.write())?;
+        }
+        map.end()
+    }
 }
 
 /// An object with all attributes.

@@ -2,10 +2,12 @@
 
 use super::effect::TYPE_NAMES;
 use crate::value::Presence::{Optional, Otherwise, Required};
-use crate::value::{Connections, Key, Kind, Millis, Probability, Scalar, Stream, Timeout, ToxicName, Written};
+use crate::value::{
+    Connections, Direction, Key, Kind, Millis, Nth, Probability, Scalar, Stream, Then, Timeout, ToxicName, Written,
+};
 
 /// The keys of a toxic, in the order in which it is written.
-pub const TOXIC: &[Key] = &[TYPE, NAME, STREAM, TOXICITY, ATTRIBUTES, CONNECTIONS, CLIENTS, AFTER, FOR];
+pub const TOXIC: &[Key] = &[TYPE, NAME, STREAM, TOXICITY, ATTRIBUTES, CONNECTIONS, CLIENTS, AFTER, FOR, WHEN];
 
 /// The name of a type.
 pub const TYPE: Key = Key::new(
@@ -69,3 +71,49 @@ pub const AFTER: Key = Key::new(
 
 /// For how long a toxic acts.
 pub const FOR: Key = Key::new("for", "The time that it acts then.", Timeout::KIND, Otherwise("to the end"));
+
+/// The point of the conversation from which a toxic acts.
+pub const WHEN: Key = Key::new(
+    "when",
+    "The point of the conversation from which it acts; see [Triggers](#triggers).",
+    Kind::Nested("an object"),
+    Otherwise("from the start"),
+);
+
+/// The keys of a trigger, in the order in which it is written.
+pub const TRIGGER: &[Key] = &[WATCHED, CONTAINS, CONTAINS_HEX, NTH, MESSAGE, THEN];
+
+/// The stream that a trigger watches.
+pub const WATCHED: Key =
+    Key::new("stream", "The stream that is watched.", Direction::KIND, Otherwise("the toxic's own"));
+
+/// The text that a trigger waits for.
+pub const CONTAINS: Key = Key::new("contains", "The text to wait for, in UTF-8.", Kind::Text, Otherwise("none"));
+
+/// The bytes that a trigger waits for.
+pub const CONTAINS_HEX: Key =
+    Key::new("containsHex", "The bytes to wait for, as hexadecimal digits; `\"0d0a\"`.", Kind::Text, Otherwise("none"));
+
+/// Which match of a pattern counts.
+pub const NTH: Key = Key::new(
+    "nth",
+    "Which match of the text or bytes counts; `\"*\"` is each of them, for a toxic that can act again.",
+    Nth::KIND,
+    Optional(|| Nth::default().write()),
+);
+
+/// The message that a trigger waits for.
+pub const MESSAGE: Key = Key::new(
+    "message",
+    "The message of that stream to wait for, from 1; `\"3:10\"` is the tenth byte of the third one, `\"3:last\"` its last.",
+    Kind::Nested("a number or text"),
+    Otherwise("none"),
+);
+
+/// Whether the mark passes before the toxic acts.
+pub const THEN: Key = Key::new(
+    "then",
+    "Whether it acts from the first of these bytes on, which is held back, or from the byte behind them on.",
+    Then::KIND,
+    Otherwise("`before` for a message, else `after`"),
+);

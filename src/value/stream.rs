@@ -2,25 +2,18 @@
 
 use super::word::{flag, words};
 
-/// The direction of a stream of bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// From the client to the upstream.
-    Upstream,
-    /// From the upstream to the client.
-    Downstream,
+words! {
+    /// The direction of a stream of bytes.
+    #[derive(Hash)]
+    pub enum Direction("is not a direction", "use upstream (client to server) or downstream (server to client)") {
+        /// From the client to the upstream.
+        Upstream = "upstream",
+        /// From the upstream to the client.
+        Downstream = "downstream",
+    }
 }
 
 impl Direction {
-    /// The word in log lines.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Upstream => "upstream",
-            Self::Downstream => "downstream",
-        }
-    }
-
     /// The other direction.
     #[must_use]
     pub fn opposite(self) -> Self {

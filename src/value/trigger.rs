@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::selector::digits;
 use super::word::words;
-use super::{Direction, Rejected};
+use super::{Bounds, Direction, Kind, Rejected, Scalar, Unit, Written};
 
 /// The point of a connection from which a toxic acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,41 @@ impl Trigger {
     }
 }
 
+/// As part of a sentence: `after the 2nd "COMMIT" upstream`.
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.then.as_str(), self.mark, self.stream.as_str())
+    }
+}
+
+impl Mark {
+    /// The order that is meant if none is written.
+    #[must_use]
+    pub fn usual_order(&self) -> Then {
+        match self {
+            Self::Pattern(..) => Then::After,
+            Self::Message(_) => Then::Before,
+        }
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pattern(pattern, Nth::Each) => write!(f, "each {pattern}"),
+            Self::Pattern(pattern, Nth::Only(NonZeroU64::MIN)) => write!(f, "{pattern}"),
+            Self::Pattern(pattern, Nth::Only(number)) => write!(f, "match {number} of {pattern}"),
+            Self::Message(MessagePoint { message, part: MessagePart::FIRST }) => write!(f, "message {message}"),
+            Self::Message(MessagePoint { message, part: MessagePart::Byte(byte) }) => {
+                write!(f, "byte {byte} of message {message}")
+            }
+            Self::Message(MessagePoint { message, part: MessagePart::Last }) => {
+                write!(f, "the last byte of message {message}")
+            }
+        }
+    }
+}
+
 /// The bytes to search for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -54,14 +89,11 @@ pub enum Notation {
 }
 
 impl Pattern {
-    /// The most bytes of a pattern. A direction holds back as many, to strike before a match.
-    pub const MOST_BYTES: usize = 1000;
-
     /// The bytes of `text` in UTF-8.
     ///
     /// # Errors
     ///
-    /// If it is empty or longer than [`Pattern::MOST_BYTES`].
+    /// If it is empty.
     pub fn of_text(text: &str) -> Result<Self, Rejected> {
         Self::of(text.as_bytes(), Notation::Text, "write the text to wait for, such as \"COMMIT\"")
     }
@@ -70,7 +102,7 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// If it has other characters, an odd number of digits, no digits, or more than [`Pattern::MOST_BYTES`] bytes.
+    /// If it has other characters, an odd number of digits, or no digits.
     pub fn of_hex(text: &str) -> Result<Self, Rejected> {
         const HINT: &str = "write two hexadecimal digits for each byte, such as \"0d0a\"";
         let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b' ').collect();
@@ -84,14 +116,10 @@ impl Pattern {
     }
 
     fn of(bytes: &[u8], notation: Notation, hint: &'static str) -> Result<Self, Rejected> {
-        match bytes.len() {
-            0 => Err(Rejected::new("a pattern without bytes".to_owned(), hint)),
-            1..=Self::MOST_BYTES => Ok(Self { bytes: bytes.into(), notation }),
-            length => {
-                let hint = format!("use at most {} bytes: the part that no other message has", Self::MOST_BYTES);
-                Err(Rejected::new(format!("a pattern of {length} bytes is too long"), hint))
-            }
+        if bytes.is_empty() {
+            return Err(Rejected::new("a pattern without bytes".to_owned(), hint));
         }
+        Ok(Self { bytes: bytes.into(), notation })
     }
 
     /// The bytes, at least one.
@@ -119,6 +147,16 @@ impl Pattern {
     }
 }
 
+/// As part of a sentence.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.notation {
+            Notation::Text => write!(f, "{:?}", self.written()),
+            Notation::Hex => write!(f, "hex {}", self.written()),
+        }
+    }
+}
+
 fn digit(character: u8) -> Option<u8> {
     char::from(character).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
@@ -138,27 +176,31 @@ impl Default for Nth {
     }
 }
 
-impl fmt::Display for Nth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Only(number) => number.fmt(f),
-            Self::Each => f.write_str("*"),
-        }
-    }
-}
+impl Written for Nth {
+    const KIND: Kind = Kind::WholeOr(Bounds { least: 1, most: u64::MAX, unit: Unit::None }, EACH);
 
-impl FromStr for Nth {
-    type Err = Rejected;
-
-    fn from_str(text: &str) -> Result<Self, Rejected> {
-        if text == "*" {
-            return Ok(Self::Each);
-        }
-        number(text).map(Self::Only).ok_or_else(|| {
-            Rejected::new(format!("`{text}` is no number of a match"), "number them from 1, or write \"*\" for each")
+    fn read(scalar: Scalar) -> Result<Self, Rejected> {
+        let number = match scalar {
+            Scalar::Text(text) if text == EACH => return Ok(Self::Each),
+            Scalar::Whole(number) => u64::try_from(number).ok().and_then(NonZeroU64::new),
+            _ => None,
+        };
+        number.map(Self::Only).ok_or_else(|| {
+            let hint = "number the matches from 1, or write \"*\" for each of them";
+            Rejected::new("this is no number of a match".to_owned(), hint)
         })
     }
+
+    fn write(&self) -> Scalar {
+        match self {
+            Self::Only(number) => Scalar::Whole(number.get().into()),
+            Self::Each => Scalar::Text(EACH.to_owned()),
+        }
+    }
 }
+
+/// What is written for [`Nth::Each`].
+const EACH: &str = "*";
 
 /// A byte of the n-th message of a stream. A message ends where the conversation turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,16 +293,31 @@ mod tests {
         assert_eq!(Pattern::of_text("é").map(|it| it.bytes().to_vec()), Ok(vec![0xc3, 0xa9]));
         let hex = Pattern::of_hex("0D 0a00").expect("hexadecimal");
         assert_eq!((hex.bytes(), hex.written().as_str()), (&[13, 10, 0][..], "0d0a00"));
-        assert!(Pattern::of_text(&"x".repeat(Pattern::MOST_BYTES)).is_ok());
         for rejected in [
             Pattern::of_text(""),
-            Pattern::of_text(&"x".repeat(Pattern::MOST_BYTES + 1)),
             Pattern::of_hex(""),
             Pattern::of_hex("0"),
             Pattern::of_hex("0x0d"),
             Pattern::of_hex("é"),
         ] {
             assert!(rejected.is_err(), "{rejected:?}");
+        }
+    }
+
+    #[test]
+    fn a_trigger_is_part_of_a_sentence() {
+        let pattern = || Pattern::of_text("COMMIT").expect("a pattern");
+        let second = Nth::Only(NonZeroU64::new(2).expect("not 0"));
+        for (mark, written) in [
+            (Mark::Pattern(pattern(), Nth::default()), "after \"COMMIT\" upstream"),
+            (Mark::Pattern(pattern(), second), "after match 2 of \"COMMIT\" upstream"),
+            (Mark::Pattern(Pattern::of_hex("0d0a").expect("a pattern"), Nth::Each), "after each hex 0d0a upstream"),
+            (Mark::Message("3".parse().expect("a point")), "before message 3 upstream"),
+            (Mark::Message("3:9".parse().expect("a point")), "before byte 9 of message 3 upstream"),
+            (Mark::Message("1:last".parse().expect("a point")), "before the last byte of message 1 upstream"),
+        ] {
+            let trigger = Trigger { stream: Direction::Upstream, then: mark.usual_order(), mark };
+            assert_eq!(trigger.to_string(), written);
         }
     }
 }

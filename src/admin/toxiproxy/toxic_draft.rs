@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::body::Fields;
 use super::error::ToxiproxyError;
 use crate::config::{CHANGEABLE_KEYS, Syntax, parse_toxic};
-use crate::toxic::keys::{ATTRIBUTES, NAME, STREAM, TYPE};
+use crate::toxic::keys::{ATTRIBUTES, NAME, STREAM, TYPE, WHEN};
 use crate::toxic::{TYPES, Toxic, ToxicType};
 use crate::value::{Key, Kind, Presence, Stream};
 
@@ -77,7 +77,7 @@ fn is_zero_if_absent(toxic_type: &ToxicType, attribute: &Key) -> bool {
 
 /// Sets what the fields have. Unknown ones are ignored, as in Toxiproxy.
 fn apply(fields: &Fields, toxic_type: &ToxicType, config: &mut Map<String, Value>) -> Result<(), ToxiproxyError> {
-    for key in CHANGEABLE_KEYS {
+    for key in CHANGEABLE_KEYS.iter().chain([&WHEN]) {
         if let Some(value) = fields.get(key.name) {
             config.insert(key.name.to_owned(), value.clone());
         }

@@ -17,6 +17,7 @@ mod settings;
 mod synonyms;
 mod toxics;
 mod toxiproxy;
+mod trigger;
 mod values;
 
 use crate::plan::keys::{

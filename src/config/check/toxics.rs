@@ -8,7 +8,7 @@ use super::keys::{Keys, MapKind};
 use crate::config::document::{Node, Place, Value};
 use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::Profile;
-use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE};
+use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE, WHEN};
 use crate::toxic::{Effect, TYPES, Toxic, ToxicType};
 use crate::value::{Connections, Selector, Timeout, ToxicName, Window};
 
@@ -91,12 +91,16 @@ impl<'t> Check<'t> {
         let clients = keys.read_with(&CLIENTS, Check::words, Vec::new());
         let after = keys.read(&AFTER);
         let lasts = keys.read_with(&FOR, |check, node| check.value(node).map(Some), Some(None));
+        let when = keys.read_with(&WHEN, |check, node| check.trigger(node, stream).map(Some), Some(None));
         let misplaced = kind.map(|kind| keys.take(kind.attributes)).unwrap_or_default();
         keys.finish();
 
         let effect = kind.zip(attributes).and_then(|(kind, attributes)| self.effect(kind, attributes, misplaced, node));
         if let (Some(effect), Some(Some(lasts))) = (&effect, lasts) {
             self.unreachable(effect, lasts, node);
+        }
+        if let (Some(effect), Some(lasts), Some(Some(when))) = (&effect, lasts, &when) {
+            self.acts_again(node, when, effect, lasts);
         }
         let named = match node.get(NAME.name) {
             Some(name) => Named::By(name.place),
@@ -110,7 +114,7 @@ impl<'t> Check<'t> {
                 stream: stream?,
                 toxicity: toxicity?,
                 selector,
-                when: None,
+                when: when?,
                 effect: effect?,
             })
         };

@@ -95,7 +95,7 @@ impl<'t> Check<'t> {
         short(&self.text[node.place.written.start..node.place.written.end])
     }
 
-    fn accept<T>(&mut self, node: &Node, value: Result<T, Rejected>) -> Option<T> {
+    pub(super) fn accept<T>(&mut self, node: &Node, value: Result<T, Rejected>) -> Option<T> {
         value.map_err(|reason| self.problems.push(Problem::rejected(node.place.written, reason))).ok()
     }
 
