@@ -210,6 +210,18 @@ mod tests {
         assert_eq!(toxic(r#""type": "noop""#), []);
     }
 
+    /// When its trigger comes is decided by the streams.
+    #[test]
+    fn a_toxic_with_a_trigger_waits() {
+        let keys = r#""toxics": [{"type": "reset_peer", "stream": "upstream", "name": "r", "after": 5,
+            "when": {"stream": "downstream", "message": 3}}]"#;
+        let explanation = explained(keys, 1);
+        let text = explanation.to_string();
+        assert!(text.contains("up    r  acts before message 3 downstream\n"), "{text}");
+        let toxic = &explanation.to_json()["routes"][0]["connections"][0]["toxics"][0];
+        assert_eq!(toxic["acts"], "before message 3 downstream");
+    }
+
     #[test]
     fn a_scenario_ends_what_is_explained() {
         let text = r#"{"routes": [{"localPort": 8180, "upstream": "10.0.0.1:9090"}],

@@ -74,6 +74,27 @@ fn what_toxiproxy_does_not_have_works_too() {
     assert_toxic(&server, body, "packet_loss_downstream", &content);
 }
 
+/// Another trigger replaces the whole one.
+#[test]
+fn a_trigger_is_shown_and_can_be_replaced() {
+    let server = server();
+    let like = |when: &str| {
+        let attributes =
+            r#""attributes":{"timeout":0},"name":"r","type":"reset_peer","stream":"downstream","toxicity":1"#;
+        format!(r#"{{{attributes},"when":{{"stream":{when}}}}}"#)
+    };
+    let body = r#"{"type":"reset_peer","name":"r","when":{"message":3,"then":"before"}}"#;
+    assert_toxic(&server, body, "r", &like(r#""downstream","message":"3""#));
+    for (body, when) in [
+        (r#"{"toxicity":1}"#, r#""downstream","message":"3""#),
+        (r#"{"when":{"stream":"upstream","contains":"x","nth":2}}"#, r#""upstream","contains":"x","nth":2"#),
+        (r#"{"when":null}"#, r#""upstream","contains":"x","nth":2"#),
+        (r#"{"when":{"containsHex":"0D0A","then":"before"}}"#, r#""downstream","containsHex":"0d0a","then":"before""#),
+    ] {
+        assert_answer(&server, ("POST", "/proxies/db/toxics/r", body), 200, JSON, &like(when));
+    }
+}
+
 /// A required attribute has no default, even if the schema has an example for it.
 #[test]
 fn required_attributes_are_shown_with_any_value() {
@@ -165,6 +186,8 @@ fn invalid_attributes_have_a_hint() {
         (r#"{"type":"slicer","attributes":{"average_size":4,"size_variation":4}}"#, "use 0 to 3"),
         (r#"{"type":"packet_loss"}"#, "add `loss_rate` to its attributes"),
         (r#"{"type":"latency","connections":"0"}"#, "connections"),
+        (r#"{"type":"latency","when":{}}"#, "this trigger waits for nothing; add what it waits for"),
+        (r#"{"type":"latency","when":3}"#, r#"write what it waits for: { \"contains\": \"COMMIT\" }"#),
     ] {
         let text = server.expect(400, "POST", TOXICS, body);
         assert!(text.starts_with(r#"{"error":"bad request body: "#) && text.contains(hint), "{body}: {text}");

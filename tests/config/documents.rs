@@ -6,7 +6,7 @@ use std::fs;
 
 use chaos_proxy::plan::Profile;
 use chaos_proxy::plan::keys::{FILE, ROUTE, SCENARIO_OBJECT, STEP, expectation};
-use chaos_proxy::toxic::keys::{TOXIC, TYPE};
+use chaos_proxy::toxic::keys::{TOXIC, TRIGGER, TYPE};
 use chaos_proxy::toxic::{TYPES, ToxicType};
 use chaos_proxy::value::{Bounds, Key, Kind, Presence, Scalar, Unit};
 
@@ -20,6 +20,7 @@ fn tables_match_the_declarations() {
     assert_table(REFERENCE, "keys of a step", &["key", "meaning", "value", "default"], keys(STEP));
     assert_table(REFERENCE, "keys of an expectation", &["key", "meaning", "value", "default"], keys(&expectation()));
     assert_table(REFERENCE, "keys of a toxic", &["key", "meaning", "value", "default"], keys(TOXIC));
+    assert_table(REFERENCE, "keys of a trigger", &["key", "meaning", "value", "default"], keys(TRIGGER));
     let types = TYPES.iter().map(|kind| vec![code(kind.name), kind.about().to_owned()]).collect();
     assert_table(REFERENCE, "types of toxics", &["type", "what it does"], types);
     let attributes = TYPES.iter().flat_map(|kind| attributes(kind)).collect();

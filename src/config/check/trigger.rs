@@ -11,6 +11,13 @@ use crate::value::{Direction, Mark, MessagePoint, Millis, Pattern, Rejected, Sca
 impl<'t> Check<'t> {
     /// The trigger of a toxic that acts on `own`.
     pub(super) fn trigger(&mut self, node: &'t Node, own: Option<Stream>) -> Option<Trigger> {
+        if node.scalar().is_some() {
+            return self.expected(
+                "a trigger (an object)",
+                node,
+                r#"write what it waits for: { "contains": "COMMIT" }"#,
+            );
+        }
         let known_problems = self.problems.len();
         let mut keys = Keys::of(self, node, MapKind::A("trigger"))?;
         let stream = match own {
@@ -96,7 +103,10 @@ impl<'t> Check<'t> {
         }
         let kind = effect.as_str();
         let (what, hint) = if ends_connection(effect) {
-            (format!("a {kind} toxic ends the connection at the first match"), "write the number of the match")
+            (
+                format!("a {kind} toxic ends the connection at the first match"),
+                "write the number of that match: \"nth\": 1",
+            )
         } else {
             let hint = "add `for` to the toxic: the time that it acts after each match";
             (format!("this {kind} toxic acts from the first match on, and has nothing to begin again"), hint)
