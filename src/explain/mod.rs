@@ -134,13 +134,14 @@ fn outcome(
     latency: Moment,
 ) -> Option<ToxicOutcome> {
     let alone = Toxics::new(std::slice::from_ref(toxic), dice.clone(), Recorded::Every);
-    let chain = alone.chain(target, stream, 0)?;
     let (name, toxic_type) = (toxic.name.clone(), toxic.effect.as_str());
     if let Some(trigger) = &toxic.when {
+        let is_selected = DIRECTIONS.into_iter().any(|way| alone.chain(target, way, 0).is_some());
         let act = Act::Wait { trigger: trigger.clone() };
         let waits = ToxicOutcome { name, toxic_type, stream, from: Moment::ZERO, until: NEVER, act };
-        return toxic.stream.covers(stream).then_some(waits);
+        return (is_selected && toxic.stream.covers(stream)).then_some(waits);
     }
+    let chain = alone.chain(target, stream, 0)?;
     let (from, until) = (toxic.selector.window.begins(), toxic.selector.window.ends());
     let act = act::of(&toxic.effect, chain, from.max(latency)..until)?;
     Some(ToxicOutcome { name, toxic_type, stream, from, until, act })

@@ -81,15 +81,18 @@ fn a_trigger_is_shown_and_can_be_replaced() {
     let like = |when: &str| {
         let attributes =
             r#""attributes":{"timeout":0},"name":"r","type":"reset_peer","stream":"downstream","toxicity":1"#;
-        format!(r#"{{{attributes},"when":{{"stream":{when}}}}}"#)
+        format!(r#"{{{attributes},"when":{{{when}}}}}"#)
     };
     let body = r#"{"type":"reset_peer","name":"r","when":{"message":3,"then":"before"}}"#;
-    assert_toxic(&server, body, "r", &like(r#""downstream","message":"3""#));
+    assert_toxic(&server, body, "r", &like(r#""message":"3","stream":"downstream""#));
     for (body, when) in [
-        (r#"{"toxicity":1}"#, r#""downstream","message":"3""#),
-        (r#"{"when":{"stream":"upstream","contains":"x","nth":2}}"#, r#""upstream","contains":"x","nth":2"#),
-        (r#"{"when":null}"#, r#""upstream","contains":"x","nth":2"#),
-        (r#"{"when":{"containsHex":"0D0A","then":"before"}}"#, r#""downstream","containsHex":"0d0a","then":"before""#),
+        (r#"{"toxicity":1}"#, r#""message":"3","stream":"downstream""#),
+        (r#"{"when":{"stream":"upstream","contains":"x","nth":2}}"#, r#""contains":"x","nth":2,"stream":"upstream""#),
+        (r#"{"when":null}"#, r#""contains":"x","nth":2,"stream":"upstream""#),
+        (
+            r#"{"when":{"containsHex":"0D0A","then":"before"}}"#,
+            r#""containsHex":"0d0a","stream":"downstream","then":"before""#,
+        ),
     ] {
         assert_answer(&server, ("POST", "/proxies/db/toxics/r", body), 200, JSON, &like(when));
     }
