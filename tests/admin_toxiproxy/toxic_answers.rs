@@ -85,6 +85,7 @@ fn a_trigger_is_shown_and_can_be_replaced() {
     };
     let body = r#"{"type":"reset_peer","name":"r","when":{"message":3,"then":"before"}}"#;
     assert_toxic(&server, body, "r", &like(r#""message":"3","stream":"downstream""#));
+    server.add_toxic(body);
     for (body, when) in [
         (r#"{"toxicity":1}"#, r#""message":"3","stream":"downstream""#),
         (r#"{"when":{"stream":"upstream","contains":"x","nth":2}}"#, r#""contains":"x","nth":2,"stream":"upstream""#),
