@@ -32,6 +32,7 @@
 //! | [`cli`] | the command line: flags, help text, usage errors |
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
+//! | [`explore`] | tries a fault at every point of a command's conversations, one run for each |
 //! | [`harness`] | what a test needs: a wrapped command, repeated runs, changes over time, a report with a verdict |
 //! | [`reload`] | loads the config file again and makes it live |
 //! | [`status_line`] | the line at the bottom of a terminal: what it says and when it changes |
@@ -215,6 +216,7 @@ pub mod ctl;
 pub mod dice;
 pub mod event;
 pub mod explain;
+pub mod explore;
 pub mod free_port;
 pub mod harness;
 pub mod http;

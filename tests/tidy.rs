@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["run"],
     &["control"],
     &["cli"],
+    &["explore"],
     &["admin", "ctl", "harness"],
     &["reload", "status_line", "test_server", "explain"],
     &["config", "http", "proxy"],
@@ -39,7 +40,7 @@ const PROXY_LAYERS: &[&[&str]] = &[
     &["state"],
     &["live_route"],
     &["counters"],
-    &["admission", "budget", "histogram", "socket"],
+    &["admission", "budget", "histogram", "recording", "socket"],
 ];
 
 /// Modules that receive time, randomness and bytes as arguments, so that their tests need neither a socket nor a sleep.

@@ -131,6 +131,12 @@ pub(super) const RUN: Table = Table(&[
             )
             .seldom()
             .one_of(REPORT_FORMATS),
+            flag(
+                "--messages",
+                Value::Required("FILE"),
+                "write the messages of all connections to FILE, as triggers count them",
+            )
+            .seldom(),
         ],
     },
     Group {

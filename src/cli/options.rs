@@ -105,6 +105,8 @@ pub struct RunSettings {
     pub admin: AdminFlags,
     /// Where the report of the run goes, if one is written.
     pub report: Option<Output>,
+    /// The file that the messages of all connections are written to.
+    pub messages: Option<PathBuf>,
     /// What the command line decides for routes that come later, by a reload or through the admin server.
     pub defaults: Defaults,
 }

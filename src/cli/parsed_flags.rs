@@ -42,6 +42,7 @@ pub(super) struct ParsedFlags {
     quiet: bool,
     report: Option<PathBuf>,
     report_format: Option<Format>,
+    messages: Option<PathBuf>,
     resolve: bool,
     watch: bool,
     check: bool,
@@ -76,6 +77,7 @@ impl ParsedFlags {
             log_file: raw_value(args, "--log-file")?.map(PathBuf::from),
             report: raw_value(args, "--report")?.map(PathBuf::from),
             report_format: value(args, "--report-format", Format::from_str)?,
+            messages: raw_value(args, "--messages")?.map(PathBuf::from),
             // Switches come last, so that `--config --verbose` is reported as a missing value.
             verbose: args.contains("--verbose"),
             quiet: args.contains("--quiet"),
@@ -144,6 +146,7 @@ impl ParsedFlags {
             log_file: self.log_file,
             admin: self.admin,
             report,
+            messages: self.messages,
             defaults,
         };
         (self.wrap, settings)

@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::dice::Dice;
 use crate::plan::{DropMode, Plan, Route, RouteState};
-use crate::toxic::{Moment, NEVER, Points, Recorded, Target, Toxic, Toxics};
+use crate::toxic::{Conversation, Moment, NEVER, Recorded, Target, Toxic, Toxics};
 use crate::value::{Direction, RouteName, ToxicName};
 pub use act::{Act, Flip, Loss};
 
@@ -119,7 +119,7 @@ fn fate(route: &Route, dice: &Dice, number: u64, client: IpAddr) -> Fate {
     if dice.drop_draw(number, route.drop_rate).hits() {
         return Fate::Dropped { mode: route.drop_mode };
     }
-    let target = Target { number, client, opened: Moment::ZERO, points: &Points::default() };
+    let target = Target { number, client, opened: Moment::ZERO, conversation: &Conversation::default() };
     let latency = route.latency.duration();
     let of_toxic = |toxic| DIRECTIONS.into_iter().filter_map(move |way| outcome(toxic, dice, &target, way, latency));
     Fate::Forwarded { latency_ms: route.latency.get(), toxics: route.toxics.iter().flat_map(of_toxic).collect() }

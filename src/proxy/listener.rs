@@ -154,7 +154,9 @@ impl Listener {
         // A listener on `::` sees IPv4 clients as IPv4-mapped addresses (RFC 4291, section 2.5.5.2).
         let client = SocketAddr::new(addr.ip().to_canonical(), addr.port());
         let subject = Subject { route: self.route(), number: self.route.counters().count_connection(), client };
-        let state = ConnectionState::new(subject, Arc::clone(&self.route), stream, accepted_at);
+        let conversation = shared.recording.as_ref().map(|recording| recording.conversation(&subject));
+        let conversation = conversation.unwrap_or_default();
+        let state = ConnectionState::new(subject, Arc::clone(&self.route), stream, accepted_at, conversation);
         Ok(Accepted { registration: shared.registry.register(state), shared: Arc::clone(shared) })
     }
 

@@ -1,7 +1,7 @@
 //! The only modules that use the sockets of clients and upstreams. Imports go down only: supervisor, listener,
 //! connection, forward, client, state, `live_route`, socket. Beside these layers, `admission` limits the number of
 //! connections, `budget` limits the memory for held bytes, `registry` lists the live connections, `counters` has what
-//! closed ones have done, `status` is what can be seen of all this from outside, and `shared` holds what all listeners
+//! closed ones have done, `recording` has the messages of all of them, `status` is what can be seen of all this from outside, and `shared` holds what all listeners
 //! of a run share.
 
 mod admission;
@@ -13,6 +13,7 @@ mod forward;
 mod histogram;
 mod listener;
 mod live_route;
+mod recording;
 mod registry;
 mod shared;
 mod socket;
@@ -22,6 +23,7 @@ mod supervisor;
 
 pub use counters::{Activity, Bytes, Delays, Faults, Totals, ToxicKey};
 pub use histogram::Histogram;
+pub use recording::{RecordedConnection, Recording};
 pub use state::Phase;
 pub use status::{ConnectionStatus, Health, RouteStatus};
 pub use supervisor::{AppliedChange, ApplyError, OldConnections, Supervisor};

@@ -7,6 +7,7 @@ use crossbeam_channel::Sender;
 
 use super::admission::ConnectionLimit;
 use super::budget::Budget;
+use super::recording::Recording;
 use super::registry::Registry;
 use crate::stop::Stop;
 use crate::threads::ThreadPool;
@@ -19,6 +20,8 @@ pub struct Shared {
     pub pool: Arc<ThreadPool>,
     pub budget: Arc<Budget>,
     pub stop: Arc<Stop>,
+    /// Where messages are recorded, if they are.
+    pub recording: Option<Arc<Recording>>,
     /// Its channel disconnects when the last connection and the last listener have dropped `Shared`.
     pub _alive: Sender<Infallible>,
 }

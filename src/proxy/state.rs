@@ -12,7 +12,7 @@ use super::live_route::LiveRoute;
 use super::socket::acknowledgement::unacknowledged;
 use super::socket::reset::reset;
 use crate::event::{CloseReason, ConnectionEvent, Event, Subject, emit};
-use crate::toxic::{Chain, Points, RunningSum, Target, ToxicSummary};
+use crate::toxic::{Chain, Conversation, RunningSum, Target, ToxicSummary};
 use crate::value::{Direction, ToxicName};
 
 /// A connection from accept to close.
@@ -30,7 +30,7 @@ pub struct ConnectionState {
     sums: Mutex<Sums>,
     /// Whether the client's socket was once found on this machine.
     pub(super) client_was_local: AtomicBool,
-    points: Points,
+    conversation: Conversation,
 }
 
 /// The progress of one direction. Each has its own cache lines, because a different thread writes each.
@@ -119,7 +119,13 @@ impl Phase {
 }
 
 impl ConnectionState {
-    pub fn new(subject: Subject, route: Arc<LiveRoute>, client: TcpStream, accepted_at: Instant) -> Self {
+    pub fn new(
+        subject: Subject,
+        route: Arc<LiveRoute>,
+        client: TcpStream,
+        accepted_at: Instant,
+        conversation: Conversation,
+    ) -> Self {
         Self {
             subject,
             accepted_at,
@@ -131,7 +137,7 @@ impl ConnectionState {
             status: Mutex::new(Status { phase: Phase::Dialling, close_reason: None }),
             sums: Mutex::default(),
             client_was_local: AtomicBool::new(false),
-            points: Points::default(),
+            conversation,
         }
     }
 
@@ -147,7 +153,12 @@ impl ConnectionState {
     /// Returns what toxics need to know about this connection.
     pub fn target(&self) -> Target<'_> {
         let Subject { number, client, .. } = self.subject;
-        Target { number, client: client.ip(), opened: self.route.since_start(self.accepted_at), points: &self.points }
+        Target {
+            number,
+            client: client.ip(),
+            opened: self.route.since_start(self.accepted_at),
+            conversation: &self.conversation,
+        }
     }
 
     pub fn progress(&self, direction: Direction) -> &Progress {

@@ -1,6 +1,7 @@
 //! A run of the proxy from its first route to its last connection: the order in which things are opened and closed.
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::process;
@@ -11,7 +12,8 @@ use super::{Exit, print};
 use crate::admin::Admin;
 use crate::cli::{RunSettings, Upstreams};
 use crate::control::Control;
-use crate::event::{DrainEvent, Event, Origin, emit, logs_info};
+use crate::event::{DrainEvent, Event, Origin, Outcome, emit, logs_info};
+use crate::explore::recorded;
 use crate::harness::lifetime::Lifetime;
 use crate::harness::report::CommandOutcome;
 use crate::harness::scenario::Player;
@@ -21,7 +23,7 @@ use crate::limits::Cap;
 use crate::logging::LogFormat;
 use crate::memory;
 use crate::plan::{Plan, open_ports};
-use crate::proxy::{ApplyError, Supervisor};
+use crate::proxy::{ApplyError, Recording, Supervisor};
 use crate::status_line::StatusDisplay;
 use crate::stop::Stop;
 use crate::{terminal, test_server, threads};
@@ -37,6 +39,7 @@ pub(super) struct LiveRun<'a> {
     stop: &'a Stop,
     supervisor: Arc<Supervisor>,
     player: Arc<Player>,
+    recording: Option<Arc<Recording>>,
 }
 
 /// What is set up before the first thread, and is used once the routes are open.
@@ -56,9 +59,11 @@ struct Ended {
 impl<'a> LiveRun<'a> {
     pub(super) fn new(plan: &'a Plan, settings: &'a RunSettings, seed: u64, cap: Cap, stop: &'a Arc<Stop>) -> Self {
         let max_buffered = settings.max_buffered.unwrap_or_else(memory::default_buffers);
-        let supervisor = Arc::new(Supervisor::new(cap, max_buffered, seed, Arc::clone(stop)));
+        let recording = settings.messages.as_ref().map(|_| Arc::default());
+        let supervisor = Supervisor::new(cap, max_buffered, seed, Arc::clone(stop), recording.clone());
+        let supervisor = Arc::new(supervisor);
         let player = Arc::new(Player::new(Arc::clone(&supervisor), Arc::clone(stop)));
-        Self { plan, settings, stop, supervisor, player }
+        Self { plan, settings, stop, supervisor, player, recording }
     }
 
     /// Returns the table about the run, if there is one.
@@ -73,7 +78,17 @@ impl<'a> LiveRun<'a> {
         let recorder = Recorder::start(facts, &self.supervisor).map_err(start_failed)?;
         let Ended { exit, command } = self.run(controls)?;
         let (conclusion, summary) = recorder.conclude(&self.supervisor, command, &self.player.steps());
+        self.write_messages()?;
         Ok((judged(exit, conclusion), summary))
+    }
+
+    fn write_messages(&self) -> Result<(), Exit> {
+        let (Some(recording), Some(path)) = (&self.recording, &self.settings.messages) else { return Ok(()) };
+        let text = recorded::text(&recording.connections());
+        fs::write(path, text).map_err(|error| {
+            emit(&Event::Outcome(Outcome::ReportLost(&path.display().to_string(), &error)));
+            Exit::Failed
+        })
     }
 
     fn run(&self, Controls { control, lifetime, display }: Controls) -> Result<Ended, Exit> {

@@ -5,15 +5,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Moment;
+use super::messages::Messages;
 use super::route_toxic::RouteToxic;
 use super::search::{Arrived, Search};
 use super::segment::Boundary;
 use super::span::Span;
+use crate::value::Direction;
 
 /// The state of the intake.
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     watches: Vec<Watch>,
+    record: Option<Record>,
     /// Bytes that wait.
     waiting: VecDeque<Span>,
     /// The number of the present message; 0 before the first byte.
@@ -29,6 +32,13 @@ pub(super) struct Intake {
 struct Watch {
     toxic: Arc<RouteToxic>,
     search: Search,
+}
+
+/// Where the messages of the stream are recorded.
+#[derive(Debug)]
+struct Record {
+    messages: Arc<Messages>,
+    stream: Direction,
 }
 
 /// A point of the stream from which a toxic acts.
@@ -51,9 +61,14 @@ impl Intake {
         self.watches = toxics.into_iter().filter_map(continued).collect();
     }
 
-    /// Whether nothing is watched for and nothing waits.
+    /// Records the messages from now on, if they are recorded.
+    pub(super) fn record(&mut self, messages: Option<&Arc<Messages>>, stream: Direction) {
+        self.record = messages.map(|messages| Record { messages: Arc::clone(messages), stream });
+    }
+
+    /// Whether nothing is watched for or recorded, and nothing waits.
     pub(super) fn is_idle(&self) -> bool {
-        self.watches.is_empty() && self.waiting.is_empty()
+        self.watches.is_empty() && self.record.is_none() && self.waiting.is_empty()
     }
 
     /// Adds a span, which waits. Returns the points that are known now.
@@ -61,6 +76,9 @@ impl Intake {
         let start = span.range.start;
         if self.message == 0 || boundary == Boundary::Turn {
             (self.message, self.message_start) = (self.message + 1, start);
+        }
+        if let Some(Record { messages, stream }) = &self.record {
+            messages.add(*stream, self.message, start, bytes);
         }
         self.waiting.push_back(span);
         let arrived = Arrived { start, bytes, message: self.message, message_start: self.message_start };

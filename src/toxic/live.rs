@@ -57,12 +57,13 @@ impl Toxics {
     }
 
     /// Creates the chain for one direction of a connection that has already received `received` bytes. `None` if no
-    /// toxic acts on it.
+    /// toxic acts on it and its messages are not recorded.
     #[must_use]
     pub fn chain(&self, target: &Target<'_>, direction: Direction, received: u64) -> Option<Chain> {
         let needs = |toxic: &RouteToxic| toxic.covers(direction) || toxic.watches(direction);
         let is_hit = |toxic: &Arc<RouteToxic>| needs(toxic) && self.selects(toxic, target);
-        if self.live.iter().any(is_hit) { Some(self.compose(target, direction, received)) } else { None }
+        let is_needed = target.conversation.messages().is_some() || self.live.iter().any(is_hit);
+        if is_needed { Some(self.compose(target, direction, received)) } else { None }
     }
 
     /// Never inlined: most connections are not selected by any toxic, and should not need the stack for this call.
@@ -85,7 +86,7 @@ impl Toxics {
             live.cloned().collect()
         };
         chain.exchange(selected(RouteToxic::covers), now);
-        chain.watch(selected(RouteToxic::watches), target.points, now);
+        chain.watch(selected(RouteToxic::watches), target.conversation, now);
     }
 
     fn selects(&self, RouteToxic { toxic, .. }: &RouteToxic, target: &Target<'_>) -> bool {

@@ -2,20 +2,10 @@
 //! point announces it, and the other one lets its toxics act from then on.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Moment;
 use super::route_toxic::RouteToxic;
-
-/// The points of one connection. Nothing is allocated for a connection without triggers.
-#[derive(Debug, Default)]
-pub struct Points(OnceLock<Arc<Reached>>);
-
-impl Points {
-    pub(super) fn reached(&self) -> &Arc<Reached> {
-        self.0.get_or_init(Arc::default)
-    }
-}
 
 /// The announced points.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Moment, Points};
+use super::{Conversation, Moment};
 
 /// What toxics need to know about a connection.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,6 @@ pub struct Target<'a> {
     pub client: IpAddr,
     /// When it was accepted, by the clock that all connections of the route share.
     pub opened: Moment,
-    /// The points that its triggers have reached.
-    pub points: &'a Points,
+    /// What its two directions share.
+    pub conversation: &'a Conversation,
 }

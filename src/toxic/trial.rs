@@ -111,9 +111,9 @@ pub(super) fn summaries(chain: &Chain) -> Vec<(u64, Amount)> {
     chain.sums().filter_map(|sum| sum.summary()).map(|summary| (summary.times, summary.amount)).collect()
 }
 
-/// A connection of the route. Its points live as long as the test.
+/// A connection of the route. Its conversation lives as long as the test process.
 pub(super) fn target(number: u64, opened: Moment) -> Target<'static> {
-    Target { number, client: CLIENT, opened, points: Box::leak(Box::default()) }
+    Target { number, client: CLIENT, opened, conversation: Box::leak(Box::default()) }
 }
 
 /// The chain of a route's first connection with seed 42.

@@ -60,7 +60,7 @@ impl Toxiproxy {
 
     pub fn with(defaults: Defaults) -> Self {
         let (ip, stop) = (unique_ip(), Arc::new(Stop::new().unwrap()));
-        let supervisor = Arc::new(Supervisor::new(CAP, NonZeroUsize::new(16 << 20).unwrap(), 7, stop));
+        let supervisor = Arc::new(Supervisor::new(CAP, NonZeroUsize::new(16 << 20).unwrap(), 7, stop, None));
         let server = Server::bind((ip, 0).into()).unwrap();
         let addr = server.local_addr();
         let api = Api::new(Arc::clone(&supervisor), defaults);

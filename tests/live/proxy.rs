@@ -47,7 +47,7 @@ impl Proxy {
 
     pub fn with(cap: Cap) -> Self {
         let stop = Arc::new(Stop::new().unwrap());
-        let supervisor = Arc::new(Supervisor::new(cap, BUFFERS, SEED, Arc::clone(&stop)));
+        let supervisor = Arc::new(Supervisor::new(cap, BUFFERS, SEED, Arc::clone(&stop), None));
         Self { ip: unique_ip(), supervisor, stop }
     }
 

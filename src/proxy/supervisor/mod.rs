@@ -20,6 +20,7 @@ use super::admission::ConnectionLimit;
 use super::budget::Budget;
 use super::counters::Activity;
 use super::listener::BacklogEnd;
+use super::recording::Recording;
 use super::registry::Registry;
 use super::shared::Shared;
 use super::status::{ConnectionStatus, Health, OpenConnection, RouteStatus};
@@ -93,9 +94,9 @@ pub enum ApplyError {
 
 impl Supervisor {
     /// Creates a supervisor without routes. It serves at most the number of connections in `cap` at once, and toxics
-    /// hold at most `buffers` bytes.
+    /// hold at most `buffers` bytes. The messages of all connections go to `recording`.
     #[must_use]
-    pub fn new(cap: Cap, buffers: NonZeroUsize, seed: u64, stop: Arc<Stop>) -> Self {
+    pub fn new(cap: Cap, buffers: NonZeroUsize, seed: u64, stop: Arc<Stop>, recording: Option<Arc<Recording>>) -> Self {
         let (alive, gone) = crossbeam_channel::bounded(0);
         let (registry, budget) = (Arc::<Registry>::default(), Arc::new(Budget::new(buffers)));
         let shared = Shared {
@@ -104,6 +105,7 @@ impl Supervisor {
             pool: Arc::default(),
             budget: Arc::clone(&budget),
             stop: Arc::clone(&stop),
+            recording,
             _alive: alive,
         };
         let shared = Mutex::new(Some(Arc::new(shared)));

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::Chain;
 use crate::toxic::link::Link;
-use crate::toxic::points::Points;
 use crate::toxic::route_toxic::RouteToxic;
-use crate::toxic::{History, Moment};
+use crate::toxic::{Conversation, History, Moment};
 
 impl Chain {
     /// Replaces the toxics from `now` on. A toxic that stays keeps its state and its bytes, and one whose attributes
@@ -32,10 +31,11 @@ impl Chain {
 
     /// Watches for the triggers of these toxics from `now` on. A point of one with a link in the other direction is
     /// announced there.
-    pub(in crate::toxic) fn watch(&mut self, toxics: Vec<Arc<RouteToxic>>, points: &Points, now: Moment) {
+    pub(in crate::toxic) fn watch(&mut self, toxics: Vec<Arc<RouteToxic>>, conversation: &Conversation, now: Moment) {
         let has_triggers = !toxics.is_empty() || self.links.iter().any(Link::has_trigger);
-        self.reached = has_triggers.then(|| Arc::clone(points.reached()));
+        self.reached = has_triggers.then(|| Arc::clone(conversation.reached()));
         self.intake.watch(toxics);
+        self.intake.record(conversation.messages(), self.stages.direction);
         self.take_decided(now);
     }
 
