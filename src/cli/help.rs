@@ -18,7 +18,8 @@ pub(super) const USAGE: &str = "
   chaos-proxy --listen PORT --upstream IP:PORT [options]
   chaos-proxy --admin [IP:PORT] [options]
   chaos-proxy ... -- COMMAND ARGUMENTS  proxy for COMMAND, exit with its status
-  chaos-proxy ctl COMMAND  control a proxy with --admin, see ctl --help
+  chaos-proxy explore FILE -- COMMAND  find the fault that breaks COMMAND
+  chaos-proxy ctl COMMAND  control a proxy with --admin; see ctl --help
 ";
 
 /// The same.

@@ -5,6 +5,7 @@ mod admin;
 mod completions;
 mod ctl;
 mod explain;
+mod explore;
 mod flag_table;
 mod flags;
 mod help;
@@ -27,6 +28,7 @@ pub use admin::{AdminFlags, AdminOptions};
 pub use completions::{Shell, completions};
 pub use ctl::ctl_help;
 pub use explain::{Explain, ExplainFormat};
+pub use explore::{Explore, explore_help};
 use flag_table::RUN;
 use flags::{TOXIPROXY, has_effect, normalized, reject_flags, split_at_double_dash, value, with_admin_port};
 pub use help::{VERSION, build_details, full_help, help};
@@ -42,6 +44,8 @@ pub enum UsageError {
     Flag(String),
     /// The same after `ctl`, which has flags of its own.
     Ctl(String),
+    /// The same after `explore`.
+    Explore(String),
     /// Every problem of `--profile` and `--toxic`.
     Toxics(Report),
 }
@@ -56,6 +60,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
     let mut args = args.into_iter().peekable();
     if args.next_if(|first| first == "ctl").is_some() {
         return ctl::parse(args);
+    }
+    if args.next_if(|first| first == "explore").is_some() {
+        return explore::parse(args);
     }
     if args.next_if(|first| first == exec::MODE).is_some() {
         let exec = Exec::of(args).map(|exec| Command::Exec(Box::new(exec)));

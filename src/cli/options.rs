@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AdminFlags, Explain, Repeat, Shell};
+use super::{AdminFlags, Explain, Explore, Repeat, Shell};
 use crate::config::{Defaults, Resolved};
 use crate::ctl::Invocation;
 use crate::harness::argv::Argv;
@@ -51,6 +51,10 @@ pub enum Command {
     Ctl(Box<Invocation>),
     /// Print the [`ctl_help`](super::ctl_help).
     CtlHelp,
+    /// Find the faults that break a command.
+    Explore(Box<Explore>),
+    /// Print the [`explore_help`](super::explore_help).
+    ExploreHelp,
 }
 
 /// The source of the routes.

@@ -4,11 +4,13 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Command;
+use std::time::Instant;
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, at, never, select};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal as Unix, WaitOptions, WaitStatus, getpgid, getpgrp, pidfd_open, pidfd_send_signal, wait,
+    Pid, PidfdFlags, Signal as Unix, WaitOptions, WaitStatus, getpgid, getpgrp, kill_process_group, pidfd_open,
+    pidfd_send_signal, wait,
 };
 
 use crate::event::Sender;
@@ -60,6 +62,17 @@ impl fmt::Display for Ended {
     }
 }
 
+/// What has ended a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// The process has ended.
+    Ended(Ended),
+    /// A signal has arrived.
+    Signalled(Signal),
+    /// The time has passed.
+    Due,
+}
+
 /// A signal, and what has sent it.
 pub type Arrival = (Signal, Source);
 
@@ -103,6 +116,15 @@ impl Running {
         }
     }
 
+    /// Waits until the process ends, a signal arrives or `due` has passed.
+    pub fn wait_until(&self, signals: &Receiver<Arrival>, due: Option<Instant>) -> Waited {
+        select! {
+            recv(self.ended) -> ended => Waited::Ended(ended.unwrap_or(Ended::Unknown)),
+            recv(signals) -> arrival => arrival.map_or(Waited::Due, |(signal, _)| Waited::Signalled(signal)),
+            recv(due.map_or_else(never, at)) -> _ => Waited::Due,
+        }
+    }
+
     /// Forwards a signal, unless the terminal has sent it to this process as well. Returns what has sent it.
     #[must_use]
     pub fn forward(&self, (signal, source): Arrival) -> Sender {
@@ -120,6 +142,14 @@ impl Running {
     /// Kills the process.
     pub fn kill(&self) {
         self.send(Unix::KILL);
+    }
+
+    /// Kills the process and what it has started, if it was started in a process group of its own. Waits for its end.
+    pub fn kill_group(&self) {
+        // It fails only if all of them have ended.
+        let _ = kill_process_group(self.pid, Unix::KILL);
+        self.kill();
+        let _ = self.ended.recv();
     }
 
     fn send(&self, signal: Unix) {

@@ -3,6 +3,7 @@
 //! - `wrapped`: a run that lasts as long as a command. `argv` is that command, `environment` the variables that it gets.
 //! - `command`: a process that is started, receives signals, and ends. `exec` is how it begins.
 //! - `repeat`: runs one after another, each with its own seed.
+//! - `trial`: a run under a config of its own, with a time limit.
 //! - `scenario`: plays the changes over time.
 //! - `figures`: what the routes have done, as the numbers that the report has and that expectations are about.
 //! - `recorder`: what a run remembers from its start to its report.
@@ -22,6 +23,7 @@ mod sampler;
 pub mod scenario;
 pub mod shell;
 mod summary;
+pub mod trial;
 pub mod wrapped;
 
 pub use figures::Figures;

@@ -8,16 +8,20 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 use self::proxy::{proxy, seed};
-use crate::cli::{self, Command, Explain, ExplainFormat, Repeat, RouteSource, Runs, UsageError};
+use crate::cli::{self, Command, Explain, ExplainFormat, Explore, Repeat, RouteSource, Runs, UsageError};
 use crate::config::{self, Resolved};
 use crate::ctl;
 use crate::explain::explain;
+use crate::explore::{Exploration, Failure};
 use crate::harness::exec::Exec;
 use crate::harness::repeat::{Seeds, Series};
 use crate::harness::report::ConfigDigest;
 use crate::harness::wrapped::with_routes;
 use crate::overview;
+use crate::plan::keys::SEED;
 use crate::plan::{Plan, plan_differences};
 use crate::stop::Signal;
 use crate::terminal::Terminal;
@@ -69,10 +73,13 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::Run(options)) => proxy(*options),
         Ok(Command::Repeat(series)) => repeat(*series),
         Ok(Command::Exec(exec)) => become_command(*exec),
+        Ok(Command::ExploreHelp) => print(&cli::explore_help()),
+        Ok(Command::Explore(request)) => explore(*request),
         Ok(Command::CtlHelp) => print(&cli::ctl_help()),
         Ok(Command::Ctl(invocation)) => control_other_process(*invocation),
         Err(UsageError::Flag(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
         Err(UsageError::Ctl(what)) => report(&format!("{what}\ntry `chaos-proxy ctl --help`"), Exit::Usage),
+        Err(UsageError::Explore(what)) => report(&format!("{what}\ntry `chaos-proxy explore --help`"), Exit::Usage),
         Err(UsageError::Toxics(problems)) => print_report(&problems),
     }
 }
@@ -164,6 +171,37 @@ fn repeat(repeat: Repeat) -> Exit {
     let reports = output.map(|output| output.destination);
     let ended = Series { name, flags, reports, command, seeds, after_failure }.execute();
     ended.map_or_else(|error| report(&format!("can't run: {error}"), Exit::Failed), Exit::Command)
+}
+
+/// The config is written anew for each run, with one more toxic.
+fn explore(request: Explore) -> Exit {
+    let Explore { config, defaults, seed: given, command, flags, faults, only, .. } = request;
+    let plan = match load(RouteSource::File { path: config, defaults }) {
+        Ok(resolved) => resolved.value,
+        Err(exit) => return exit,
+    };
+    if let Err(error) = with_routes(command.clone(), plan.routes()) {
+        return report(&error.to_string(), Exit::Usage);
+    }
+    let names: Vec<&str> = plan.routes().iter().map(|route| route.name.as_str()).collect();
+    if let Some(unknown) = only.unknown_route(&names) {
+        return report(&format!("--only {unknown}: the routes are {}", names.join(", ")), Exit::Usage);
+    }
+    let Explore { most_points, timeout, directory, format, .. } = request;
+    let config = with_seed(&plan, seed(given, &plan));
+    let exploration = Exploration { config, command, flags, faults, only, most_points, timeout, directory, format };
+    match exploration.execute() {
+        Ok(code) => Exit::Command(code),
+        Err(Failure::Interrupted(signal)) => Exit::Command(128 + signal.number()),
+        Err(failure) => report(&failure.to_string(), Exit::Failed),
+    }
+}
+
+/// A plan as JSON, with the seed that its runs have.
+fn with_seed(plan: &Plan, seed: u64) -> Value {
+    let mut config = serde_json::to_value(plan).unwrap_or_default();
+    config[SEED.name] = seed.into();
+    config
 }
 
 fn print(text: &str) -> Exit {

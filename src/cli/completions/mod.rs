@@ -70,7 +70,7 @@ impl Candidates {
 
 /// What may follow `TYPE:` or a comma after it: `latency=`, or `stream=both` for a key whose values are words.
 fn toxic_words(toxic_type: &ToxicType) -> Vec<String> {
-    let common = TOXIC.iter().filter(|key| !matches!(key.name, "type" | "attributes"));
+    let common = TOXIC.iter().filter(|key| key.name != "type" && !matches!(key.kind, Kind::Nested(_)));
     toxic_type.attributes.iter().chain(common).flat_map(key_words).collect()
 }
 
