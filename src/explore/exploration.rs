@@ -17,9 +17,11 @@ use super::point::{Point, points, sampled};
 use super::progress::Progress;
 use super::recorded::{self, Recorded};
 use super::results::{Format, Results, Verdict};
+use crate::dice;
 use crate::harness::argv::Argv;
 use crate::harness::shell::command_line;
 use crate::harness::trial::{NoTrial, Trial, Trials};
+use crate::plan::keys::SEED;
 use crate::stop::Signal;
 use crate::value::Direction;
 
@@ -33,7 +35,7 @@ const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is explored, and how.
 #[derive(Debug)]
 pub struct Exploration {
-    /// The config, with a seed, as JSON.
+    /// The config as JSON. Without a seed, a random one is used, or that of the exploration that is resumed.
     pub config: Value,
     /// The command.
     pub command: Argv,
@@ -104,7 +106,8 @@ impl Exploration {
     ///
     /// # Errors
     /// The command fails without a fault or is not the same each time, or there is no trial.
-    pub fn execute(&self) -> Result<u8, Failure> {
+    pub fn execute(mut self) -> Result<u8, Failure> {
+        self.choose_seed()?;
         let trials = Trials::new(self.command.clone(), self.flags.clone())?;
         let (connections, lasted) = self.baseline(&trials)?;
         let all = points(&connections, &self.faults, &self.only);
@@ -131,6 +134,16 @@ impl Exploration {
             None if results.findings().next().is_some() => FOUND,
             None => 0,
         })
+    }
+
+    fn choose_seed(&mut self) -> io::Result<()> {
+        if self.config[SEED.name].is_null() {
+            self.config[SEED.name] = match &self.directory {
+                Some(Directory::Resumed(directory)) => Journal::seed(directory)?,
+                Some(Directory::New(_)) | None => dice::fresh_seed().into(),
+            };
+        }
+        Ok(())
     }
 
     /// Runs the command twice without a fault of ours. Returns its conversations, and how long it takes.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::results::Verdict;
+use crate::plan::keys::SEED;
 
 /// The name of the journal in its directory.
 const NAME: &str = "explored.jsonl";
@@ -47,8 +48,7 @@ impl Journal {
     /// Opens the journal of an earlier exploration of the same subject, and returns what it has found.
     pub(super) fn resume(directory: &Path, subject: &Value) -> io::Result<(Self, Earlier)> {
         let path = directory.join(NAME);
-        let text = fs::read_to_string(&path)
-            .map_err(|error| io::Error::new(error.kind(), format!("can't resume {}: {error}", path.display())))?;
+        let text = read(&path)?;
         // The last line may have been cut short when the machine stopped.
         let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let earlier = lines.next().unwrap_or_default();
@@ -64,6 +64,13 @@ impl Journal {
             journal.file.write_all(b"\n")?;
         }
         Ok((journal, verdicts.collect()))
+    }
+
+    /// The seed of the runs of an earlier exploration.
+    pub(super) fn seed(directory: &Path) -> io::Result<Value> {
+        let text = read(&directory.join(NAME))?;
+        let subject: Value = text.lines().next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+        Ok(subject["config"][SEED.name].clone())
     }
 
     /// Adds the verdict about a point.
@@ -83,6 +90,11 @@ impl Journal {
         fs::write(self.directory.join(format!("{stem}.json")), format!("{config:#}\n"))?;
         fs::copy(output, self.directory.join(format!("{stem}.txt"))).map(drop)
     }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    fs::read_to_string(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("can't resume {}: {error}", path.display())))
 }
 
 /// What is explored: these must be equal for an exploration to be resumed.

@@ -8,8 +8,6 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use serde_json::Value;
-
 use self::proxy::{proxy, seed};
 use crate::cli::{self, Command, Explain, ExplainFormat, Explore, Repeat, RouteSource, Runs, UsageError};
 use crate::config::{self, Resolved};
@@ -188,20 +186,16 @@ fn explore(request: Explore) -> Exit {
         return report(&format!("--only {unknown}: the routes are {}", names.join(", ")), Exit::Usage);
     }
     let Explore { most_points, timeout, directory, format, .. } = request;
-    let config = with_seed(&plan, seed(given, &plan));
+    let mut config = serde_json::to_value(&plan).unwrap_or_default();
+    if let Some(seed) = given {
+        config[SEED.name] = seed.into();
+    }
     let exploration = Exploration { config, command, flags, faults, only, most_points, timeout, directory, format };
     match exploration.execute() {
         Ok(code) => Exit::Command(code),
         Err(Failure::Interrupted(signal)) => Exit::Command(128 + signal.number()),
         Err(failure) => report(&failure.to_string(), Exit::Failed),
     }
-}
-
-/// A plan as JSON, with the seed that its runs have.
-fn with_seed(plan: &Plan, seed: u64) -> Value {
-    let mut config = serde_json::to_value(plan).unwrap_or_default();
-    config[SEED.name] = seed.into();
-    config
 }
 
 fn print(text: &str) -> Exit {
