@@ -68,8 +68,7 @@ pub(super) const RUN: Table = Table(&[
             flag(
                 "--toxic",
                 Value::Required("TYPE:KEY=VALUE,KEY=VALUE"),
-                "without a file: fault in the stream, repeatable; keys: attributes, name, stream, toxicity, connections, clients, \
-                 after, for",
+                "without a file: fault in the stream, repeatable; KEY is an attribute, stream, toxicity, connections, ...",
             ),
             flag("--resolve", Value::None, "look up host names of upstreams, once for each route").seldom(),
         ],

@@ -18,7 +18,7 @@ pub(super) const USAGE: &str = "
   chaos-proxy --listen PORT --upstream IP:PORT [options]
   chaos-proxy --admin [IP:PORT] [options]
   chaos-proxy ... -- COMMAND ARGUMENTS  proxy for COMMAND, exit with its status
-  chaos-proxy explore FILE -- COMMAND  find the fault that breaks COMMAND
+  chaos-proxy explore|shrink FILE -- COMMAND  find the fault that breaks it
   chaos-proxy ctl COMMAND  control a proxy with --admin; see ctl --help
 ";
 

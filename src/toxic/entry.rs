@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::Effect;
 use super::keys::{
-    AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, CONTAINS, CONTAINS_HEX, FOR, MESSAGE, NAME, NTH, STREAM, THEN, TOXICITY,
-    TYPE, WATCHED, WHEN,
+    AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, CONTAINS, CONTAINS_HEX, FOR, MESSAGE, NAME, NTH, OFFSETS, STREAM, THEN,
+    TOXICITY, TYPE, WATCHED, WHEN,
 };
 use crate::value::{
     Connections, Mark, Millis, Notation, Nth, Probability, Scalar, Selector, Stream, ToxicName, Trigger, Written,
@@ -49,7 +49,7 @@ impl Serialize for Toxic {
 }
 
 fn serialize_selector<M: SerializeMap>(selector: &Selector, map: &mut M) -> Result<(), M::Error> {
-    let Selector { connections, clients, window } = selector;
+    let Selector { connections, clients, window, offsets } = selector;
     if *connections != Connections::default() {
         map.serialize_entry(CONNECTIONS.name, &connections.write())?;
     }
@@ -61,6 +61,9 @@ fn serialize_selector<M: SerializeMap>(selector: &Selector, map: &mut M) -> Resu
     }
     if let Some(lasts) = window.lasts {
         map.serialize_entry(FOR.name, &lasts.write())?;
+    }
+    if !offsets.is_all() {
+        map.serialize_entry(OFFSETS.name, &offsets.write())?;
     }
     Ok(())
 }

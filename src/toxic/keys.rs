@@ -3,11 +3,12 @@
 use super::effect::TYPE_NAMES;
 use crate::value::Presence::{Optional, Otherwise, Required};
 use crate::value::{
-    Connections, Direction, Key, Kind, Millis, Nth, Probability, Scalar, Stream, Then, Timeout, ToxicName, Written,
+    Connections, Direction, Key, Kind, Millis, Nth, Offsets, Probability, Scalar, Stream, Then, Timeout, ToxicName,
+    Written,
 };
 
 /// The keys of a toxic, in the order in which it is written.
-pub const TOXIC: &[Key] = &[TYPE, NAME, STREAM, TOXICITY, ATTRIBUTES, CONNECTIONS, CLIENTS, AFTER, FOR, WHEN];
+pub const TOXIC: &[Key] = &[TYPE, NAME, STREAM, TOXICITY, ATTRIBUTES, CONNECTIONS, CLIENTS, AFTER, FOR, OFFSETS, WHEN];
 
 /// The name of a type.
 pub const TYPE: Key = Key::new(
@@ -71,6 +72,14 @@ pub const AFTER: Key = Key::new(
 
 /// For how long a toxic acts.
 pub const FOR: Key = Key::new("for", "The time that it acts then.", Timeout::KIND, Otherwise("to the end"));
+
+/// The bytes that a toxic acts on.
+pub const OFFSETS: Key = Key::new(
+    "offsets",
+    "The bytes of the stream that it acts on, numbered from 0; `\"0-99,1448,5000-\"`. Then it does not act on the end.",
+    Offsets::KIND,
+    Otherwise("all, and the end"),
+);
 
 /// The point of the conversation from which a toxic acts.
 pub const WHEN: Key = Key::new(

@@ -22,7 +22,7 @@ pub use key::{Key, Presence};
 pub use name::{RouteName, ToxicName};
 pub use number::{Bytes, Micros, Millis, Port, Probability, Rate, Seed, Size, StreamLength, Timeout};
 pub use scalar::{Bounds, Kind, Scalar, Unit, Written};
-pub use selector::{Connections, Network, Selector, Window};
+pub use selector::{Connections, Network, Offsets, Selector, Window};
 pub use stream::{CloseMode, Direction, Stream};
 pub use time_span::TimeSpan;
 pub use trigger::{Mark, MessagePart, MessagePoint, Notation, Nth, Pattern, Then, Trigger};

@@ -18,6 +18,8 @@ pub struct Selector {
     pub clients: Vec<Network>,
     /// When the toxic acts.
     pub window: Window,
+    /// The bytes that it acts on.
+    pub offsets: Offsets,
 }
 
 impl Selector {
@@ -56,19 +58,66 @@ impl Default for Connections {
 /// The notation that is parsed. It is no longer than the original text, whose length is limited in a config.
 impl fmt::Display for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ranges = match self {
-            Self::Every(step) => return write!(f, "*/{step}"),
-            Self::Ranges(ranges) => ranges,
-        };
-        for (index, (first, last)) in ranges.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            match last {
-                &u64::MAX => write!(f, "{comma}{first}-")?,
-                last if last == first => write!(f, "{comma}{first}")?,
-                last => write!(f, "{comma}{first}-{last}")?,
-            }
+        match self {
+            Self::Every(step) => write!(f, "*/{step}"),
+            Self::Ranges(ranges) => write_ranges(ranges, f),
         }
-        Ok(())
+    }
+}
+
+fn write_ranges(ranges: &[(u64, u64)], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (index, (first, last)) in ranges.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        match last {
+            &u64::MAX => write!(f, "{comma}{first}-")?,
+            last if last == first => write!(f, "{comma}{first}")?,
+            last => write!(f, "{comma}{first}-{last}")?,
+        }
+    }
+    Ok(())
+}
+
+/// A set of bytes of a stream, by their offsets from 0; the default is all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offsets(Vec<(u64, u64)>);
+
+impl Offsets {
+    /// Whether it has every byte.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether the byte at `offset` is one of them, and the first offset after it for which this may be different.
+    #[must_use]
+    pub fn part(&self, offset: u64) -> (bool, u64) {
+        let contains = self.0.iter().any(|&(first, last)| (first..=last).contains(&offset));
+        let edges = self.0.iter().flat_map(|&(first, last)| [first, last.saturating_add(1)]);
+        (contains, edges.filter(|edge| *edge > offset).min().unwrap_or(u64::MAX))
+    }
+}
+
+impl Default for Offsets {
+    fn default() -> Self {
+        Self(vec![(0, u64::MAX)])
+    }
+}
+
+impl fmt::Display for Offsets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_ranges(&self.0, f)
+    }
+}
+
+impl FromStr for Offsets {
+    type Err = Rejected;
+
+    fn from_str(text: &str) -> Result<Self, Rejected> {
+        let ranges = text.split(',').map(|text| range(text.trim(), 0)).collect::<Option<_>>();
+        ranges.map(Self).ok_or_else(|| {
+            let hint = "number the bytes of the stream from 0: \"0-99,1448,5000-\"";
+            Rejected::new(format!("`{text}` names no bytes"), hint)
+        })
     }
 }
 
@@ -78,7 +127,7 @@ impl FromStr for Connections {
     fn from_str(text: &str) -> Result<Self, Rejected> {
         let parsed = match text.trim().strip_prefix("*/") {
             Some(step) => digits(step.trim()).and_then(|step| step.parse().ok()).map(Self::Every),
-            None => text.split(',').map(|range| self::range(range.trim())).collect::<Option<_>>().map(Self::Ranges),
+            None => text.split(',').map(|text| range(text.trim(), 1)).collect::<Option<_>>().map(Self::Ranges),
         };
         parsed.ok_or_else(|| {
             let hint = "number them from 1: \"1-2,5,10-\", or \"*/3\" for every third";
@@ -87,9 +136,9 @@ impl FromStr for Connections {
     }
 }
 
-/// `5`, `1-2` or `10-`.
-fn range(text: &str) -> Option<(u64, u64)> {
-    let number = |text: &str| digits(text.trim())?.parse::<NonZeroU64>().ok().map(NonZeroU64::get);
+/// `5`, `1-2` or `10-`, of numbers from `lowest` on.
+fn range(text: &str, lowest: u64) -> Option<(u64, u64)> {
+    let number = |text: &str| digits(text.trim())?.parse().ok().filter(|number| *number >= lowest);
     let (first, last) = match text.split_once('-') {
         None => (number(text)?, number(text)?),
         Some((first, "")) => (number(first)?, u64::MAX),
@@ -163,7 +212,7 @@ impl FromStr for Network {
     }
 }
 
-text!(Connections, Network);
+text!(Connections, Network, Offsets);
 
 /// The time in which a toxic acts, counted from the accept of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -220,6 +269,18 @@ mod tests {
         }
         for text in ["", "0", "0-3", "5-2", "*/0", "*/", "1,,2", "-3", "a", "1-2-3", "*", "+1", "*/+3"] {
             assert!(text.parse::<Connections>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn offsets_are_ranges_from_0() {
+        let offsets: Offsets = "0-2, 5,9-".parse().expect("offsets");
+        assert_eq!(offsets.to_string(), "0-2,5,9-");
+        let parts = [0, 2, 3, 5, 6, 9].map(|offset| offsets.part(offset));
+        assert_eq!(parts, [(true, 3), (true, 3), (false, 5), (true, 6), (false, 9), (true, u64::MAX)]);
+        assert!(Offsets::default().is_all() && "0-".parse::<Offsets>().is_ok_and(|all| all.is_all()));
+        for text in ["", "-", "2-1", "a", "1,,2", "-1"] {
+            assert!(text.parse::<Offsets>().is_err(), "{text}");
         }
     }
 

@@ -7,7 +7,7 @@ use super::error::ToxiproxyError;
 use super::toxic_draft::is_toxiproxys;
 use crate::http::{Response, Status};
 use crate::plan::{Route, RouteState};
-use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE, WHEN};
+use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, OFFSETS, STREAM, TOXICITY, TYPE, WHEN};
 use crate::toxic::{Effect, Toxic};
 use crate::value::{Direction, Key, Presence, Scalar, Written};
 
@@ -56,7 +56,7 @@ impl Serialize for PrintedToxic<'_> {
         map.serialize_entry(STREAM.name, toxic.stream.as_str())?;
         map.serialize_entry(TOXICITY.name, &Number(&toxic.toxicity.write()))?;
         let config = serde_json::to_value(toxic).map_err(serde::ser::Error::custom)?;
-        for key in [CONNECTIONS, CLIENTS, AFTER, FOR, WHEN] {
+        for key in [CONNECTIONS, CLIENTS, AFTER, FOR, OFFSETS, WHEN] {
             if let Some(value) = config.get(key.name) {
                 map.serialize_entry(key.name, value)?;
             }

@@ -8,9 +8,9 @@ use super::keys::{Keys, MapKind};
 use crate::config::document::{Node, Place, Value};
 use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::Profile;
-use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, STREAM, TOXICITY, TYPE, WHEN};
+use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, OFFSETS, STREAM, TOXICITY, TYPE, WHEN};
 use crate::toxic::{Effect, TYPES, Toxic, ToxicType};
-use crate::value::{Connections, Selector, Timeout, ToxicName, Window};
+use crate::value::{Connections, Offsets, Selector, Timeout, ToxicName, Window};
 
 const EXAMPLE: &str = r#"write a list, such as [ { "type": "latency", "attributes": { "latency": 100 } } ]"#;
 
@@ -91,6 +91,7 @@ impl<'t> Check<'t> {
         let clients = keys.read_with(&CLIENTS, Check::words, Vec::new());
         let after = keys.read(&AFTER);
         let lasts = keys.read_with(&FOR, |check, node| check.value(node).map(Some), Some(None));
+        let offsets = keys.read_with(&OFFSETS, Check::value, Offsets::default());
         let when = keys.read_with(&WHEN, |check, node| check.trigger(node, stream).map(Some), Some(None));
         let misplaced = kind.map(|kind| keys.take(kind.attributes)).unwrap_or_default();
         keys.finish();
@@ -108,7 +109,7 @@ impl<'t> Check<'t> {
         };
         let toxic = || {
             let window = Window { after: after?, lasts: lasts? };
-            let selector = Selector { connections: connections?, clients: clients?, window };
+            let selector = Selector { connections: connections?, clients: clients?, window, offsets: offsets? };
             Some(Toxic {
                 name: name.clone()?,
                 stream: stream?,

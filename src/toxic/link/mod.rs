@@ -169,22 +169,23 @@ impl Link {
         self.pass(span, buffer);
     }
 
-    /// Passes a span to the stage, unless the stream has ended here.
-    fn pass(&mut self, span: Span, buffer: &mut Buffer) {
-        if span.range.is_empty() {
-            return;
+    /// Passes the selected parts of a span to the stage, unless the stream has ended here, and the others around it.
+    fn pass(&mut self, mut span: Span, buffer: &mut Buffer) {
+        while !span.range.is_empty() {
+            if self.has_ended {
+                self.has_dropped = true;
+                return;
+            }
+            let (is_selected, until) = self.toxic.toxic.selector.offsets.part(span.range.start);
+            let part = span.take(until - span.range.start);
+            let Self { stage, active, queue, held, end, last, stats, .. } = self;
+            let mut out = Out { arrived: part.at, queue, held, last, end, buffer, stats };
+            match stage {
+                Some(stage) if is_selected && active.contains(part.at) => stage.pass(part, &mut out),
+                _ => out.pass(part),
+            }
+            (self.has_ended, self.made_end) = (self.end.is_some(), self.end.map(|end| end.offset));
         }
-        if self.has_ended {
-            self.has_dropped = true;
-            return;
-        }
-        let Self { stage, active, queue, held, end, last, stats, .. } = self;
-        let mut out = Out { arrived: span.at, queue, held, last, end, buffer, stats };
-        match stage {
-            Some(stage) if active.contains(span.at) => stage.pass(span, &mut out),
-            _ => out.pass(span),
-        }
-        (self.has_ended, self.made_end) = (self.end.is_some(), self.end.map(|end| end.offset));
     }
 
     /// Passes the end of the stream on.
@@ -200,6 +201,7 @@ impl Link {
         }
         self.end_arrived = end.at;
         if self.active.contains(end.at)
+            && self.toxic.toxic.selector.offsets.is_all()
             && let Some(stage) = &mut self.stage
         {
             end.at = stage.finish(end, &mut self.stats);

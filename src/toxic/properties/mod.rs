@@ -17,7 +17,9 @@ use proptest::sample::select;
 
 use super::trial::{effect, ms, route, target, toxic, with_window};
 use super::{Basis, Effect, Moment, TYPES, Toxic, ToxicType, Treatment};
-use crate::value::{Direction, Key, Kind, Mark, MessagePart, MessagePoint, Nth, Pattern, Scalar, Then, Trigger};
+use crate::value::{
+    Direction, Key, Kind, Mark, MessagePart, MessagePoint, Nth, Offsets, Pattern, Scalar, Selector, Then, Trigger,
+};
 
 /// Failures are not saved to files: a failure that shrinks to a clear case becomes its own test.
 fn cases(cases: u32) -> ProptestConfig {
@@ -100,11 +102,18 @@ fn rate() -> impl Strategy<Value = f64> {
 /// Toxics with these effects, in this order. Some of them act only in a window in the first seconds.
 fn toxics(effect: impl Strategy<Value = Effect>) -> impl Strategy<Value = Vec<Toxic>> {
     let window = || prop_oneof![3 => Just(None), 1 => (0..1500_u32, 1..1500_u32).prop_map(Some)];
-    vec((effect, window(), option::weighted(0.3, trigger())), 1..6).prop_map(|effects| {
-        let placed = effects.into_iter().enumerate();
-        placed
-            .map(|(place, (effect, window, when))| Toxic { when, ..with_window(window, toxic(place, effect)) })
-            .collect()
+    let offsets = option::weighted(0.2, (0..5000_u64, 0..3000_u64)).prop_map(|range| {
+        range.map_or_else(Offsets::default, |(first, more)| {
+            let text = format!("{first}-{},{}-", first + more, first + 2 * more + 2);
+            text.parse().expect("offsets")
+        })
+    });
+    vec((effect, window(), option::weighted(0.3, trigger()), offsets), 1..6).prop_map(|effects| {
+        let toxic = |(place, (effect, window, when, offsets))| {
+            let toxic: Toxic = with_window(window, toxic(place, effect));
+            Toxic { when, selector: Selector { offsets, ..toxic.selector }, ..toxic }
+        };
+        effects.into_iter().enumerate().map(toxic).collect()
     })
 }
 
