@@ -33,6 +33,7 @@
 //! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
 //! | [`explore`] | tries a fault at every point of a command's conversations, one run for each |
+//! | [`shrink`] | leaves out faults, one run after another, until none can be left out |
 //! | [`harness`] | what a test needs: a wrapped command, repeated runs, changes over time, a report with a verdict |
 //! | [`reload`] | loads the config file again and makes it live |
 //! | [`status_line`] | the line at the bottom of a terminal: what it says and when it changes |
@@ -231,6 +232,7 @@ pub mod proxy;
 pub mod reload;
 pub mod run;
 pub mod scheduling;
+pub mod shrink;
 pub mod signals;
 pub mod spelling;
 pub mod status_line;

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["run"],
     &["control"],
     &["cli"],
-    &["explore"],
+    &["explore", "shrink"],
     &["admin", "ctl", "harness"],
     &["reload", "status_line", "test_server", "explain"],
     &["config", "http", "proxy"],

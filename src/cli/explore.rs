@@ -108,18 +108,23 @@ fn parsed(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
     let directory = directory(&mut args)?;
     let seed = value(&mut args, "--seed", super::values::seed)?;
     let format = format(&mut args)?;
-    let (resolve, test_server) = (args.contains("--resolve"), args.contains("--test-server"));
+    let (defaults, flags) = passed_on(&mut args);
     let config = config_file(config, &reject_flags(args.finish(), FLAGS, &[])?)?;
     let Some(command) = wrap::command(words)? else {
         return usage_error("explore needs a command: add -- COMMAND");
     };
-    let host_names = if resolve { HostNames::Resolved } else { HostNames::Rejected };
-    let defaults = Defaults { host_names, ..Defaults::default() };
-    let flags = [("--resolve", resolve), ("--test-server", test_server)].into_iter().filter(|(_, given)| *given);
-    let flags = flags.map(|(flag, _)| flag.into()).collect();
     let explore =
         Explore { config, defaults, seed, command, flags, faults, only, most_points, timeout, directory, format };
     Ok(Command::Explore(Box::new(explore)))
+}
+
+/// What the flags that every run gets decide for the config, and these flags.
+pub(super) fn passed_on(args: &mut Arguments) -> (Defaults, Vec<OsString>) {
+    let given = ["--resolve", "--test-server"].into_iter().filter(|flag| args.contains(*flag));
+    let flags: Vec<OsString> = given.map(OsString::from).collect();
+    let resolves = flags.iter().any(|flag| flag == "--resolve");
+    let host_names = if resolves { HostNames::Resolved } else { HostNames::Rejected };
+    (Defaults { host_names, ..Defaults::default() }, flags)
 }
 
 /// The config file, as a flag or as the only operand.

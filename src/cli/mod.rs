@@ -13,6 +13,7 @@ mod lone_route;
 mod man;
 mod options;
 mod parsed_flags;
+mod shrink;
 mod values;
 mod wrap;
 
@@ -35,6 +36,7 @@ pub use help::{VERSION, build_details, full_help, help};
 pub use man::man;
 pub use options::{Command, Options, RouteSource, RunSettings, Upstreams, Watch};
 use parsed_flags::ParsedFlags;
+pub use shrink::{Shrink, shrink_help};
 pub use wrap::{Repeat, Runs};
 
 /// An invalid command line: what is wrong, and how to fix it.
@@ -46,6 +48,8 @@ pub enum UsageError {
     Ctl(String),
     /// The same after `explore`.
     Explore(String),
+    /// The same after `shrink`.
+    Shrink(String),
     /// Every problem of `--profile` and `--toxic`.
     Toxics(Report),
 }
@@ -63,6 +67,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
     }
     if args.next_if(|first| first == "explore").is_some() {
         return explore::parse(args);
+    }
+    if args.next_if(|first| first == "shrink").is_some() {
+        return shrink::parse(args);
     }
     if args.next_if(|first| first == exec::MODE).is_some() {
         let exec = Exec::of(args).map(|exec| Command::Exec(Box::new(exec)));

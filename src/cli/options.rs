@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AdminFlags, Explain, Explore, Repeat, Shell};
+use super::{AdminFlags, Explain, Explore, Repeat, Shell, Shrink};
 use crate::config::{Defaults, Resolved};
 use crate::ctl::Invocation;
 use crate::harness::argv::Argv;
@@ -55,6 +55,10 @@ pub enum Command {
     Explore(Box<Explore>),
     /// Print the [`explore_help`](super::explore_help).
     ExploreHelp,
+    /// Find the few faults of many that make a command fail.
+    Shrink(Box<Shrink>),
+    /// Print the [`shrink_help`](super::shrink_help).
+    ShrinkHelp,
 }
 
 /// The source of the routes.

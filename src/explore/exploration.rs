@@ -20,17 +20,14 @@ use super::results::{Format, Results, Verdict};
 use crate::dice;
 use crate::harness::argv::Argv;
 use crate::harness::shell::command_line;
-use crate::harness::trial::{NoTrial, Trial, Trials};
+use crate::harness::trial::{LEAST_TIMEOUT, NoTrial, PATIENCE, Trial, Trials};
+use crate::logging::LogLevel;
 use crate::plan::keys::SEED;
 use crate::stop::Signal;
 use crate::value::Direction;
 
 /// The exit code if the command has failed with a fault.
 const FOUND: u8 = 5;
-
-/// How many times as long as the run without faults a run may take, and the least time for it.
-const PATIENCE: u32 = 10;
-const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is explored, and how.
 #[derive(Debug)]
@@ -108,7 +105,7 @@ impl Exploration {
     /// The command fails without a fault or is not the same each time, or there is no trial.
     pub fn execute(mut self) -> Result<u8, Failure> {
         self.choose_seed()?;
-        let trials = Trials::new(self.command.clone(), self.flags.clone())?;
+        let trials = Trials::new(self.command.clone(), self.flags.clone(), LogLevel::Faults)?;
         let (connections, lasted) = self.baseline(&trials)?;
         let all = points(&connections, &self.faults, &self.only);
         if all.is_empty() {

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use super::argv::Argv;
 use super::command::{Arrival, Ended, Running, Waited};
 use super::exec::{DescriptorLimit, OWN_PROGRAM, starter};
+use crate::logging::LogLevel;
 use crate::signals;
 use crate::stop::Signal;
 use crate::units::duration;
@@ -27,12 +28,18 @@ const DRAIN_SECONDS: &str = "1";
 /// The exit code of a run that has not met an expectation.
 const UNMET: u8 = 4;
 
+/// How many times as long as the first run another one may take, and the least time for it.
+pub const PATIENCE: u32 = 10;
+/// See [`PATIENCE`].
+pub const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Starts trials, one after the other.
 #[derive(Debug)]
 pub struct Trials {
     command: Argv,
     /// The flags that each run gets.
     flags: Vec<OsString>,
+    log: LogLevel,
     directory: TempDir,
     signals: Receiver<Arrival>,
 }
@@ -41,7 +48,7 @@ pub struct Trials {
 #[derive(Clone, Debug)]
 pub struct Trial {
     end: TrialEnd,
-    /// Its faults and errors, as objects of JSON.
+    /// Its log, as objects of JSON.
     log: Vec<Value>,
     /// How long it has taken.
     pub lasted: Duration,
@@ -70,18 +77,18 @@ impl From<io::Error> for NoTrial {
 }
 
 impl Trials {
-    /// Prepares runs of `command` with these flags. From now on, a signal ends the present run and no other.
+    /// Prepares runs of `command` with these flags and this level of the log, at least `Faults`. From now on, a signal ends the present run and no other.
     ///
     /// # Errors
     /// A handler of signals can't be set, or there is no place for temporary files.
-    pub fn new(command: Argv, flags: Vec<OsString>) -> io::Result<Self> {
+    pub fn new(command: Argv, flags: Vec<OsString>, log: LogLevel) -> io::Result<Self> {
         let (sender, signals) = crossbeam_channel::unbounded();
         signals::block_quit()?;
         signals::install(move |signal, source| {
             // Nothing is left to end once the receiver is gone.
             let _ = sender.send((signal, source));
         })?;
-        Ok(Self { command, flags, directory: tempfile::Builder::new().prefix("chaos-proxy-").tempdir()?, signals })
+        Ok(Self { command, flags, log, directory: tempfile::Builder::new().prefix("chaos-proxy-").tempdir()?, signals })
     }
 
     /// A path for a file of the runs.
@@ -125,7 +132,7 @@ impl Trials {
     /// The command can't read the terminal: it is not in the foreground there.
     fn start(&self, config: &Path, log: &Path, flags: &[OsString]) -> io::Result<Running> {
         let log_flags =
-            ["--log", "faults", "--log-format", "json", "--drain-timeout", DRAIN_SECONDS].map(OsString::from);
+            ["--log", self.log.as_str(), "--log-format", "json", "--drain-timeout", DRAIN_SECONDS].map(OsString::from);
         let files = ["--config".into(), config.into(), "--log-file".into(), log.into()];
         let command = [&["--".into(), self.command.program.clone()], &self.command.arguments[..]].concat();
         let arguments = [&files, &log_flags[..], &self.flags, flags, &command].concat();
@@ -162,9 +169,9 @@ impl Trial {
         self.log.iter().any(|line| line["toxic"] == toxic)
     }
 
-    /// The faults and errors that were logged, as objects of JSON.
+    /// The log, as objects of JSON.
     #[must_use]
-    pub fn log(&self) -> &[Value] {
-        &self.log
+    pub fn into_log(self) -> Vec<Value> {
+        self.log
     }
 }

@@ -99,6 +99,12 @@ impl LogLevel {
         ("debug", Self::Debug),
     ];
 
+    /// The word of the flags.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::NAMED.iter().find(|(_, level)| *level == self).map_or("", |(name, _)| name)
+    }
+
     fn apply(self, builder: &mut Builder) {
         match self {
             Self::Error => builder.filter_level(LevelFilter::Error),

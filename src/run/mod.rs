@@ -2,6 +2,7 @@
 
 mod live_run;
 mod proxy;
+mod search;
 
 use std::env;
 use std::fmt::Display;
@@ -9,17 +10,15 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use self::proxy::{proxy, seed};
-use crate::cli::{self, Command, Explain, ExplainFormat, Explore, Repeat, RouteSource, Runs, UsageError};
+use crate::cli::{self, Command, Explain, ExplainFormat, Repeat, RouteSource, Runs, UsageError};
 use crate::config::{self, Resolved};
 use crate::ctl;
 use crate::explain::explain;
-use crate::explore::{Exploration, Failure};
 use crate::harness::exec::Exec;
 use crate::harness::repeat::{Seeds, Series};
 use crate::harness::report::ConfigDigest;
 use crate::harness::wrapped::with_routes;
 use crate::overview;
-use crate::plan::keys::SEED;
 use crate::plan::{Plan, plan_differences};
 use crate::stop::Signal;
 use crate::terminal::Terminal;
@@ -72,12 +71,15 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::Repeat(series)) => repeat(*series),
         Ok(Command::Exec(exec)) => become_command(*exec),
         Ok(Command::ExploreHelp) => print(&cli::explore_help()),
-        Ok(Command::Explore(request)) => explore(*request),
+        Ok(Command::Explore(request)) => search::explore(*request),
+        Ok(Command::ShrinkHelp) => print(&cli::shrink_help()),
+        Ok(Command::Shrink(request)) => search::shrink(*request),
         Ok(Command::CtlHelp) => print(&cli::ctl_help()),
         Ok(Command::Ctl(invocation)) => control_other_process(*invocation),
         Err(UsageError::Flag(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
         Err(UsageError::Ctl(what)) => report(&format!("{what}\ntry `chaos-proxy ctl --help`"), Exit::Usage),
         Err(UsageError::Explore(what)) => report(&format!("{what}\ntry `chaos-proxy explore --help`"), Exit::Usage),
+        Err(UsageError::Shrink(what)) => report(&format!("{what}\ntry `chaos-proxy shrink --help`"), Exit::Usage),
         Err(UsageError::Toxics(problems)) => print_report(&problems),
     }
 }
@@ -169,33 +171,6 @@ fn repeat(repeat: Repeat) -> Exit {
     let reports = output.map(|output| output.destination);
     let ended = Series { name, flags, reports, command, seeds, after_failure }.execute();
     ended.map_or_else(|error| report(&format!("can't run: {error}"), Exit::Failed), Exit::Command)
-}
-
-/// The config is written anew for each run, with one more toxic.
-fn explore(request: Explore) -> Exit {
-    let Explore { config, defaults, seed: given, command, flags, faults, only, .. } = request;
-    let plan = match load(RouteSource::File { path: config, defaults }) {
-        Ok(resolved) => resolved.value,
-        Err(exit) => return exit,
-    };
-    if let Err(error) = with_routes(command.clone(), plan.routes()) {
-        return report(&error.to_string(), Exit::Usage);
-    }
-    let names: Vec<&str> = plan.routes().iter().map(|route| route.name.as_str()).collect();
-    if let Some(unknown) = only.unknown_route(&names) {
-        return report(&format!("--only {unknown}: the routes are {}", names.join(", ")), Exit::Usage);
-    }
-    let Explore { most_points, timeout, directory, format, .. } = request;
-    let mut config = serde_json::to_value(&plan).unwrap_or_default();
-    if let Some(seed) = given {
-        config[SEED.name] = seed.into();
-    }
-    let exploration = Exploration { config, command, flags, faults, only, most_points, timeout, directory, format };
-    match exploration.execute() {
-        Ok(code) => Exit::Command(code),
-        Err(Failure::Interrupted(signal)) => Exit::Command(128 + signal.number()),
-        Err(failure) => report(&failure.to_string(), Exit::Failed),
-    }
 }
 
 fn print(text: &str) -> Exit {

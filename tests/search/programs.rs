@@ -30,6 +30,7 @@ pub fn run() {
         "truncated" => accepts_half_a_reply(),
         "chatty" => another_conversation_each_time(),
         "failing" => fails_always(),
+        "fragile" => does_not_stand_a_changed_byte(),
         other => panic!("{other}"),
     };
     exit(code);
@@ -126,6 +127,21 @@ fn accepts_half_a_reply() -> i32 {
 fn another_conversation_each_time() -> i32 {
     let count = 1 + std::process::id() % 97;
     retried(0, |stream| (0..count).try_for_each(|_| ask(stream, "login\n").map(drop)))
+}
+
+/// Five clients, one after the other, stand everything but a changed reply.
+fn does_not_stand_a_changed_byte() -> i32 {
+    let changed = std::cell::Cell::new(false);
+    for _ in 0..5 {
+        let stream = connect();
+        let stream = stream.and_then(|stream| stream.set_read_timeout(None).map(|()| stream));
+        let asked = stream.and_then(|stream| {
+            (0..20).try_for_each(|_| ask(&stream, "login\n").map(|reply| changed.set(changed.get() || reply != REPLY)))
+        });
+        // A lost connection is no failure.
+        drop(asked);
+    }
+    i32::from(changed.get())
 }
 
 fn fails_always() -> i32 {

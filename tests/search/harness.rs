@@ -25,6 +25,11 @@ impl Exploring {
 
     /// The same with further keys of the file, as JSON. Each begins with a comma.
     pub fn with(program: &'static str, keys: &str) -> Self {
+        Self::on_route(program, "", keys)
+    }
+
+    /// The same with further keys of the route.
+    pub fn on_route(program: &'static str, route_keys: &str, keys: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let ip = Ipv4Addr::from_bits(127 << 24 | (id() << 11 | count | 1 << 10) & 0xff_ffff);
@@ -33,9 +38,17 @@ impl Exploring {
         let _ = fs::remove_dir_all(&directory);
         let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("explore-{ip}.json"));
         let bank = format!("{ip}:9090");
-        let route = format!(r#"{{"name": "bank", "localPort": 8180, "bind": "{ip}", "upstream": "{bank}"}}"#);
+        let route =
+            format!(r#"{{"name": "bank", "localPort": 8180, "bind": "{ip}", "upstream": "{bank}"{route_keys}}}"#);
         fs::write(&config, format!(r#"{{"routes": [{route}]{keys}}}"#)).unwrap();
         Self { config, directory, program, bank }
+    }
+
+    /// `chaos-proxy shrink` with these flags.
+    pub fn shrink(&self, flags: &[&str]) -> Command {
+        let mut command = self.started(&[&["shrink", self.config.to_str().unwrap()], flags].concat());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     }
 
     /// `chaos-proxy explore` with these flags.
