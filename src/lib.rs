@@ -152,6 +152,14 @@
 //!
 //! Each run of `--repeat` and `--seeds` is a process of its own: no run can find what another one has left.
 //!
+//! # Searching for faults
+//!
+//! [`explore`] and [`shrink`] decide from one run what the next one tries. Each try is a process of its own with a config
+//! that is written for it, so that a config that is found repeats the run outside of the search. What was tried is read
+//! from the log of the run, which is complete even if the run had to be killed. The points that `explore` tries are
+//! counted by the code that finds them again, the intake of a chain. `shrink` never changes a name or a rate while it
+//! leaves something out: draws depend on names, connections and offsets alone, so what is left acts as before.
+//!
 //! # Report and verdict
 //!
 //! A connection that ends adds what it has done to the counters of its route, as for the metrics. At the end of the
