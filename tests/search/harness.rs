@@ -9,6 +9,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
+/// An address that no other test uses.
+pub fn unique_ip() -> Ipv4Addr {
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    Ipv4Addr::from_bits(127 << 24 | (id() << 11 | count | 1 << 10) & 0xff_ffff)
+}
+
 /// An exploration of a program.
 pub struct Exploring {
     pub config: PathBuf,
@@ -30,9 +37,7 @@ impl Exploring {
 
     /// The same with further keys of the route.
     pub fn on_route(program: &'static str, route_keys: &str, keys: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(1);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let ip = Ipv4Addr::from_bits(127 << 24 | (id() << 11 | count | 1 << 10) & 0xff_ffff);
+        let ip = unique_ip();
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("explored-{ip}"));
         // Left over from an earlier process with the same id.
         let _ = fs::remove_dir_all(&directory);

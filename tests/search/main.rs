@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod bugs;
+mod databases;
 mod exploring;
 mod harness;
 mod programs;
