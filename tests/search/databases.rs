@@ -86,13 +86,13 @@ fn skip(why: &str) {
     stderr().write_all(format!("skipped: {why}\n").as_bytes()).unwrap();
 }
 
-/// The folder of the newest PostgreSQL: Debian does not have its servers in PATH.
+/// The folder of the newest `PostgreSQL`: Debian does not have its servers in PATH.
 fn postgres_folder() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|version| version.path().join("bin"));
     versions.filter(|folder| folder.join("initdb").exists()).max()
 }
 
-/// PostgreSQL refuses to run as root.
+/// `PostgreSQL` refuses to run as root.
 fn as_postgres(program: &Path) -> Option<Command> {
     if !rustix::process::geteuid().is_root() {
         return Some(Command::new(program));
