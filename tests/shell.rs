@@ -74,6 +74,10 @@ fn bash_completes_flags_values_toxics_and_commands() {
         ("chaos-proxy --toxic unknown:", &[]),
         ("chaos-proxy --quiet --check --agai", &["--against"]),
         ("chaos-proxy ct", &["ctl"]),
+        ("chaos-proxy expl", &["explore"]),
+        ("chaos-proxy explore faults.yaml --fau", &["--fault"]),
+        ("chaos-proxy shrink fau", &["faults.yaml"]),
+        ("chaos-proxy shrink faults.yaml --rep", &["--repeat"]),
         ("chaos-proxy ctl rel", &["reload"]),
         ("chaos-proxy ctl toxic ", &["add", "update", "remove"]),
         ("chaos-proxy ctl toxic add web stal", &["stall"]),
@@ -106,6 +110,8 @@ fn fish_completes_flags_values_and_commands() {
         ("chaos-proxy --log-format=jso", "--log-format=json"),
         ("chaos-proxy --toxic latency:jit", "latency:jitter="),
         ("chaos-proxy ct", "ctl"),
+        ("chaos-proxy shr", "shrink"),
+        ("chaos-proxy explore --fau", "--fault"),
         ("chaos-proxy ctl toxic upd", "update"),
         ("chaos-proxy -c faults.yaml -- prin", "printf"),
     ] {
@@ -119,7 +125,8 @@ fn fish_completes_flags_values_and_commands() {
 
 #[test]
 fn every_flag_is_completed_in_every_shell() {
-    let help = chaos_proxy(&["--help", "--verbose"]) + &chaos_proxy(&["ctl", "--help"]);
+    let commands = ["ctl", "explore", "shrink"].map(|command| chaos_proxy(&[command, "--help"]));
+    let help = chaos_proxy(&["--help", "--verbose"]) + &commands.concat();
     // The lines about a flag begin with it, and with its short name in front.
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     for flag in lines.filter_map(|line| line.split([' ', ',']).find(|word| word.starts_with("--"))) {

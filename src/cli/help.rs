@@ -25,8 +25,9 @@ pub(super) const USAGE: &str = "
 /// The same.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes: 0 success; 1 could not run, or connections were cut; 2 usage or
-config error; 4 an expectation of the config failed; 130 or 143 cut short by a
-second signal; with a COMMAND its own, 126 or 127 if it can't be started.
+config error; 4 an expectation of the config failed; 5 explore has found a
+fault; 130 or 143 cut short by a second signal; with a COMMAND its own, 126 or
+127 if it can't be started.
 ";
 
 /// What `--help` prints: what most runs need, on one screen.

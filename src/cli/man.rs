@@ -1,9 +1,9 @@
 //! The manual page, as roff (man(7)), written from the tables of flags and commands and from the declarations of
 //! toxics.
 
-use super::ctl;
 use super::flag_table::{Flag, Group, RUN, Table};
 use super::help::{EXIT_CODES, USAGE};
+use super::{ctl, explore, shrink};
 use crate::ctl::{ADDRESS_VARIABLE, TOKEN_VARIABLE};
 use crate::plan::Profile;
 use crate::toxic::TYPES;
@@ -23,6 +23,8 @@ pub fn man() -> String {
         section("TOXICS", &types.collect::<String>()),
         section("PROFILES", &(escaped(&profiles.join(", ")) + "\n")),
         section("CONTROL A RUNNING PROXY", &commands.chain([options(ctl::FLAGS)]).collect::<String>()),
+        section("EXPLORE", &(escaped(EXPLORE) + "\n" + &options(explore::FLAGS))),
+        section("SHRINK", &(escaped(SHRINK) + "\n" + &options(shrink::FLAGS))),
         section("ENVIRONMENT", &environment()),
         section("EXIT STATUS", &escaped(EXIT_CODES)),
         section("EXAMPLES", &lines(EXAMPLES)),
@@ -35,11 +37,18 @@ const DESCRIPTION: &str = "Put it between a program and the service it depends o
                            connections to a local port, and injects faults. Every fault is in the log, which goes to \
                            stderr. Once every port accepts, stdout has the line that begins with \"ready\".";
 
+const EXPLORE: &str = "chaos-proxy explore FILE -- COMMAND runs COMMAND once for each point of its connections, with one \
+                       fault there, and prints the faults with which it fails.";
+
+const SHRINK: &str = "chaos-proxy shrink FILE --seed N -- COMMAND leaves out faults as long as COMMAND fails, and prints a \
+                      config with those that are left.";
+
 const EXAMPLES: &str = "
 chaos-proxy --listen 8180 --upstream 127.0.0.1:5432 --profile 3g
 chaos-proxy --config faults.yaml --seed 42
 chaos-proxy --config faults.yaml --report report.json -- make test
 chaos-proxy --explain --config faults.yaml --seed 42
+chaos-proxy explore faults.yaml --fault reset,stall=5s --write found -- make test
 ";
 
 fn section(title: &str, body: &str) -> String {

@@ -1,12 +1,13 @@
 //! The completions for bash.
 
-use super::{Candidates, toxic_words, type_names};
+use super::{Candidates, SEARCHES, toxic_words, type_names};
 use crate::cli::ctl;
 use crate::cli::flag_table::{Flag, RUN, Table, Value};
 use crate::toxic::TYPES;
 
 pub(super) fn script() -> String {
     SCRIPT
+        .replace("@SEARCHES@", &SEARCHES.map(search_case).concat())
         .replace("@RUN_VALUES@", &value_cases(RUN))
         .replace("@RUN_FLAGS@", &RUN.names().join(" "))
         .replace("@CTL_VALUES@", &value_cases(ctl::FLAGS))
@@ -15,6 +16,12 @@ pub(super) fn script() -> String {
         .replace("@CTL_TOXIC@", &ctl::second_words("toxic").join(" "))
         .replace("@TOXIC_TYPES@", &type_names().join(" "))
         .replace("@TOXIC_KEYS@", &toxic_cases())
+}
+
+/// The flags of a command that searches for faults.
+fn search_case((name, _, table): (&str, &str, Table)) -> String {
+    let (values, flags) = (value_cases(table), table.names().join(" "));
+    format!("    {name})\n        case $prev in\n{values}        esac\n        flags='{flags}' ;;\n")
 }
 
 /// A line for each flag with a value: `--log) _chaos_proxy_reply '' "$cur" 'error warn'; return ;;`
@@ -110,12 +117,17 @@ _chaos_proxy() {
         _chaos_proxy_command "$cur" "$prev"
         return
     fi
-    case $prev in
-@RUN_VALUES@    esac
+    local flags
+    case ${words[1]} in
+@SEARCHES@    *)
+        case $prev in
+@RUN_VALUES@        esac
+        flags='@RUN_FLAGS@' ;;
+    esac
     case $cur in
-        -*) _chaos_proxy_reply '' "$cur" '@RUN_FLAGS@' ;;
+        -*) _chaos_proxy_reply '' "$cur" "$flags" ;;
         *) _chaos_proxy_files "$cur"
-            if ((${#words[@]} == 1)); then _chaos_proxy_reply '' "$cur" 'ctl'; fi ;;
+            if ((${#words[@]} == 1)); then _chaos_proxy_reply '' "$cur" 'ctl explore shrink'; fi ;;
     esac
 }
 

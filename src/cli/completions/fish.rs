@@ -1,23 +1,31 @@
 //! The completions for fish.
 
-use super::{Candidates, toxic_words, type_names};
+use super::{Candidates, SEARCHES, toxic_words, type_names};
 use crate::cli::ctl;
 use crate::cli::flag_table::{Flag, RUN, Table, Value};
 use crate::toxic::TYPES;
 
-const IN_RUN: &str = "not __fish_seen_subcommand_from ctl; and not __chaos_proxy_in_command";
+const IN_RUN: &str = "not __fish_seen_subcommand_from ctl explore shrink; and not __chaos_proxy_in_command";
 const IN_CTL: &str = "__fish_seen_subcommand_from ctl";
 
 pub(super) fn script() -> String {
     let commands = ctl::first_words().join(" ");
     let without_command = format!("{IN_CTL}; and not __fish_seen_subcommand_from {commands}");
     SCRIPT
+        .replace("@SEARCHES@", &SEARCHES.map(search).concat())
         .replace("@RUN@", &flags(RUN, IN_RUN))
         .replace("@CTL@", &flags(ctl::FLAGS, IN_CTL))
         .replace("@CTL_COMMANDS@", &words(&without_command, &commands))
         .replace("@CTL_TOXIC@", &words("__chaos_proxy_after_toxic", &ctl::second_words("toxic").join(" ")))
         .replace("@TOXIC_TYPES@", &type_names().join(" "))
         .replace("@TOXIC_KEYS@", &toxic_cases())
+}
+
+/// The lines about a command that searches for faults.
+fn search((name, about, table): (&str, &str, Table)) -> String {
+    let first = "test (count (commandline -opc)) -eq 1";
+    let condition = format!("__fish_seen_subcommand_from {name}; and not __chaos_proxy_in_command");
+    format!("complete -c chaos-proxy -n {} -a {name} -d {}\n{}", quoted(first), quoted(about), flags(table, &condition))
 }
 
 fn words(condition: &str, words: &str) -> String {
@@ -86,6 +94,6 @@ end
 
 @RUN@complete -c chaos-proxy -n '__chaos_proxy_in_command' -f -a '(__chaos_proxy_command)'
 complete -c chaos-proxy -n 'test (count (commandline -opc)) -eq 1' -a ctl -d 'control a proxy with --admin'
-@CTL@complete -c chaos-proxy -n '__fish_seen_subcommand_from ctl' -f
+@SEARCHES@@CTL@complete -c chaos-proxy -n '__fish_seen_subcommand_from ctl' -f
 @CTL_COMMANDS@@CTL_TOXIC@complete -c chaos-proxy -n '__chaos_proxy_toxic_add' -f -a '(__chaos_proxy_toxic)'
 "#;

@@ -7,7 +7,8 @@ mod zsh;
 
 use std::str::FromStr;
 
-use super::flag_table::{Flag, Value};
+use super::flag_table::{Flag, Table, Value};
+use super::{explore, shrink};
 use crate::toxic::keys::TOXIC;
 use crate::toxic::{TYPES, ToxicType};
 use crate::value::{Key, Kind};
@@ -47,6 +48,12 @@ pub fn completions(shell: Shell) -> String {
     }
 }
 
+/// The commands that search for faults, what each does, and its flags.
+const SEARCHES: [(&str, &str, Table); 2] = [
+    ("explore", "find the fault that breaks a command", explore::FLAGS),
+    ("shrink", "find the few faults of many that break it", shrink::FLAGS),
+];
+
 /// What the value of a flag is completed to.
 enum Candidates {
     Files,
@@ -61,7 +68,7 @@ impl Candidates {
     fn of(flag: &Flag) -> Self {
         match flag.value {
             _ if !flag.words.is_empty() => Self::Words(flag.words),
-            Value::Required("FILE") => Self::Files,
+            Value::Required("FILE" | "DIR") => Self::Files,
             Value::Required(value) if value.starts_with("TYPE:") => Self::Toxic,
             _ => Self::Unknown,
         }

@@ -1,6 +1,6 @@
 //! The completions for zsh.
 
-use super::{Candidates, toxic_words, type_names};
+use super::{Candidates, SEARCHES, toxic_words, type_names};
 use crate::cli::ctl;
 use crate::cli::flag_table::{Flag, RUN, Table, Value};
 use crate::harness::shell::single_quoted;
@@ -8,12 +8,18 @@ use crate::toxic::TYPES;
 
 pub(super) fn script() -> String {
     SCRIPT
+        .replace("@SEARCHES@", &SEARCHES.map(|(name, _, table)| search_case(name, table)).concat())
         .replace("@RUN@", &specs(RUN))
         .replace("@CTL@", &specs(ctl::FLAGS))
         .replace("@CTL_COMMANDS@", &ctl::first_words().join(" "))
         .replace("@CTL_TOXIC@", &ctl::second_words("toxic").join(" "))
         .replace("@TOXIC_TYPES@", &type_names().join(" "))
         .replace("@TOXIC_KEYS@", &toxic_cases())
+}
+
+/// The flags of a command that searches for faults.
+fn search_case(name: &str, table: Table) -> String {
+    format!("    {name}) flags=(\n{}    ) ;;\n", specs(table))
 }
 
 fn specs(table: Table) -> String {
@@ -78,7 +84,7 @@ _chaos_proxy_toxic() {
 _chaos_proxy_operand() {
   local -a commands=()
   # It has to be the first word.
-  if (( CURRENT == 2 )); then commands=('commands:command:(ctl)'); fi
+  if (( CURRENT == 2 )); then commands=('commands:command:(ctl explore shrink)'); fi
   _alternative $commands 'files:config file:_files'
 }
 
@@ -106,6 +112,12 @@ _chaos-proxy() {
     shift words
     (( CURRENT-- ))
     _chaos_proxy_ctl
+  elif [[ $words[2] == (explore|shrink) ]] && (( CURRENT > 2 )); then
+    case $words[2] in
+@SEARCHES@    esac
+    shift words
+    (( CURRENT-- ))
+    _arguments -S $flags '1:config file:_files'
   else
     _arguments -S $flags '1: :_chaos_proxy_operand'
   fi
