@@ -11,8 +11,8 @@ use super::flag_table::{Group, Table, Value, flag};
 use super::flags::{normalized, raw_value, reject_flags, split_at_double_dash, value};
 use super::{Command, Parsed, UsageError, usage_error, wrap};
 use crate::config::{Defaults, HostNames};
-use crate::explore::{Directory, Fault, Format, Only};
-use crate::harness::argv::Argv;
+use crate::explore::{Directory, Fault, Format, Only, Settings};
+use crate::harness::trial::Subject;
 use crate::value::TimeSpan;
 
 pub(super) const FLAGS: Table = Table(&[Group {
@@ -43,22 +43,10 @@ pub struct Explore {
     pub defaults: Defaults,
     /// Overrides the seed in the config file.
     pub seed: Option<u64>,
-    /// The command.
-    pub command: Argv,
-    /// The flags of each run.
-    pub flags: Vec<OsString>,
-    /// The faults that are tried at each point.
-    pub faults: Vec<Fault>,
-    /// What is explored.
-    pub only: Only,
-    /// The most points that are tried.
-    pub most_points: Option<usize>,
-    /// The most time that a run may take.
-    pub timeout: Option<Duration>,
-    /// The directory for the results.
-    pub directory: Option<Directory>,
-    /// The format of what is printed.
-    pub format: Format,
+    /// What is run.
+    pub subject: Subject,
+    /// What is tried, and where the results go.
+    pub settings: Settings,
 }
 
 /// What `explore --help` prints.
@@ -113,9 +101,9 @@ fn parsed(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
     let Some(command) = wrap::command(words)? else {
         return usage_error("explore needs a command: add -- COMMAND");
     };
-    let explore =
-        Explore { config, defaults, seed, command, flags, faults, only, most_points, timeout, directory, format };
-    Ok(Command::Explore(Box::new(explore)))
+    let subject = Subject { command, flags, timeout };
+    let settings = Settings { faults, only, most_points, directory, format };
+    Ok(Command::Explore(Box::new(Explore { config, defaults, seed, subject, settings })))
 }
 
 /// What the flags that every run gets decide for the config, and these flags.
@@ -186,15 +174,18 @@ mod tests {
     #[test]
     fn flags_say_what_is_explored() {
         let usual = explored("explore a.json -- make test");
-        assert_eq!((usual.faults, usual.format, usual.directory), (Fault::USUAL.to_vec(), Format::Text, None));
-        assert_eq!(usual.command.to_string(), "make test");
+        assert_eq!(
+            (usual.settings.faults, usual.settings.format, usual.settings.directory),
+            (Fault::USUAL.to_vec(), Format::Text, None)
+        );
+        assert_eq!(usual.subject.command.to_string(), "make test");
         let line =
             "explore -c=a.json --fault reset,stall=5s --points 9 --timeout=2m --resume d --json --test-server -- x";
         let explore = explored(line);
-        assert_eq!(explore.faults[1].to_string(), "stall=5s");
-        assert_eq!((explore.most_points, explore.timeout), (Some(9), Some(Duration::from_secs(120))));
-        assert_eq!(explore.directory, Some(Directory::Resumed("d".into())));
-        assert_eq!((explore.flags, explore.format), (vec!["--test-server".into()], Format::Json));
+        assert_eq!(explore.settings.faults[1].to_string(), "stall=5s");
+        assert_eq!((explore.settings.most_points, explore.subject.timeout), (Some(9), Some(Duration::from_secs(120))));
+        assert_eq!(explore.settings.directory, Some(Directory::Resumed("d".into())));
+        assert_eq!((explore.subject.flags, explore.settings.format), (vec!["--test-server".into()], Format::Json));
     }
 
     #[test]

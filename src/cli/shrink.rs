@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use pico_args::Arguments;
 
@@ -12,7 +11,7 @@ use super::flag_table::{Group, Table, Value, flag};
 use super::flags::{normalized, raw_value, reject_flags, split_at_double_dash, value};
 use super::{Command, Parsed, UsageError, usage_error, wrap};
 use crate::config::Defaults;
-use crate::harness::argv::Argv;
+use crate::harness::trial::Subject;
 
 /// How many runs with a config must fail, if no other number is given.
 const REPEAT: NonZeroU32 = NonZeroU32::new(2).expect("not 0");
@@ -40,14 +39,10 @@ pub struct Shrink {
     pub defaults: Defaults,
     /// Overrides the seed in the config file.
     pub seed: Option<u64>,
-    /// The command.
-    pub command: Argv,
-    /// The flags of each run.
-    pub flags: Vec<OsString>,
+    /// What is run.
+    pub subject: Subject,
     /// How many runs with a config must fail.
     pub repeat: u32,
-    /// The most time that a run may take.
-    pub timeout: Option<Duration>,
     /// Where the config is written that is found.
     pub write: Option<PathBuf>,
 }
@@ -101,11 +96,14 @@ fn parsed(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
     let Some(command) = wrap::command(words)? else {
         return usage_error("shrink needs a command: add -- COMMAND");
     };
-    Ok(Command::Shrink(Box::new(Shrink { config, defaults, seed, command, flags, repeat, timeout, write })))
+    let subject = Subject { command, flags, timeout };
+    Ok(Command::Shrink(Box::new(Shrink { config, defaults, seed, subject, repeat, write })))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::cli::tests::{error, parsed};
 
@@ -114,8 +112,8 @@ mod tests {
         let Ok(Command::Shrink(shrink)) = parsed("shrink a.json --seed 7 --timeout 5s --resolve -- make test") else {
             panic!("not parsed");
         };
-        assert_eq!((shrink.seed, shrink.repeat, shrink.timeout), (Some(7), 2, Some(Duration::from_secs(5))));
-        assert_eq!((shrink.flags, shrink.write), (vec!["--resolve".into()], None));
+        assert_eq!((shrink.seed, shrink.repeat, shrink.subject.timeout), (Some(7), 2, Some(Duration::from_secs(5))));
+        assert_eq!((shrink.subject.flags, shrink.write), (vec!["--resolve".into()], None));
     }
 
     #[test]

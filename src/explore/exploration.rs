@@ -1,26 +1,23 @@
 //! An exploration: a run without faults, which is repeated, then one run for each point.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::slice;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::fault::Fault;
-use super::journal::{Earlier, Journal, subject};
+use super::journal::{Earlier, Journal, identity};
 use super::only::Only;
 use super::point::{Point, points, sampled};
 use super::progress::Progress;
 use super::recorded::{self, Recorded};
 use super::results::{Format, Results, Verdict};
 use crate::dice;
-use crate::harness::argv::Argv;
 use crate::harness::shell::command_line;
-use crate::harness::trial::{LEAST_TIMEOUT, NoTrial, PATIENCE, Trial, Trials};
+use crate::harness::trial::{NoResult, NoTrial, Subject, Trial, Trials};
 use crate::logging::LogLevel;
 use crate::plan::keys::SEED;
 use crate::stop::Signal;
@@ -34,18 +31,21 @@ const FOUND: u8 = 5;
 pub struct Exploration {
     /// The config as JSON. Without a seed, a random one is used, or that of the exploration that is resumed.
     pub config: Value,
-    /// The command.
-    pub command: Argv,
-    /// The flags of each run.
-    pub flags: Vec<OsString>,
+    /// What is run.
+    pub subject: Subject,
+    /// What is tried, and where the results go.
+    pub settings: Settings,
+}
+
+/// What an exploration tries, and where its results go.
+#[derive(Debug)]
+pub struct Settings {
     /// The faults that are tried at each point.
     pub faults: Vec<Fault>,
     /// What is explored.
     pub only: Only,
     /// The most points that are tried.
     pub most_points: Option<usize>,
-    /// The most time that a run may take.
-    pub timeout: Option<Duration>,
     /// The directory for the results.
     pub directory: Option<Directory>,
     /// The format of what is printed.
@@ -61,59 +61,23 @@ pub enum Directory {
     Resumed(PathBuf),
 }
 
-/// Why nothing can be explored.
-#[derive(Debug)]
-pub enum Failure {
-    /// The command does not do what an exploration needs.
-    Command(String),
-    /// The system or a file is in the way.
-    System(io::Error),
-    /// This signal has arrived before the first point.
-    Interrupted(Signal),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::System(error)
-    }
-}
-
-impl From<NoTrial> for Failure {
-    fn from(error: NoTrial) -> Self {
-        match error {
-            NoTrial::Interrupted(signal) => Self::Interrupted(signal),
-            NoTrial::Failed(error) => Self::System(error),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Command(what) => f.write_str(what),
-            Self::System(error) => error.fmt(f),
-            Self::Interrupted(signal) => write!(f, "interrupted by signal {}", signal.number()),
-        }
-    }
-}
-
 impl Exploration {
     /// Explores, prints the results to stdout and the progress to stderr, and returns the exit code: 0 if the command
     /// stands every fault, 5 if not, 130 or 143 after a signal. Call it from the main thread, before any other starts.
     ///
     /// # Errors
     /// The command fails without a fault or is not the same each time, or there is no trial.
-    pub fn execute(mut self) -> Result<u8, Failure> {
+    pub fn execute(mut self) -> Result<u8, NoResult> {
         self.choose_seed()?;
-        let trials = Trials::new(self.command.clone(), self.flags.clone(), LogLevel::Faults)?;
+        let trials = Trials::new(self.subject.clone(), LogLevel::Faults)?;
         let (connections, lasted) = self.baseline(&trials)?;
-        let all = points(&connections, &self.faults, &self.only);
+        let all = points(&connections, &self.settings.faults, &self.settings.only);
         if all.is_empty() {
-            return Err(Failure::Command(nothing_to_explore(&connections)));
+            return Err(NoResult::Unsuitable(nothing_to_explore(&connections)));
         }
         let (began, all_points) = (Instant::now(), all.len());
-        let limit = self.timeout.unwrap_or_else(|| LEAST_TIMEOUT.max(lasted * PATIENCE));
-        let planned = sampled(all, self.most_points);
+        let limit = self.subject.limit(lasted);
+        let planned = sampled(all, self.settings.most_points);
         let planned_points = planned.len();
         let mut session = self.session(&trials, planned_points, limit)?;
         let interrupted = session.try_all(planned)?;
@@ -125,7 +89,7 @@ impl Exploration {
             repeat: self.repeat_text(),
         };
         // A closed stdout is not an error.
-        let _ = io::stdout().write_all(results.text(self.format).as_bytes());
+        let _ = io::stdout().write_all(results.text(self.settings.format).as_bytes());
         Ok(match interrupted {
             Some(signal) => 128 + signal.number(),
             None if results.findings().next().is_some() => FOUND,
@@ -135,7 +99,7 @@ impl Exploration {
 
     fn choose_seed(&mut self) -> io::Result<()> {
         if self.config[SEED.name].is_null() {
-            self.config[SEED.name] = match &self.directory {
+            self.config[SEED.name] = match &self.settings.directory {
                 Some(Directory::Resumed(directory)) => Journal::seed(directory)?,
                 Some(Directory::New(_)) | None => dice::fresh_seed().into(),
             };
@@ -144,12 +108,12 @@ impl Exploration {
     }
 
     /// Runs the command twice without a fault of ours. Returns its conversations, and how long it takes.
-    fn baseline(&self, trials: &Trials) -> Result<(Vec<Recorded>, Duration), Failure> {
+    fn baseline(&self, trials: &Trials) -> Result<(Vec<Recorded>, Duration), NoResult> {
         let (first, took) = self.record(trials)?;
         let (second, took_again) = self.record(trials)?;
         let (first, second) = (self.explored(first), self.explored(second));
         match difference(&first, &second) {
-            Some(what) => Err(Failure::Command(format!(
+            Some(what) => Err(NoResult::Unsuitable(format!(
                 "the command is not the same each time: {what}. Points would not mean the same in each run: let it do the \
                  same each time, or explore only what stays the same with --only"
             ))),
@@ -159,17 +123,17 @@ impl Exploration {
 
     /// Those that are explored, in an order that does not depend on the time.
     fn explored(&self, mut connections: Vec<Recorded>) -> Vec<Recorded> {
-        connections.retain(|it| self.only.has(&it.route, it.number));
+        connections.retain(|it| self.settings.only.has(&it.route, it.number));
         connections.sort_by(|one, other| (&one.route, one.number).cmp(&(&other.route, other.number)));
         connections
     }
 
-    fn record(&self, trials: &Trials) -> Result<(Vec<Recorded>, Duration), Failure> {
+    fn record(&self, trials: &Trials) -> Result<(Vec<Recorded>, Duration), NoResult> {
         let path = trials.path("messages.json");
-        let trial = trials.run(&self.config, self.timeout, &["--messages".into(), path.clone().into()])?;
+        let trial = trials.run(&self.config, self.subject.timeout, &["--messages".into(), path.clone().into()])?;
         if let Some(how) = trial.failure() {
             let output = fs::read_to_string(trials.output()).unwrap_or_default();
-            return Err(Failure::Command(format!(
+            return Err(NoResult::Unsuitable(format!(
                 "the command fails without any fault: {how}. Its output ends with:\n{}",
                 last_lines(&output)
             )));
@@ -179,14 +143,15 @@ impl Exploration {
     }
 
     fn session<'e>(&'e self, trials: &'e Trials, points: usize, limit: Duration) -> io::Result<Session<'e>> {
-        let command: Vec<String> = self.words().iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        let faults: Vec<String> = self.faults.iter().map(Fault::to_string).collect();
-        let subject = subject(&self.config, &command, &faults);
-        let (journal, earlier) = match &self.directory {
+        let command: Vec<String> =
+            self.subject.words().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let faults: Vec<String> = self.settings.faults.iter().map(Fault::to_string).collect();
+        let identity = identity(&self.config, &command, &faults);
+        let (journal, earlier) = match &self.settings.directory {
             None => (None, Earlier::default()),
-            Some(Directory::New(directory)) => (Some(Journal::begin(directory, &subject)?), Earlier::default()),
+            Some(Directory::New(directory)) => (Some(Journal::begin(directory, &identity)?), Earlier::default()),
             Some(Directory::Resumed(directory)) => {
-                let (journal, earlier) = Journal::resume(directory, &subject)?;
+                let (journal, earlier) = Journal::resume(directory, &identity)?;
                 (Some(journal), earlier)
             }
         };
@@ -194,16 +159,12 @@ impl Exploration {
         Ok(Session { exploration: self, trials, limit, toxic, journal, earlier, progress, tried: Vec::new() })
     }
 
-    fn words(&self) -> Vec<OsString> {
-        [slice::from_ref(&self.command.program), &self.command.arguments].concat()
-    }
-
     /// The command line that repeats a finding.
     fn repeat_text(&self) -> Option<String> {
-        let (Directory::New(directory) | Directory::Resumed(directory)) = self.directory.as_ref()?;
+        let (Directory::New(directory) | Directory::Resumed(directory)) = self.settings.directory.as_ref()?;
         let config = [OsString::from("--config"), directory.join("FILE.json").into()];
-        let start = [&["chaos-proxy".into()], &config[..], &self.flags, &["--".into()]].concat();
-        Some(command_line([start, self.words()].concat()))
+        let start = [&["chaos-proxy".into()], &config[..], &self.subject.flags, &["--".into()]].concat();
+        Some(command_line([start, self.subject.words()].concat()))
     }
 }
 
@@ -222,7 +183,7 @@ struct Session<'e> {
 
 impl Session<'_> {
     /// Tries each point, in order. Returns the signal that has ended this before all were tried.
-    fn try_all(&mut self, points: Vec<Point>) -> Result<Option<Signal>, Failure> {
+    fn try_all(&mut self, points: Vec<Point>) -> Result<Option<Signal>, NoResult> {
         for (number, point) in (1..).zip(points) {
             match self.try_point(number, &point) {
                 Ok(verdict) => self.count(point, verdict),

@@ -26,7 +26,7 @@ pub(super) type Earlier = HashMap<String, Verdict>;
 
 impl Journal {
     /// Begins a journal in `directory`, which is created if necessary.
-    pub(super) fn begin(directory: &Path, subject: &Value) -> io::Result<Self> {
+    pub(super) fn begin(directory: &Path, identity: &Value) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let path = directory.join(NAME);
         let error = |error: io::Error| match error.kind() {
@@ -41,18 +41,18 @@ impl Journal {
         };
         let file = File::create_new(&path).map_err(error)?;
         let mut journal = Self { directory: directory.to_owned(), file };
-        journal.add(subject)?;
+        journal.add(identity)?;
         Ok(journal)
     }
 
-    /// Opens the journal of an earlier exploration of the same subject, and returns what it has found.
-    pub(super) fn resume(directory: &Path, subject: &Value) -> io::Result<(Self, Earlier)> {
+    /// Opens the journal of an earlier exploration of the same identity, and returns what it has found.
+    pub(super) fn resume(directory: &Path, identity: &Value) -> io::Result<(Self, Earlier)> {
         let path = directory.join(NAME);
         let text = read(&path)?;
         // The last line may have been cut short when the machine stopped.
         let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let earlier = lines.next().unwrap_or_default();
-        if let Some(what) = difference(&earlier, subject) {
+        if let Some(what) = difference(&earlier, identity) {
             let error =
                 format!("{} is of another {what}: give the same one, or begin anew with --write", path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
@@ -69,8 +69,8 @@ impl Journal {
     /// The seed of the runs of an earlier exploration.
     pub(super) fn seed(directory: &Path) -> io::Result<Value> {
         let text = read(&directory.join(NAME))?;
-        let subject: Value = text.lines().next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
-        Ok(subject["config"][SEED.name].clone())
+        let identity: Value = text.lines().next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+        Ok(identity["config"][SEED.name].clone())
     }
 
     /// Adds the verdict about a point.
@@ -98,7 +98,7 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 /// What is explored: these must be equal for an exploration to be resumed.
-pub(super) fn subject(config: &Value, command: &[String], faults: &[String]) -> Value {
+pub(super) fn identity(config: &Value, command: &[String], faults: &[String]) -> Value {
     json!({ "config": config, "command": command, "faults": faults })
 }
 

@@ -15,7 +15,7 @@ mod progress;
 pub mod recorded;
 mod results;
 
-pub use exploration::{Directory, Exploration, Failure};
+pub use exploration::{Directory, Exploration, Settings};
 pub use fault::Fault;
 pub use only::Only;
 pub use results::Format;

@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::slice;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -29,16 +30,38 @@ const DRAIN_SECONDS: &str = "1";
 const UNMET: u8 = 4;
 
 /// How many times as long as the first run another one may take, and the least time for it.
-pub const PATIENCE: u32 = 10;
-/// See [`PATIENCE`].
-pub const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
+const PATIENCE: u32 = 10;
+const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is run in each trial.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The command.
+    pub command: Argv,
+    /// The flags of chaos-proxy that each run gets.
+    pub flags: Vec<OsString>,
+    /// The most time that a run may take.
+    pub timeout: Option<Duration>,
+}
+
+impl Subject {
+    /// The words of the command.
+    #[must_use]
+    pub fn words(&self) -> Vec<OsString> {
+        [slice::from_ref(&self.command.program), &self.command.arguments].concat()
+    }
+
+    /// The most time for a run, after one that has taken this long.
+    #[must_use]
+    pub fn limit(&self, lasted: Duration) -> Duration {
+        self.timeout.unwrap_or_else(|| LEAST_TIMEOUT.max(lasted * PATIENCE))
+    }
+}
 
 /// Starts trials, one after the other.
 #[derive(Debug)]
 pub struct Trials {
-    command: Argv,
-    /// The flags that each run gets.
-    flags: Vec<OsString>,
+    subject: Subject,
     log: LogLevel,
     directory: TempDir,
     signals: Receiver<Arrival>,
@@ -76,19 +99,45 @@ impl From<io::Error> for NoTrial {
     }
 }
 
+/// Why a search by trials has no result.
+#[derive(Debug)]
+pub enum NoResult {
+    /// The command does not do what the search needs.
+    Unsuitable(String),
+    /// The system or a file is in the way.
+    Failed(io::Error),
+    /// This signal has arrived before anything was found.
+    Interrupted(Signal),
+}
+
+impl From<io::Error> for NoResult {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<NoTrial> for NoResult {
+    fn from(error: NoTrial) -> Self {
+        match error {
+            NoTrial::Interrupted(signal) => Self::Interrupted(signal),
+            NoTrial::Failed(error) => Self::Failed(error),
+        }
+    }
+}
+
 impl Trials {
-    /// Prepares runs of `command` with these flags and this level of the log, at least `Faults`. From now on, a signal ends the present run and no other.
+    /// Prepares runs of `subject` with this level of the log, at least `Faults`. From now on, a signal ends the present run and no other.
     ///
     /// # Errors
     /// A handler of signals can't be set, or there is no place for temporary files.
-    pub fn new(command: Argv, flags: Vec<OsString>, log: LogLevel) -> io::Result<Self> {
+    pub fn new(subject: Subject, log: LogLevel) -> io::Result<Self> {
         let (sender, signals) = crossbeam_channel::unbounded();
         signals::block_quit()?;
         signals::install(move |signal, source| {
             // Nothing is left to end once the receiver is gone.
             let _ = sender.send((signal, source));
         })?;
-        Ok(Self { command, flags, log, directory: tempfile::Builder::new().prefix("chaos-proxy-").tempdir()?, signals })
+        Ok(Self { subject, log, directory: tempfile::Builder::new().prefix("chaos-proxy-").tempdir()?, signals })
     }
 
     /// A path for a file of the runs.
@@ -134,8 +183,8 @@ impl Trials {
         let log_flags =
             ["--log", self.log.as_str(), "--log-format", "json", "--drain-timeout", DRAIN_SECONDS].map(OsString::from);
         let files = ["--config".into(), config.into(), "--log-file".into(), log.into()];
-        let command = [&["--".into(), self.command.program.clone()], &self.command.arguments[..]].concat();
-        let arguments = [&files, &log_flags[..], &self.flags, flags, &command].concat();
+        let arguments =
+            [&files, &log_flags[..], &self.subject.flags, flags, &["--".into()], &self.subject.words()].concat();
         let argv = Argv { program: "chaos-proxy".into(), arguments };
         let output = File::create(self.output())?;
         let mut starter = starter(OsStr::new(OWN_PROGRAM), &argv, DescriptorLimit::current());

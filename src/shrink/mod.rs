@@ -13,4 +13,4 @@ mod explicit;
 mod faults;
 mod shrinking;
 
-pub use shrinking::{Failure, Shrinking};
+pub use shrinking::Shrinking;

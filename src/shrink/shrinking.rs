@@ -1,8 +1,6 @@
 //! A search for the smallest set of faults: first whole faults are left out, then connections, then single acts. In the
 //! end, what is left is written without draws. A config counts as failing if each of several runs with it fails.
 
-use std::ffi::OsString;
-use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -14,11 +12,9 @@ use super::acts::{Act, Hit, acts, hits, on_bytes, on_connections};
 use super::ddmin::minimal;
 use super::explicit::explicit;
 use super::faults::{self, Fault, keep, name_of, toxics};
-use crate::harness::argv::Argv;
-use crate::harness::trial::{LEAST_TIMEOUT, NoTrial, PATIENCE, Trials};
+use crate::harness::trial::{NoResult, NoTrial, Subject, Trials};
 use crate::logging::LogLevel;
 use crate::plan::keys::{ROUTES, SCENARIO, SEED};
-use crate::stop::Signal;
 use crate::toxic::keys::TYPE;
 use crate::units::duration;
 
@@ -33,52 +29,12 @@ const MOST_ACTS: usize = 10_000;
 pub struct Shrinking {
     /// The config, with a seed, as JSON.
     pub config: Value,
-    /// The command.
-    pub command: Argv,
-    /// The flags of each run.
-    pub flags: Vec<OsString>,
+    /// What is run.
+    pub subject: Subject,
     /// How many runs with a config must fail.
     pub repeat: u32,
-    /// The most time that a run may take.
-    pub timeout: Option<Duration>,
     /// Where the config is written that is found. `None`: to stdout.
     pub write: Option<PathBuf>,
-}
-
-/// Why there is nothing to shrink.
-#[derive(Debug)]
-pub enum Failure {
-    /// The command does not do what is needed.
-    Command(String),
-    /// The system or a file is in the way.
-    System(io::Error),
-    /// This signal has arrived before anything was found.
-    Interrupted(Signal),
-}
-
-impl From<NoTrial> for Failure {
-    fn from(error: NoTrial) -> Self {
-        match error {
-            NoTrial::Interrupted(signal) => Self::Interrupted(signal),
-            NoTrial::Failed(error) => Self::System(error),
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::System(error)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Command(what) => f.write_str(what),
-            Self::System(error) => error.fmt(f),
-            Self::Interrupted(signal) => write!(f, "interrupted by signal {}", signal.number()),
-        }
-    }
 }
 
 impl Shrinking {
@@ -87,13 +43,13 @@ impl Shrinking {
     ///
     /// # Errors
     /// The failure does not reproduce, or does not need the faults; or there is no run.
-    pub fn execute(self) -> Result<u8, Failure> {
+    pub fn execute(self) -> Result<u8, NoResult> {
         if !self.config[SCENARIO.name].is_null() {
             let what = "a scenario changes faults over time, and can't be shrunk: write the faults of its time into the routes";
-            return Err(Failure::Command(what.to_owned()));
+            return Err(NoResult::Unsuitable(what.to_owned()));
         }
         let all = faults::of(&self.config);
-        let trials = Trials::new(self.command.clone(), self.flags.clone(), LogLevel::Debug)?;
+        let trials = Trials::new(self.subject.clone(), LogLevel::Debug)?;
         let mut search = Search::begin(&self, &trials)?;
         let ended = search.shrink(&all);
         let signal = match ended {
@@ -132,14 +88,14 @@ struct Search<'s> {
 
 impl<'s> Search<'s> {
     /// Makes sure that the command fails with the config, and not without its faults.
-    fn begin(shrinking: &Shrinking, trials: &'s Trials) -> Result<Self, Failure> {
+    fn begin(shrinking: &Shrinking, trials: &'s Trials) -> Result<Self, NoResult> {
         let (config, repeat, began) = (&shrinking.config, shrinking.repeat, Instant::now());
-        let first = trials.run(config, shrinking.timeout, &[])?;
-        let limit = shrinking.timeout.unwrap_or_else(|| LEAST_TIMEOUT.max(first.lasted * PATIENCE));
+        let first = trials.run(config, shrinking.subject.timeout, &[])?;
+        let limit = shrinking.subject.limit(first.lasted);
         let mut search = Self { trials, repeat, limit, began, runs: 1, best: config.clone(), log: Vec::new() };
         let is_reproduced = first.failure().is_some() && search.fails(config)?;
         if !is_reproduced {
-            return Err(Failure::Command(format!(
+            return Err(NoResult::Unsuitable(format!(
                 "the failure does not reproduce: run {} has succeeded with seed {}. Give the seed of a run that has failed, or \
                  --seeds 1-100 to find one; if the command fails now and then with the same seed, it does so for another reason",
                 search.runs, config[SEED.name]
@@ -148,7 +104,7 @@ impl<'s> Search<'s> {
         search.runs += 1;
         if trials.run(&keep(config, &[]), Some(limit), &[])?.failure().is_some() {
             let what = "the command fails without any of these faults too: its failure has another reason";
-            return Err(Failure::Command(what.to_owned()));
+            return Err(NoResult::Unsuitable(what.to_owned()));
         }
         Ok(search)
     }
