@@ -45,7 +45,7 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Opens the journal of an earlier exploration of the same identity, and returns what it has found.
+    /// Opens the journal of an earlier exploration of the same, and returns what it has found.
     pub(super) fn resume(directory: &Path, identity: &Value) -> io::Result<(Self, Earlier)> {
         let path = directory.join(NAME);
         let text = read(&path)?;
