@@ -21,7 +21,7 @@ mod urgent;
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -126,17 +126,19 @@ fn is_silent(mut stream: &TcpStream) -> bool {
     received.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
-/// Waits until the peer's kernel has acknowledged all data: `tx_queue` of /proc/net/tcp is 0 (proc(5)). Ports and
-/// queues are hexadecimal.
+/// Waits until the peer's kernel has acknowledged all data: `tx_queue` of /proc/net/tcp is 0 (proc(5)). Addresses, ports
+/// and queues are hexadecimal. Other tests have sockets with the same ports at other addresses.
 fn wait_until_acknowledged(stream: &TcpStream) {
-    let (here, there) = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
+    let written = |addr: SocketAddr| match addr {
+        SocketAddr::V4(addr) => format!("{:08X}:{:04X}", u32::from_ne_bytes(addr.ip().octets()), addr.port()),
+        SocketAddr::V6(addr) => panic!("{addr} is not in /proc/net/tcp"),
+    };
+    let (here, there) = (written(stream.local_addr().unwrap()), written(stream.peer_addr().unwrap()));
     let began = Instant::now();
     loop {
         let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
         let mut rows = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let is_ours =
-            |row: &Vec<&str>| row[1].ends_with(&format!(":{here:04X}")) && row[2].ends_with(&format!(":{there:04X}"));
-        if rows.find(is_ours).unwrap()[4].starts_with("00000000:") {
+        if rows.find(|row| row[1] == here && row[2] == there).unwrap()[4].starts_with("00000000:") {
             return;
         }
         assert!(began.elapsed() < TIMEOUT);
