@@ -27,7 +27,6 @@ pub(super) type Earlier = HashMap<String, Verdict>;
 impl Journal {
     /// Begins a journal in `directory`, which is created if necessary.
     pub(super) fn begin(directory: &Path, identity: &Value) -> io::Result<Self> {
-        fs::create_dir_all(directory)?;
         let path = directory.join(NAME);
         let error = |error: io::Error| match error.kind() {
             io::ErrorKind::AlreadyExists => io::Error::new(
@@ -37,9 +36,9 @@ impl Journal {
                     directory.display()
                 ),
             ),
-            _ => error,
+            kind => io::Error::new(kind, format!("can't write {}: {error}", path.display())),
         };
-        let file = File::create_new(&path).map_err(error)?;
+        let file = fs::create_dir_all(directory).and_then(|()| File::create_new(&path)).map_err(error)?;
         let mut journal = Self { directory: directory.to_owned(), file };
         journal.add(identity)?;
         Ok(journal)

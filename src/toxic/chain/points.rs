@@ -48,9 +48,9 @@ impl Chain {
 
     /// Announces the points that come before the next byte of the output.
     pub fn announce(&mut self, now: Moment) {
-        let Some(reached) = &self.reached else { return };
         for toxic in self.output.take_announcements() {
-            reached.announce(&toxic, now);
+            // Without a toxic that has a trigger, nothing looks for points.
+            self.reached.iter().for_each(|reached| reached.announce(&toxic, now));
         }
     }
 

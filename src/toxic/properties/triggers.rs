@@ -176,6 +176,21 @@ fn the_other_direction_is_changed_from_what_it_receives_after_the_announcement()
     assert!(written[6..].iter().zip(b"after").all(|(one, other)| one != other));
 }
 
+/// The point is announced nowhere then, and nothing waits for it.
+#[test]
+fn a_removed_trigger_holds_nothing_back() {
+    let slow = Toxic { stream: Stream::Upstream, ..toxic(0, steady(100)) };
+    let when = contains(Direction::Upstream, "x", Then::After);
+    let corrupt = toxic(1, Effect::Corrupt(Corrupt { rate: share(1.0) }));
+    let corrupt = Toxic { stream: Stream::Downstream, when: Some(when), ..corrupt };
+    let (toxics, target) = (route(&[slow.clone(), corrupt]), target(1, ms(0)));
+    let mut up = toxics.chain(&target, Direction::Upstream, 0).expect("it acts");
+    up.push(ms(1), Boundary::None, b"-x-");
+    let toxics = toxics.replaced_by(&[slow], ms(50));
+    toxics.rebuild(&mut up, &target, ms(50));
+    assert_eq!(write(&mut up, ms(101)), "-x-");
+}
+
 /// The times of a toxic count from its trigger.
 #[test]
 fn times_count_from_the_trigger() {
