@@ -1,5 +1,5 @@
 //! A search for the smallest set of faults: first whole faults are left out, then connections, then single acts. In the
-//! end, what is left is written without draws. A config counts as failing if each of several runs with it fails.
+//! end, what is left is written without draws, act by act. A config counts as failing if each of several runs with it fails.
 
 use std::fs;
 use std::io::{self, Write};
@@ -162,12 +162,19 @@ impl<'s> Search<'s> {
         ended
     }
 
+    /// Then each act is a fault of its own, so those of several connections can be left out too.
     fn make_explicit(&mut self) -> Result<(), NoTrial> {
-        let config = explicit(&self.best, &self.hits(), &acts(&self.log));
-        if config != self.best && !self.fails(&config)? {
-            say("the same faults without draws do not fail: the config keeps its rates, and needs its seed");
+        let drawn = self.best.clone();
+        let config = explicit(&drawn, &self.hits(), &acts(&self.log));
+        if config == drawn {
+            return Ok(());
         }
-        Ok(())
+        if !self.fails(&config)? {
+            say("the same faults without draws do not fail: the config keeps its rates, and needs its seed");
+            return Ok(());
+        }
+        let explicit = faults::of(&config);
+        if explicit.len() > faults::of(&drawn).len() { self.leave_out_faults(&explicit) } else { Ok(()) }
     }
 
     fn hits(&self) -> Vec<Hit> {

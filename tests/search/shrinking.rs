@@ -50,6 +50,19 @@ fn one_act_of_twelve_faults_is_left() {
     }
 }
 
+/// None of the two connections can be left out, so the acts on both are searched.
+#[test]
+fn one_act_of_each_of_two_connections_is_left() {
+    let exploring = Exploring::on_route("fragile twice", NOISE, "");
+    let (config, said) = shrunk(&exploring, &["--seed", SEED]);
+    let toxics = config["routes"][0]["toxics"].as_array().unwrap();
+    let text = |key: &str| toxics.iter().map(|toxic| toxic[key].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let numbers = |key: &str| text(key).iter().map(|it| it.parse::<u64>().unwrap()).collect::<Vec<_>>();
+    assert_eq!((text("type"), numbers("offsets").len()), (vec!["corrupt".to_owned(); 2], 2), "{config:#}\n{said}");
+    assert!(numbers("connections").windows(2).all(|pair| pair[0] < pair[1]), "{config:#}");
+    assert!(said.contains("2 of 3 connections with faults left"), "{said}");
+}
+
 #[test]
 fn a_failure_that_does_not_reproduce_is_not_shrunk() {
     let output = Exploring::of("correct").shrink(&["--seed", "1"]).output().unwrap();
