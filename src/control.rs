@@ -97,7 +97,8 @@ impl Control {
         let reloader = self.file.map(|file| follow(file, plan, scenario)).transpose()?;
         let Some((admin, options)) = admin.zip(self.admin) else { return Ok(()) };
         let access = Access { hosts: options.hosts, token: options.token };
-        let api = Api::new(Arc::clone(supervisor), self.defaults).with_access(access);
+        let api =
+            Api::new(Arc::clone(supervisor), self.defaults).with_access(access).with_scenario(Arc::clone(scenario));
         let addr = admin.local_addr();
         admin.serve(match reloader {
             Some(reloader) => api.with_reloader(reloader),

@@ -30,7 +30,7 @@
 //! | [`run`] | one run from arguments to exit code: the order in which things are opened and closed |
 //! | [`control`] | what changes the routes during a run: the admin server, SIGHUP, a watched file |
 //! | [`cli`] | the command line: flags, help text, usage errors |
-//! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, and which requests are permitted |
+//! | [`admin`] | the admin server, built on [`http`]: its API, the metrics, the dashboard, and which requests are permitted |
 //! | [`ctl`] | the client of the admin server: requests, and what is printed for the answers |
 //! | [`explore`] | tries a fault at every point of a command's conversations, one run for each |
 //! | [`shrink`] | leaves out faults, one run after another, until none can be left out |

@@ -8,6 +8,7 @@
 use std::hint::black_box;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::dashboard;
 use super::error_response::error_response;
 use crate::http::{HeaderValue, Headers, Request, Response, Status};
 
@@ -16,7 +17,7 @@ use crate::http::{HeaderValue, Headers, Request, Response, Status};
 pub struct Access {
     /// Acceptable host names beside `localhost`, without ports, in any case.
     pub hosts: Vec<String>,
-    /// The secret that each request must have as its bearer token, except `GET /v1/health`. An empty one fits no
+    /// The secret that each request must have as its bearer token, except `GET /v1/health` and the files of the dashboard. An empty one fits no
     /// request.
     pub token: Option<String>,
 }
@@ -39,8 +40,7 @@ impl Access {
     /// The reason to deny it.
     pub fn check(&self, request: &Request) -> Result<(), Denied> {
         match self.check_headers(&request.headers) {
-            // Probes have no token, such as those of Kubernetes, and the answer reveals nothing.
-            Err(Denied::NoToken) if asks_for_health(request) => Ok(()),
+            Err(Denied::NoToken) if needs_no_token(request) => Ok(()),
             result => result,
         }
     }
@@ -71,8 +71,11 @@ impl Access {
     }
 }
 
-fn asks_for_health(request: &Request) -> bool {
-    matches!(request.method.as_str(), "GET" | "HEAD") && request.target.path() == ["v1", "health"]
+/// Probes have no token, such as those of Kubernetes, and the answer reveals nothing. A browser can't send one for the page
+/// that asks for it, which is the same in every run.
+fn needs_no_token(request: &Request) -> bool {
+    let reads = matches!(request.method.as_str(), "GET" | "HEAD");
+    reads && (request.target.path() == ["v1", "health"] || dashboard::has(request))
 }
 
 /// Browsers send the origin with all requests that change something, and with all others whose answer a page may read.

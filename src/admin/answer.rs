@@ -1,5 +1,7 @@
 //! Answers in JSON: values, and errors with their status. Which request gets which answer is decided elsewhere.
 
+use std::time::Duration;
+
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -52,6 +54,11 @@ impl Serialize for Json {
             Self::Object(keys) => serializer.collect_map(keys.iter().map(|(key, value)| (key, value))),
         }
     }
+}
+
+/// A time in whole milliseconds.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A request that can't be granted: `{"error": …, "status": …}`, with a list of problems if its body has some.

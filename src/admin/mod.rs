@@ -7,12 +7,14 @@
 //! | `toxiproxy` | the API of Toxiproxy |
 //! | `v1` | this program's own API, below `/v1` |
 //! | `metrics` | `/metrics`, as Prometheus reads it |
+//! | `dashboard` | the page for browsers, at `/` |
 //! | `answer`, `error_response` | answers in JSON, and errors |
 //!
 //! This module has the address, the limits, and which module answers a request.
 
 mod access;
 mod answer;
+mod dashboard;
 mod error_response;
 mod metrics;
 mod toxiproxy;
@@ -28,6 +30,7 @@ pub use access::{Access, Denied};
 pub use error_response::error_response;
 
 use crate::config::Defaults;
+use crate::harness::scenario::Player;
 use crate::http::{BindError, Limits, Request, Response, Server, Status};
 use crate::plan::ListenAddress;
 use crate::proxy::Supervisor;
@@ -65,6 +68,8 @@ pub struct Api {
     defaults: Defaults,
     /// Absent if the run has no config file.
     reloader: Option<Arc<Reloader>>,
+    /// Absent if the run has none.
+    scenario: Option<Arc<Player>>,
     /// Where it is served, if that can be written in a config file.
     address: Option<ListenAddress>,
     started: SystemTime,
@@ -76,7 +81,7 @@ impl Api {
     #[must_use]
     pub fn new(supervisor: Arc<Supervisor>, defaults: Defaults) -> Self {
         let (access, started) = (Access::default(), SystemTime::now());
-        Self { supervisor, access, defaults, reloader: None, address: None, started }
+        Self { supervisor, access, defaults, reloader: None, scenario: None, address: None, started }
     }
 
     /// Sets which requests are permitted.
@@ -91,6 +96,12 @@ impl Api {
         Self { reloader: Some(reloader), ..self }
     }
 
+    /// Sets the player of the scenario.
+    #[must_use]
+    pub fn with_scenario(self, player: Arc<Player>) -> Self {
+        Self { scenario: Some(player), ..self }
+    }
+
     /// Answers a request, if it is permitted.
     #[must_use]
     pub fn respond(&self, request: &Request) -> Response {
@@ -100,7 +111,8 @@ impl Api {
     fn answer(&self, request: &Request) -> Response {
         let answer = toxiproxy::respond(self, request)
             .or_else(|| v1::respond(self, request))
-            .or_else(|| metrics::respond(self, request));
+            .or_else(|| metrics::respond(self, request))
+            .or_else(|| dashboard::respond(request));
         answer.unwrap_or_else(|| Response::text(Status::NotFound, "404 page not found"))
     }
 }

@@ -34,7 +34,7 @@ pub fn parse_arguments(profile: Option<&str>, toxics: &[String]) -> Result<Vec<T
 pub fn parse_toxic_argument(command: &str, toxic: &str) -> Result<Toxic, Report> {
     of_command(command, toxic, |text, span| {
         let node = argument::read(text, span).map_err(|problem| vec![problem])?;
-        check::toxic(text, &node)
+        check::toxic(text, &node, None)
     })
 }
 

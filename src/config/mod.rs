@@ -34,7 +34,7 @@ pub use toxic_changes::CHANGEABLE_KEYS;
 
 use crate::plan::{Plan, Route};
 use crate::toxic::Toxic;
-use crate::value::RouteName;
+use crate::value::{RouteName, ToxicName};
 use document::Node;
 
 /// What a config leaves to the command line.
@@ -159,7 +159,15 @@ pub fn parse_named_route(
 /// # Errors
 /// Every problem of the text.
 pub fn parse_toxic(name: &str, text: &str, syntax: Syntax) -> Result<Toxic, Report> {
-    read(name, text, syntax, EMPTY_TOXIC, check::toxic)
+    read(name, text, syntax, EMPTY_TOXIC, |text, root| check::toxic(text, root, None))
+}
+
+/// Parses the text of a toxic that is called `toxic` if the text has no name. Reports refer to the text as `name`.
+///
+/// # Errors
+/// Every problem of the text.
+pub fn parse_named_toxic(toxic: &ToxicName, name: &str, text: &str, syntax: Syntax) -> Result<Toxic, Report> {
+    read(name, text, syntax, EMPTY_TOXIC, |text, root| check::toxic(text, root, Some(toxic)))
 }
 
 /// What is wrong with a text that has nothing in it, and what to write.

@@ -45,6 +45,15 @@ enum Thread {
     Running,
 }
 
+/// A scenario at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Playing {
+    /// Its steps.
+    pub scenario: Scenario,
+    /// The time since it began.
+    pub elapsed: Duration,
+}
+
 /// A step that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepDone {
@@ -110,6 +119,13 @@ impl Player {
         (state.began, state.playback) = (Instant::now(), playback);
         self.run(&mut state).map_err(ApplyError::Starved)?;
         Ok(applied)
+    }
+
+    /// The scenario, and the time in it.
+    #[must_use]
+    pub fn playing(&self) -> Playing {
+        let state = self.state();
+        Playing { scenario: state.playback.scenario().clone(), elapsed: state.began.elapsed() }
     }
 
     /// The last 10,000 steps that were made, also those of a scenario that was replaced.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::harness::refuses;
 use crate::http_client::Client;
 use crate::proxy::Proxy;
-use crate::server::{ask, serve, serve_with, text};
+use crate::server::{ask, get, serve, serve_with, text};
 
 /// Sends the requests in turn: method, target, body, and the status and the body of the answer.
 #[track_caller]
@@ -29,7 +29,7 @@ fn routes_are_created_shown_replaced_and_removed() {
     let proxy = Proxy::new();
     let addr = serve(&proxy);
     let off = WEB.replace("true", "false");
-    let listed = r#"[{"name":"web","listen":"IP:8180","upstream":"IP:9090","enabled":true,"generation":1,"accepted":0,"active":0,"dropped":0,"failedDials":0,"bytesUp":0,"bytesDown":0}]"#;
+    let listed = r#"[{"name":"web","listen":"IP:8180","upstream":"IP:9090","enabled":true,"generation":1,"accepted":0,"active":0,"dropped":0,"failedDials":0,"bytesUp":0,"bytesDown":0,"faults":[]}]"#;
     let changed = listed.replace("true", "false").replace(r#""generation":1"#, r#""generation":2"#);
     check(
         &proxy,
@@ -48,6 +48,72 @@ fn routes_are_created_shown_replaced_and_removed() {
         ],
     );
     assert!(refuses(&proxy, 8180));
+}
+
+/// As an answer has it.
+const SLOW: &str = r#"{"type":"latency","name":"slow","stream":"downstream","toxicity":1.0,"attributes":{"latency":100,"jitter":0,"correlation":0.0,"distribution":"uniform"}}"#;
+
+#[test]
+fn toxics_are_created_replaced_and_removed() {
+    let proxy = Proxy::new();
+    let addr = serve(&proxy);
+    let with_slow = WEB.replace("[]", &format!("[{SLOW}]"));
+    let other_name =
+        r#"{"error":"the name is `b`, but this is the toxic `a`; leave `name` out, or write `a`","status":400}"#;
+    let no_toxic = r#"{"error":"the route `web` has no toxic `slow`: GET /v1/routes/web lists them","status":404}"#;
+    let no_route = r#"{"error":"no route is called `x`: GET /v1/routes lists them","status":404}"#;
+    let minimal = r#"{"type":"latency","attributes":{"latency":100}}"#;
+    check(
+        &proxy,
+        addr,
+        &[
+            ("PUT", "/v1/routes/web", r#"{"localPort": 8180, "upstream": "IP:9090"}"#, 201, WEB),
+            ("PUT", "/v1/routes/web/toxics/slow", minimal, 201, SLOW),
+            ("PUT", "/v1/routes/web/toxics/slow", SLOW, 200, SLOW),
+            ("GET", "/v1/routes/web", "", 200, &with_slow),
+            ("PUT", "/v1/routes/web/toxics/a", r#"{"name":"b","type":"noop"}"#, 400, other_name),
+            ("DELETE", "/v1/routes/web/toxics/slow", "", 204, ""),
+            ("DELETE", "/v1/routes/web/toxics/slow", "", 404, no_toxic),
+            ("PUT", "/v1/routes/x/toxics/slow", minimal, 404, no_route),
+            ("GET", "/v1/routes/web", "", 200, WEB),
+        ],
+    );
+    let answer = ask(addr, "PUT", "/v1/routes/web/toxics/slow", r#"{"type":"latency","attributes":{"latency":"x"}}"#);
+    let problem = &serde_json::from_str::<Value>(answer.text()).unwrap()["problems"][0];
+    assert_eq!((answer.status, &problem["line"]), (400, &Value::from(1)), "{problem}");
+    let answer = ask(addr, "GET", "/v1/routes/web/toxics/slow", "");
+    assert_eq!((answer.status, answer.header("Allow")), (405, Some("PUT, DELETE")));
+}
+
+/// A run without a scenario has none to show. That of a run with one is asked for in `dashboard`.
+#[test]
+fn the_scenario_and_the_schema_are_shown() {
+    let proxy = Proxy::new();
+    let addr = serve(&proxy);
+    check(&proxy, addr, &[("GET", "/v1/scenario", "", 200, r#"{"elapsedMs":0,"repeatMs":null,"steps":[]}"#)]);
+    let schema: Value = serde_json::from_str(&get(addr, "/v1/schema")).unwrap();
+    assert_eq!(schema, serde_json::from_str::<Value>(&chaos_proxy::config::schema()).unwrap());
+}
+
+#[test]
+fn the_dashboard_needs_no_token_and_can_only_be_read() {
+    let proxy = Proxy::new();
+    let access = Access { token: Some("s3cret".to_owned()), ..Access::default() };
+    let addr = serve_with(&proxy, |api| api.with_access(access));
+    for (target, media_type) in
+        [("/", "text/html; charset=utf-8"), ("/dashboard/main.js", "text/javascript; charset=utf-8")]
+    {
+        let answer = ask(addr, "GET", target, "");
+        assert_eq!((answer.status, answer.header("Content-Type")), (200, Some(media_type)), "{target}");
+        assert!(answer.header("Content-Security-Policy").unwrap().starts_with("default-src 'none'; "));
+        assert_eq!(ask(addr, "POST", target, "").status, 401);
+    }
+    for target in ["/dashboard/", "/dashboard/page.html", "/dashboard", "/v1/routes", "//"] {
+        assert_eq!(ask(addr, "GET", target, "").status, 401, "{target}");
+    }
+    let open = Proxy::new();
+    let answer = ask(serve(&open), "POST", "/", "");
+    assert_eq!((answer.status, answer.header("Allow")), (405, Some("GET, HEAD")));
 }
 
 #[test]
@@ -134,7 +200,7 @@ fn errors_have_a_reason_and_a_hint() {
                 "/v1/route",
                 "",
                 404,
-                r#"{"error":"there is no `/v1/route`: /v1 has connections, routes, config, seed, events, reload and health","status":404}"#,
+                r#"{"error":"there is no `/v1/route`: /v1 has connections, routes, config, scenario, schema, seed, events, reload and health","status":404}"#,
             ),
             (
                 "GET",
@@ -275,7 +341,7 @@ fn a_request_that_is_no_valid_http_gets_an_error_in_json() {
 fn a_request_without_the_token_is_denied() {
     let access = Access { token: Some("s3cret".to_owned()), ..Access::default() };
     let addr = serve_with(&Proxy::new(), |api| api.with_access(access));
-    for (method, path) in [("GET", "/v1/routes"), ("GET", "/metrics"), ("GET", "/"), ("PUT", "/v1/health")] {
+    for (method, path) in [("GET", "/v1/routes"), ("GET", "/metrics"), ("GET", "/v1/config"), ("PUT", "/v1/health")] {
         assert_eq!(ask(addr, method, path, "").status, 401, "{method} {path}");
     }
 }

@@ -12,7 +12,7 @@ fn answer(access: Access, lines: &str) -> Answer {
         Ok(()) => greet(request),
         Err(denied) => Response::from(denied),
     });
-    Client::connect(addr).send(format!("GET / HTTP/1.1\r\n{lines}\r\n")).answer()
+    Client::connect(addr).send(format!("GET /v1/seed HTTP/1.1\r\n{lines}\r\n")).answer()
 }
 
 #[test]

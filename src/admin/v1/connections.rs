@@ -2,7 +2,7 @@
 
 use super::Answer;
 use crate::admin::Api;
-use crate::admin::answer::{ApiError, Json, json};
+use crate::admin::answer::{ApiError, Json, json, millis};
 use crate::event::Origin;
 use crate::http::{Request, Response, Status};
 use crate::proxy::ConnectionStatus;
@@ -24,7 +24,7 @@ fn object(connection: ConnectionStatus) -> Json {
         ("client", subject.client.to_string().into()),
         ("upstream", subject.route.upstream.to_string().into()),
         ("state", phase.as_str().into()),
-        ("ageMs", u64::try_from(age.as_millis()).unwrap_or(u64::MAX).into()),
+        ("ageMs", millis(age).into()),
         ("bytesUp", bytes_up.into()),
         ("bytesDown", bytes_down.into()),
         ("toxics", Json::list(toxics.iter().map(|name| name.as_str().into()))),

@@ -6,6 +6,9 @@
 //! | `/v1/connections/{id}` | | DELETE closes it, with `?reset=true` by a RST |
 //! | `/v1/routes` | what each route has done | |
 //! | `/v1/routes/{name}` | the route as in a config file | PUT creates or replaces it, DELETE removes it |
+//! | `/v1/routes/{name}/toxics/{toxic}` | | PUT creates or replaces the toxic, DELETE removes it |
+//! | `/v1/scenario` | the steps of the scenario, and the time in it | |
+//! | `/v1/schema` | the JSON Schema of config files | |
 //! | `/v1/config` | a config file that starts the same | |
 //! | `/v1/seed` | the seed | |
 //! | `/v1/events` | the log, as JSON lines | |
@@ -16,6 +19,7 @@ mod connections;
 mod events;
 mod process;
 mod routes;
+mod toxics;
 
 use super::Api;
 use super::answer::{ApiError, method_not_allowed};
@@ -42,6 +46,10 @@ fn answer(api: &Api, request: &Request, path: &[&str]) -> Answer {
         (["routes", name], "GET") => routes::show(api, name),
         (["routes", name], "PUT") => routes::put(api, request, name),
         (["routes", name], "DELETE") => routes::remove(api, request, name),
+        (["routes", name, "toxics", toxic], "PUT") => toxics::put(api, request, name, toxic),
+        (["routes", name, "toxics", toxic], "DELETE") => toxics::remove(api, request, name, toxic),
+        (["scenario"], "GET") => Ok(process::scenario(api)),
+        (["schema"], "GET") => Ok(process::schema()),
         (["config"], "GET") => process::config(api),
         (["seed"], "GET") => Ok(process::seed(api)),
         (["health"], "GET") => Ok(process::health(api)),
@@ -51,12 +59,18 @@ fn answer(api: &Api, request: &Request, path: &[&str]) -> Answer {
     }
 }
 
+/// The body of a request as text.
+fn text_of(request: &Request) -> Result<&str, ApiError> {
+    str::from_utf8(&request.body).map_err(|_| ApiError::bad("the body is not UTF-8: send JSON in UTF-8"))
+}
+
 fn other_method(method: &str, path: &[&str]) -> Answer {
     let allowed = match path {
         ["connections"] => "GET, HEAD, DELETE",
         ["connections", _] => "DELETE",
         ["routes", _] => "GET, HEAD, PUT, DELETE",
-        ["routes" | "config" | "seed" | "health" | "events"] => "GET, HEAD",
+        ["routes", _, "toxics", _] => "PUT, DELETE",
+        ["routes" | "config" | "scenario" | "schema" | "seed" | "health" | "events"] => "GET, HEAD",
         ["reload"] => "POST",
         _ => return Err(unknown(path)),
     };
@@ -65,6 +79,6 @@ fn other_method(method: &str, path: &[&str]) -> Answer {
 
 fn unknown(path: &[&str]) -> ApiError {
     let path = path.join("/");
-    let known = "connections, routes, config, seed, events, reload and health";
+    let known = "connections, routes, config, scenario, schema, seed, events, reload and health";
     ApiError::not_found(format!("there is no `/v1/{path}`: /v1 has {known}"))
 }

@@ -2,8 +2,10 @@
 
 use super::Answer;
 use crate::admin::Api;
-use crate::admin::answer::{ApiError, Json, json};
+use crate::admin::answer::{ApiError, Json, json, millis};
+use crate::config;
 use crate::event::Origin;
+use crate::harness::scenario::Playing;
 use crate::http::{Request, Response, Status};
 use crate::plan::Plan;
 use crate::proxy::{AppliedChange, Health};
@@ -14,6 +16,29 @@ pub(super) fn config(api: &Api) -> Answer {
     let plan = Plan::new(Some(api.supervisor.seed()), api.supervisor.configured());
     let plan = plan.map_err(|_| ApiError::new(Status::InternalServerError, "the live routes conflict"))?;
     Ok(json(Status::Ok, &plan.with_admin(api.address)))
+}
+
+/// Without a scenario, there are no steps.
+pub(super) fn scenario(api: &Api) -> Response {
+    let Playing { scenario, elapsed } = api.scenario.as_ref().map(|player| player.playing()).unwrap_or_default();
+    let steps = scenario.steps().iter().map(|step| {
+        Json::object([
+            ("atMs", millis(step.at.duration()).into()),
+            ("endMs", millis(step.end()).into()),
+            ("route", step.routes.to_string().into()),
+            ("step", step.action.to_string().into()),
+        ])
+    });
+    let object = Json::object([
+        ("elapsedMs", millis(elapsed).into()),
+        ("repeatMs", scenario.repeat().map(|period| millis(period.duration())).into()),
+        ("steps", Json::list(steps)),
+    ]);
+    json(Status::Ok, &object)
+}
+
+pub(super) fn schema() -> Response {
+    Response::new(Status::Ok, "application/schema+json", config::schema().into_bytes())
 }
 
 pub(super) fn seed(api: &Api) -> Response {

@@ -7,7 +7,7 @@ use crate::config::{Lookup, Resolved, Syntax, parse_named_route};
 use crate::event::Origin;
 use crate::http::{Request, Response, Status};
 use crate::plan::{Route, RouteState};
-use crate::proxy::{OldConnections, RouteStatus};
+use crate::proxy::{Faults, OldConnections, RouteStatus, ToxicKey};
 
 pub(super) fn list(api: &Api) -> Response {
     json(Status::Ok, &Json::list(api.supervisor.routes().iter().map(object)))
@@ -27,6 +27,17 @@ fn object(status: &RouteStatus) -> Json {
         ("failedDials", status.failed_dials.into()),
         ("bytesUp", status.totals.up.sent.into()),
         ("bytesDown", status.totals.down.sent.into()),
+        ("faults", Json::list(status.totals.faults.iter().map(faults))),
+    ])
+}
+
+/// What a toxic has done, also one that was removed.
+fn faults(((toxic, kind), faults): (&ToxicKey, &Faults)) -> Json {
+    Json::object([
+        ("toxic", toxic.as_str().into()),
+        ("type", (*kind).into()),
+        ("connections", faults.connections.into()),
+        ("acts", faults.times.into()),
     ])
 }
 
@@ -40,7 +51,7 @@ pub(super) fn find(api: &Api, name: &str) -> Result<Route, ApiError> {
     found.ok_or_else(|| unknown(name))
 }
 
-fn unknown(name: &str) -> ApiError {
+pub(super) fn unknown(name: &str) -> ApiError {
     ApiError::not_found(format!("no route is called `{name}`: GET /v1/routes lists them"))
 }
 
@@ -61,8 +72,8 @@ pub(super) fn put(api: &Api, request: &Request, name: &str) -> Answer {
 }
 
 fn read(api: &Api, request: &Request, name: &str) -> Result<Route, ApiError> {
-    let text = str::from_utf8(&request.body).map_err(|_| ApiError::bad("the body is not UTF-8: send JSON in UTF-8"))?;
-    let parsed = parse_named_route(&name.parse()?, "body", text, Syntax::Json, api.defaults.of_requests());
+    let (name, text) = (name.parse()?, super::text_of(request)?);
+    let parsed = parse_named_route(&name, "body", text, Syntax::Json, api.defaults.of_requests());
     let Resolved { value: route, lookups } = parsed.map_err(|report| ApiError::from(&report))?;
     lookups.iter().for_each(Lookup::log);
     Ok(route)

@@ -26,7 +26,7 @@ use crate::plan::keys::{
 };
 use crate::plan::{Conflict, Plan, PortChoice, Route, RouteKey, RouteState, Scenario};
 use crate::toxic::Toxic;
-use crate::value::{RouteName, Seed};
+use crate::value::{RouteName, Seed, ToxicName};
 
 use super::auto_port::AutoPorts;
 use super::document::{Node, Value};
@@ -59,9 +59,9 @@ pub(super) fn route(
     })
 }
 
-/// The same for a text that is one toxic.
-pub(super) fn toxic(text: &str, root: &Node) -> Result<Toxic, Vec<Problem>> {
-    check(text, Defaults::default(), |check| check.lone_toxic(root)).map(|checked| checked.value)
+/// The same for a text that is one toxic, with this name if it has none.
+pub(super) fn toxic(text: &str, root: &Node, name: Option<&ToxicName>) -> Result<Toxic, Vec<Problem>> {
+    check(text, Defaults::default(), |check| check.lone_toxic(root, name)).map(|checked| checked.value)
 }
 
 /// The same for toxics that no file has: those of a profile, and then the others.

@@ -49,7 +49,7 @@ impl<'t> Check<'t> {
     }
 
     pub(super) fn each_toxic(&mut self, nodes: &'t [Node]) -> Vec<Draft> {
-        nodes.iter().map(|node| self.toxic(node)).collect()
+        nodes.iter().map(|node| self.toxic(node, None)).collect()
     }
 
     /// All toxics of a route, unless one of them could not be read; no two of them have the same name.
@@ -68,9 +68,9 @@ impl<'t> Check<'t> {
         if whole { toxics } else { None }
     }
 
-    /// A toxic without a route.
-    pub(super) fn lone_toxic(&mut self, node: &'t Node) -> Option<Toxic> {
-        self.toxic(node).toxic
+    /// A toxic without a route, with this name if it has none.
+    pub(super) fn lone_toxic(&mut self, node: &'t Node, name: Option<&ToxicName>) -> Option<Toxic> {
+        self.toxic(node, name).toxic
     }
 
     fn toxic_type(&mut self, node: &'t Node) -> Option<&'static ToxicType> {
@@ -78,13 +78,13 @@ impl<'t> Check<'t> {
         self.one_of(node, "types of toxics", &types)
     }
 
-    /// The keys of a toxic.
-    fn toxic(&mut self, node: &'t Node) -> Draft {
+    /// The keys of a toxic. Without a name, it is called `name`, or by its type and stream.
+    fn toxic(&mut self, node: &'t Node, name: Option<&ToxicName>) -> Draft {
         let Some(mut keys) = Keys::of(self, node, MapKind::A("toxic")) else { return Draft::of_nothing(node) };
         let kind = keys.read_with(&TYPE, Check::toxic_type, None);
         let stream = keys.read(&STREAM);
-        let default_name = kind.zip(stream).map(|(kind, stream)| ToxicName::default_of(kind.name, stream));
-        let name = keys.read_with(&NAME, Check::value, default_name);
+        let usual_name = kind.zip(stream).map(|(kind, stream)| ToxicName::default_of(kind.name, stream));
+        let name = keys.read_with(&NAME, Check::value, name.cloned().or(usual_name));
         let toxicity = keys.read(&TOXICITY);
         let attributes = keys.read_with(&ATTRIBUTES, |_, node| Some(Some(node)), Some(None));
         let connections = keys.read_with(&CONNECTIONS, Check::value, Connections::default());
