@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 /// Distinct with colour blindness too, on white and on black: Okabe and Ito's palette without black and yellow.
 pub const COLOURS: [&str; 6] = ["#999999", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"];
 
-const STYLE: &str = "text{font:12px sans-serif;fill:#222}.n{font-size:10px}.l{stroke:#222}.g{stroke:#ccc}\
+const STYLE: &str = "text{font:12px sans-serif;fill:#222}.n{font-size:10px}.l{stroke:#222}.g{stroke:#ccc}.b{fill:#8881}\
                      @media(prefers-color-scheme:dark){text{fill:#ddd}.l{stroke:#ddd}.g{stroke:#444}}";
 
 /// A drawing, from the top left corner on, in pixels.
@@ -60,6 +60,11 @@ impl Drawing {
     /// Adds a filled rectangle.
     pub fn bar(&mut self, (x, y): Point, width: f64, height: f64, colour: &str) {
         self.add(format_args!("<rect x='{x:.1}' y='{y:.1}' width='{width:.1}' height='{height:.1}' fill='{colour}'/>"));
+    }
+
+    /// Adds a shade behind what is added later.
+    pub fn band(&mut self, (x, y): Point, width: f64, height: f64) {
+        self.add(format_args!("<rect class='b' x='{x:.1}' y='{y:.1}' width='{width:.1}' height='{height:.1}'/>"));
     }
 
     /// Adds a straight line.

@@ -148,7 +148,7 @@ mod tests {
     fn history(samples: &[(u64, u64)]) -> History {
         let (mut history, start) = (History::default(), Instant::now());
         for &(millis, bytes_up) in samples {
-            let activity = Activity { open: 3, bytes_up, bytes_down: 0, faults: 57 };
+            let activity = Activity { open: 3, bytes_up, faults: 57, ..Activity::default() };
             history.add(Sample { at: start + Duration::from_millis(millis), activity });
         }
         history

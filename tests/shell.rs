@@ -78,6 +78,8 @@ fn bash_completes_flags_values_toxics_and_commands() {
         ("chaos-proxy explore faults.yaml --fau", &["--fault"]),
         ("chaos-proxy shrink fau", &["faults.yaml"]),
         ("chaos-proxy shrink faults.yaml --rep", &["--repeat"]),
+        ("chaos-proxy report fau", &["faults.yaml"]),
+        ("chaos-proxy report --format ", &["html", "markdown"]),
         ("chaos-proxy ctl rel", &["reload"]),
         ("chaos-proxy ctl toxic ", &["add", "update", "remove"]),
         ("chaos-proxy ctl toxic add web stal", &["stall"]),
@@ -125,7 +127,7 @@ fn fish_completes_flags_values_and_commands() {
 
 #[test]
 fn every_flag_is_completed_in_every_shell() {
-    let commands = ["ctl", "explore", "shrink"].map(|command| chaos_proxy(&[command, "--help"]));
+    let commands = ["ctl", "explore", "shrink", "report"].map(|command| chaos_proxy(&[command, "--help"]));
     let help = chaos_proxy(&["--help", "--verbose"]) + &commands.concat();
     // The lines about a flag begin with it, and with its short name in front.
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));

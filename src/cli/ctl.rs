@@ -111,11 +111,11 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command>
 }
 
 fn not_utf8() -> UsageError {
-    UsageError::Ctl("an argument is not UTF-8".to_owned())
+    UsageError::Of("ctl", "an argument is not UTF-8".to_owned())
 }
 
 fn usage_error<T>(what: impl Into<String>) -> Parsed<T> {
-    Err(UsageError::Ctl(what.into()))
+    Err(UsageError::Of("ctl", what.into()))
 }
 
 struct Flags {
@@ -192,7 +192,7 @@ fn id(text: &str) -> Result<u64, &'static str> {
 
 /// The name of a route or a toxic.
 fn name<T: FromStr<Err: ToString>>(text: &str) -> Parsed<T> {
-    text.parse().map_err(|error: T::Err| UsageError::Ctl(error.to_string()))
+    text.parse().map_err(|error: T::Err| UsageError::Of("ctl", error.to_string()))
 }
 
 fn add(route: &str, toxic: &str) -> Parsed<Action> {
@@ -242,7 +242,7 @@ mod tests {
 
     fn error(line: &str) -> String {
         match parsed(line) {
-            Err(UsageError::Ctl(what) | UsageError::Flag(what)) => what,
+            Err(UsageError::Of(_, what) | UsageError::Flag(what)) => what,
             Err(UsageError::Toxics(report)) => report.to_string(),
             other => panic!("{line}: {other:?}"),
         }

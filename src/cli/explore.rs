@@ -77,7 +77,7 @@ or is not the same each time; 2 usage error; 130 or 143 interrupted by a signal.
 /// Parses the arguments after `explore`.
 pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
     parsed(args).map_err(|error| match error {
-        UsageError::Flag(what) => UsageError::Explore(what),
+        UsageError::Flag(what) => UsageError::Of("explore", what),
         other => other,
     })
 }

@@ -171,7 +171,7 @@ const SHELLS: &[&str] = &names(&Shell::NAMED);
 const LEVELS: &[&str] = &names(&LogLevel::NAMED);
 const FORMATS: &[&str] = &names(&LogFormat::NAMED);
 
-const fn words(kind: Kind) -> &'static [&'static str] {
+pub(super) const fn words(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Word(words) => words,
         _ => &[],
@@ -206,7 +206,7 @@ impl Flag {
         Self { need: Need::Seldom, ..self }
     }
 
-    const fn one_of(self, words: &'static [&'static str]) -> Self {
+    pub(super) const fn one_of(self, words: &'static [&'static str]) -> Self {
         Self { words, ..self }
     }
 

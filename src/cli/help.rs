@@ -15,11 +15,11 @@ const INDENT: usize = 27;
 /// A section of the help and of the manual page.
 pub(super) const USAGE: &str = "
   chaos-proxy [--config] FILE [options]
-  chaos-proxy --listen PORT --upstream IP:PORT [options]
-  chaos-proxy --admin [IP:PORT] [options]
+  chaos-proxy --listen PORT --upstream IP:PORT | --admin [IP:PORT] [options]
   chaos-proxy ... -- COMMAND ARGUMENTS  proxy for COMMAND, exit with its status
   chaos-proxy explore|shrink FILE -- COMMAND  find the fault that breaks it
   chaos-proxy ctl COMMAND  control a proxy with --admin; see ctl --help
+  chaos-proxy report FILE  show a report that is JSON as HTML with plots
 ";
 
 /// The same.

@@ -3,7 +3,7 @@
 
 use super::flag_table::{Flag, Group, RUN, Table};
 use super::help::{EXIT_CODES, USAGE};
-use super::{ctl, explore, shrink};
+use super::{ctl, explore, report, shrink};
 use crate::ctl::{ADDRESS_VARIABLE, TOKEN_VARIABLE};
 use crate::plan::Profile;
 use crate::toxic::TYPES;
@@ -25,6 +25,7 @@ pub fn man() -> String {
         section("CONTROL A RUNNING PROXY", &commands.chain([options(ctl::FLAGS)]).collect::<String>()),
         section("EXPLORE", &(escaped(EXPLORE) + "\n" + &options(explore::FLAGS))),
         section("SHRINK", &(escaped(SHRINK) + "\n" + &options(shrink::FLAGS))),
+        section("REPORT", &(escaped(REPORT) + "\n" + &options(report::FLAGS))),
         section("ENVIRONMENT", &environment()),
         section("EXIT STATUS", &escaped(EXIT_CODES)),
         section("EXAMPLES", &lines(EXAMPLES)),
@@ -42,6 +43,9 @@ const EXPLORE: &str = "chaos-proxy explore FILE -- COMMAND runs COMMAND once for
 
 const SHRINK: &str = "chaos-proxy shrink FILE --seed N -- COMMAND leaves out faults as long as COMMAND fails, and prints a \
                       config with those that are left.";
+
+const REPORT: &str = "chaos-proxy report FILE shows what --report FILE.json or explore --json has written, as HTML with \
+                      plots.";
 
 const EXAMPLES: &str = "
 chaos-proxy --listen 8180 --upstream 127.0.0.1:5432 --profile 3g

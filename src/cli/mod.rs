@@ -13,6 +13,7 @@ mod lone_route;
 mod man;
 mod options;
 mod parsed_flags;
+mod report;
 mod shrink;
 mod values;
 mod wrap;
@@ -36,6 +37,7 @@ pub use help::{VERSION, build_details, full_help, help};
 pub use man::man;
 pub use options::{Command, Options, RouteSource, RunSettings, Upstreams, Watch};
 use parsed_flags::ParsedFlags;
+pub use report::report_help;
 pub use shrink::{Shrink, shrink_help};
 pub use wrap::{Repeat, Runs};
 
@@ -44,12 +46,8 @@ pub use wrap::{Repeat, Runs};
 pub enum UsageError {
     /// The first flag or operand that is wrong.
     Flag(String),
-    /// The same after `ctl`, which has flags of its own.
-    Ctl(String),
-    /// The same after `explore`.
-    Explore(String),
-    /// The same after `shrink`.
-    Shrink(String),
+    /// The same after a command that has flags of its own, such as `ctl`.
+    Of(&'static str, String),
     /// Every problem of `--profile` and `--toxic`.
     Toxics(Report),
 }
@@ -70,6 +68,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
     }
     if args.next_if(|first| first == "shrink").is_some() {
         return shrink::parse(args);
+    }
+    if args.next_if(|first| first == "report").is_some() {
+        return report::parse(args);
     }
     if args.next_if(|first| first == exec::MODE).is_some() {
         let exec = Exec::of(args).map(|exec| Command::Exec(Box::new(exec)));
@@ -108,7 +109,7 @@ fn printed(args: &mut Arguments) -> Parsed<Option<Command>> {
 }
 
 /// The path that stands for stdin.
-const STDIN: &str = "-";
+pub(crate) const STDIN: &str = "-";
 
 fn usage_error<T>(what: impl Into<String>) -> Parsed<T> {
     Err(UsageError::Flag(what.into()))

@@ -9,7 +9,7 @@ use crate::config::{Defaults, Resolved};
 use crate::ctl::Invocation;
 use crate::harness::argv::Argv;
 use crate::harness::exec::Exec;
-use crate::harness::report::Output;
+use crate::harness::report::{Output, ShownFormat};
 use crate::logging::{LogFormat, LogLevel};
 use crate::plan::Plan;
 
@@ -57,6 +57,10 @@ pub enum Command {
     ExploreHelp,
     /// Find the few faults of many that make a command fail.
     Shrink(Box<Shrink>),
+    /// Show a report that was written as JSON, from this path.
+    Report(PathBuf, ShownFormat),
+    /// Print the [`report_help`](super::report_help).
+    ReportHelp,
     /// Print the [`shrink_help`](super::shrink_help).
     ShrinkHelp,
 }

@@ -75,7 +75,7 @@ Exit codes: 0 shrunk; 1 the failure does not reproduce; 2 usage error; 130 or
 /// Parses the arguments after `shrink`.
 pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command> {
     parsed(args).map_err(|error| match error {
-        UsageError::Flag(what) => UsageError::Shrink(what),
+        UsageError::Flag(what) => UsageError::Of("shrink", what),
         other => other,
     })
 }

@@ -27,7 +27,7 @@ pub(super) fn options(line: &str) -> Options {
 
 pub(super) fn error(line: &str) -> String {
     match parsed(line) {
-        Err(UsageError::Flag(what) | UsageError::Explore(what) | UsageError::Shrink(what)) => what,
+        Err(UsageError::Flag(what) | UsageError::Of(_, what)) => what,
         other => panic!("{line}: {other:?}"),
     }
 }

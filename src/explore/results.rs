@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::point::{Place, Point};
 use crate::columns::cut;
+use crate::harness::millis;
 use crate::table::{Cell, aligned};
 use crate::units::duration;
 
@@ -136,6 +137,8 @@ impl Results {
     fn to_json(&self) -> Value {
         let findings: Vec<Value> = self.findings().map(|(point, how)| finding_json(point, how)).collect();
         json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "durationMs": millis(self.lasted),
             "points": self.all,
             "planned": self.planned,
             "tried": self.tried.len(),

@@ -7,7 +7,7 @@
 //! - `scenario`: plays the changes over time.
 //! - `figures`: what the routes have done, as the numbers that the report has and that expectations are about.
 //! - `recorder`: what a run remembers from its start to its report.
-//! - `report`: the report, in its formats. `sampler` has the figures over time, for its plots.
+//! - `report`: the report, in its formats, also of a run that is over. `sampler` has the figures over time, for its plots.
 //! - `summary`: the table at the end of the run. `shell` writes arguments as a shell reads them.
 
 pub mod argv;
@@ -26,7 +26,7 @@ mod summary;
 pub mod trial;
 pub mod wrapped;
 
-pub use figures::Figures;
+pub use figures::{Figures, millis};
 pub use recorder::{Conclusion, Recorder, RunFacts};
 pub use sampler::{Sample, TimeSeries};
 pub use summary::Summary;

@@ -38,7 +38,7 @@ pub struct Recorder {
     facts: RunFacts,
     started_at: Timestamp,
     started: Instant,
-    /// Only if the report has plots.
+    /// Only if the report has the figures over time.
     sampler: Option<Sampler>,
 }
 
@@ -60,8 +60,8 @@ impl Recorder {
     /// No thread is available.
     pub fn start(facts: RunFacts, supervisor: &Arc<Supervisor>) -> io::Result<Self> {
         let (started_at, started) = (Timestamp::now(), Instant::now());
-        let has_plots = facts.output.as_ref().is_some_and(|output| output.format == Format::Html);
-        let sampler = has_plots.then(|| Sampler::start(Arc::clone(supervisor), started)).transpose()?;
+        let has_series = facts.output.as_ref().is_some_and(|it| matches!(it.format, Format::Html | Format::Json));
+        let sampler = has_series.then(|| Sampler::start(Arc::clone(supervisor), started)).transpose()?;
         Ok(Self { facts, started_at, started, sampler })
     }
 

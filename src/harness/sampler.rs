@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::proxy::{Activity, Supervisor};
 use crate::threads;
 
-/// 140 KB, and more points than a plot has pixels.
+/// 250 KB, and more points than a plot has pixels.
 const MAX_SAMPLES: usize = 3600;
 
 /// The interval of the first samples, up to 6 minutes. Many runs of tests take some seconds.
@@ -29,6 +29,12 @@ pub struct Sample {
     pub open: u64,
     /// The number of connections dropped or delayed, and of acts of toxics.
     pub faults: u64,
+    /// The number of writes that toxics have delayed.
+    pub delays: u64,
+    /// The sum of the delays until their bytes were due.
+    pub delay_asked: Duration,
+    /// The sum of the delays until they were written.
+    pub delay_measured: Duration,
 }
 
 /// Samples in the order of time.
@@ -79,8 +85,8 @@ fn take_samples(supervisor: &Supervisor, started: Instant, stopped: &Receiver<()
 }
 
 fn sample(activity: Activity, at: Duration) -> Sample {
-    let Activity { open, bytes_up, bytes_down, faults } = activity;
-    Sample { at, bytes_up, bytes_down, open: open as u64, faults }
+    let Activity { open, bytes_up, bytes_down, faults, delays, delay_asked, delay_measured } = activity;
+    Sample { at, bytes_up, bytes_down, open: open as u64, faults, delays, delay_asked, delay_measured }
 }
 
 impl Default for TimeSeries {

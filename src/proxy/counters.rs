@@ -72,6 +72,12 @@ pub struct Activity {
     pub bytes_down: u64,
     /// The number of connections dropped or delayed, and of acts of toxics.
     pub faults: u64,
+    /// The number of writes that toxics have delayed.
+    pub delays: u64,
+    /// The sum of the delays until their bytes were due.
+    pub delay_asked: Duration,
+    /// The sum of the delays until they were written.
+    pub delay_measured: Duration,
 }
 
 /// The bytes of one direction.
@@ -138,6 +144,10 @@ impl RouteCounters {
         activity.bytes_down += totals.down.sent;
         activity.faults += totals.toxic_acts();
         activity.faults += self.dropped() + self.delayed();
+        let delays = lock(&self.delays);
+        activity.delays += delays.asked.count();
+        activity.delay_asked += delays.asked.sum();
+        activity.delay_measured += delays.measured.sum();
     }
 
     pub fn accepted(&self) -> u64 {

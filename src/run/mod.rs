@@ -6,7 +6,9 @@ mod search;
 
 use std::env;
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use self::proxy::{proxy, seed};
@@ -16,7 +18,7 @@ use crate::ctl;
 use crate::explain::explain;
 use crate::harness::exec::Exec;
 use crate::harness::repeat::{Seeds, Series};
-use crate::harness::report::ConfigDigest;
+use crate::harness::report::{ConfigDigest, ShownFormat, shown};
 use crate::harness::wrapped::with_routes;
 use crate::overview;
 use crate::plan::{Plan, plan_differences};
@@ -74,12 +76,14 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::Explore(request)) => search::explore(*request),
         Ok(Command::ShrinkHelp) => print(&cli::shrink_help()),
         Ok(Command::Shrink(request)) => search::shrink(*request),
+        Ok(Command::ReportHelp) => print(&cli::report_help()),
+        Ok(Command::Report(path, format)) => show(&path, format),
         Ok(Command::CtlHelp) => print(&cli::ctl_help()),
         Ok(Command::Ctl(invocation)) => control_other_process(*invocation),
         Err(UsageError::Flag(what)) => report(&format!("{what}\ntry `chaos-proxy --help`"), Exit::Usage),
-        Err(UsageError::Ctl(what)) => report(&format!("{what}\ntry `chaos-proxy ctl --help`"), Exit::Usage),
-        Err(UsageError::Explore(what)) => report(&format!("{what}\ntry `chaos-proxy explore --help`"), Exit::Usage),
-        Err(UsageError::Shrink(what)) => report(&format!("{what}\ntry `chaos-proxy shrink --help`"), Exit::Usage),
+        Err(UsageError::Of(command, what)) => {
+            report(&format!("{what}\ntry `chaos-proxy {command} --help`"), Exit::Usage)
+        }
         Err(UsageError::Toxics(problems)) => print_report(&problems),
     }
 }
@@ -137,6 +141,19 @@ fn load_identified(routes: RouteSource) -> Result<(Resolved<Plan>, Option<Config
                 source.and_then(|source| Ok((source.parse(defaults)?, ConfigDigest::of(&source.name, &source.text))));
             loaded.map(|(plan, digest)| (plan, Some(digest))).map_err(|report| print_report(&report))
         }
+    }
+}
+
+/// Shows a report that was written as JSON.
+fn show(path: &Path, format: ShownFormat) -> Exit {
+    let text = if path == Path::new(cli::STDIN) { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
+    match text.map(|text| shown(&text, format)) {
+        Ok(Some(page)) => print(&page),
+        Ok(None) => {
+            let what = "this is not what --report FILE.json or explore --json writes";
+            report(&format!("{}: {what}", path.display()), Exit::Usage)
+        }
+        Err(error) => report(&format!("can't read {}: {error}", path.display()), Exit::Failed),
     }
 }
 

@@ -18,7 +18,7 @@ fn numbers_move_and_faults_are_listed() {
     browser.wait_for_text("#seed", "7");
     browser.wait_for_text("#routes article", "slow");
     for plot in ["figure.up", "figure.down"] {
-        browser.wait_for(&format!("/[1-9].* KB\\/s/.test(document.querySelector('{plot} figcaption').textContent)"));
+        browser.wait_for(&format!("/[1-9].* kB\\/s/.test(document.querySelector('{plot} figcaption').textContent)"));
         browser.wait_for(&format!(
             "document.querySelector('{plot} polyline').getAttribute('points').split(' ').length > 1"
         ));
@@ -59,7 +59,7 @@ fn connections_are_sorted_and_filtered() {
     assert_eq!(browser.run(ids), json!(["3", "2", "1"]), "newest first");
     browser.click("#columns th:nth-child(1) button");
     assert_eq!(browser.run(ids), json!(["1", "2", "3"]));
-    browser.wait_for_text("#connections", "5.0 KB");
+    browser.wait_for_text("#connections", "5.0 kB");
     browser.click("#columns th:nth-child(5) button");
     browser.click("#columns th:nth-child(5) button");
     assert_eq!(browser.run(ids)[0], "2", "the most bytes first");

@@ -12,6 +12,7 @@ mod figures;
 mod formats;
 mod run;
 mod scenario;
+mod shown;
 
 use std::fs;
 use std::io::Write;

@@ -1,8 +1,8 @@
 // Numbers with their units.
 
-const PREFIXES = ["", "K", "M", "G", "T", "P", "E"];
+const PREFIXES = ["", "k", "M", "G", "T", "P", "E"];
 
-// As the command line prints them: 1 KB is 1,000 bytes.
+// As the command line prints them: 1 kB is 1,000 bytes.
 export function bytes(count) {
   const power = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), PREFIXES.length - 1);
   const value = count / 1000 ** power;

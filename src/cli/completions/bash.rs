@@ -1,13 +1,13 @@
 //! The completions for bash.
 
-use super::{Candidates, SEARCHES, toxic_words, type_names};
+use super::{COMMANDS, Candidates, toxic_words, type_names};
 use crate::cli::ctl;
 use crate::cli::flag_table::{Flag, RUN, Table, Value};
 use crate::toxic::TYPES;
 
 pub(super) fn script() -> String {
     SCRIPT
-        .replace("@SEARCHES@", &SEARCHES.map(search_case).concat())
+        .replace("@COMMANDS@", &COMMANDS.map(search_case).concat())
         .replace("@RUN_VALUES@", &value_cases(RUN))
         .replace("@RUN_FLAGS@", &RUN.names().join(" "))
         .replace("@CTL_VALUES@", &value_cases(ctl::FLAGS))
@@ -18,7 +18,7 @@ pub(super) fn script() -> String {
         .replace("@TOXIC_KEYS@", &toxic_cases())
 }
 
-/// The flags of a command that searches for faults.
+/// The flags of a command that takes a file.
 fn search_case((name, _, table): (&str, &str, Table)) -> String {
     let (values, flags) = (value_cases(table), table.names().join(" "));
     format!("    {name})\n        case $prev in\n{values}        esac\n        flags='{flags}' ;;\n")
@@ -119,7 +119,7 @@ _chaos_proxy() {
     fi
     local flags
     case ${words[1]} in
-@SEARCHES@    *)
+@COMMANDS@    *)
         case $prev in
 @RUN_VALUES@        esac
         flags='@RUN_FLAGS@' ;;
@@ -127,7 +127,7 @@ _chaos_proxy() {
     case $cur in
         -*) _chaos_proxy_reply '' "$cur" "$flags" ;;
         *) _chaos_proxy_files "$cur"
-            if ((${#words[@]} == 1)); then _chaos_proxy_reply '' "$cur" 'ctl explore shrink'; fi ;;
+            if ((${#words[@]} == 1)); then _chaos_proxy_reply '' "$cur" 'ctl explore shrink report'; fi ;;
     esac
 }
 

@@ -1,18 +1,18 @@
 //! The completions for fish.
 
-use super::{Candidates, SEARCHES, toxic_words, type_names};
+use super::{COMMANDS, Candidates, toxic_words, type_names};
 use crate::cli::ctl;
 use crate::cli::flag_table::{Flag, RUN, Table, Value};
 use crate::toxic::TYPES;
 
-const IN_RUN: &str = "not __fish_seen_subcommand_from ctl explore shrink; and not __chaos_proxy_in_command";
+const IN_RUN: &str = "not __fish_seen_subcommand_from ctl explore shrink report; and not __chaos_proxy_in_command";
 const IN_CTL: &str = "__fish_seen_subcommand_from ctl";
 
 pub(super) fn script() -> String {
     let commands = ctl::first_words().join(" ");
     let without_command = format!("{IN_CTL}; and not __fish_seen_subcommand_from {commands}");
     SCRIPT
-        .replace("@SEARCHES@", &SEARCHES.map(search).concat())
+        .replace("@COMMANDS@", &COMMANDS.map(search).concat())
         .replace("@RUN@", &flags(RUN, IN_RUN))
         .replace("@CTL@", &flags(ctl::FLAGS, IN_CTL))
         .replace("@CTL_COMMANDS@", &words(&without_command, &commands))
@@ -21,7 +21,7 @@ pub(super) fn script() -> String {
         .replace("@TOXIC_KEYS@", &toxic_cases())
 }
 
-/// The lines about a command that searches for faults.
+/// The lines about a command that takes a file.
 fn search((name, about, table): (&str, &str, Table)) -> String {
     let first = "test (count (commandline -opc)) -eq 1";
     let condition = format!("__fish_seen_subcommand_from {name}; and not __chaos_proxy_in_command");
@@ -94,6 +94,6 @@ end
 
 @RUN@complete -c chaos-proxy -n '__chaos_proxy_in_command' -f -a '(__chaos_proxy_command)'
 complete -c chaos-proxy -n 'test (count (commandline -opc)) -eq 1' -a ctl -d 'control a proxy with --admin'
-@SEARCHES@@CTL@complete -c chaos-proxy -n '__fish_seen_subcommand_from ctl' -f
+@COMMANDS@@CTL@complete -c chaos-proxy -n '__fish_seen_subcommand_from ctl' -f
 @CTL_COMMANDS@@CTL_TOXIC@complete -c chaos-proxy -n '__chaos_proxy_toxic_add' -f -a '(__chaos_proxy_toxic)'
 "#;

@@ -8,7 +8,7 @@ mod zsh;
 use std::str::FromStr;
 
 use super::flag_table::{Flag, Table, Value};
-use super::{explore, shrink};
+use super::{explore, report, shrink};
 use crate::toxic::keys::TOXIC;
 use crate::toxic::{TYPES, ToxicType};
 use crate::value::{Key, Kind};
@@ -48,10 +48,11 @@ pub fn completions(shell: Shell) -> String {
     }
 }
 
-/// The commands that search for faults, what each does, and its flags.
-const SEARCHES: [(&str, &str, Table); 2] = [
+/// The commands that take a file, what each does, and its flags.
+const COMMANDS: [(&str, &str, Table); 3] = [
     ("explore", "find the fault that breaks a command", explore::FLAGS),
     ("shrink", "find the few faults of many that break it", shrink::FLAGS),
+    ("report", "show a report that was written as JSON", report::FLAGS),
 ];
 
 /// What the value of a flag is completed to.

@@ -1,6 +1,6 @@
 //! The completions for zsh.
 
-use super::{Candidates, SEARCHES, toxic_words, type_names};
+use super::{COMMANDS, Candidates, toxic_words, type_names};
 use crate::cli::ctl;
 use crate::cli::flag_table::{Flag, RUN, Table, Value};
 use crate::harness::shell::single_quoted;
@@ -8,7 +8,7 @@ use crate::toxic::TYPES;
 
 pub(super) fn script() -> String {
     SCRIPT
-        .replace("@SEARCHES@", &SEARCHES.map(|(name, _, table)| search_case(name, table)).concat())
+        .replace("@COMMANDS@", &COMMANDS.map(|(name, _, table)| search_case(name, table)).concat())
         .replace("@RUN@", &specs(RUN))
         .replace("@CTL@", &specs(ctl::FLAGS))
         .replace("@CTL_COMMANDS@", &ctl::first_words().join(" "))
@@ -17,7 +17,7 @@ pub(super) fn script() -> String {
         .replace("@TOXIC_KEYS@", &toxic_cases())
 }
 
-/// The flags of a command that searches for faults.
+/// The flags of a command that takes a file.
 fn search_case(name: &str, table: Table) -> String {
     format!("    {name}) flags=(\n{}    ) ;;\n", specs(table))
 }
@@ -84,7 +84,7 @@ _chaos_proxy_toxic() {
 _chaos_proxy_operand() {
   local -a commands=()
   # It has to be the first word.
-  if (( CURRENT == 2 )); then commands=('commands:command:(ctl explore shrink)'); fi
+  if (( CURRENT == 2 )); then commands=('commands:command:(ctl explore shrink report)'); fi
   _alternative $commands 'files:config file:_files'
 }
 
@@ -112,9 +112,9 @@ _chaos-proxy() {
     shift words
     (( CURRENT-- ))
     _chaos_proxy_ctl
-  elif [[ $words[2] == (explore|shrink) ]] && (( CURRENT > 2 )); then
+  elif [[ $words[2] == (explore|shrink|report) ]] && (( CURRENT > 2 )); then
     case $words[2] in
-@SEARCHES@    esac
+@COMMANDS@    esac
     shift words
     (( CURRENT-- ))
     _arguments -S $flags '1:config file:_files'

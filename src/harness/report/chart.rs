@@ -1,6 +1,11 @@
-//! The plots of the report: throughput, open connections and faults over time, with the steps of the scenario.
+//! The plots of the report: throughput, open connections, faults and delays over time, with the steps of the scenario.
 
-use super::{Report, ScenarioStep};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::json::read_millis;
+use super::series::read_samples;
 use crate::harness::sampler::Sample;
 use crate::plot::{Anchor, COLOURS, Drawing, Point, Weight, tick};
 use crate::units::bytes;
@@ -41,27 +46,46 @@ struct Curve {
     points: Vec<Point>,
 }
 
-/// All plots in one drawing. `None` if there are too few samples to plot.
-pub(super) fn svg(report: &Report) -> Option<String> {
-    let samples = report.series.samples();
+/// A step of the scenario.
+struct Step {
+    /// When it was done, in seconds from the start of the run.
+    seconds: f64,
+    /// When it was due.
+    at: String,
+    /// What it did.
+    what: String,
+}
+
+/// All plots in one drawing, from the JSON of a report. `None` if there are too few samples to plot.
+pub(super) fn svg(report: &Value) -> Option<String> {
+    let (samples, steps) = (read_samples(report), read_steps(report));
     let end = samples.last().filter(|_| samples.len() > 1)?.at.as_secs_f64().max(0.001);
     let mut drawing = Drawing::new(WIDTH);
-    let panels = panels(samples);
     let mut top = TOP;
-    for panel in &panels {
+    for panel in panels(&samples) {
         let frame = Frame { top, end, most: panel.most() };
-        frame.draw(&mut drawing, panel);
-        frame.draw_marks(&mut drawing, &report.scenario);
+        frame.draw_bands(&mut drawing, &steps);
+        frame.draw(&mut drawing, &panel);
+        frame.draw_marks(&mut drawing, &steps);
         top += PANEL + GAP;
     }
     Some(drawing.finish(top - 10.0))
 }
 
-fn panels(samples: &[Sample]) -> [Panel; 3] {
+fn read_steps(report: &Value) -> Vec<Step> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let step = |it: &Value| {
+        Some(Step { seconds: read_millis(&it["inRunMs"])?.as_secs_f64(), at: text(&it["at"]), what: text(&it["step"]) })
+    };
+    report["scenario"].as_array().into_iter().flatten().filter_map(step).collect()
+}
+
+/// Delays are plotted if toxics have added any.
+fn panels(samples: &[Sample]) -> Vec<Panel> {
     let up = curve("to the upstreams", BLUE, rates(samples, |sample| sample.bytes_up));
     let down = curve("to the clients", ORANGE, rates(samples, |sample| sample.bytes_down));
     let open = samples.iter().map(|sample| (sample.at.as_secs_f64(), number(sample.open))).collect();
-    [
+    let mut panels = vec![
         Panel { title: "Throughput", curves: vec![up, down], label: |value| format!("{}/s", bytes(whole(value))) },
         Panel { title: "Open connections", curves: vec![curve("open", GREEN, open)], label: plain },
         Panel {
@@ -73,7 +97,14 @@ fn panels(samples: &[Sample]) -> [Panel; 3] {
             )],
             label: plain,
         },
-    ]
+    ];
+    if samples.last().is_some_and(|last| last.delays > 0) {
+        let asked = curve("asked", PINK, means(samples, |sample| sample.delay_asked));
+        let measured = curve("measured", BLUE, means(samples, |sample| sample.delay_measured));
+        let label = |value: f64| format!("{} ms", plain(value));
+        panels.push(Panel { title: "Added delay", curves: vec![asked, measured], label });
+    }
+    panels
 }
 
 fn curve(name: &'static str, colour: &'static str, points: Vec<Point>) -> Curve {
@@ -90,6 +121,16 @@ fn rates(samples: &[Sample], count: impl Fn(&Sample) -> u64) -> Vec<Point> {
         [(from, rate), (to, rate)]
     };
     samples.windows(2).flat_map(rate).collect()
+}
+
+/// The mean delay of the writes between two samples, in milliseconds, where there were any.
+fn means(samples: &[Sample], sum: impl Fn(&Sample) -> Duration) -> Vec<Point> {
+    let mean = |pair: &[Sample]| {
+        let writes = pair[1].delays.saturating_sub(pair[0].delays);
+        let more = sum(&pair[1]).saturating_sub(sum(&pair[0])).as_secs_f64() * 1e3;
+        (writes > 0).then(|| (pair[1].at.as_secs_f64(), more / number(writes)))
+    };
+    samples.windows(2).filter_map(mean).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a pixel is coarser")]
@@ -162,12 +203,23 @@ impl Frame {
         }
     }
 
+    /// A band from every second step of the scenario to the next one, or to the end.
+    fn draw_bands(&self, drawing: &mut Drawing, steps: &[Step]) {
+        for (place, step) in steps.iter().enumerate().step_by(2) {
+            let end = steps.get(place + 1).map_or(self.end, |next| next.seconds);
+            let ((from, _), (to, _)) = (self.point((step.seconds, 0.0)), self.point((end, 0.0)));
+            if to - from >= 1.0 {
+                drawing.band((from, self.top), to - from, PANEL);
+            }
+        }
+    }
+
     /// A line where each step of the scenario was done. Steps that are too close to the one before have no label, or no
     /// line either: a scenario that repeats has thousands of them.
-    fn draw_marks(&self, drawing: &mut Drawing, steps: &[ScenarioStep]) {
+    fn draw_marks(&self, drawing: &mut Drawing, steps: &[Step]) {
         let (mut marked, mut labelled) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
         for step in steps {
-            let (x, _) = self.point((step.in_run.as_secs_f64(), 0.0));
+            let (x, _) = self.point((step.seconds, 0.0));
             if x - marked >= MARK_GAP {
                 self.mark(drawing, x, step);
                 marked = x;
@@ -179,8 +231,8 @@ impl Frame {
         }
     }
 
-    fn mark(&self, drawing: &mut Drawing, x: f64, step: &ScenarioStep) {
-        let title = format!("{} {}", step.at, step.step);
+    fn mark(&self, drawing: &mut Drawing, x: f64, step: &Step) {
+        let title = format!("{} {}", step.at, step.what);
         drawing.mark((x, self.top), (x, self.top + PANEL), PINK, &title);
     }
 }
@@ -210,8 +262,6 @@ fn steps(tick: f64, end: f64) -> impl Iterator<Item = f64> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -231,14 +281,14 @@ mod tests {
         }
     }
 
-    fn drawn_marks(steps: &[ScenarioStep]) -> String {
+    fn drawn_marks(steps: &[Step]) -> String {
         let mut drawing = Drawing::new(WIDTH);
         Frame { top: 0.0, end: 10.0, most: 1.0 }.draw_marks(&mut drawing, steps);
         drawing.finish(PANEL)
     }
 
-    fn step(in_run: Duration) -> ScenarioStep {
-        ScenarioStep { at: "5s".to_owned(), ran_at: Duration::ZERO, in_run, step: "cut \"db\"".to_owned() }
+    fn step(in_run: Duration) -> Step {
+        Step { seconds: in_run.as_secs_f64(), at: "5s".to_owned(), what: "cut \"db\"".to_owned() }
     }
 
     #[test]

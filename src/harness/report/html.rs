@@ -1,7 +1,6 @@
 //! The report as one HTML file for a person: it loads nothing, prints well, and is light or dark as the reader prefers.
 
-use super::markdown::{self, EXPECTATIONS, ROUTES, Row, TIMES, TOXICS};
-use super::{Report, Verdict, chart};
+use super::page::{Page, Row, Table};
 use crate::plot::escape;
 
 const STYLE: &str = "\
@@ -16,48 +15,37 @@ td{overflow-wrap:anywhere}td:first-child{overflow-wrap:normal}
 figure{margin:0;overflow-x:auto}svg{width:100%;min-width:600px;height:auto}
 @media print{body{margin:0;max-width:none}section,figure{break-inside:avoid}svg{min-width:0}}";
 
-pub(super) fn text(report: &Report) -> String {
-    let verdict = match report.verdict() {
-        Verdict::Pass => "passed",
-        Verdict::Fail => "failed",
-    };
-    let class = report.verdict().as_str();
-    let facts: Vec<Row> =
-        markdown::facts_of(report).into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+pub(super) fn text(page: &Page) -> String {
+    let Page { verdict: (verdict, word), facts, tables, plots } = page;
+    let facts: Vec<Row> = facts.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
+    let plots =
+        plots.as_ref().map(|svg| format!("<section>\n<h2>Over time</h2>\n<figure>{svg}</figure>\n</section>\n"));
+    // What decides the verdict is in the first table.
+    let (deciding, others) = tables.split_at(tables.len().min(1));
     let sections = [
-        section("Run", &[], &facts),
-        section("Expectations", &EXPECTATIONS, &markdown::expectations(report)),
-        plots(report),
-        section("Routes", &ROUTES, &markdown::routes(report)),
-        section("Times", &TIMES, &markdown::times(report)),
-        section("Close reasons", &["route", "reason", "connections"], &markdown::close_reasons(report)),
-        section("Toxics", &TOXICS, &markdown::toxics(report)),
-        section("Scenario", &["at", "ran at", "step"], &markdown::steps(report)),
+        section(&Table { title: "Run", head: &[], rows: facts }),
+        deciding.iter().map(section).collect(),
+        plots.unwrap_or_default(),
+        others.iter().map(section).collect(),
     ];
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>chaos-proxy: {verdict}</title>\n\
-         <style>\n{STYLE}\n</style>\n</head>\n<body>\n<h1>chaos-proxy: <span class=\"{class}\">{verdict}</span></h1>\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>chaos-proxy: {word}</title>\n\
+         <style>\n{STYLE}\n</style>\n</head>\n<body>\n<h1>chaos-proxy: <span class=\"{}\">{word}</span></h1>\n\
          {}</body>\n</html>\n",
+        verdict.as_str(),
         sections.concat()
     )
 }
 
-fn plots(report: &Report) -> String {
-    chart::svg(report)
-        .map(|svg| format!("<section>\n<h2>Over time</h2>\n<figure>{svg}</figure>\n</section>\n"))
-        .unwrap_or_default()
-}
-
-/// A table with its title, unless it has no rows.
-fn section(title: &str, head: &[&str], rows: &[Row]) -> String {
+fn section(Table { title, head, rows }: &Table) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let head: Vec<String> = head.iter().map(|cell| format!("<th>{}</th>", escape(cell))).collect();
-    let head = if head.is_empty() { String::new() } else { format!("<tr>{}</tr>\n", head.concat()) };
-    let rows: Vec<String> = rows.iter().map(|row| format!("<tr>{}</tr>\n", cells(row))).collect();
-    format!("<section>\n<h2>{title}</h2>\n<table>\n{head}{}</table>\n</section>\n", rows.concat())
+    let head: String = head.iter().flat_map(|cell| ["<th>".to_owned(), escape(cell), "</th>".to_owned()]).collect();
+    let head = if head.is_empty() { head } else { format!("<tr>{head}</tr>\n") };
+    let rows: String = rows.iter().flat_map(|row| ["<tr>".to_owned(), cells(row), "</tr>\n".to_owned()]).collect();
+    format!("<section>\n<h2>{title}</h2>\n<table>\n{head}{rows}</table>\n</section>\n")
 }
 
 fn cells(row: &Row) -> String {

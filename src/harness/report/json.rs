@@ -1,8 +1,12 @@
 //! The report as JSON. `configs/report.schema.json` describes it.
 
+use std::time::Duration;
+
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
+use super::series::Columns;
 use super::{CommandOutcome, ConfigDigest, Report, ScenarioStep};
 use crate::harness::figures::{Figures, millis, ranked};
 use crate::plan::{Count, Judgement, Rank, Timing};
@@ -29,6 +33,7 @@ impl Serialize for Report {
         map.serialize_entry("scenario", &self.scenario)?;
         map.serialize_entry("expect", &self.judgements.iter().map(Judged).collect::<Vec<_>>())?;
         map.serialize_entry("verdict", self.verdict().as_str())?;
+        map.serialize_entry("series", &Columns(&self.series))?;
         map.end()
     }
 }
@@ -53,6 +58,7 @@ impl Serialize for ScenarioStep {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("at", &self.at)?;
         map.serialize_entry("ranAtMs", &millis(self.ran_at))?;
+        map.serialize_entry("inRunMs", &millis(self.in_run))?;
         map.serialize_entry("step", &self.step)?;
         map.end()
     }
@@ -68,7 +74,7 @@ impl Serialize for RoutesByName<'_> {
 }
 
 /// The keys of the counts. `accepted` is what `connections` expects.
-const COUNTS: [(&str, Count); 8] = [
+pub(super) const COUNTS: [(&str, Count); 8] = [
     ("accepted", Count::Connections),
     ("dropped", Count::Dropped),
     ("failedDials", Count::FailedDials),
@@ -177,4 +183,9 @@ impl Serialize for Judged<'_> {
 fn whole_if_exact(figure: f64) -> serde_json::Number {
     let whole = (figure.fract() == 0.0 && (0.0..9e15).contains(&figure)).then_some(figure as u64);
     whole.map(Into::into).or_else(|| serde_json::Number::from_f64(figure)).unwrap_or_else(|| 0.into())
+}
+
+/// A time in milliseconds, if it is one.
+pub(super) fn read_millis(millis: &Value) -> Option<Duration> {
+    Duration::try_from_secs_f64(millis.as_f64()? / 1e3).ok()
 }

@@ -2,20 +2,22 @@
 
 use quick_junit::{NonSuccessKind, Property, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
-use super::{CommandOutcome, Report, markdown};
-use crate::columns::printable;
-use crate::harness::shell::command_line;
+use super::page::Page;
+use super::tables::command;
+use super::{Report, markdown};
 use crate::plan::Judgement;
 
 pub(super) fn text(report: &Report) -> String {
     let mut suite = TestSuite::new("chaos-proxy");
     suite.set_time(report.duration);
-    for (name, value) in markdown::facts_of(report) {
-        suite.add_property(Property::new(name, value));
+    let json = serde_json::to_value(report).unwrap_or_default();
+    let page = Page::of_run(&json);
+    for (name, value) in &page.facts {
+        suite.add_property(Property::new(*name, value.as_str()));
     }
-    suite.add_test_cases(report.command.iter().map(command_case));
+    suite.add_test_cases(command(&json).map(command_case));
     suite.add_test_cases(report.judgements.iter().map(case));
-    suite.set_system_out(markdown::text(report));
+    suite.set_system_out(markdown::text(&page));
     let mut document = Document::new("chaos-proxy");
     document.set_time(report.duration);
     document.add_test_suite(suite);
@@ -35,12 +37,12 @@ fn case(judgement: &Judgement) -> TestCase {
     case
 }
 
-fn command_case(command: &CommandOutcome) -> TestCase {
-    let status = match command.exit_code {
+fn command_case((command, exit_code): (String, i64)) -> TestCase {
+    let status = match exit_code {
         0 => TestCaseStatus::success(),
         code => failure(format!("exit code {code}")),
     };
-    let mut case = TestCase::new(printable(&command_line(&command.argv)), status);
+    let mut case = TestCase::new(command, status);
     case.set_classname("command");
     case
 }

@@ -1,17 +1,22 @@
 //! The report of a run, and the file that it is written to. Each format is a module of its own.
 
 mod chart;
+mod findings;
 mod html;
 mod json;
 mod junit;
 mod markdown;
 mod output;
+mod page;
+mod series;
+mod tables;
 
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use self::page::Page;
 use super::figures::Figures;
 use super::sampler::TimeSeries;
 use super::scenario::StepDone;
@@ -38,7 +43,7 @@ pub struct Report {
     pub scenario: Vec<ScenarioStep>,
     /// The expectations, judged.
     pub judgements: Vec<Judgement>,
-    /// The figures over time. Empty unless the format has plots.
+    /// The figures over time. Empty unless the format has them.
     pub series: TimeSeries,
 }
 
@@ -123,6 +128,28 @@ words! {
     }
 }
 
+words! {
+    /// A format in which what was written as JSON can be shown.
+    #[derive(Default)]
+    pub enum ShownFormat("is not a format to show a report in", "use html or markdown") {
+        /// One HTML file with plots.
+        #[default]
+        Html = "html",
+        /// Markdown.
+        Markdown = "markdown",
+    }
+}
+
+/// Shows the JSON of a report, or that of `explore --json`. `None` if the text is neither.
+#[must_use]
+pub fn shown(json: &str, format: ShownFormat) -> Option<String> {
+    let page = Page::of_json(&serde_json::from_str(json).ok()?)?;
+    Some(match format {
+        ShownFormat::Html => html::text(&page),
+        ShownFormat::Markdown => markdown::text(&page),
+    })
+}
+
 impl Report {
     /// Whether the run did what was expected.
     #[must_use]
@@ -134,11 +161,12 @@ impl Report {
     /// The report as text.
     #[must_use]
     pub fn to_text(&self, format: Format) -> String {
+        let page = || Page::of_run(&serde_json::to_value(self).unwrap_or_default());
         match format {
             Format::Json => json::text(self),
             Format::Junit => junit::text(self),
-            Format::Markdown => markdown::text(self),
-            Format::Html => html::text(self),
+            Format::Markdown => markdown::text(&page()),
+            Format::Html => html::text(&page()),
         }
     }
 }
