@@ -39,6 +39,7 @@
 //! | [`status_line`] | the line at the bottom of a terminal: what it says and when it changes |
 //! | [`test_server`] | the HTTP upstreams of `--test-server`, built on [`http`] |
 //! | [`explain`] | what a run will do to each connection, computed in advance |
+//! | [`redirect`] | the firewall rules that redirect connections to the routes |
 //! | [`overview`] | the routes of a plan as the table that `--check` prints |
 //! | [`config`] | the text of a file to a plan, or every problem of it at once |
 //! | [`http`] | a small HTTP/1.1 server with limits: connections, heads, bodies; a handler answers |
@@ -131,6 +132,14 @@
 //! that a seed keeps its meaning.
 //!
 //! `apply` never waits for a connection. It waits for at most 100 ms until a listener has closed its port.
+//!
+//! # Redirected connections
+//!
+//! A route whose upstream is `original` asks the kernel where each accepted connection went before the firewall redirected it:
+//! connection tracking knows it (`SO_ORIGINAL_DST`), and with TPROXY the accepted socket has it as its own address. One that
+//! was not redirected, or that this process has opened itself, is refused, because it would be forwarded here without end. So
+//! the source of such a connection is bound and listed before the connect. The destination is part of what toxics select by.
+//! [`redirect`] writes the rules, as a text: the proxy itself changes no firewall.
 //!
 //! # Changes over time
 //!
@@ -237,6 +246,7 @@ pub mod overview;
 pub mod plan;
 pub mod plot;
 pub mod proxy;
+pub mod redirect;
 pub mod reload;
 pub mod run;
 pub mod scheduling;

@@ -21,6 +21,9 @@ pub fn hint(error: &io::Error) -> &'static str {
             "another process listens there: stop it (`ss -ltnp` names it) or choose another port"
         }
         io::ErrorKind::AddrNotAvailable => "this machine has no such address: use 127.0.0.1 or 0.0.0.0",
+        io::ErrorKind::PermissionDenied if Errno::from_io_error(error) == Some(Errno::PERM) => {
+            "`transparent` needs root or CAP_NET_ADMIN: run it with one of them, or leave `transparent` out"
+        }
         io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose one above",
         _ => "choose another address",
     }

@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["harness"],
     &["reload", "status_line", "test_server", "explain"],
     &["config", "http", "proxy"],
-    &["event", "free_port", "overview"],
+    &["event", "free_port", "overview", "redirect"],
     &["plan"],
     &["toxic"],
     &["dice"],
@@ -41,11 +41,12 @@ const PROXY_LAYERS: &[&[&str]] = &[
     &["state"],
     &["live_route"],
     &["counters"],
+    &["own_sources"],
     &["admission", "budget", "histogram", "recording", "socket"],
 ];
 
 /// Modules that receive time, randomness and bytes as arguments, so that their tests need neither a socket nor a sleep.
-const PURE: &[&str] = &["columns", "dice", "explain", "plan", "toxic", "value"];
+const PURE: &[&str] = &["columns", "dice", "explain", "plan", "redirect", "toxic", "value"];
 const IMPURE: &[&str] = &["TcpStream", "TcpListener", "std::thread", "Instant::now", "log"];
 
 /// Only `threads.rs` may use these: it sets a name and a stack size, and returns an error where std would panic.

@@ -1,12 +1,13 @@
 //! The flags about `--explain`.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use pico_args::Arguments;
 
 use super::flags::value;
-use super::values::client;
+use super::values::{client, destination};
 use super::{Parsed, RouteSource, usage_error};
+use crate::explain::Peers;
 
 /// The number of connections that are explained by default.
 const CONNECTIONS: u32 = 20;
@@ -20,8 +21,8 @@ pub struct Explain {
     pub seed: Option<u64>,
     /// The number of connections of each route.
     pub connections: u32,
-    /// The address of the clients.
-    pub client: IpAddr,
+    /// Where connections come from, and go.
+    pub peers: Peers,
     /// How the answer is printed.
     pub format: ExplainFormat,
 }
@@ -40,6 +41,7 @@ pub enum ExplainFormat {
 pub(super) struct ExplainFlags {
     connections: Option<u32>,
     client: Option<IpAddr>,
+    destination: Option<SocketAddr>,
     json: bool,
     explain: bool,
 }
@@ -49,6 +51,7 @@ impl ExplainFlags {
         Ok(Self {
             connections: value(args, "--connections", explained)?,
             client: value(args, "--client", client)?,
+            destination: value(args, "--destination", destination)?,
             json: args.contains("--json"),
             explain: args.contains("--explain"),
         })
@@ -56,8 +59,12 @@ impl ExplainFlags {
 
     /// Whether to explain. The other flags need `--explain`.
     pub(super) fn is_given(&self) -> Parsed<bool> {
-        let others =
-            [("--connections", self.connections.is_some()), ("--client", self.client.is_some()), ("--json", self.json)];
+        let others = [
+            ("--connections", self.connections.is_some()),
+            ("--client", self.client.is_some()),
+            ("--destination", self.destination.is_some()),
+            ("--json", self.json),
+        ];
         match others.into_iter().find(|(_, is_given)| *is_given) {
             Some((flag, _)) if !self.explain => usage_error(format!("{flag} needs --explain")),
             _ => Ok(self.explain),
@@ -69,7 +76,7 @@ impl ExplainFlags {
             routes,
             seed,
             connections: self.connections.unwrap_or(CONNECTIONS),
-            client: self.client.unwrap_or(Ipv4Addr::LOCALHOST.into()),
+            peers: Peers { client: self.client.unwrap_or(Ipv4Addr::LOCALHOST.into()), destination: self.destination },
             format: if self.json { ExplainFormat::Json } else { ExplainFormat::Text },
         }
     }

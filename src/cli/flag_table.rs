@@ -8,6 +8,7 @@ use crate::columns::wrapped;
 use crate::harness::report::Format;
 use crate::logging::{LogFormat, LogLevel};
 use crate::plan::Profile;
+use crate::redirect::Firewall;
 use crate::value::{Kind, Written};
 
 /// A flag.
@@ -81,7 +82,22 @@ pub(super) const RUN: Table = Table(&[
             flag("--explain", Value::None, "print what each connection will meet, and exit"),
             flag("--connections", Value::Required("N"), "with --explain: the first N of each route [20]").seldom(),
             flag("--client", Value::Required("IP"), "with --explain: where clients connect from [127.0.0.1]").seldom(),
+            flag("--destination", Value::Required("IP:PORT"), "with --explain: where connections to `original` go")
+                .seldom(),
             flag("--json", Value::None, "with --explain: print JSON").seldom(),
+            flag(
+                "--print-redirect",
+                Value::Required("TOOL"),
+                "print a script of nft or iptables that redirects to the routes",
+            )
+            .seldom()
+            .one_of(words(Firewall::KIND)),
+            flag(
+                "--proxy-user",
+                Value::Required("USER"),
+                "with --print-redirect: who runs the proxy [the present user]",
+            )
+            .seldom(),
             flag("--schema", Value::None, "print a JSON Schema of config files, for editors").seldom(),
             flag("--completions", Value::Required("SHELL"), "print completions for bash, zsh or fish")
                 .seldom()

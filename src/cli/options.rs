@@ -12,6 +12,7 @@ use crate::harness::exec::Exec;
 use crate::harness::report::{Output, ShownFormat};
 use crate::logging::{LogFormat, LogLevel};
 use crate::plan::Plan;
+use crate::redirect::Firewall;
 
 /// What the command line requests.
 #[derive(Debug)]
@@ -41,6 +42,15 @@ pub enum Command {
     },
     /// Print what a run will do to each connection, and exit.
     Explain(Explain),
+    /// Print the script that redirects connections to the routes.
+    Redirect {
+        /// The routes.
+        routes: RouteSource,
+        /// The tool that sets the rules.
+        firewall: Firewall,
+        /// The user that runs the proxy. `None`: the present one.
+        user: Option<String>,
+    },
     /// Run the proxy.
     Run(Box<Options>),
     /// Run the proxy several times, each time with another seed.

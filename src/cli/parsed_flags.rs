@@ -12,7 +12,7 @@ use super::admin::AdminFlags;
 use super::explain::ExplainFlags;
 use super::flags::{raw_value, value};
 use super::lone_route::LoneRoute;
-use super::values::{connections, mebibytes, seconds, seed};
+use super::values::{connections, mebibytes, seconds, seed, user};
 use super::wrap::WrapFlags;
 use super::{Command, Options, Parsed, RouteSource, RunSettings, STDIN, Upstreams, Watch, usage_error};
 use crate::config::{Defaults, EmptyList, HostNames, Resolved};
@@ -20,6 +20,7 @@ use crate::harness::argv::Argv;
 use crate::harness::report::{Format, Output};
 use crate::logging::{LogFormat, LogLevel};
 use crate::plan::{Bind, Plan};
+use crate::redirect::Firewall;
 
 /// The flags as given: each is valid on its own, their combination is not checked yet.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that was given or not")]
@@ -47,6 +48,8 @@ pub(super) struct ParsedFlags {
     watch: bool,
     check: bool,
     test_server: bool,
+    redirect: Option<Firewall>,
+    proxy_user: Option<String>,
 }
 
 /// What is done with the routes.
@@ -55,6 +58,7 @@ enum Mode {
     Run,
     Check,
     Explain,
+    Redirect(Firewall),
 }
 
 impl ParsedFlags {
@@ -77,6 +81,8 @@ impl ParsedFlags {
             log_file: raw_value(args, "--log-file")?.map(PathBuf::from),
             report: raw_value(args, "--report")?.map(PathBuf::from),
             report_format: value(args, "--report-format", Format::from_str)?,
+            redirect: value(args, "--print-redirect", Firewall::from_str)?,
+            proxy_user: value(args, "--proxy-user", user)?,
             messages: raw_value(args, "--messages")?.map(PathBuf::from),
             // Switches come last, so that `--config --verbose` is reported as a missing value.
             verbose: args.contains("--verbose"),
@@ -116,16 +122,22 @@ impl ParsedFlags {
                 Some(old) => Command::Compare { old, new: routes },
                 None => Command::Check(routes),
             }),
+            (Mode::Redirect(_), Some(_)) => usage_error("--print-redirect runs no command: leave out what follows --"),
+            (Mode::Redirect(firewall), None) => Ok(Command::Redirect { routes, firewall, user: self.proxy_user }),
             (Mode::Explain, None) => Ok(Command::Explain(self.explain.into_explain(routes, self.seed))),
         }
     }
 
     fn mode(&self) -> Parsed<Mode> {
-        match (self.check, self.explain.is_given()?) {
-            (true, true) => usage_error("--check and --explain exclude each other"),
-            (true, false) => Ok(Mode::Check),
-            (false, true) => Ok(Mode::Explain),
-            (false, false) => Ok(Mode::Run),
+        if self.proxy_user.is_some() && self.redirect.is_none() {
+            return usage_error("--proxy-user needs --print-redirect");
+        }
+        match (self.check, self.explain.is_given()?, self.redirect) {
+            (true, false, None) => Ok(Mode::Check),
+            (false, true, None) => Ok(Mode::Explain),
+            (false, false, Some(firewall)) => Ok(Mode::Redirect(firewall)),
+            (false, false, None) => Ok(Mode::Run),
+            _ => usage_error("--check, --explain and --print-redirect exclude each other"),
         }
     }
 

@@ -74,6 +74,17 @@ pub(super) fn client(text: &str) -> Result<IpAddr, &'static str> {
     text.parse().map_err(|_| "use an IP address, such as 10.0.0.7 or ::1")
 }
 
+pub(super) fn destination(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "use IP:PORT, such as 10.0.0.7:5432 or [::1]:5432")
+}
+
+/// The name or the number of a user, with the characters that a shell leaves as they are.
+pub(super) fn user(text: &str) -> Result<String, &'static str> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
+    let is_user = !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain);
+    is_user.then(|| text.to_owned()).ok_or("use the name or the number of a user, such as 65532")
+}
+
 /// The name of a host, in lower case.
 pub(super) fn host_name(text: &str) -> Result<String, &'static str> {
     let name = text.to_ascii_lowercase();

@@ -157,8 +157,9 @@ mod tests {
     #[test]
     fn a_host_name_is_resolved_or_rejected() {
         let localhost = parse_upstream("localhost:80", HostNames::Resolved).expect("it is in the hosts file");
-        assert!(localhost.value.addr().ip().is_loopback());
-        assert_eq!(localhost.lookups, [Lookup { host: "localhost".to_owned(), ip: localhost.value.addr().ip() }]);
+        let ip = localhost.value.addr().expect("an address").ip();
+        assert!(ip.is_loopback());
+        assert_eq!(localhost.lookups, [Lookup { host: "localhost".to_owned(), ip }]);
         let unknown = parse_upstream("db.invalid:80", HostNames::Resolved).expect_err("no such name");
         assert!(unknown.what.starts_with("`db.invalid` can't be resolved: "), "{unknown}");
         assert!(parse_upstream("localhost:0", HostNames::Resolved).expect_err("port 0").hint.contains("1 to 65535"));

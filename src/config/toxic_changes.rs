@@ -6,11 +6,11 @@ use super::document::{self, Node, argument};
 use super::problem::{Problem, SourceSpan};
 use crate::spelling::nearest;
 use crate::toxic::TYPES;
-use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, OFFSETS, TOXICITY};
+use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, DESTINATIONS, FOR, OFFSETS, TOXICITY};
 use crate::value::Key;
 
 /// The keys of a toxic that can change, apart from its attributes. The others decide what the toxic is.
-pub const CHANGEABLE_KEYS: [Key; 6] = [TOXICITY, CONNECTIONS, CLIENTS, AFTER, FOR, OFFSETS];
+pub const CHANGEABLE_KEYS: [Key; 7] = [TOXICITY, CONNECTIONS, CLIENTS, DESTINATIONS, AFTER, FOR, OFFSETS];
 
 const EXAMPLE: &str = "write KEY=VALUE,KEY=VALUE, such as latency=100,jitter=20";
 
@@ -120,7 +120,7 @@ mod tests {
     fn reports_keys_that_can_not_change() {
         for (changes, expected) in [
             ("latncy=5", "did you mean `latency`?"),
-            ("colour=5", "use toxicity, connections, clients, after, for, offsets, or an attribute"),
+            ("colour=5", "use toxicity, connections, clients, destinations, after, for, offsets, or an attribute"),
             ("stream=both", "the stream of a toxic can't change"),
             ("jitter=1,jitter=2", "`jitter` is given twice"),
             ("jitter", "write KEY=VALUE,KEY=VALUE, such as latency=100,jitter=20"),

@@ -15,6 +15,8 @@ pub enum CloseReason {
     ClientLeft,
     /// The upstream could not be reached.
     Unreachable,
+    /// It was to be redirected, and was not, or not by others.
+    NotRedirected,
     /// The route's drop rate selected it.
     Dropped,
     /// The machine had no thread or descriptor for it.
@@ -46,6 +48,7 @@ impl CloseReason {
             Self::UpstreamReset => "upstream reset",
             Self::ClientLeft => "client left",
             Self::Unreachable => "upstream unreachable",
+            Self::NotRedirected => "not redirected",
             Self::Dropped => "dropped",
             Self::Starved => "out of resources",
             Self::Cut => "cut",

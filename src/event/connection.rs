@@ -25,6 +25,38 @@ pub struct Subject {
     pub number: u64,
     /// The client's address, an IPv4 one as IPv4.
     pub client: SocketAddr,
+    /// Where it goes.
+    pub destination: Result<SocketAddr, NotRedirected>,
+}
+
+/// Why a connection goes nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRedirected {
+    /// The client has connected to the port of the proxy.
+    Direct,
+    /// The proxy has opened it itself.
+    Loop,
+}
+
+impl NotRedirected {
+    /// The reason, and what to do.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "the client has connected to this port itself, see --print-redirect",
+            Self::Loop => {
+                "the proxy has opened this connection itself: run it as a user whose connections are not redirected, see \
+                 --print-redirect"
+            }
+        }
+    }
+}
+
+impl Subject {
+    /// Where it goes, or was to go.
+    #[must_use]
+    pub fn upstream(&self) -> String {
+        self.destination.map_or_else(|_| self.route.upstream.to_string(), |addr| addr.to_string())
+    }
 }
 
 /// What happens to a connection.
@@ -32,6 +64,8 @@ pub struct Subject {
 pub enum ConnectionEvent<'a> {
     /// It was accepted.
     Opened,
+    /// It goes nowhere.
+    NotRedirected(NotRedirected),
     /// The draw that decides whether it is dropped.
     DropDrawn(Draw),
     /// The draw that decides whether a toxic that selects it acts on it.
@@ -104,7 +138,7 @@ macro_rules! line {
         line!(@ module_path!(), Level::$level, $subject, $message $(, $key $(: $how)? = $value)*)
     };
     (@ $target:expr, $level:expr, $subject:expr, $message:literal $(, $key:ident $(: $how:tt)? = $value:expr)*) => {{
-        let Subject { route, number, client } = $subject;
+        let Subject { route, number, client, .. } = $subject;
         log::log!(
             target: $target, $level,
             route = route.name.as_str(), conn = *number, client:% = client $(, $key $(: $how)? = $value)*; $message
@@ -123,6 +157,7 @@ impl ConnectionEvent<'_> {
     pub(super) fn log(self, subject: &Subject) {
         match self {
             Self::Opened => line!(Info, subject, "connection opened"),
+            Self::NotRedirected(why) => line!(Warn, subject, "connection refused", error = why.as_str()),
             // Without a rate there is nothing to decide.
             Self::DropDrawn(Draw { value, share }) if share != Probability::NEVER => {
                 line!(Debug, subject, "drop drawn", draw = value, drop_rate = share.get());
@@ -149,13 +184,19 @@ impl ConnectionEvent<'_> {
             }
             Self::Injected(Fault::Toxic(act)) => log_toxic_event(subject, act),
             Self::Dialling(timeout) => {
-                line!(Debug, subject, "dialling", upstream:% = subject.route.upstream, timeout_us = micros(timeout));
+                line!(Debug, subject, "dialling", upstream = subject.upstream().as_str(), timeout_us = micros(timeout));
             }
             Self::UpstreamConnected(took) => {
-                line!(Info, subject, "upstream connected", upstream:% = subject.route.upstream, connect_us = micros(took));
+                line!(
+                    Info,
+                    subject,
+                    "upstream connected",
+                    upstream = subject.upstream().as_str(),
+                    connect_us = micros(took)
+                );
             }
             Self::UpstreamFailed(error) => {
-                line!(Warn, subject, "upstream unreachable", upstream:% = subject.route.upstream, error:% = error);
+                line!(Warn, subject, "upstream unreachable", upstream = subject.upstream().as_str(), error:% = error);
             }
             Self::Starved(error) => line!(Error, subject, "no resources for the connection", error:% = error),
             Self::Closed(report) => log_closed(subject, report),

@@ -19,7 +19,7 @@ use log::{Level, error, info, log_enabled, warn};
 
 pub use close_reason::CloseReason;
 pub use command::{CommandEvent, Sender};
-pub use connection::{ConnectionEvent, Fault, Path, Report, Subject};
+pub use connection::{ConnectionEvent, Fault, NotRedirected, Path, Report, Subject};
 pub use drain::DrainEvent;
 pub use outcome::{Outcome, RouteTotals};
 pub use scenario::ScenarioEvent;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::act::{Act, Flip, Loss};
-use super::{ConnectionOutcome, Explanation, Fate, RouteOutcome, ToxicOutcome};
+use super::{ConnectionOutcome, Explanation, Fate, Peers, RouteOutcome, ToxicOutcome};
 use crate::toxic::{Moment, NEVER};
 use crate::value::CloseMode;
 
@@ -13,7 +13,8 @@ impl Explanation {
     pub fn to_json(&self) -> Value {
         let routes: Vec<Value> = self.routes.iter().map(RouteOutcome::to_json).collect();
         let scenario = millis(self.holds_until);
-        json!({ "seed": self.seed, "client": self.client, "routes": routes, "scenarioFromMs": scenario })
+        let Peers { client, destination } = self.peers;
+        json!({ "seed": self.seed, "client": client, "destination": destination, "routes": routes, "scenarioFromMs": scenario })
     }
 }
 
@@ -21,7 +22,7 @@ impl RouteOutcome {
     fn to_json(&self) -> Value {
         let connections: Vec<Value> = self.connections.iter().map(ConnectionOutcome::to_json).collect();
         let name = self.name.as_str();
-        json!({ "name": name, "listen": self.listen, "upstream": self.upstream, "connections": connections })
+        json!({ "name": name, "listen": self.listen, "upstream": self.upstream.to_string(), "connections": connections })
     }
 }
 

@@ -14,7 +14,7 @@ mod text;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::dice::Dice;
-use crate::plan::{DropMode, Plan, Route, RouteState};
+use crate::plan::{DropMode, Plan, Route, RouteState, Upstream};
 use crate::toxic::{Conversation, Moment, NEVER, Recorded, Target, Toxic, Toxics};
 use crate::value::{Direction, RouteName, ToxicName};
 pub use act::{Act, Flip, Loss};
@@ -26,12 +26,21 @@ const DIRECTIONS: [Direction; 2] = [Direction::Upstream, Direction::Downstream];
 pub struct Explanation {
     /// The seed of all draws.
     pub seed: u64,
-    /// The address of all clients.
-    pub client: IpAddr,
+    /// Where all connections come from, and go.
+    pub peers: Peers,
     /// The routes in the order in which they were written.
     pub routes: Vec<RouteOutcome>,
     /// The time of the first step of the scenario, which changes the routes. `NEVER` if there is none.
     pub holds_until: Moment,
+}
+
+/// Where connections come from, and go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peers {
+    /// The address of all clients.
+    pub client: IpAddr,
+    /// The destination of connections whose route has none of its own.
+    pub destination: Option<SocketAddr>,
 }
 
 /// What happens to the connections of a route.
@@ -42,9 +51,11 @@ pub struct RouteOutcome {
     /// Where it listens.
     pub listen: String,
     /// Where its connections go.
-    pub upstream: SocketAddr,
+    pub upstream: Upstream,
     /// Whether a toxic selects connections by their client.
     pub depends_on_client: bool,
+    /// Whether a toxic selects connections by their destination, which only a run knows.
+    pub depends_on_destination: bool,
     /// The connections, from number 1 on. None if the route is disabled.
     pub connections: Vec<ConnectionOutcome>,
 }
@@ -94,32 +105,35 @@ pub struct ToxicOutcome {
 
 /// Explains the first `connections` connections of each route.
 #[must_use]
-pub fn explain(plan: &Plan, seed: u64, connections: u64, client: IpAddr) -> Explanation {
-    let explained = |route| explain_route(route, &Dice::new(seed, &route.name), connections, client);
+pub fn explain(plan: &Plan, seed: u64, connections: u64, peers: Peers) -> Explanation {
+    let explained = |route| explain_route(route, &Dice::new(seed, &route.name), connections, peers);
     let holds_until = plan.scenario().steps().first().map_or(NEVER, |step| step.at.duration());
-    Explanation { seed, client, routes: plan.routes().iter().map(explained).collect(), holds_until }
+    Explanation { seed, peers, routes: plan.routes().iter().map(explained).collect(), holds_until }
 }
 
-fn explain_route(route: &Route, dice: &Dice, connections: u64, client: IpAddr) -> RouteOutcome {
+fn explain_route(route: &Route, dice: &Dice, connections: u64, peers: Peers) -> RouteOutcome {
     let count = match route.state {
         RouteState::Enabled => connections,
         RouteState::Disabled => 0,
     };
-    let outcome = |number| ConnectionOutcome { number, fate: fate(route, dice, number, client) };
+    let outcome = |number| ConnectionOutcome { number, fate: fate(route, dice, number, peers) };
     RouteOutcome {
         name: route.name.clone(),
         listen: route.written_listen(),
-        upstream: route.upstream.addr(),
+        upstream: route.upstream,
         depends_on_client: route.toxics.iter().any(|toxic| !toxic.selector.clients.is_empty()),
+        depends_on_destination: route.upstream == Upstream::ORIGINAL
+            && route.toxics.iter().any(|toxic| !toxic.selector.destinations.is_empty()),
         connections: (1..=count).map(outcome).collect(),
     }
 }
 
-fn fate(route: &Route, dice: &Dice, number: u64, client: IpAddr) -> Fate {
+fn fate(route: &Route, dice: &Dice, number: u64, Peers { client, destination }: Peers) -> Fate {
     if dice.drop_draw(number, route.drop_rate).hits() {
         return Fate::Dropped { mode: route.drop_mode };
     }
-    let target = Target { number, client, opened: Moment::ZERO, conversation: &Conversation::default() };
+    let (destination, conversation) = (route.upstream.addr().or(destination), Conversation::default());
+    let target = Target { number, client, destination, opened: Moment::ZERO, conversation: &conversation };
     let latency = route.latency.duration();
     let of_toxic = |toxic| DIRECTIONS.into_iter().filter_map(move |way| outcome(toxic, dice, &target, way, latency));
     Fate::Forwarded { latency_ms: route.latency.get(), toxics: route.toxics.iter().flat_map(of_toxic).collect() }
@@ -165,11 +179,13 @@ mod tests {
     use crate::value::CloseMode;
 
     /// Explains the route with these keys, with seed 42.
+    const PEERS: Peers = Peers { client: IpAddr::V4(Ipv4Addr::LOCALHOST), destination: None };
+
     fn explained(keys: &str, connections: u64) -> Explanation {
         let text = format!(r#"[{{"localPort": 8180, "upstream": "10.0.0.1:9090", {keys}}}]"#);
         let parsed = parse("it", &text, Syntax::Json, Defaults::default());
         let plan = parsed.unwrap_or_else(|report| panic!("{report}")).value;
-        explain(&plan, 42, connections, Ipv4Addr::LOCALHOST.into())
+        explain(&plan, 42, connections, PEERS)
     }
 
     /// What toxics do to the only connection.
@@ -229,7 +245,7 @@ mod tests {
             "scenario": [{"at": "1500ms", "route": "8180", "down": true}, {"at": "2s", "route": "8180", "up": true}]}"#;
         let plan =
             parse("it", text, Syntax::Json, Defaults::default()).unwrap_or_else(|report| panic!("{report}")).value;
-        let explanation = explain(&plan, 42, 1, Ipv4Addr::LOCALHOST.into());
+        let explanation = explain(&plan, 42, 1, PEERS);
         let note = "\nThis holds until the first step of the scenario, 1500 ms after the start.\n";
         assert!(explanation.to_string().ends_with(note), "{explanation}");
         assert_eq!(explanation.to_json()["scenarioFromMs"], 1500.0);

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::act::{Act, Flip, Loss};
 use super::rehearsal::{ACTS, SEGMENT, STREAM};
-use super::{ConnectionOutcome, Explanation, Fate, RouteOutcome, ToxicOutcome};
+use super::{ConnectionOutcome, Explanation, Fate, Peers, RouteOutcome, ToxicOutcome};
 use crate::columns::{cut, padded, printable, width};
 use crate::plan::DropMode;
 use crate::toxic::{Moment, NEVER};
@@ -30,16 +30,23 @@ impl Display for Explanation {
 impl Explanation {
     /// What the lines above depend on.
     fn notes(&self) -> impl Iterator<Item = String> {
+        let Peers { client, destination } = self.peers;
         let depends = self.routes.iter().any(|route| route.depends_on_client);
-        let client = self.client;
         let of_client = depends.then(|| format!("Clients connect from {client}; --client IP explains another one.\n"));
+        let depends = self.routes.iter().any(|route| route.depends_on_destination);
+        let of_destination = depends.then(|| match destination {
+            Some(addr) => format!("Connections go to {addr}; --destination IP:PORT explains another one.\n"),
+            None => {
+                "Where connections go is unknown: --destination IP:PORT explains those to one destination.\n".to_owned()
+            }
+        });
         let of_segments = self.acts().any(Act::is_by_segment).then(|| {
             format!("Segments have {SEGMENT} bytes, counted from 0. An answer of the other side begins a new one.\n")
         });
         let of_scenario = (self.holds_until != NEVER).then(|| {
             format!("This holds until the first step of the scenario, {} after the start.\n", millis(self.holds_until))
         });
-        [of_client, of_segments, of_scenario].into_iter().flatten()
+        [of_client, of_destination, of_segments, of_scenario].into_iter().flatten()
     }
 
     fn acts(&self) -> impl Iterator<Item = &Act> {

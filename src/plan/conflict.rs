@@ -137,7 +137,7 @@ fn listeners(keys: &[RouteKey]) -> HashMap<(IpAddr, u16), usize> {
 
 /// Returns the route that listens on the upstream of `key`.
 fn upstream_route(key: &RouteKey, listeners: &HashMap<(IpAddr, u16), usize>) -> Option<usize> {
-    let upstream = key.upstream?.addr();
+    let upstream = key.upstream?.addr()?;
     binds_that_accept(upstream.ip()).filter_map(|bind| listeners.get(&(bind, upstream.port())).copied()).min()
 }
 

@@ -47,13 +47,14 @@ pub fn diff(live: &[Route], wanted: &[Route]) -> Vec<Change> {
 }
 
 fn has_same_listener(one: &Route, other: &Route) -> bool {
-    (one.listen(), one.upstream, one.state) == (other.listen(), other.upstream, other.state)
+    let of = |route: &Route| (route.listen(), route.upstream, route.transparency, route.state);
+    of(one) == of(other)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::RouteState;
+    use crate::plan::{RouteState, Transparency};
     use crate::value::{Millis, Port};
 
     fn route(name: &str, port: u16, upstream: &str) -> Route {
@@ -86,6 +87,7 @@ mod tests {
             Route { port: Port::try_from(9).expect("a port"), ..db() },
             Route { bind: [127, 0, 0, 2].into(), ..db() },
             Route { upstream: "127.0.0.1:99".parse().expect("an address"), ..db() },
+            Route { transparency: Transparency::Transparent, ..db() },
             Route { state: RouteState::Disabled, ..db() },
         ];
         for route in elsewhere {

@@ -1,6 +1,8 @@
 //! The config keys of a file, of its routes and of its scenario. Those of a toxic are declared in `toxic`.
 
-use super::{Bind, CutMode, DropMode, ListenAddress, LocalPort, METRICS, Profile, RouteState, Scope, Upstream};
+use super::{
+    Bind, CutMode, DropMode, ListenAddress, LocalPort, METRICS, Profile, RouteState, Scope, Transparency, Upstream,
+};
 use crate::value::Presence::{Optional, Otherwise, Required};
 use crate::value::{Key, Kind, Millis, Probability, RouteName, Scalar, Seed, TimeSpan, Timeout, Written};
 
@@ -8,13 +10,25 @@ use crate::value::{Key, Kind, Millis, Probability, RouteName, Scalar, Seed, Time
 pub const FILE: &[Key] = &[SEED, ADMIN, ROUTES, SCENARIO, EXPECT];
 
 /// The keys of a route, in the order in which it is written.
-pub const ROUTE: &[Key] =
-    &[LOCAL_PORT, UPSTREAM, NAME, BIND, ENABLED, DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, PROFILE, TOXICS];
+pub const ROUTE: &[Key] = &[
+    LOCAL_PORT,
+    UPSTREAM,
+    NAME,
+    BIND,
+    TRANSPARENT,
+    ENABLED,
+    DROP_RATE,
+    DROP_MODE,
+    LATENCY,
+    CONNECT_TIMEOUT,
+    PROFILE,
+    TOXICS,
+];
 
 /// The keys of a route in the format of Toxiproxy's config file, with ours in addition: `listen` has the port and the
 /// address.
 pub const TOXIPROXY_ROUTE: &[Key] =
-    &[NAME, LISTEN, UPSTREAM, ENABLED, DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, PROFILE, TOXICS];
+    &[NAME, LISTEN, UPSTREAM, TRANSPARENT, ENABLED, DROP_RATE, DROP_MODE, LATENCY, CONNECT_TIMEOUT, PROFILE, TOXICS];
 
 /// The keys of a scenario that is an object.
 pub const SCENARIO_OBJECT: &[Key] = &[REPEAT, STEPS];
@@ -85,7 +99,8 @@ pub const LISTEN: Key = Key::new(
 /// The address that a route's connections go to.
 pub const UPSTREAM: Key = Key::new(
     "upstream",
-    "Where connections go; `IP:PORT` or `[IPv6]:PORT`, and with `--resolve` also `HOST:PORT`.",
+    "Where connections go; `IP:PORT` or `[IPv6]:PORT`, with `--resolve` also `HOST:PORT`; `original` is where each went before it \
+     was [redirected](#interception).",
     Upstream::KIND,
     Required(Some(|| Scalar::Text("127.0.0.1:9090".to_owned()))),
 );
@@ -104,6 +119,14 @@ pub const BIND: Key = Key::new(
     "The IP address to listen on; `0.0.0.0` or `::` for all.",
     Bind::KIND,
     Otherwise("`127.0.0.1`, or `--bind`"),
+);
+
+/// Whose address the upstream sees.
+pub const TRANSPARENT: Key = Key::new(
+    "transparent",
+    "Whether the upstream sees the address of the client, and TPROXY can [redirect](#interception) to the port.",
+    Transparency::KIND,
+    Optional(|| Transparency::default().write()),
 );
 
 /// Whether a route accepts connections.

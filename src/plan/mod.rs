@@ -111,7 +111,7 @@ impl Plan {
     /// The upstreams that are not routes of the plan.
     pub fn outer_upstreams(&self) -> impl Iterator<Item = SocketAddr> {
         let outer = self.routes.iter().zip(self.upstream_routes()).filter(|(_, next)| next.is_none());
-        outer.map(|(route, _)| route.upstream.addr())
+        outer.filter_map(|(route, _)| route.upstream.addr())
     }
 
     fn upstream_routes(&self) -> Vec<Option<usize>> {
@@ -138,6 +138,8 @@ pub struct Route {
     pub port_choice: PortChoice,
     /// The address that connections go to.
     pub upstream: Upstream,
+    /// Whose address the upstream sees.
+    pub transparency: Transparency,
     /// The share of connections that never reach the upstream.
     pub drop_rate: Probability,
     /// What the client of a dropped connection observes.
@@ -162,6 +164,7 @@ impl Route {
             port,
             port_choice: PortChoice::Given,
             upstream,
+            transparency: Transparency::default(),
             drop_rate: Probability::NEVER,
             drop_mode: DropMode::default(),
             latency: Millis::default(),
@@ -213,6 +216,18 @@ pub fn open_ports(routes: &[Route]) -> String {
     let enabled = routes.iter().filter(|route| route.state == RouteState::Enabled);
     enabled.map(|route| route.port.to_string()).collect::<Vec<_>>().join(",")
 }
+
+/// Whose address the upstream of a route sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transparency {
+    /// That of the proxy.
+    #[default]
+    Visible,
+    /// That of the client. The route accepts connections to the addresses of others, too.
+    Transparent,
+}
+
+flag!(Transparency: Visible, Transparent);
 
 /// Whether a route accepts connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use serde::{Serialize, Serializer};
 
 use super::keys::{
     ADMIN, BIND, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, EXPECT, EXPECTED_ROUTE, LATENCY, LOCAL_PORT, NAME,
-    ROUTES, SCENARIO, SEED, TOXICS, UPSTREAM,
+    ROUTES, SCENARIO, SEED, TOXICS, TRANSPARENT, UPSTREAM,
 };
-use super::{Condition, Expectation, LocalPort, Plan, Route};
+use super::{Condition, Expectation, LocalPort, Plan, Route, Transparency};
 use crate::value::Written;
 
 impl Serialize for Plan {
@@ -49,6 +49,9 @@ impl Serialize for Route {
         map.serialize_entry(UPSTREAM.name, &self.upstream.write())?;
         map.serialize_entry(NAME.name, &self.name.write())?;
         map.serialize_entry(BIND.name, &self.bind)?;
+        if self.transparency == Transparency::Transparent {
+            map.serialize_entry(TRANSPARENT.name, &self.transparency.write())?;
+        }
         map.serialize_entry(ENABLED.name, &self.state.write())?;
         map.serialize_entry(DROP_RATE.name, &self.drop_rate.write())?;
         map.serialize_entry(DROP_MODE.name, &self.drop_mode.write())?;

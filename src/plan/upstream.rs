@@ -1,4 +1,4 @@
-//! The address of an upstream, with hints for invalid ones.
+//! Where the connections of a route go, with hints for invalid addresses.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -7,21 +7,39 @@ use std::str::FromStr;
 use crate::value::{Port, Rejected, reject_variable, text};
 
 /// An address to connect to: an IP address and a port that is not 0. Never a host name: a lookup for each connection
-/// would be a fault of its own, with its own cache and timeout.
+/// would be a fault of its own, with its own cache and timeout. Or the address that the client has connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Upstream(SocketAddr);
+pub struct Upstream(Where);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Where {
+    Address(SocketAddr),
+    Original,
+}
+
+/// The word for [`Upstream::ORIGINAL`].
+const ORIGINAL: &str = "original";
 
 impl Upstream {
-    /// The address to connect to.
+    /// The address that the client has connected to, before the connection was redirected to the proxy.
+    pub const ORIGINAL: Self = Self(Where::Original);
+
+    /// The address to connect to. `None` if each connection has its own.
     #[must_use]
-    pub fn addr(self) -> SocketAddr {
-        self.0
+    pub fn addr(self) -> Option<SocketAddr> {
+        match self.0 {
+            Where::Address(addr) => Some(addr),
+            Where::Original => None,
+        }
     }
 }
 
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self.0 {
+            Where::Address(addr) => addr.fmt(f),
+            Where::Original => f.write_str(ORIGINAL),
+        }
     }
 }
 
@@ -35,6 +53,7 @@ impl FromStr for Upstream {
             return Err(Rejected::new("the upstream is empty", "use IP:PORT, such as 127.0.0.1:9090"));
         }
         match text.parse::<SocketAddr>() {
+            _ if text == ORIGINAL => Ok(Self::ORIGINAL),
             Ok(addr) => Self::try_from(addr),
             Err(_) => Err(reject(text)),
         }
@@ -62,7 +81,7 @@ impl TryFrom<SocketAddr> for Upstream {
             let what = format!("{ip} is the address of a group, which TCP can't connect to");
             return Err(Rejected::new(what, "use the IP address of one machine"));
         }
-        Ok(Self(addr))
+        Ok(Self(Where::Address(addr)))
     }
 }
 
@@ -162,7 +181,7 @@ mod tests {
 
     #[test]
     fn addresses_with_a_port_are_accepted() {
-        for text in ["127.0.0.1:1", "10.0.0.7:65535", "[::1]:9090", "[fe80::1%2]:80"] {
+        for text in ["127.0.0.1:1", "10.0.0.7:65535", "[::1]:9090", "[fe80::1%2]:80", "original"] {
             assert_eq!(text.parse::<Upstream>().map(|it| it.to_string()).as_deref(), Ok(text));
         }
     }

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,12 @@ use super::admission::{ConnectionLimit, Permit};
 use super::connection::Accepted;
 use super::live_route::LiveRoute;
 use super::shared::Shared;
+use super::socket::interception::{canonical, original_destination, set_transparent};
 use super::socket::options::set_options;
 use super::socket::wait::wait;
 use super::state::ConnectionState;
-use crate::event::{CloseReason, Event, Subject, emit};
-use crate::plan::Route;
+use crate::event::{CloseReason, Event, NotRedirected, Subject, emit};
+use crate::plan::{Route, Transparency};
 use crate::stop::Latch;
 
 /// The length of the kernel's accept queue. The kernel caps it at net.core.somaxconn, which defaults to the same value.
@@ -81,6 +82,9 @@ struct Shortage {
 impl Listener {
     pub fn bind(listen: SocketAddr, route: Arc<LiveRoute>, connection_limit: Arc<ConnectionLimit>) -> io::Result<Self> {
         let socket = crate::listen::bind(listen)?;
+        if route.generation().route.transparency == Transparency::Transparent {
+            set_transparent(&socket)?;
+        }
         rustix::net::listen(&socket, BACKLOG)?;
         socket.set_nonblocking(true)?;
         // For the sockets that it accepts.
@@ -151,9 +155,9 @@ impl Listener {
         // On BSD and macOS an accepted socket inherits O_NONBLOCK from its listener; on Linux it does not (accept(2)).
         #[cfg(not(target_os = "linux"))]
         stream.set_nonblocking(false)?;
-        // A listener on `::` sees IPv4 clients as IPv4-mapped addresses (RFC 4291, section 2.5.5.2).
-        let client = SocketAddr::new(addr.ip().to_canonical(), addr.port());
-        let subject = Subject { route: self.route(), number: self.route.counters().count_connection(), client };
+        let (route, client) = (self.route(), canonical(addr));
+        let destination = destination(&stream, client, &route, shared);
+        let subject = Subject { route, number: self.route.counters().count_connection(), client, destination };
         let conversation = shared.recording.as_ref().map(|recording| recording.conversation(&subject));
         let conversation = conversation.unwrap_or_default();
         let state = ConnectionState::new(subject, Arc::clone(&self.route), stream, accepted_at, conversation);
@@ -239,6 +243,20 @@ struct Overflow {
 enum Backlog {
     Empty,
     NotEmpty,
+}
+
+/// Where a new connection goes.
+fn destination(
+    stream: &TcpStream,
+    client: SocketAddr,
+    route: &Route,
+    shared: &Shared,
+) -> Result<SocketAddr, NotRedirected> {
+    match route.upstream.addr() {
+        Some(addr) => Ok(addr),
+        None if shared.own_sources.has(client) => Err(NotRedirected::Loop),
+        None => original_destination(stream, route.listen(), route.transparency).ok_or(NotRedirected::Direct),
+    }
 }
 
 fn serve_in_turn(overflow: Vec<Overflow>, connection_limit: &ConnectionLimit, shared: &Arc<Shared>) {

@@ -1,8 +1,8 @@
 //! The only modules that use the sockets of clients and upstreams. Imports go down only: supervisor, listener,
 //! connection, forward, client, state, `live_route`, socket. Beside these layers, `admission` limits the number of
 //! connections, `budget` limits the memory for held bytes, `registry` lists the live connections, `counters` has what
-//! closed ones have done, `recording` has the messages of all of them, `status` is what can be seen of all this from outside, and `shared` holds what all listeners
-//! of a run share.
+//! closed ones have done, `recording` has the messages of all of them, `own_sources` the addresses from which this process
+//! connects, `status` is what can be seen of all this from outside, and `shared` holds what all listeners of a run share.
 
 mod admission;
 mod budget;
@@ -13,6 +13,7 @@ mod forward;
 mod histogram;
 mod listener;
 mod live_route;
+mod own_sources;
 mod recording;
 mod registry;
 mod shared;

@@ -7,6 +7,7 @@ use crossbeam_channel::Sender;
 
 use super::admission::ConnectionLimit;
 use super::budget::Budget;
+use super::own_sources::OwnSources;
 use super::recording::Recording;
 use super::registry::Registry;
 use crate::stop::Stop;
@@ -20,6 +21,8 @@ pub struct Shared {
     pub pool: Arc<ThreadPool>,
     pub budget: Arc<Budget>,
     pub stop: Arc<Stop>,
+    /// Which clients are this process.
+    pub own_sources: Arc<OwnSources>,
     /// Where messages are recorded, if they are.
     pub recording: Option<Arc<Recording>>,
     /// Its channel disconnects when the last connection and the last listener have dropped `Shared`.

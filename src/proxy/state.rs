@@ -152,10 +152,11 @@ impl ConnectionState {
 
     /// Returns what toxics need to know about this connection.
     pub fn target(&self) -> Target<'_> {
-        let Subject { number, client, .. } = self.subject;
+        let Subject { number, client, destination, .. } = self.subject;
         Target {
             number,
             client: client.ip(),
+            destination: destination.ok(),
             opened: self.route.since_start(self.accepted_at),
             conversation: &self.conversation,
         }

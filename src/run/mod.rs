@@ -22,6 +22,7 @@ use crate::harness::report::{ConfigDigest, ShownFormat, shown};
 use crate::harness::wrapped::with_routes;
 use crate::overview;
 use crate::plan::{Plan, plan_differences};
+use crate::redirect::{Firewall, script};
 use crate::stop::Signal;
 use crate::terminal::Terminal;
 
@@ -68,6 +69,7 @@ pub fn run(command: Result<Command, UsageError>) -> Exit {
         Ok(Command::Man) => print(&cli::man()),
         Ok(Command::Check(routes)) => check(routes),
         Ok(Command::Explain(request)) => explained(request),
+        Ok(Command::Redirect { routes, firewall, user }) => print_redirect(routes, firewall, user),
         Ok(Command::Compare { old, new }) => compare(old, new),
         Ok(Command::Run(options)) => proxy(*options),
         Ok(Command::Repeat(series)) => repeat(*series),
@@ -97,7 +99,7 @@ fn check(routes: RouteSource) -> Exit {
 
 /// Prints what a run will do. Without a seed, each run does something else.
 fn explained(request: Explain) -> Exit {
-    let Explain { routes, seed, connections, client, format } = request;
+    let Explain { routes, seed, connections, peers, format } = request;
     let plan = match load(routes) {
         Ok(resolved) => resolved.value,
         Err(exit) => return exit,
@@ -105,10 +107,21 @@ fn explained(request: Explain) -> Exit {
     let Some(seed) = seed.or(plan.seed()) else {
         return report("--explain needs a seed: give --seed N, or write \"seed\": N into the file", Exit::Usage);
     };
-    let explanation = explain(&plan, seed, connections.into(), client);
+    let explanation = explain(&plan, seed, connections.into(), peers);
     match format {
         ExplainFormat::Text => print(&explanation.to_string()),
         ExplainFormat::Json => print(&format!("{:#}\n", explanation.to_json())),
+    }
+}
+
+fn print_redirect(routes: RouteSource, firewall: Firewall, user: Option<String>) -> Exit {
+    let user = user.unwrap_or_else(|| rustix::process::geteuid().as_raw().to_string());
+    match load(routes) {
+        Ok(Resolved { value: plan, .. }) => match script(&plan, firewall, &user) {
+            Some(script) => print(&script),
+            None => report("no enabled route has \"upstream\": \"original\": nothing is redirected", Exit::Usage),
+        },
+        Err(exit) => exit,
     }
 }
 

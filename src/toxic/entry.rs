@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::Effect;
 use super::keys::{
-    AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, CONTAINS, CONTAINS_HEX, FOR, MESSAGE, NAME, NTH, OFFSETS, STREAM, THEN,
-    TOXICITY, TYPE, WATCHED, WHEN,
+    AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, CONTAINS, CONTAINS_HEX, DESTINATIONS, FOR, MESSAGE, NAME, NTH, OFFSETS,
+    STREAM, THEN, TOXICITY, TYPE, WATCHED, WHEN,
 };
 use crate::value::{
     Connections, Mark, Millis, Notation, Nth, Probability, Scalar, Selector, Stream, ToxicName, Trigger, Written,
@@ -49,12 +49,15 @@ impl Serialize for Toxic {
 }
 
 fn serialize_selector<M: SerializeMap>(selector: &Selector, map: &mut M) -> Result<(), M::Error> {
-    let Selector { connections, clients, window, offsets } = selector;
+    let Selector { connections, clients, destinations, window, offsets } = selector;
     if *connections != Connections::default() {
         map.serialize_entry(CONNECTIONS.name, &connections.write())?;
     }
     if !clients.is_empty() {
         map.serialize_entry(CLIENTS.name, &clients.iter().map(Written::write).collect::<Vec<Scalar>>())?;
+    }
+    if !destinations.is_empty() {
+        map.serialize_entry(DESTINATIONS.name, &destinations.iter().map(Written::write).collect::<Vec<Scalar>>())?;
     }
     if window.after != Millis::default() {
         map.serialize_entry(AFTER.name, &window.after.write())?;

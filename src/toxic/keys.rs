@@ -8,7 +8,8 @@ use crate::value::{
 };
 
 /// The keys of a toxic, in the order in which it is written.
-pub const TOXIC: &[Key] = &[TYPE, NAME, STREAM, TOXICITY, ATTRIBUTES, CONNECTIONS, CLIENTS, AFTER, FOR, OFFSETS, WHEN];
+pub const TOXIC: &[Key] =
+    &[TYPE, NAME, STREAM, TOXICITY, ATTRIBUTES, CONNECTIONS, CLIENTS, DESTINATIONS, AFTER, FOR, OFFSETS, WHEN];
 
 /// The name of a type.
 pub const TYPE: Key = Key::new(
@@ -58,6 +59,14 @@ pub const CONNECTIONS: Key = Key::new(
 pub const CLIENTS: Key = Key::new(
     "clients",
     "The clients that it is meant for; `\"::1\"`, or a list of addresses and networks: `[\"10.0.0.0/8\", \"::1\"]`.",
+    Kind::Texts,
+    Otherwise("all"),
+);
+
+/// The destinations that a toxic applies to.
+pub const DESTINATIONS: Key = Key::new(
+    "destinations",
+    "The destinations that it is meant for; `\":443\"`, or a list of networks and ports: `[\"10.0.0.0/8:5432\", \"[fd00::/8]:80-99\"]`.",
     Kind::Texts,
     Otherwise("all"),
 );

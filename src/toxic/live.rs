@@ -90,7 +90,7 @@ impl Toxics {
     }
 
     fn selects(&self, RouteToxic { toxic, .. }: &RouteToxic, target: &Target<'_>) -> bool {
-        toxic.selector.selects(target.number, target.client) && self.draw(toxic, target).hits()
+        toxic.selector.selects(target.number, target.client, target.destination) && self.draw(toxic, target).hits()
     }
 
     fn draw(&self, toxic: &Toxic, target: &Target<'_>) -> Draw {
@@ -99,7 +99,8 @@ impl Toxics {
 
     /// The draw of each toxic whose selector takes that connection, for the log.
     pub fn draws(&self, target: &Target<'_>) -> impl Iterator<Item = (&Toxic, Draw)> {
-        let selected = self.live.iter().filter(|it| it.toxic.selector.selects(target.number, target.client));
+        let selected =
+            self.live.iter().filter(|it| it.toxic.selector.selects(target.number, target.client, target.destination));
         selected.map(|it| (&*it.toxic, self.draw(&it.toxic, target)))
     }
 }

@@ -1,6 +1,6 @@
 //! The connection that toxics act on.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::{Conversation, Moment};
 
@@ -11,6 +11,8 @@ pub struct Target<'a> {
     pub number: u64,
     /// The client's address.
     pub client: IpAddr,
+    /// Where it goes. `None` if it goes nowhere: it was to be redirected, and was not.
+    pub destination: Option<SocketAddr>,
     /// When it was accepted, by the clock that all connections of the route share.
     pub opened: Moment,
     /// What its two directions share.

@@ -113,7 +113,7 @@ pub(super) fn summaries(chain: &Chain) -> Vec<(u64, Amount)> {
 
 /// A connection of the route. Its conversation lives as long as the test process.
 pub(super) fn target(number: u64, opened: Moment) -> Target<'static> {
-    Target { number, client: CLIENT, opened, conversation: Box::leak(Box::default()) }
+    Target { number, client: CLIENT, destination: None, opened, conversation: Box::leak(Box::default()) }
 }
 
 /// The chain of a route's first connection with seed 42.

@@ -3,6 +3,7 @@
 //! modules that combine them.
 
 mod amount;
+mod destination;
 mod host;
 mod key;
 mod name;
@@ -17,6 +18,7 @@ mod word;
 
 use std::fmt;
 
+pub use destination::Destination;
 pub use host::has_host_characters;
 pub use key::{Key, Presence};
 pub use name::{RouteName, ToxicName};

@@ -1,13 +1,13 @@
 //! Which connections of a route a toxic acts on, and when.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::word::text;
-use super::{Millis, Rejected, Timeout};
+use super::{Destination, Millis, Rejected, Timeout};
 
 /// The connections that a toxic applies to, and when.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Selector {
     pub connections: Connections,
     /// The clients' networks. Empty for all clients.
     pub clients: Vec<Network>,
+    /// Where connections go. Empty for all destinations.
+    pub destinations: Vec<Destination>,
     /// When the toxic acts.
     pub window: Window,
     /// The bytes that it acts on.
@@ -23,11 +25,13 @@ pub struct Selector {
 }
 
 impl Selector {
-    /// Whether it selects the route's connection with this number (1, 2, 3, …) and client.
+    /// Whether it selects the route's connection with this number (1, 2, 3, …), client and destination, if it has one.
     #[must_use]
-    pub fn selects(&self, number: u64, client: IpAddr) -> bool {
+    pub fn selects(&self, number: u64, client: IpAddr, destination: Option<SocketAddr>) -> bool {
         let from_there = self.clients.is_empty() || self.clients.iter().any(|network| network.contains(client));
-        from_there && self.connections.include(number)
+        let to_there = self.destinations.is_empty()
+            || destination.is_some_and(|address| self.destinations.iter().any(|it| it.contains(address)));
+        from_there && to_there && self.connections.include(number)
     }
 }
 
@@ -166,6 +170,12 @@ impl Network {
             (address @ IpAddr::V4(_), Some(prefix)) if self.address.is_ipv6() => Self { address, prefix },
             _ => self,
         }
+    }
+
+    /// Its first address, or one with the same prefix.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.address
     }
 
     /// Whether it contains `address`. An IPv4-mapped address is compared as IPv4.

@@ -151,13 +151,21 @@ fn toxic_of(kind: &ToxicType, attributes: &[&Key]) -> Toxic {
 #[test]
 fn selector_keys_reach_the_plan() {
     let text = r#"{ "type": "stall", "name": "pause", "stream": "both", "toxicity": 0.3, "connections": "*/3",
-                    "clients": ["10.0.0.0/8", "::1"], "after": 50, "for": 10, "attributes": { "duration": 100 } }"#;
+                    "clients": ["10.0.0.0/8", "::1"], "destinations": ":443", "after": 50, "for": 10, "attributes": { "duration": 100 } }"#;
     let [toxic] = &toxics(text)[..] else { panic!("one toxic was written") };
     assert_eq!((toxic.name.as_str(), toxic.stream, toxic.toxicity), ("pause", Stream::Both, probability(0.3)));
     assert_eq!(toxic.selector.window, Window { after: value(50), lasts: Some(value(10)) });
-    for (number, client, expected) in [(3, "10.1.2.3", true), (6, "::1", true), (4, "::1", false), (3, "::2", false)] {
-        assert_eq!(toxic.selector.selects(number, client.parse().unwrap()), expected, "{number} {client}");
+    for (number, client, destination, expected) in [
+        (3, "10.1.2.3", "10.0.0.1:443", true),
+        (6, "::1", "[::1]:443", true),
+        (4, "::1", "[::1]:443", false),
+        (3, "::2", "[::1]:443", false),
+        (3, "::1", "[::1]:444", false),
+    ] {
+        let selects = toxic.selector.selects(number, client.parse().unwrap(), Some(destination.parse().unwrap()));
+        assert_eq!(selects, expected, "{number} {client} {destination}");
     }
+    assert!(!toxic.selector.selects(3, [10, 1, 2, 3].into(), None), "it goes nowhere");
 }
 
 #[test]

@@ -7,7 +7,9 @@ use super::error::ToxiproxyError;
 use super::toxic_draft::is_toxiproxys;
 use crate::http::{Response, Status};
 use crate::plan::{Route, RouteState};
-use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, OFFSETS, STREAM, TOXICITY, TYPE, WHEN};
+use crate::toxic::keys::{
+    AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, DESTINATIONS, FOR, NAME, OFFSETS, STREAM, TOXICITY, TYPE, WHEN,
+};
 use crate::toxic::{Effect, Toxic};
 use crate::value::{Direction, Key, Presence, Scalar, Written};
 
@@ -26,7 +28,7 @@ impl Serialize for Proxy<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("name", route.name.as_str())?;
         map.serialize_entry("listen", &route.listen())?;
-        map.serialize_entry("upstream", &route.upstream.addr())?;
+        map.serialize_entry("upstream", &route.upstream.to_string())?;
         map.serialize_entry("enabled", &(route.state == RouteState::Enabled))?;
         // Toxiproxy prints it by accident, and clients may rely on it.
         map.serialize_entry("Logger", &serde_json::Map::new())?;
@@ -56,7 +58,7 @@ impl Serialize for PrintedToxic<'_> {
         map.serialize_entry(STREAM.name, toxic.stream.as_str())?;
         map.serialize_entry(TOXICITY.name, &Number(&toxic.toxicity.write()))?;
         let config = serde_json::to_value(toxic).map_err(serde::ser::Error::custom)?;
-        for key in [CONNECTIONS, CLIENTS, AFTER, FOR, OFFSETS, WHEN] {
+        for key in [CONNECTIONS, CLIENTS, DESTINATIONS, AFTER, FOR, OFFSETS, WHEN] {
             if let Some(value) = config.get(key.name) {
                 map.serialize_entry(key.name, value)?;
             }

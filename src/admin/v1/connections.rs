@@ -22,7 +22,7 @@ fn object(connection: ConnectionStatus) -> Json {
         ("route", subject.route.name.as_str().into()),
         ("number", subject.number.into()),
         ("client", subject.client.to_string().into()),
-        ("upstream", subject.route.upstream.to_string().into()),
+        ("upstream", subject.upstream().into()),
         ("state", phase.as_str().into()),
         ("ageMs", millis(age).into()),
         ("bytesUp", bytes_up.into()),

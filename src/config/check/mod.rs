@@ -22,7 +22,7 @@ mod values;
 
 use crate::plan::keys::{
     ADMIN, CONNECT_TIMEOUT, DROP_MODE, DROP_RATE, ENABLED, EXPECT, LATENCY, LOCAL_PORT, NAME, PROFILE, ROUTES,
-    SCENARIO, SEED, TOXICS, UPSTREAM,
+    SCENARIO, SEED, TOXICS, TRANSPARENT, UPSTREAM,
 };
 use crate::plan::{Conflict, Plan, PortChoice, Route, RouteKey, RouteState, Scenario};
 use crate::toxic::Toxic;
@@ -184,6 +184,7 @@ impl<'t> Check<'t> {
             (None, PortChoice::Given) => keys.read_with(&NAME, Check::route_name, port.map(RouteName::from)),
             (known, _) => keys.read_with(&NAME, Check::route_name, known),
         };
+        let transparency = keys.read(&TRANSPARENT);
         let state = keys.read(&ENABLED);
         let drop_rate = keys.read(&DROP_RATE);
         let drop_mode = keys.read(&DROP_MODE);
@@ -204,6 +205,7 @@ impl<'t> Check<'t> {
                 port: port?,
                 port_choice,
                 upstream: upstream?,
+                transparency: transparency?,
                 drop_rate: drop_rate?,
                 drop_mode: drop_mode?,
                 latency: latency?,

@@ -8,7 +8,9 @@ use super::keys::{Keys, MapKind};
 use crate::config::document::{Node, Place, Value};
 use crate::config::problem::{Problem, SourceSpan};
 use crate::plan::Profile;
-use crate::toxic::keys::{AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, FOR, NAME, OFFSETS, STREAM, TOXICITY, TYPE, WHEN};
+use crate::toxic::keys::{
+    AFTER, ATTRIBUTES, CLIENTS, CONNECTIONS, DESTINATIONS, FOR, NAME, OFFSETS, STREAM, TOXICITY, TYPE, WHEN,
+};
 use crate::toxic::{Effect, TYPES, Toxic, ToxicType};
 use crate::value::{Connections, Offsets, Selector, Timeout, ToxicName, Window};
 
@@ -89,6 +91,7 @@ impl<'t> Check<'t> {
         let attributes = keys.read_with(&ATTRIBUTES, |_, node| Some(Some(node)), Some(None));
         let connections = keys.read_with(&CONNECTIONS, Check::value, Connections::default());
         let clients = keys.read_with(&CLIENTS, Check::words, Vec::new());
+        let destinations = keys.read_with(&DESTINATIONS, Check::words, Vec::new());
         let after = keys.read(&AFTER);
         let lasts = keys.read_with(&FOR, |check, node| check.value(node).map(Some), Some(None));
         let offsets = keys.read_with(&OFFSETS, Check::value, Offsets::default());
@@ -109,7 +112,13 @@ impl<'t> Check<'t> {
         };
         let toxic = || {
             let window = Window { after: after?, lasts: lasts? };
-            let selector = Selector { connections: connections?, clients: clients?, window, offsets: offsets? };
+            let selector = Selector {
+                connections: connections?,
+                clients: clients?,
+                destinations: destinations?,
+                window,
+                offsets: offsets?,
+            };
             Some(Toxic {
                 name: name.clone()?,
                 stream: stream?,

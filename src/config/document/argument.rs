@@ -2,7 +2,7 @@
 //! would have for it: keys of toxics stay outside, all others are attributes.
 
 use super::{Node, Number, Place, Problem, SourceSpan, Value};
-use crate::toxic::keys::{ATTRIBUTES, CLIENTS, CONNECTIONS, OFFSETS, TOXIC, TYPE};
+use crate::toxic::keys::{ATTRIBUTES, CLIENTS, CONNECTIONS, DESTINATIONS, OFFSETS, TOXIC, TYPE};
 use crate::value::Kind;
 
 const EXAMPLE: &str = "write TYPE:KEY=VALUE,KEY=VALUE, such as latency:latency=100,jitter=20";
@@ -45,7 +45,7 @@ struct Entry {
     value: SourceSpan,
 }
 
-/// A comma ends a value, except in lists of connections, clients and offsets: there it does if a key follows.
+/// A comma ends a value, except in lists of connections, clients, destinations and offsets: there it does if a key follows.
 fn split(text: &str, span: SourceSpan) -> Result<Vec<Entry>, Problem> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut start = span.start;
@@ -57,7 +57,8 @@ fn split(text: &str, span: SourceSpan) -> Result<Vec<Entry>, Problem> {
                 value: SourceSpan { start: start + equals + 1, end },
             }),
             (None, Some(last))
-                if [CONNECTIONS.name, CLIENTS.name, OFFSETS.name].contains(&&text[last.key.start..last.key.end]) =>
+                if [CONNECTIONS.name, CLIENTS.name, DESTINATIONS.name, OFFSETS.name]
+                    .contains(&&text[last.key.start..last.key.end]) =>
             {
                 last.value.end = end;
             }

@@ -1,14 +1,19 @@
 //! Connects to an upstream with a timeout. Gives up at once if the client is reset.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, getsockname, socket_with};
 
 use crate::event::CloseReason;
+use crate::plan::{Transparency, Upstream};
+use crate::proxy::own_sources::{OwnSource, OwnSources};
+use crate::proxy::socket::interception::set_transparent;
 use crate::proxy::socket::options::set_options;
 use crate::proxy::socket::reset::reset;
 use crate::proxy::socket::wait::wait;
@@ -27,10 +32,21 @@ pub enum DialError {
     Left(CloseReason),
 }
 
-/// Connects to `upstream` within `timeout`. A FIN from the client does not stop the dial: the bytes that a client sends
-/// before it closes are still delivered.
-pub fn dial(upstream: SocketAddr, timeout: Duration, state: &ConnectionState) -> Result<TcpStream, DialError> {
-    let stream = begin(upstream)?;
+/// A connection to an upstream.
+#[derive(Debug)]
+pub struct Dialled {
+    pub stream: TcpStream,
+    /// Its source address, if it may come back to this process.
+    pub source: Option<OwnSource>,
+}
+
+/// Connects to `upstream` within the timeout of the route. A FIN from the client does not stop the dial: the bytes that a
+/// client sends before it closes are still delivered.
+pub fn dial(upstream: SocketAddr, state: &ConnectionState, sources: &Arc<OwnSources>) -> Result<Dialled, DialError> {
+    let timeout = state.subject.route.connect_timeout.duration();
+    let socket = open(upstream)?;
+    let source = bind_source(&socket, upstream, state, sources).map_err(DialError::Failed)?;
+    let stream = begin(socket, upstream)?;
     let mut fds = [PollFd::new(&stream, PollFlags::OUT), PollFd::new(state.client(), PollFlags::empty())];
     wait(&mut fds, Some(Instant::now() + timeout));
     let [dialled, client] = fds.map(|fd| fd.revents());
@@ -38,16 +54,46 @@ pub fn dial(upstream: SocketAddr, timeout: Duration, state: &ConnectionState) ->
         reset(&stream);
         return Err(DialError::Left(why));
     }
-    if dialled.is_empty() { Err(DialError::TimedOut) } else { finish(stream).map_err(DialError::Failed) }
+    if dialled.is_empty() {
+        return Err(DialError::TimedOut);
+    }
+    finish(stream).map(|stream| Dialled { stream, source }).map_err(DialError::Failed)
 }
 
-/// Starts a non-blocking connect. std's `connect_timeout` can't watch the client at the same time.
-fn begin(upstream: SocketAddr) -> Result<TcpStream, DialError> {
+/// A source address that is known before the connect, which may lead back to a listener at once. A route that is seen by
+/// the network and has a fixed upstream needs none.
+fn bind_source(
+    socket: &OwnedFd,
+    upstream: SocketAddr,
+    state: &ConnectionState,
+    sources: &Arc<OwnSources>,
+) -> io::Result<Option<OwnSource>> {
+    let route = &state.subject.route;
+    let ip = match route.transparency {
+        Transparency::Visible if route.upstream != Upstream::ORIGINAL => return Ok(None),
+        Transparency::Visible if upstream.is_ipv4() => Ipv4Addr::UNSPECIFIED.into(),
+        Transparency::Visible => Ipv6Addr::UNSPECIFIED.into(),
+        Transparency::Transparent => {
+            set_transparent(socket)?;
+            state.subject.client.ip()
+        }
+    };
+    bind(socket, &SocketAddr::new(ip, 0))?;
+    let addr = getsockname(socket)?.try_into().map_err(io::Error::from)?;
+    Ok(Some(sources.add(addr)))
+}
+
+fn open(upstream: SocketAddr) -> Result<OwnedFd, DialError> {
     let family = if upstream.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let starved = |error: Errno| DialError::Starved(error.into());
     let socket = socket_with(family, SocketType::STREAM, flags, None).map_err(starved)?;
     set_options(&socket).map_err(DialError::Starved)?;
+    Ok(socket)
+}
+
+/// Starts a non-blocking connect. std's `connect_timeout` can't watch the client at the same time.
+fn begin(socket: OwnedFd, upstream: SocketAddr) -> Result<TcpStream, DialError> {
     match connect(&socket, &upstream) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(TcpStream::from(socket)),
         Err(error) => Err(DialError::Failed(error.into())),
@@ -83,13 +129,18 @@ mod tests {
 
     use super::*;
 
+    fn dialled(listener: &TcpListener) -> TcpStream {
+        let addr = listener.local_addr().expect("bound");
+        open(addr).and_then(|socket| begin(socket, addr)).expect("a socket")
+    }
+
     /// An upstream that resets right after the accept is not reported as unreachable, and the bytes it sent are
     /// readable.
     #[test]
     fn an_upstream_that_resets_after_the_accept_was_reached() {
         for half_closes in [None, Some(Shutdown::Write)] {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            let stream = begin(listener.local_addr().expect("bound")).expect("a socket");
+            let stream = dialled(&listener);
             let (mut upstream, _) = listener.accept().expect("a client");
             upstream.write_all(b"busy").expect("connected");
             if let Some(how) = half_closes {
@@ -109,7 +160,7 @@ mod tests {
     #[test]
     fn urgent_bytes_of_the_upstream_stay_in_the_stream() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let stream = begin(listener.local_addr().expect("bound")).expect("a socket");
+        let stream = dialled(&listener);
         let (upstream, _) = listener.accept().expect("a client");
         for byte in b"ab" {
             send(&upstream, &[*byte], SendFlags::OOB).expect("connected");

@@ -4,18 +4,19 @@ mod dial;
 
 use std::fmt;
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
-use self::dial::{DialError, dial};
+use self::dial::{DialError, Dialled, dial};
 use super::admission::Permit;
 use super::forward::Forwarding;
+use super::own_sources::OwnSource;
 use super::registry::Registration;
 use super::shared::Shared;
 use super::state::{ConnectionState, Phase};
 use crate::event::{CloseReason, ConnectionEvent, Fault, Report, logs_debug};
-use crate::plan::{DropMode, Route};
+use crate::plan::DropMode;
 use crate::value::Direction;
 
 /// An accepted connection that has no permit yet.
@@ -65,14 +66,22 @@ impl Connection {
             // It was ended while it waited for a permit.
             return report(state);
         }
-        let route = &state.subject.route;
+        let (route, destination) = (&state.subject.route, state.subject.destination);
+        let destination = match destination {
+            Ok(destination) => destination,
+            Err(why) => {
+                state.emit(ConnectionEvent::NotRedirected(why));
+                state.abort(CloseReason::NotRedirected);
+                return report(state);
+            }
+        };
         let draw = state.route.dice().drop_draw(state.subject.number, route.drop_rate);
         state.emit(ConnectionEvent::DropDrawn(draw));
         if draw.hits() {
             self.drop_client(route.drop_mode);
             return report(state);
         }
-        match self.dial(route) {
+        match self.dial(destination) {
             Some(upstream) => Serving::new(self, upstream).run(),
             None => report(state),
         }
@@ -96,11 +105,11 @@ impl Connection {
         }
     }
 
-    fn dial(&self, route: &Route) -> Option<TcpStream> {
+    fn dial(&self, upstream: SocketAddr) -> Option<Dialled> {
         let (state, began) = (self.state(), Instant::now());
-        let timeout = route.connect_timeout.duration();
+        let timeout = state.subject.route.connect_timeout.duration();
         state.emit(ConnectionEvent::Dialling(timeout));
-        match dial(route.upstream.addr(), timeout, state) {
+        match dial(upstream, state, &self.accepted.shared.own_sources) {
             Ok(upstream) => {
                 let took = began.elapsed();
                 state.route.counters().count_dial(took);
@@ -138,21 +147,22 @@ impl Connection {
 #[derive(Debug)]
 struct Serving {
     upstream: Arc<TcpStream>,
+    _source: Option<OwnSource>,
     connection: Connection,
 }
 
 impl Serving {
-    fn new(connection: Connection, upstream: TcpStream) -> Self {
+    fn new(connection: Connection, Dialled { stream, source }: Dialled) -> Self {
         let state = connection.state();
         let latency = state.subject.route.latency;
         log_draws(state);
-        let upstream = state.connect(upstream);
+        let upstream = state.connect(stream);
         if state.accepted_at.elapsed() < latency.duration() {
             state.route.counters().count_delayed();
             state.emit(ConnectionEvent::Injected(Fault::Latency(latency)));
             state.enter(Phase::Delayed);
         }
-        Self { upstream, connection }
+        Self { upstream, _source: source, connection }
     }
 
     fn run(self) {

@@ -2,6 +2,7 @@
 
 pub mod acknowledgement;
 pub mod discard;
+pub mod interception;
 pub mod liveness;
 pub mod options;
 pub mod presence;

@@ -105,6 +105,7 @@ impl Supervisor {
             pool: Arc::default(),
             budget: Arc::clone(&budget),
             stop: Arc::clone(&stop),
+            own_sources: Arc::default(),
             recording,
             _alive: alive,
         };

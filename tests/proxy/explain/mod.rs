@@ -193,14 +193,33 @@ fn a_seed_is_needed_and_other_flags_need_explain() {
         (&["--explain"][..], "--explain needs a seed: give --seed N, or write \"seed\": N into the file"),
         (&["--client", "::1"], "--client needs --explain"),
         (&["--json"], "--json needs --explain"),
-        (&["--explain", "--check"], "--check and --explain exclude each other"),
+        (&["--explain", "--check"], "--check, --explain and --print-redirect exclude each other"),
         (&["--explain", "--connections", "0"], "--connections 0: use a whole number, 1 to 100000"),
+        (&["--destination", "[::1]:80"], "--destination needs --explain"),
+        (&["--explain", "--destination", "::1"], "--destination ::1: use IP:PORT, such as 10.0.0.7:5432 or [::1]:5432"),
+        (&["--print-redirect", "pf"], "--print-redirect pf: "),
+        (&["--proxy-user", "db"], "--proxy-user needs --print-redirect"),
+        (&["--print-redirect", "nft", "--proxy-user", "a b"], "--proxy-user a b: use the name or the number of a user"),
+        (&["--print-redirect", "nft"], "no enabled route has \"upstream\": \"original\": nothing is redirected"),
         (&["--explain", "--client", "db"], "--client db: use an IP address, such as 10.0.0.7 or ::1"),
     ] {
         let output = chaos_proxy(&[&route[..], flags].concat());
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(2) && errors.contains(expected), "{errors}");
     }
+}
+
+#[test]
+fn a_destination_decides_which_toxics_act() {
+    let explained = |flags: &[&str]| {
+        let file = ["--explain", "--config", "configs/valid/interception.json", "--seed", "2", "--connections", "1"];
+        String::from_utf8(chaos_proxy(&[&file, flags].concat()).stdout).unwrap()
+    };
+    let unknown = explained(&[]);
+    assert!(!unknown.contains("slow database") && unknown.contains("Where connections go is unknown"), "{unknown}");
+    let database = explained(&["--destination", "10.0.0.7:5432"]);
+    assert!(database.contains("slow database") && !database.contains("no metadata"), "{database}");
+    assert!(explained(&["--destination", "169.254.169.254:80"]).contains("no metadata"));
 }
 
 #[test]
