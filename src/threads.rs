@@ -8,9 +8,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
 
-/// Reserved, not resident: a page uses memory once it is touched. The deepest calls format a log line, and take two
-/// pages in a release build. The rest is margin for debug builds.
-const STACK_BYTES: usize = 256 * 1024;
+/// The stack of a worker of the pool, of which there may be thousands. Reserved, not resident: a page uses memory once it is
+/// touched. The deepest calls format a log line, and take two pages in a release build. The rest is margin for debug
+/// builds.
+const WORKER_STACK: usize = 256 * 1024;
+
+/// The stack of every other thread. Some of them parse configs, which takes more than 256 KiB in a debug build.
+const STACK: usize = 2 * 1024 * 1024;
 
 /// How long a worker stays parked before it ends. Connections come in bursts, and two fresh threads per connection
 /// would halve the connection rate: spawning and joining a thread costs 51 to 64 us of CPU.
@@ -21,7 +25,11 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// The system is out of threads or memory. `work` is dropped without being run.
 pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(work).map(drop)
+    spawn_with_stack(STACK, name, work)
+}
+
+fn spawn_with_stack(bytes: usize, name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    Builder::new().name(name.to_owned()).stack_size(bytes).spawn(work).map(drop)
 }
 
 /// Makes timed waits of this thread, and of threads it spawns later, end on time. By default the kernel delays a
@@ -64,7 +72,7 @@ impl ThreadPool {
 
     fn spawn_worker(self: &Arc<Self>, first: Work) -> io::Result<()> {
         let pool = Arc::clone(self);
-        spawn("connection", move || {
+        spawn_with_stack(WORKER_STACK, "connection", move || {
             let worker = Arc::default();
             let mut next = Some(first);
             while let Some(work) = next {

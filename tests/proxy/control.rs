@@ -1,10 +1,10 @@
 //! What changes the routes of the real binary: SIGHUP, a watched file, and the admin server.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 
 use nix::sys::signal::Signal;
@@ -141,6 +141,30 @@ fn a_config_from_a_pipe_is_not_reloaded() {
     let answer = ask(addr, "POST", "/v1/reload", "");
     assert!(answer.starts_with("HTTP/1.1 409 Conflict\r\n"), "{answer}");
     assert_eq!(proxy.stop(), 0);
+}
+
+/// The parser of YAML needs more stack than anything else, and this is a thread of its own.
+#[cfg(feature = "yaml")]
+#[test]
+fn a_file_in_yaml_is_reloaded() {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("reloaded-{}.yaml", std::process::id()));
+    let text = |latency: u32| {
+        let toxic = format!(
+            "{{ type: latency, name: slow, attributes: {{ latency: {latency}, jitter: 20 }}, destinations: [':80'] }}"
+        );
+        format!("routes:\n  - {{ name: db, localPort: auto, upstream: '127.0.0.1:1', toxics: [{toxic}] }}\n")
+    };
+    fs::write(&path, text(100)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chaos-proxy"));
+    command.args(["--watch", "--config"]).arg(&path).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut proxy = command.spawn().unwrap();
+    let mut lines = BufReader::new(proxy.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("msg=listening")));
+    fs::write(&path, text(500)).unwrap();
+    assert!(lines.any(|line| line.contains("msg=\"route changed\"") && line.contains("latency 100 -> 500")));
+    proxy.kill().unwrap();
+    proxy.wait().unwrap();
+    fs::remove_file(path).unwrap();
 }
 
 #[test]
