@@ -110,6 +110,12 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed<Command>
     Ok(Command::Ctl(Box::new(Invocation { address, token, format, action })))
 }
 
+/// The same as `ctl --admin ADDRESS health`.
+pub(super) fn health(address: Address) -> Command {
+    let (address, action) = (Some(address), Action::Health);
+    Command::Ctl(Box::new(Invocation { address, token: None, format: Format::Text, action }))
+}
+
 fn not_utf8() -> UsageError {
     UsageError::Of("ctl", "an argument is not UTF-8".to_owned())
 }

@@ -98,6 +98,12 @@ pub(super) const RUN: Table = Table(&[
                 "with --print-redirect: who runs the proxy [the present user]",
             )
             .seldom(),
+            flag(
+                "--health",
+                Value::Required("URL"),
+                "exit with 0 if the proxy with that admin server is healthy, or else 1",
+            )
+            .seldom(),
             flag("--schema", Value::None, "print a JSON Schema of config files, for editors").seldom(),
             flag("--completions", Value::Required("SHELL"), "print completions for bash, zsh or fish")
                 .seldom()

@@ -24,7 +24,7 @@ use std::str::FromStr;
 use pico_args::Arguments;
 
 use crate::config::Report;
-use crate::ctl::TOKEN_VARIABLE;
+use crate::ctl::{Address, TOKEN_VARIABLE};
 use crate::harness::exec::{self, Exec};
 pub use admin::{AdminFlags, AdminOptions};
 pub use completions::{Shell, completions};
@@ -89,7 +89,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -
     }
 }
 
-/// The command of a flag that only prints something, whatever the other flags are.
+/// The command of a flag that only prints something or asks for something, whatever the other flags are.
 fn printed(args: &mut Arguments) -> Parsed<Option<Command>> {
     if args.contains(["-h", "--help"]) {
         let is_verbose = args.contains(["-v", "--verbose"]);
@@ -104,6 +104,9 @@ fn printed(args: &mut Arguments) -> Parsed<Option<Command>> {
     }
     if args.contains("--man") {
         return Ok(Some(Command::Man));
+    }
+    if let Some(address) = value(args, "--health", Address::from_str)? {
+        return Ok(Some(ctl::health(address)));
     }
     Ok(value(args, "--completions", Shell::from_str)?.map(Command::Completions))
 }

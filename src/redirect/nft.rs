@@ -12,7 +12,9 @@ pub(super) fn add(rules: &Rules<'_>) -> String {
     let (visible, transparent) = (rules.has(Transparency::Visible), rules.has(Transparency::Transparent));
     let chains =
         [visible.then(|| from_here(rules)), visible.then(|| through_here(rules)), transparent.then(|| marked(rules))];
-    format!("nft -f - <<'END'\ntable {TABLE} {{\n{}}}\nEND\n", chains.into_iter().flatten().collect::<String>())
+    let chains: String = chains.into_iter().flatten().collect();
+    // An older table is replaced at once. It has to exist to be deleted.
+    format!("nft -f - <<'END'\ntable {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{chains}}}\nEND\n")
 }
 
 pub(super) fn remove() -> String {

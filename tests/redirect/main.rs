@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[cfg(feature = "yaml")]
+mod kubernetes;
 mod network;
 mod proxy;
 

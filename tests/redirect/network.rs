@@ -37,7 +37,7 @@ ip netns exec R sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 ";
 
 impl Network {
-    /// The server answers on the ports 7000 and 7001 with the address that it sees. `None` without the privileges or the
+    /// The server answers on the ports 7000, 7001 and 5432 with the address that it sees. `None` without the privileges or the
     /// programs for it; the reason is printed.
     pub fn new() -> Option<Self> {
         static NETWORKS: AtomicUsize = AtomicUsize::new(0);
@@ -69,7 +69,8 @@ impl Network {
     }
 
     fn serve(&self) {
-        for address in [server_v4(7000), server_v6(7000), server_v4(7001), server_v6(7001)] {
+        let addresses = [7000, 7001, 5432].into_iter().flat_map(|port| [server_v4(port), server_v6(port)]);
+        for address in addresses {
             let listener = self.server.inside(move || TcpListener::bind(address).unwrap());
             thread::spawn(move || {
                 for mut client in listener.incoming().flatten() {
@@ -124,7 +125,7 @@ impl Machine {
     }
 
     pub fn connect(&self, address: SocketAddr) -> TcpStream {
-        self.inside(move || TcpStream::connect(address).unwrap())
+        self.inside(move || TcpStream::connect(address).map_err(|error| format!("{address}: {error}"))).unwrap()
     }
 
     pub fn run_script(&self, script: &str, arguments: &[&str]) {

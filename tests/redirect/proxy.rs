@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -24,7 +24,19 @@ pub struct Proxy {
 impl Proxy {
     /// Starts it with a route on port 8180.
     pub fn start(network: &Network, bind: &str, route: &str, user: Option<u32>) -> Self {
-        let (directory, mut process) = spawn(network, bind, route, user);
+        let directory = directory();
+        let config = config(&directory, bind, route);
+        Self::started(directory, |program| spawn(network, program, &["--config", &config], user))
+    }
+
+    /// Starts it with these arguments.
+    #[cfg(feature = "yaml")]
+    pub fn start_with(network: &Network, arguments: &[&str], user: u32) -> Self {
+        Self::started(directory(), |program| spawn(network, program, arguments, Some(user)))
+    }
+
+    fn started(directory: PathBuf, spawn: impl FnOnce(&Path) -> Child) -> Self {
+        let mut process = spawn(&directory.join("chaos-proxy"));
         let mut ready = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
@@ -43,7 +55,9 @@ impl Proxy {
 
     /// What a proxy prints that can't start.
     pub fn failed(network: &Network, bind: &str, route: &str, user: u32) -> String {
-        let (directory, mut process) = spawn(network, bind, route, Some(user));
+        let directory = directory();
+        let config = config(&directory, bind, route);
+        let mut process = spawn(network, &directory.join("chaos-proxy"), &["--config", &config], Some(user));
         let mut errors = String::new();
         process.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
         assert_eq!(process.wait().unwrap().code(), Some(1));
@@ -74,24 +88,33 @@ impl Proxy {
     }
 }
 
-/// The binary is copied to where every user can start it.
-fn spawn(network: &Network, bind: &str, route: &str, user: Option<u32>) -> (PathBuf, Child) {
+/// A directory with a copy of the binary, which every user can start.
+fn directory() -> PathBuf {
     static PROXIES: AtomicUsize = AtomicUsize::new(0);
     let number = PROXIES.fetch_add(1, Ordering::Relaxed);
     let directory = std::env::temp_dir().join(format!("chaos-proxy-redirect-{}-{number}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
-    let (program, config) = (directory.join("chaos-proxy"), directory.join("config.json"));
-    fs::copy(env!("CARGO_BIN_EXE_chaos-proxy"), &program).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_chaos-proxy"), directory.join("chaos-proxy")).unwrap();
+    directory
+}
+
+/// Writes a config with a route on port 8180. Returns its path.
+fn config(directory: &Path, bind: &str, route: &str) -> String {
+    let path = directory.join("config.json");
     let text =
         format!(r#"{{ "seed": 1, "routes": [{{ "name": "all", "localPort": 8180, "bind": "{bind}", {route} }}] }}"#);
-    fs::write(&config, text).unwrap();
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn spawn(network: &Network, program: &Path, arguments: &[&str], user: Option<u32>) -> Child {
     let mut command = Command::new(program);
-    command.arg("--config").arg(config).args(["--log-format", "logfmt"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(arguments).args(["--log-format", "logfmt"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     if let Some(user) = user {
         command.uid(user);
     }
-    (directory, network.router.inside(move || command.spawn().unwrap()))
+    network.router.inside(move || command.spawn().unwrap())
 }
 
 impl Drop for Proxy {
