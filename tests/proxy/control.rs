@@ -1,10 +1,14 @@
 //! What changes the routes of the real binary: SIGHUP, a watched file, and the admin server.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+#[cfg(feature = "yaml")]
+use std::io::{BufRead, BufReader};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
+#[cfg(feature = "yaml")]
+use std::process::Stdio;
 use std::thread;
 
 use nix::sys::signal::Signal;
