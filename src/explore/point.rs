@@ -35,7 +35,7 @@ pub enum Place {
 pub enum Part {
     /// Before its first byte.
     Begin,
-    /// Before the byte behind its middle.
+    /// Before the byte after its middle.
     Middle,
     /// After its last byte.
     End,

@@ -131,7 +131,7 @@ pub const MESSAGE: Key = Key::new(
 /// Whether the mark passes before the toxic acts.
 pub const THEN: Key = Key::new(
     "then",
-    "Whether it acts from the first of these bytes on, which is held back, or from the byte behind them on.",
+    "Whether it acts from the first of these bytes on, which is held back, or from the byte after them on.",
     Then::KIND,
     Otherwise("`before` for a message, else `after`"),
 );

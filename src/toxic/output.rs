@@ -48,7 +48,7 @@ impl Output {
         self.announcements.clear();
     }
 
-    /// Plans to announce a point. One behind a mark is announced before the last byte of the mark is written, because
+    /// Plans to announce a point. One after a mark is announced before the last byte of the mark is written, because
     /// the receiver may answer this byte at once.
     pub(super) fn announce_at(&mut self, toxic: &Arc<RouteToxic>, point: u64) {
         let is_after = toxic.toxic.when.as_ref().is_some_and(|trigger| trigger.then == Then::After);

@@ -24,7 +24,7 @@ struct Latest {
 }
 
 impl Reached {
-    /// Announces that the bytes before the next point of `toxic` are forwarded. Must be called before the bytes behind
+    /// Announces that the bytes before the next point of `toxic` are forwarded. Must be called before the bytes after
     /// it are: the other direction looks after each read, so it knows of the point before it has the answer to them.
     pub(super) fn announce(&self, toxic: &Arc<RouteToxic>, at: Moment) {
         let mut latest = self.lock();

@@ -63,7 +63,7 @@ impl Search {
         Some(point)
     }
 
-    /// The offset of the first byte that may be behind the next point, although it is not known yet. It must wait.
+    /// The offset of the first byte that may be after the next point, although it is not known yet. It must wait.
     pub(super) fn undecided(&self) -> Option<u64> {
         match self {
             Self::Pattern(search) => search.undecided(),

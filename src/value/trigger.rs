@@ -264,7 +264,7 @@ words! {
     pub enum Then("is no order", "use before (the toxic acts from the first of these bytes on) or after") {
         /// From the first byte of the mark on. It is held back until the mark is complete.
         Before = "before",
-        /// From the byte behind the mark on.
+        /// From the byte after the mark on.
         After = "after",
     }
 }

@@ -1,4 +1,4 @@
-//! That everyone can use the page: with a token, in both themes, on a narrow screen, and with a screen reader.
+//! The page with a token, in both themes, on a narrow screen, and for a screen reader.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The dashboard in a real browser: what it shows, what it changes, and that everyone can use it.
+//! The dashboard in a real browser: what it shows, what it changes, and who can use it.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[path = "../http_client/mod.rs"]

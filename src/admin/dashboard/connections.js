@@ -4,7 +4,7 @@ import { request } from "./api.js";
 import { byId, element, Kept, setChildren, setText } from "./elements.js";
 import { bytes, duration } from "./units.js";
 
-// A page with thousands of rows is slow, and nobody reads it.
+// A page with thousands of rows is slow.
 const STEP = 100;
 
 const COLUMNS = [
