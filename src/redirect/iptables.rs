@@ -1,74 +1,60 @@
 //! Rules of iptables and ip6tables (iptables-extensions(8)): chains of their own, which are removed as a whole.
 
-use super::{Family, MARK, Redirect, Rules};
+use super::{Family, Hook, MARK, Redirect, Rules};
 use crate::plan::Transparency;
 use crate::value::Destination;
-
-/// A chain, its table, and the chain of the kernel that leads to it.
-struct Chain {
-    name: &'static str,
-    table: &'static str,
-    hook: &'static str,
-}
 
 /// The most ports of a rule (iptables-extensions(8), multiport).
 const MULTIPORT: usize = 15;
 
-const FROM_HERE: Chain = Chain { name: "CHAOS_PROXY", table: "nat", hook: "OUTPUT" };
-const THROUGH_HERE: Chain = Chain { name: "CHAOS_PROXY_IN", table: "nat", hook: "PREROUTING" };
-const MARKED: Chain = Chain { name: "CHAOS_PROXY_MARK", table: "mangle", hook: "PREROUTING" };
-
 pub(super) fn add(rules: &Rules<'_>) -> String {
-    Family::BOTH.iter().flat_map(|family| chains(rules).map(move |chain| chain.add(*family, rules))).collect()
+    let of_family = |family| rules.hooks().map(move |hook| add_chain(hook, family, rules));
+    Family::BOTH.into_iter().flat_map(of_family).collect()
 }
 
 pub(super) fn remove(rules: &Rules<'_>) -> String {
-    Family::BOTH.iter().flat_map(|family| chains(rules).map(move |chain| chain.remove(*family))).collect()
+    let of_family = |family| rules.hooks().map(move |hook| remove_chain(hook, family));
+    Family::BOTH.into_iter().flat_map(of_family).collect()
 }
 
-fn chains(rules: &Rules<'_>) -> impl Iterator<Item = Chain> {
-    let visible = rules.has(Transparency::Visible).then_some([FROM_HERE, THROUGH_HERE]);
-    visible.into_iter().flatten().chain(rules.has(Transparency::Transparent).then_some(MARKED))
+/// Our chain, its table, and the chain of the kernel that leads to it.
+fn names(hook: Hook) -> (&'static str, &'static str, &'static str) {
+    match hook {
+        Hook::Output => ("CHAOS_PROXY", "nat", "OUTPUT"),
+        Hook::Prerouting => ("CHAOS_PROXY_IN", "nat", "PREROUTING"),
+        Hook::Transparent => ("CHAOS_PROXY_MARK", "mangle", "PREROUTING"),
+    }
 }
 
-impl Chain {
-    fn add(&self, family: Family, rules: &Rules<'_>) -> String {
-        let Self { name, table, hook } = *self;
-        let tool = tool(family);
-        let rules: Vec<String> =
-            self.rules(family, rules).iter().map(|rule| format!("{tool} -t {table} -A {name} {rule}\n")).collect();
-        format!("{tool} -t {table} -N {name}\n{}{tool} -t {table} -A {hook} -p tcp -j {name}\n", rules.concat())
-    }
+fn add_chain(hook: Hook, family: Family, rules: &Rules<'_>) -> String {
+    let ((name, table, from), tool) = (names(hook), tool(family));
+    let redirected = rules.of_hook(hook).filter(|redirect| redirect.family == family).map(rule);
+    let rules = left_alone(hook, rules).into_iter().chain(redirected);
+    let rules: Vec<String> = rules.map(|rule| format!("{tool} -t {table} -A {name} {rule}\n")).collect();
+    format!("{tool} -t {table} -N {name}\n{}{tool} -t {table} -A {from} -p tcp -j {name}\n", rules.concat())
+}
 
-    fn remove(&self, family: Family) -> String {
-        let Self { name, table, hook } = *self;
-        let tool = tool(family);
-        format!(
-            "{tool} -t {table} -D {hook} -p tcp -j {name}\n{tool} -t {table} -F {name}\n{tool} -t {table} -X {name}\n"
-        )
-    }
+fn remove_chain(hook: Hook, family: Family) -> String {
+    let ((name, table, from), tool) = (names(hook), tool(family));
+    format!("{tool} -t {table} -D {from} -p tcp -j {name}\n{tool} -t {table} -F {name}\n{tool} -t {table} -X {name}\n")
+}
 
-    /// What is left alone, and what is redirected.
-    fn rules(&self, family: Family, rules: &Rules<'_>) -> Vec<String> {
-        let mut written: Vec<String> = match self.name {
-            "CHAOS_PROXY" => {
-                let own = format!("-m owner --uid-owner {} -j RETURN", rules.user);
-                let of_ports =
-                    |ports| format!("-p tcp -m addrtype --dst-type LOCAL -m multiport --dports {ports} -j RETURN");
-                [own].into_iter().chain(rules.own_ports(MULTIPORT).map(of_ports)).collect()
-            }
-            "CHAOS_PROXY_IN" => vec!["-m addrtype --dst-type LOCAL -j RETURN".to_owned()],
-            _ => vec![
-                format!("-p tcp -m socket --transparent -j MARK --set-mark {MARK}"),
-                "-p tcp -m socket --transparent -j ACCEPT".to_owned(),
-                "-m addrtype --dst-type LOCAL -j RETURN".to_owned(),
-            ],
-        };
-        let transparency = if self.table == "mangle" { Transparency::Transparent } else { Transparency::Visible };
-        let is_meant =
-            |it: &&Redirect| it.family == family && !(self.hook == "PREROUTING" && it.listen.ip().is_loopback());
-        written.extend(rules.of_transparency(transparency).filter(is_meant).map(rule));
-        written
+/// The same as with nftables.
+fn left_alone(hook: Hook, rules: &Rules<'_>) -> Vec<String> {
+    let to_this_machine = "-m addrtype --dst-type LOCAL -j RETURN".to_owned();
+    match hook {
+        Hook::Output => {
+            let own = format!("-m owner --uid-owner {} -j RETURN", rules.user);
+            let of_ports =
+                |ports| format!("-p tcp -m addrtype --dst-type LOCAL -m multiport --dports {ports} -j RETURN");
+            [own].into_iter().chain(rules.own_ports(MULTIPORT).map(of_ports)).collect()
+        }
+        Hook::Prerouting => vec![to_this_machine],
+        Hook::Transparent => vec![
+            format!("-p tcp -m socket --transparent -j MARK --set-mark {MARK}"),
+            "-p tcp -m socket --transparent -j ACCEPT".to_owned(),
+            to_this_machine,
+        ],
     }
 }
 

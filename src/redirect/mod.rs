@@ -41,6 +41,17 @@ struct Redirect {
     transparency: Transparency,
 }
 
+/// Where the kernel redirects connections.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hook {
+    /// Those of programs on this machine.
+    Output,
+    /// Those of other machines that pass through this one.
+    Prerouting,
+    /// The same, to transparent routes.
+    Transparent,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Family {
     V4,
@@ -57,7 +68,7 @@ impl Family {
 
 /// A script for sh, to be run by root, which redirects everything that the faults of the plan are meant for. The connections
 /// of `user`, which runs the proxy, are left alone. With the argument `remove` it removes the rules again. `None` if no route
-/// takes redirected connections.
+/// can get redirected connections.
 #[must_use]
 pub fn script(plan: &Plan, firewall: Firewall, user: &str) -> Option<String> {
     let rules = Rules::of(plan, user);
@@ -65,12 +76,12 @@ pub fn script(plan: &Plan, firewall: Firewall, user: &str) -> Option<String> {
         Firewall::Nft => (nft::add(&rules), nft::remove()),
         Firewall::Iptables => (iptables::add(&rules), iptables::remove(&rules)),
     };
-    let [add_routing, remove_routing] = if rules.has(Transparency::Transparent) {
+    let [add_routing, remove_routing] = if rules.hooks().any(|hook| hook == Hook::Transparent) {
         ["add", "del"].map(|verb| Family::BOTH.map(|family| routing(verb, family)).concat())
     } else {
         Default::default()
     };
-    (!rules.redirects.is_empty()).then(|| {
+    rules.hooks().next().is_some().then(|| {
         format!(
             "#!/bin/sh\n# Redirects connections to chaos-proxy, except those of the user {user}. Run it as root, and with the \
              argument\n# remove to end this.\nset -eu\nif [ \"${{1-}}\" = remove ]; then\n{remove}{remove_routing}exit\nfi\n\
@@ -96,12 +107,20 @@ impl<'p> Rules<'p> {
         Self { redirects, own_ports, user }
     }
 
-    fn of_transparency(&self, transparency: Transparency) -> impl Iterator<Item = &Redirect> {
-        self.redirects.iter().filter(move |redirect| redirect.transparency == transparency)
+    /// The hooks that redirect something.
+    fn hooks(&self) -> impl Iterator<Item = Hook> {
+        let hooks = [Hook::Output, Hook::Prerouting, Hook::Transparent];
+        hooks.into_iter().filter(|hook| self.of_hook(*hook).next().is_some())
     }
 
-    fn has(&self, transparency: Transparency) -> bool {
-        self.of_transparency(transparency).next().is_some()
+    /// Other machines can't reach a route on a loopback address.
+    fn of_hook(&self, hook: Hook) -> impl Iterator<Item = &Redirect> {
+        let transparency = match hook {
+            Hook::Output | Hook::Prerouting => Transparency::Visible,
+            Hook::Transparent => Transparency::Transparent,
+        };
+        let is_reached = move |it: &Redirect| hook == Hook::Output || !it.listen.ip().is_loopback();
+        self.redirects.iter().filter(move |it| it.transparency == transparency && is_reached(it))
     }
 
     /// The ports in lists of at most `most`.
@@ -184,6 +203,7 @@ mod tests {
         for routes in [
             r#"{ "localPort": 8180, "upstream": "127.0.0.1:1" }"#,
             r#"{ "localPort": 8180, "upstream": "original", "enabled": false }"#,
+            r#"{ "localPort": 8180, "upstream": "original", "transparent": true }"#,
         ] {
             assert_eq!(script_of(Firewall::Nft, routes), None);
         }

@@ -2,17 +2,14 @@
 
 use std::net::IpAddr;
 
-use super::{Family, MARK, Redirect, Rules};
+use super::{Family, Hook, MARK, Redirect, Rules};
 use crate::plan::Transparency;
 use crate::value::Destination;
 
 const TABLE: &str = "inet chaos_proxy";
 
 pub(super) fn add(rules: &Rules<'_>) -> String {
-    let (visible, transparent) = (rules.has(Transparency::Visible), rules.has(Transparency::Transparent));
-    let chains =
-        [visible.then(|| from_here(rules)), visible.then(|| through_here(rules)), transparent.then(|| marked(rules))];
-    let chains: String = chains.into_iter().flatten().collect();
+    let chains: String = rules.hooks().map(|hook| chain(hook, rules)).collect();
     // An older table is replaced at once. It has to exist to be deleted.
     format!("nft -f - <<'END'\ntable {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{chains}}}\nEND\n")
 }
@@ -21,53 +18,38 @@ pub(super) fn remove() -> String {
     format!("nft delete table {TABLE}\n")
 }
 
-/// Connections of programs on this machine. The proxy's own ones would come back to it without end.
-fn from_here(rules: &Rules<'_>) -> String {
-    let is_number = rules.user.bytes().all(|byte| byte.is_ascii_digit());
-    let user = if is_number { rules.user.to_owned() } else { format!("\"{}\"", rules.user) };
-    let own_ports =
-        rules.own_ports(usize::MAX).map(|ports| format!("fib daddr type local tcp dport {{ {ports} }} return"));
-    let left_alone: Vec<String> = [format!("meta skuid {user} return")].into_iter().chain(own_ports).collect();
-    chain(
-        "output",
-        "type nat hook output priority -100",
-        &left_alone,
-        rules.of_transparency(Transparency::Visible),
-        translation,
-    )
+fn chain(hook: Hook, rules: &Rules<'_>) -> String {
+    let (name, kind) = match hook {
+        Hook::Output => ("output", "type nat hook output priority -100"),
+        Hook::Prerouting => ("prerouting", "type nat hook prerouting priority -100"),
+        Hook::Transparent => ("transparent", "type filter hook prerouting priority -150"),
+    };
+    let redirected = rules.of_hook(hook).map(|redirect| format!("{} {}", matched(redirect), action(redirect)));
+    let lines: Vec<String> =
+        left_alone(hook, rules).into_iter().chain(redirected).map(|rule| format!("    {rule}\n")).collect();
+    format!("  chain {name} {{\n    {kind}; policy accept;\n{}  }}\n", lines.concat())
 }
 
-/// Connections of other machines through this one. A route on a loopback address can't be reached from them.
-fn through_here(rules: &Rules<'_>) -> String {
-    let left_alone = ["fib daddr type local return".to_owned()];
-    let reachable = rules.of_transparency(Transparency::Visible).filter(|it| !it.listen.ip().is_loopback());
-    chain("prerouting", "type nat hook prerouting priority -100", &left_alone, reachable, translation)
+/// The proxy's own connections would come back to it without end. Answers to the addresses of clients belong to sockets of
+/// a transparent route, and are for this machine too.
+fn left_alone(hook: Hook, rules: &Rules<'_>) -> Vec<String> {
+    let to_this_machine = "fib daddr type local return".to_owned();
+    match hook {
+        Hook::Output => {
+            let of_ports = |ports| format!("fib daddr type local tcp dport {{ {ports} }} return");
+            let own = format!("meta skuid {} return", user(rules.user));
+            [own].into_iter().chain(rules.own_ports(usize::MAX).map(of_ports)).collect()
+        }
+        Hook::Prerouting => vec![to_this_machine],
+        Hook::Transparent => {
+            vec![format!("meta l4proto tcp socket transparent 1 meta mark set {MARK} accept"), to_this_machine]
+        }
+    }
 }
 
-/// Answers to the addresses of clients, which belong to sockets of the proxy, are for this machine too.
-fn marked(rules: &Rules<'_>) -> String {
-    let left_alone = [
-        format!("meta l4proto tcp socket transparent 1 meta mark set {MARK} accept"),
-        "fib daddr type local return".to_owned(),
-    ];
-    let redirects = rules.of_transparency(Transparency::Transparent);
-    chain("transparent", "type filter hook prerouting priority -150", &left_alone, redirects, |redirect| {
-        let family = if redirect.family == Family::V4 { "ip" } else { "ip6" };
-        format!("tproxy {family} to :{} meta mark set {MARK} accept", redirect.listen.port())
-    })
-}
-
-fn chain<'r>(
-    name: &str,
-    hook: &str,
-    left_alone: &[String],
-    redirects: impl Iterator<Item = &'r Redirect>,
-    action: fn(&Redirect) -> String,
-) -> String {
-    let redirected = redirects.map(|redirect| format!("{} {}", matched(redirect), action(redirect)));
-    let rules = left_alone.iter().cloned().chain(redirected);
-    let rules: Vec<String> = rules.map(|rule| format!("    {rule}\n")).collect();
-    format!("  chain {name} {{\n    {hook}; policy accept;\n{}  }}\n", rules.concat())
+fn user(user: &str) -> String {
+    let is_number = user.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { user.to_owned() } else { format!("\"{user}\"") }
 }
 
 fn matched(redirect: &Redirect) -> String {
@@ -86,11 +68,15 @@ fn matched(redirect: &Redirect) -> String {
 }
 
 /// A redirect goes to the address of the interface, which a listener on a single address need not have.
-fn translation(redirect: &Redirect) -> String {
-    let (ip, port) = (redirect.listen.ip(), redirect.listen.port());
-    match ip {
-        ip if ip.is_unspecified() => format!("redirect to :{port}"),
-        IpAddr::V4(_) => format!("dnat ip to {}", redirect.listen),
-        IpAddr::V6(_) => format!("dnat ip6 to {}", redirect.listen),
+fn action(redirect: &Redirect) -> String {
+    let (listen, port) = (redirect.listen, redirect.listen.port());
+    match (redirect.transparency, listen.ip()) {
+        (Transparency::Transparent, _) => {
+            let family = if redirect.family == Family::V4 { "ip" } else { "ip6" };
+            format!("tproxy {family} to :{port} meta mark set {MARK} accept")
+        }
+        (Transparency::Visible, ip) if ip.is_unspecified() => format!("redirect to :{port}"),
+        (Transparency::Visible, IpAddr::V4(_)) => format!("dnat ip to {listen}"),
+        (Transparency::Visible, IpAddr::V6(_)) => format!("dnat ip6 to {listen}"),
     }
 }

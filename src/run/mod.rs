@@ -116,13 +116,16 @@ fn explained(request: Explain) -> Exit {
 
 fn print_redirect(routes: RouteSource, firewall: Firewall, user: Option<String>) -> Exit {
     let user = user.unwrap_or_else(|| rustix::process::geteuid().as_raw().to_string());
-    match load(routes) {
-        Ok(Resolved { value: plan, .. }) => match script(&plan, firewall, &user) {
-            Some(script) => print(&script),
-            None => report("no enabled route has \"upstream\": \"original\": nothing is redirected", Exit::Usage),
-        },
-        Err(exit) => exit,
-    }
+    let plan = match load(routes) {
+        Ok(resolved) => resolved.value,
+        Err(exit) => return exit,
+    };
+    let Some(script) = script(&plan, firewall, &user) else {
+        let what = "nothing is redirected: no enabled route has \"upstream\": \"original\", or it is transparent and listens on \
+                    a loopback address only: set `bind`";
+        return report(what, Exit::Usage);
+    };
+    print(&script)
 }
 
 /// Prints a line for each difference.

@@ -200,7 +200,7 @@ fn a_seed_is_needed_and_other_flags_need_explain() {
         (&["--print-redirect", "pf"], "--print-redirect pf: "),
         (&["--proxy-user", "db"], "--proxy-user needs --print-redirect"),
         (&["--print-redirect", "nft", "--proxy-user", "a b"], "--proxy-user a b: use the name or the number of a user"),
-        (&["--print-redirect", "nft"], "no enabled route has \"upstream\": \"original\": nothing is redirected"),
+        (&["--print-redirect", "nft"], "nothing is redirected: no enabled route has \"upstream\": \"original\""),
         (&["--explain", "--client", "db"], "--client db: use an IP address, such as 10.0.0.7 or ::1"),
     ] {
         let output = chaos_proxy(&[&route[..], flags].concat());
