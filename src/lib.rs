@@ -174,7 +174,8 @@
 //! A connection that ends adds what it has done to the counters of its route, as for the metrics. At the end of the
 //! run, the harness reads these counters once, as [`harness::Figures`]. Expectations, the report in all formats and the
 //! summary are functions of them. Times are counted in histograms whose buckets are 1/32 wide, so that a percentile is
-//! exact to 1.6 % in constant memory. Only the plots need samples over time, and only their format takes any.
+//! exact to 1.6 % in constant memory. Tables and plots are made from the JSON, so that a run and `chaos-proxy report`, which
+//! has nothing else, show the same. Only formats with the figures over time take samples.
 //!
 //! # Control
 //!
