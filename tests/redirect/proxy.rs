@@ -95,7 +95,10 @@ fn directory() -> PathBuf {
     let directory = std::env::temp_dir().join(format!("chaos-proxy-redirect-{}-{number}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_chaos-proxy"), directory.join("chaos-proxy")).unwrap();
+    // Copied by a process of its own: a child that another test starts meanwhile would have our file open for writing until it
+    // becomes its program, and execve(2) fails with ETXTBSY until then.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_chaos-proxy")).arg(directory.join("chaos-proxy")).status();
+    assert!(copied.unwrap().success());
     directory
 }
 
