@@ -138,7 +138,7 @@
 //! A route whose upstream is `original` asks the kernel where each accepted connection went before the firewall redirected it:
 //! connection tracking knows it (`SO_ORIGINAL_DST`), and with TPROXY the accepted socket has it as its own address. One that
 //! was not redirected, or that this process has opened itself, is refused, because it would be forwarded here without end. So
-//! the source of such a connection is bound and listed before the connect. The destination is part of what toxics select by.
+//! the source of such a connection is listed before it can be accepted. The destination is part of what toxics select by.
 //! [`redirect`] writes the rules, as a text: the proxy itself changes no firewall.
 //!
 //! # Changes over time

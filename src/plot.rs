@@ -62,7 +62,7 @@ impl Drawing {
         self.add(format_args!("<rect x='{x:.1}' y='{y:.1}' width='{width:.1}' height='{height:.1}' fill='{colour}'/>"));
     }
 
-    /// Adds a shade behind what is added later.
+    /// Shades an area. What is added later is drawn over it.
     pub fn band(&mut self, (x, y): Point, width: f64, height: f64) {
         self.add(format_args!("<rect class='b' x='{x:.1}' y='{y:.1}' width='{width:.1}' height='{height:.1}'/>"));
     }

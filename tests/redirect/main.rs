@@ -138,3 +138,23 @@ fn a_connection_of_the_proxy_itself_is_refused() {
         network.router.run_script(&script, &["remove"]);
     }
 }
+
+/// A source port can lead to several destinations, as without the proxy. There are 16 here, and 20 connections.
+#[test]
+fn more_connections_can_be_open_than_there_are_source_ports() {
+    let Some(network) = Network::new() else { return };
+    network.router.run_script("sysctl -qw net.ipv4.ip_local_port_range='40000 40015'", &[]);
+    for (keys, user) in [("", Some(NOBODY)), ("\"transparent\": true, ", None)] {
+        let proxy = Proxy::start(&network, "::", &format!("{keys}\"upstream\": \"original\""), user);
+        let script = proxy.script("nft", "65534");
+        network.router.run_script(&script, &[]);
+        for servers in [[server_v4(7000), server_v4(7001)], [server_v6(7000), server_v6(7001)]] {
+            let mut clients: Vec<TcpStream> =
+                servers.iter().flat_map(|server| [*server; 10]).map(|server| network.client.connect(server)).collect();
+            for client in &mut clients {
+                ask(client);
+            }
+        }
+        network.router.run_script(&script, &["remove"]);
+    }
+}

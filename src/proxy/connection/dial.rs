@@ -1,19 +1,19 @@
 //! Connects to an upstream with a timeout. Gives up at once if the client is reset.
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, getsockname, socket_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, getsockname, socket_with};
 
 use crate::event::CloseReason;
 use crate::plan::{Transparency, Upstream};
 use crate::proxy::own_sources::{OwnSource, OwnSources};
-use crate::proxy::socket::interception::set_transparent;
+use crate::proxy::socket::interception::{bind_transparently, canonical};
 use crate::proxy::socket::options::set_options;
 use crate::proxy::socket::reset::reset;
 use crate::proxy::socket::wait::wait;
@@ -45,8 +45,11 @@ pub struct Dialled {
 pub fn dial(upstream: SocketAddr, state: &ConnectionState, sources: &Arc<OwnSources>) -> Result<Dialled, DialError> {
     let timeout = state.subject.route.connect_timeout.duration();
     let socket = open(upstream)?;
-    let source = bind_source(&socket, upstream, state, sources).map_err(DialError::Failed)?;
-    let stream = begin(socket, upstream)?;
+    if state.subject.route.transparency == Transparency::Transparent {
+        bind_transparently(&socket, state.subject.client.ip()).map_err(DialError::Failed)?;
+    }
+    let source = begin_listed(&socket, upstream, state, sources)?;
+    let stream = TcpStream::from(socket);
     let mut fds = [PollFd::new(&stream, PollFlags::OUT), PollFd::new(state.client(), PollFlags::empty())];
     wait(&mut fds, Some(Instant::now() + timeout));
     let [dialled, client] = fds.map(|fd| fd.revents());
@@ -60,27 +63,22 @@ pub fn dial(upstream: SocketAddr, state: &ConnectionState, sources: &Arc<OwnSour
     finish(stream).map(|stream| Dialled { stream, source }).map_err(DialError::Failed)
 }
 
-/// A source address that is known before the connect, which may lead back to a listener at once. A route that is seen by
-/// the network and has a fixed upstream needs none.
-fn bind_source(
+/// Begins the connect. A connection to an original destination may come back to this process.
+fn begin_listed(
     socket: &OwnedFd,
     upstream: SocketAddr,
     state: &ConnectionState,
     sources: &Arc<OwnSources>,
-) -> io::Result<Option<OwnSource>> {
-    let route = &state.subject.route;
-    let ip = match route.transparency {
-        Transparency::Visible if route.upstream != Upstream::ORIGINAL => return Ok(None),
-        Transparency::Visible if upstream.is_ipv4() => Ipv4Addr::UNSPECIFIED.into(),
-        Transparency::Visible => Ipv6Addr::UNSPECIFIED.into(),
-        Transparency::Transparent => {
-            set_transparent(socket)?;
-            state.subject.client.ip()
-        }
+) -> Result<Option<OwnSource>, DialError> {
+    if state.subject.route.upstream != Upstream::ORIGINAL {
+        return begin(socket, upstream).map(|()| None);
+    }
+    let connect = || {
+        begin(socket, upstream)?;
+        let source = getsockname(socket).and_then(SocketAddr::try_from);
+        source.map(canonical).map_err(|error| DialError::Failed(error.into()))
     };
-    bind(socket, &SocketAddr::new(ip, 0))?;
-    let addr = getsockname(socket)?.try_into().map_err(io::Error::from)?;
-    Ok(Some(sources.add(addr)))
+    sources.list(connect).map(Some)
 }
 
 fn open(upstream: SocketAddr) -> Result<OwnedFd, DialError> {
@@ -93,9 +91,9 @@ fn open(upstream: SocketAddr) -> Result<OwnedFd, DialError> {
 }
 
 /// Starts a non-blocking connect. std's `connect_timeout` can't watch the client at the same time.
-fn begin(socket: OwnedFd, upstream: SocketAddr) -> Result<TcpStream, DialError> {
-    match connect(&socket, &upstream) {
-        Ok(()) | Err(Errno::INPROGRESS) => Ok(TcpStream::from(socket)),
+fn begin(socket: &OwnedFd, upstream: SocketAddr) -> Result<(), DialError> {
+    match connect(socket, &upstream) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(()),
         Err(error) => Err(DialError::Failed(error.into())),
     }
 }
@@ -131,7 +129,9 @@ mod tests {
 
     fn dialled(listener: &TcpListener) -> TcpStream {
         let addr = listener.local_addr().expect("bound");
-        open(addr).and_then(|socket| begin(socket, addr)).expect("a socket")
+        let socket = open(addr).expect("a socket");
+        begin(&socket, addr).expect("a listener");
+        TcpStream::from(socket)
     }
 
     /// An upstream that resets right after the accept is not reported as unreachable, and the bytes it sent are
