@@ -274,6 +274,23 @@ fn a_draining_proxy_is_not_healthy() {
     assert_failed(&server.ctl("health"), 1, "chaos-proxy: draining (status 503 of");
 }
 
+/// For health checks of images that have nothing but the binary.
+#[test]
+fn the_health_can_be_asked_for_by_a_flag() {
+    let answers =
+        [answer("200 OK", r#"{"status":"ok"}"#), answer("503 Service Unavailable", r#"{"status":"draining"}"#)];
+    let server = Server::start(&answers);
+    let health = |address: SocketAddr| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chaos-proxy"));
+        command.env_remove("CHAOS_PROXY_ADMIN").args(["--health", &address.to_string()]).output().unwrap()
+    };
+    assert_printed(&health(server.address), "ok\n");
+    assert_failed(&health(server.address), 1, "chaos-proxy: draining (status 503 of");
+    assert_eq!(server.next().line, "GET /v1/health HTTP/1.0");
+    let nothing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert_failed(&health(nothing), 1, "can't reach");
+}
+
 #[test]
 fn a_server_that_is_not_there_is_exit_code_1_with_its_url() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -82,16 +82,17 @@ async function readEvents() {
   for await (const batch of events()) addEvents(batch);
 }
 
-byId("copy").addEventListener("click", async () => {
+async function copyConfig() {
   const button = byId("copy");
   const text = `${JSON.stringify(await get("v1/config"), null, 2)}\n`;
   const copied = await navigator.clipboard.writeText(text).then(() => true, () => false);
   // Only pages from this machine or by HTTPS may write to the clipboard.
   if (!copied) window.open(URL.createObjectURL(new Blob([text], { type: "application/json" })));
   setText(button, copied ? "Copied" : "Opened");
-  await wait(2 * SECOND);
-  setText(button, "Copy as config");
-});
+  setTimeout(() => setText(button, "Copy as config"), 2 * SECOND);
+}
+
+byId("copy").addEventListener("click", () => attempt(copyConfig));
 
 poll(refreshRoutes);
 poll(refreshConnections);

@@ -56,7 +56,7 @@ class Card {
       this.#down.figure,
       this.#none,
       this.table,
-      element("p", {}, this.#button("Add toxic", "to", () => editToxic(this.configured, null, this.refresh))),
+      element("p", {}, this.#button("Add toxic", "to", () => this.#edit(null))),
       this.#error,
     );
   }
@@ -104,7 +104,7 @@ class Card {
   }
 
   #toxicRow(name) {
-    const change = () => editToxic(this.configured, this.configured.toxics.find((toxic) => toxic.name === name), this.refresh);
+    const change = () => this.#edit(this.configured.toxics.find((toxic) => toxic.name === name));
     const remove = () => this.#change("DELETE", toxicPath(this.name, name));
     const buttons = [this.#button("Change", name, change), " ", this.#button("Remove", name, remove)];
     return element("tr", {}, element("td", { class: "text" }, name, element("br"), element("small")), element("td"), element("td"), element("td", {}, ...buttons));
@@ -113,6 +113,11 @@ class Card {
   #button(name, what, click) {
     const label = what === "to" ? `${name} to ${this.name}` : `${name} ${what} of ${this.name}`;
     return element("button", { type: "button", "aria-label": label, click }, name);
+  }
+
+  #edit(toxic) {
+    setText(this.#error, "");
+    editToxic(this.configured, toxic, this.refresh).catch((error) => setText(this.#error, error.message));
   }
 
   #toggle() {
